@@ -1,0 +1,40 @@
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { requiredOcid } from '../../lib/http/fields.ts'
+import { bodyless } from '../../lib/http/operation.ts'
+import { nextPage, pageAfter } from '../../lib/http/paging.ts'
+import { listEvents } from '../../lib/kms/audit.ts'
+import { KmsError } from '../../lib/kms/errors.ts'
+
+const pageSize = 100
+
+export const listEventsOperation = bodyless('ListEvents', async (request) => {
+  const { query } = request
+  const compartmentId = requiredOcid(query, 'compartmentId')
+  const startTime = parseTime(query, 'startTime')
+  const endTime = parseTime(query, 'endTime')
+  if (startTime >= endTime) throw new KmsError('invalidParameter', 'startTime must lie before endTime.')
+  authorizedCompartment(request, compartmentId)
+  const after = pageAfter(request)
+  const { events, next } = await listEvents(request.ports, {
+    compartmentId,
+    startTime,
+    endTime,
+    limit: pageSize,
+    ...(after === undefined ? {} : { after }),
+  })
+  return { body: events, headers: nextPage(request, next) }
+})
+
+const form = /^(\d{4}-\d{2}-\d{2})T(\d{1,2})(:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+ -]\d{2}:?\d{2})$/i
+
+/** RFC 3339, and the forms that clients send: an hour of one digit, a `+` that arrived as a blank (contract §10.2). */
+function parseTime(query: Readonly<Record<string, string>>, name: string): string {
+  const text = query[name]
+  if (text === undefined || text === '') throw new KmsError('missingParameter', `${name} is missing.`)
+  const [, date, hour, rest, zone] = form.exec(text) ?? []
+  const time = Date.parse(
+    `${date ?? ''}T${(hour ?? '').padStart(2, '0')}${rest ?? ''}${(zone ?? '').replace(' ', '+')}`,
+  )
+  if (Number.isNaN(time)) throw new KmsError('invalidParameter', `${name} must be a time like 2026-01-02T03:04:05Z.`)
+  return new Date(time).toISOString()
+}

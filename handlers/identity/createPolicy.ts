@@ -1,0 +1,38 @@
+import * as v from 'valibot'
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { ocid } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { createPolicy } from '../../lib/kms/policies.ts'
+import {
+  definedTags,
+  description,
+  freeformTags,
+  policyName,
+  requireStatements,
+  statements,
+  toPolicy,
+  versionDate,
+} from './policyWire.ts'
+
+const createPolicyDetails = v.object({
+  compartmentId: ocid,
+  name: policyName,
+  description,
+  statements,
+  versionDate,
+  freeformTags,
+  definedTags,
+})
+
+export const createPolicyOperation = operation('CreatePolicy', {
+  input: createPolicyDetails,
+  run: async (request, details) => {
+    requireStatements(details.compartmentId, details.statements)
+    authorizedCompartment(request, details.compartmentId)
+    const row = await createPolicy(request.ports, request.caller.principal.tenancyId, request.mutation, {
+      ...details,
+      versionDate: details.versionDate ?? null,
+    })
+    return { body: toPolicy(row), headers: { etag: row.etag } }
+  },
+})

@@ -1,0 +1,64 @@
+import * as v from 'valibot'
+import { definedTags, freeformTags } from '../../lib/http/fields.ts'
+import { authorize } from '../../lib/http/authorize.ts'
+import type { Request } from '../../lib/http/operation.ts'
+import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
+import { compilePolicy } from '../../lib/iam/policy.ts'
+import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
+import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
+import type { PolicyRow } from '../../lib/kms/identityRows.ts'
+import { policyById } from '../../lib/kms/policies.ts'
+
+export const policyName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9._ -]{1,100}$/, '1 to 100 letters, digits, blanks and . _ -'),
+)
+export const description = v.pipe(
+  v.string(),
+  v.minLength(1, 'at least 1 character'),
+  v.maxLength(400, 'at most 400 characters'),
+)
+export const statements = v.pipe(
+  v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'))),
+  v.minLength(1, 'at least one statement'),
+  v.maxLength(50, 'at most 50 statements'),
+)
+export const versionDate = v.pipe(
+  v.nullish(v.pipe(v.string(), v.regex(/^(\d{4}-\d{2}-\d{2}.*)?$/, 'expected YYYY-MM-DD'))),
+  v.transform((date) => (date == null || date === '' ? null : date.slice(0, 10))),
+)
+export { definedTags, freeformTags }
+
+/** Policy (contract §2.8). */
+export function toPolicy(row: PolicyRow): JsonObject {
+  const { id, compartmentId, name, description: text, statements: lines, timeCreated, versionDate: date } = row
+  return {
+    id,
+    compartmentId,
+    name,
+    description: text,
+    statements: lines,
+    timeCreated,
+    lifecycleState: 'ACTIVE',
+    inactiveStatus: null,
+    versionDate: date,
+    freeformTags: row.freeformTags,
+    definedTags: row.definedTags,
+  }
+}
+
+/** Who may touch a policy is decided where it is attached (contract §9.6). */
+export async function authorizedPolicy(request: Request, policyId: string): Promise<PolicyRow> {
+  request.target.resourceId = policyId
+  const policy = await policyById(request.ports, request.caller.principal.tenancyId, policyId)
+  if (policy === undefined) throw notFoundOrForbidden()
+  request.target.resourceName = policy.name
+  request.target.compartmentId = policy.compartmentId
+  authorize(request, operationPermissions[request.operation], policy.compartmentId)
+  return policy
+}
+
+/** @throws KmsError invalidParameter with the place in the statement that does not parse. */
+export function requireStatements(compartmentId: string, lines: readonly string[]): void {
+  compilePolicy({ id: '', compartmentId, statements: lines })
+}

@@ -1,0 +1,34 @@
+import * as v from 'valibot'
+import { operation } from '../../lib/http/operation.ts'
+import { updatePolicy, type PolicyChange } from '../../lib/kms/policies.ts'
+import {
+  authorizedPolicy,
+  definedTags,
+  description,
+  freeformTags,
+  requireStatements,
+  statements,
+  toPolicy,
+  versionDate,
+} from './policyWire.ts'
+
+const updatePolicyDetails = v.partial(v.object({ description, statements, versionDate, freeformTags, definedTags }))
+
+export const updatePolicyOperation = operation('UpdatePolicy', {
+  input: updatePolicyDetails,
+  run: async (request, details) => {
+    const policy = await authorizedPolicy(request, request.parameters['policyId'] ?? '')
+    if (details.statements !== undefined) requireStatements(policy.compartmentId, details.statements)
+    const change = Object.fromEntries(
+      Object.entries(details).filter(([, value]) => value !== undefined),
+    ) as PolicyChange
+    const row = await updatePolicy(
+      request.ports,
+      request.caller.principal.tenancyId,
+      request.mutation,
+      policy.id,
+      change,
+    )
+    return { body: toPolicy(row), headers: { etag: row.etag } }
+  },
+})

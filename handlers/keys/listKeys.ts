@@ -1,0 +1,39 @@
+import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
+import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
+import { bodyless, type Request } from '../../lib/http/operation.ts'
+import { listRequest, nextPage } from '../../lib/http/paging.ts'
+import { KmsError } from '../../lib/kms/errors.ts'
+import { keyMatches, keyPartitions, listPage, type KeyFilter } from '../../lib/kms/listing.ts'
+import type { KeyRow } from '../../lib/kms/rows.ts'
+import { toKeySummary } from './keyWire.ts'
+
+export const listKeysOperation = bodyless('ListKeys', async (request) => {
+  const filter = keyFilter(request)
+  await authorizedVaultForKey(request, filter.compartmentId)
+  const page = await listPage(
+    request.ports,
+    'Keys',
+    keyPartitions(request.vaultId),
+    listRequest(request),
+    keyMatches(filter),
+  )
+  const rows = page.items as unknown as readonly KeyRow[]
+  return { body: rows.map(toKeySummary), headers: nextPage(request, page.next) }
+})
+
+function keyFilter({ query }: Request): KeyFilter {
+  const protectionMode = optionalChoice(query, 'protectionMode', ['HSM', 'SOFTWARE', 'EXTERNAL'])
+  const algorithm = optionalChoice(query, 'algorithm', ['AES', 'RSA', 'ECDSA'])
+  const curveId = optionalChoice(query, 'curveId', ['NIST_P256', 'NIST_P384', 'NIST_P521'])
+  const length = query['length']
+  if (length !== undefined && !/^\d{1,4}$/.test(length)) {
+    throw new KmsError('invalidParameter', 'length must be a whole number of bytes.')
+  }
+  return {
+    compartmentId: requiredOcid(query, 'compartmentId'),
+    ...(protectionMode === undefined ? {} : { protectionMode }),
+    ...(algorithm === undefined ? {} : { algorithm }),
+    ...(curveId === undefined ? {} : { curveId }),
+    ...(length === undefined ? {} : { length: Number(length) }),
+  }
+}

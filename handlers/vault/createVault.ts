@@ -1,0 +1,24 @@
+import * as v from 'valibot'
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { definedTags, displayName, freeformTags, ocid } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { createVault } from '../../lib/kms/vaults.ts'
+import { toVault } from './vaultWire.ts'
+
+const createVaultDetails = v.object({
+  compartmentId: ocid,
+  displayName,
+  vaultType: v.picklist(['DEFAULT', 'VIRTUAL_PRIVATE']),
+  freeformTags,
+  definedTags,
+})
+
+export const createVaultOperation = operation('CreateVault', {
+  input: createVaultDetails,
+  run: async (request, details) => {
+    authorizedCompartment(request, details.compartmentId)
+    const { tenancyId } = request.caller.principal
+    const row = await createVault(request.ports, request.mutation, { ...details, tenancyId })
+    return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
+  },
+})

@@ -1,0 +1,18 @@
+import { authorizedVault } from '../../lib/http/authorize.ts'
+import { bodyless } from '../../lib/http/operation.ts'
+import { pageLimit } from '../../lib/http/paging.ts'
+
+/** A vault has at most one replica, so there is never a second page; the replica answers as its primary does. */
+export const listVaultReplicasOperation = bodyless('ListVaultReplicas', async (request) => {
+  pageLimit(request.query)
+  const { row } = await authorizedVault(request, request.parameters['vaultId'] ?? '')
+  if (row.replicaRegion === null || row.replicaStatus === null) return { body: [], headers: { etag: row.etag } }
+  const { management, crypto } = await request.ports.endpoints.of(row, row.replicaRegion)
+  const replica = {
+    region: row.replicaRegion,
+    status: row.replicaStatus,
+    managementEndpoint: management,
+    cryptoEndpoint: crypto,
+  }
+  return { body: [replica], headers: { etag: row.etag } }
+})

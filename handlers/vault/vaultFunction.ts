@@ -1,0 +1,20 @@
+import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
+import { createVaultOperation } from './createVault.ts'
+import { createVaultReplicaOperation } from './createVaultReplica.ts'
+import { deleteVaultReplicaOperation } from './deleteVaultReplica.ts'
+import { getVaultOperation } from './getVault.ts'
+import { listVaultReplicasOperation } from './listVaultReplicas.ts'
+import { listVaultsOperation } from './listVaults.ts'
+import type { VaultPorts } from './vaultPorts.ts'
+
+/** KmsVault, and the answer to paths that no operation has. */
+export function vaultFunction(ports: VaultPorts): HttpFunction {
+  return httpFunction<VaultPorts>(ports, [
+    createVaultOperation,
+    getVaultOperation,
+    listVaultsOperation,
+    createVaultReplicaOperation,
+    deleteVaultReplicaOperation,
+    listVaultReplicasOperation,
+  ])
+}

@@ -1,0 +1,190 @@
+import type { JsonObject } from '../kms/canonicalJson.ts'
+
+/**
+ * The port every HSM backend implements. Key bytes in plaintext never cross it: what leaves is wrapped, a MAC,
+ * a public key or the result of one operation.
+ */
+
+export type ProtectionMode = 'HSM' | 'SOFTWARE'
+export type CurveId = 'NIST_P256' | 'NIST_P384' | 'NIST_P521'
+
+/** `length` in bytes, as OCI counts it (contract §3.2). */
+export type KeyShape =
+  | { readonly algorithm: 'AES'; readonly length: 16 | 24 | 32 }
+  | { readonly algorithm: 'RSA'; readonly length: 256 | 384 | 512 }
+  | { readonly algorithm: 'ECDSA'; readonly length: 32 | 48 | 66; readonly curveId: CurveId }
+
+export type EncryptionAlgorithm = 'AES_256_GCM' | 'RSA_OAEP_SHA_1' | 'RSA_OAEP_SHA_256'
+type ShaBits = '224' | '256' | '384' | '512'
+export type SigningAlgorithm =
+  `SHA_${ShaBits}_RSA_PKCS_PSS` | `SHA_${ShaBits}_RSA_PKCS1_V1_5` | `ECDSA_SHA_${Exclude<ShaBits, '224'>}`
+export type MessageType = 'RAW' | 'DIGEST'
+
+/** What a vault's keys are bound to. A private vault's keys are wrapped by its own partition's root. */
+export interface VaultContext {
+  readonly realm: string
+  readonly tenancyId: string
+  readonly vaultId: string
+  readonly isPrivate: boolean
+}
+
+/** What a key version's blob is bound to by its MAC. No region and no revision: a blob is the same in every region. */
+export interface MaterialContext {
+  readonly keyId: string
+  /** 32 hex digits, random, for the life of the material. */
+  readonly materialId: string
+  readonly shape: KeyShape
+  readonly protectionMode: ProtectionMode
+  readonly isExportable: boolean
+}
+
+declare const brand: unique symbol
+/** A key version outside the HSM: the material under a vault's KEK (AES-KWP, base64) and the blob MAC (base64). */
+export interface WrappedKey {
+  readonly [brand]?: 'WrappedKey'
+  readonly format: 'vaultspan/key/1'
+  readonly blob: string
+  readonly mac: string
+  /** PEM SubjectPublicKeyInfo of an RSA or ECDSA key; covered by the blob MAC. */
+  readonly publicKey?: string
+}
+
+/** A vault's three keys under one region's root (AES-KWP, base64). Local to its region: never replicated as a row. */
+export interface WrappedVaultKeys {
+  readonly format: 'vaultspan/vault-keys/1'
+  readonly hsmKek: string
+  readonly softwareKek: string
+  readonly macKey: string
+}
+
+/** What one key can do while it is held. AES answers at once; RSA and ECDSA private operations run off the event loop. */
+export interface UsableKey {
+  /** @throws KmsError invalidParameter for an algorithm that does not fit the key, or a plaintext too long for RSA. */
+  encrypt(
+    algorithm: EncryptionAlgorithm,
+    plaintext: Uint8Array,
+    associatedData: Readonly<Record<string, string>>,
+  ): Promise<Buffer> | Buffer
+  /** @throws KmsError invalidParameter, one uniform text for every ciphertext that does not open. */
+  decrypt(
+    algorithm: EncryptionAlgorithm,
+    ciphertext: Uint8Array,
+    associatedData: Readonly<Record<string, string>>,
+  ): Promise<Buffer> | Buffer
+  /** ECDSA signatures are ASN.1 DER. With DIGEST the message is the digest. @throws KmsError invalidParameter (algorithm, digest length). */
+  sign(algorithm: SigningAlgorithm, messageType: MessageType, message: Uint8Array): Promise<Buffer>
+  /** False for any signature that does not verify, however malformed. */
+  verify(
+    algorithm: SigningAlgorithm,
+    messageType: MessageType,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Promise<boolean>
+}
+
+/** A vault opened in this HSM. Handles are cached; a caller holds one only while it works. */
+export interface VaultKeys {
+  /** AES-CMAC under the vault's MAC key and the label `row/v1`, 16 bytes. */
+  rowMac(canonicalRow: string): Buffer
+  /** Constant time. */
+  isRowMac(canonicalRow: string, mac: Uint8Array): boolean
+  generate(context: MaterialContext): Promise<WrappedKey>
+  /**
+   * Verifies the blob MAC, unwraps, and lends the key to `work` (least recently used handles are dropped).
+   * @throws KmsError integrityFailure where MAC, context or blob do not fit together.
+   */
+  use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T>
+}
+
+/** A statement that a region's identity key speaks for a region of a tenancy, signed by the tenancy's root (P-384, DER, base64). */
+export interface RegionStatement {
+  readonly format: 'vaultspan/region-statement/1'
+  readonly realm: string
+  readonly tenancyId: string
+  readonly region: string
+  /** PEM SubjectPublicKeyInfo, P-384. */
+  readonly publicKey: string
+  readonly signature: string
+}
+
+/** Which transfer a bundle or an offer belongs to. */
+export interface TransferContext {
+  readonly realm: string
+  readonly tenancyId: string
+  readonly vaultId: string
+  readonly isPrivate: boolean
+  readonly source: string
+  readonly destination: string
+  readonly epoch: string
+}
+
+/** Made by the destination's HSM for one transfer. `privateKey` is wrapped under its root: the caller stores it and deletes it after use. */
+export interface TransportKey {
+  readonly offer: TransportOffer
+  readonly privateKey: string
+}
+
+export interface TransportOffer {
+  readonly format: 'vaultspan/transport-offer/1'
+  readonly context: TransferContext
+  readonly transportKeyId: string
+  /** 32 random bytes, base64. */
+  readonly challenge: string
+  /** PEM SubjectPublicKeyInfo, RSA-3072, used for OAEP-SHA256 once. */
+  readonly publicKey: string
+  readonly statement: RegionStatement
+  /** Over every other member, by the destination's identity key. */
+  readonly signature: string
+}
+
+export interface TransferBundle {
+  readonly format: 'vaultspan/transfer-bundle/1+oaep-sha256'
+  readonly context: TransferContext
+  readonly transportKeyId: string
+  readonly challenge: string
+  /** An ephemeral AES-256 key under RSA-OAEP-SHA256, base64. */
+  readonly oaep: string
+  /** Each vault key under the ephemeral key (AES-KWP), base64. */
+  readonly kwp: { readonly hsmKek: string; readonly softwareKek: string; readonly macKey: string }
+  readonly statement: RegionStatement
+  /** Over every other member, by the source's identity key. */
+  readonly signature: string
+}
+
+export interface HsmCapabilities {
+  /** Shown at start-up and in banners, e.g. `simulated HSM (software)`. */
+  readonly name: string
+  readonly isSimulated: boolean
+  readonly shapes: readonly string[]
+}
+
+export interface Hsm {
+  readonly region: string
+  /** Runs a known answer for each algorithm. @throws where one fails: the process must not start. */
+  selfTest(): Promise<HsmCapabilities>
+  createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys>
+  /** @throws KmsError integrityFailure where the keys were not wrapped by this HSM for this vault. */
+  openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys
+  /** The id of the material an AES ciphertext was made with; undefined where the bytes are no such ciphertext. */
+  ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
+
+  /** @throws KmsError integrityFailure where this region holds no statement for the tenancy. */
+  statement(tenancyId: string): RegionStatement
+  /** P-384 over SHA-384 of the bytes, DER, by the region's identity key; off the event loop. */
+  sign(bytes: Uint8Array): Promise<Buffer>
+  /** True where the pinned root of the statement's tenancy signed the statement and its key signed the bytes. */
+  isSignedBy(statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>
+
+  createTransportKey(context: TransferContext): Promise<TransportKey>
+  /** Wraps the vault's keys for the offer. @throws KmsError integrityFailure where offer and context do not fit. */
+  exportVaultKeys(context: TransferContext, wrapped: WrappedVaultKeys, offer: TransportOffer): Promise<TransferBundle>
+  /** @throws KmsError integrityFailure for a wrong signer, challenge, destination, vault or transport key. */
+  importVaultKeys(
+    context: TransferContext,
+    bundle: TransferBundle,
+    transportKey: TransportKey,
+  ): Promise<WrappedVaultKeys>
+}
+
+/** The members of a statement, offer or bundle that its signature covers. */
+export type Unsigned<T extends { readonly signature: string }> = Omit<T, 'signature'> & JsonObject

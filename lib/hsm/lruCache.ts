@@ -1,0 +1,29 @@
+/** Keeps the `capacity` entries that were used last; tells `onDrop` about each one that it lets go. */
+export class LruCache<V> {
+  readonly #entries = new Map<string, V>()
+  readonly #capacity: number
+  readonly #onDrop: ((value: V) => void) | undefined
+
+  constructor(capacity: number, onDrop?: (value: V) => void) {
+    this.#capacity = capacity
+    this.#onDrop = onDrop
+  }
+
+  get(id: string): V | undefined {
+    const value = this.#entries.get(id)
+    if (value === undefined) return undefined
+    // A Map lists its entries in the order in which they were set: setting again makes this one the youngest.
+    this.#entries.delete(id)
+    this.#entries.set(id, value)
+    return value
+  }
+
+  set(id: string, value: V): void {
+    this.#entries.set(id, value)
+    for (const [oldest, dropped] of this.#entries) {
+      if (this.#entries.size <= this.#capacity) return
+      this.#entries.delete(oldest)
+      this.#onDrop?.(dropped)
+    }
+  }
+}

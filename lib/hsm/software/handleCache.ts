@@ -1,0 +1,39 @@
+import { LruCache } from '../lruCache.ts'
+
+interface Held<T> {
+  readonly handle: T
+  users: number
+  isDropped: boolean
+}
+
+/** Opened keys by id. A handle is destroyed once it is both dropped and unused, never under a caller's hands. */
+export class HandleCache<T> {
+  readonly #destroy: (handle: T) => void
+  readonly #held: LruCache<Held<T>>
+
+  constructor(capacity: number, destroy: (handle: T) => void) {
+    this.#destroy = destroy
+    this.#held = new LruCache(capacity, (held) => {
+      held.isDropped = true
+      this.#destroyIfUnused(held)
+    })
+  }
+
+  /** `id` must name everything that `open` verified: a hit does not verify it again. */
+  async use<R>(id: string, open: () => T, work: (handle: T) => Promise<R> | R): Promise<R> {
+    const held = this.#held.get(id) ?? { handle: open(), users: 0, isDropped: false }
+    held.users++
+    // Set after counting, so that a cache of capacity zero does not destroy the handle before its first use.
+    if (held.users === 1) this.#held.set(id, held)
+    try {
+      return await work(held.handle)
+    } finally {
+      held.users--
+      this.#destroyIfUnused(held)
+    }
+  }
+
+  #destroyIfUnused({ handle, users, isDropped }: Held<T>): void {
+    if (isDropped && users === 0) this.#destroy(handle)
+  }
+}

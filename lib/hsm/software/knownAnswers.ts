@@ -1,0 +1,50 @@
+/** Answers for the self test, made once. The private keys protect nothing: they are public by being here. */
+
+export const message = Buffer.from('vaultspan known answer')
+
+/** Ciphertexts of `message` under a key of 07 bytes, by key length. */
+export const envelopes = {
+  materialId: '000102030405060708090a0b0c0d0e0f',
+  associatedData: { purpose: 'self test' },
+  byKeyLength: {
+    16: 'AQMAAQIDBAUGBwgJCgsMDQ4PG4vHfdmPzlZ0d3vINnPK2AjkaHq/2ws7kXUKB4fqjj3maxSUkVFl8hp1XpqsCs0995pDu1TW0RKrieq+tBM8SsnNPaIpg5YXgW5N0Z1cX0eaWSDfJV3neA0rRvmp5w==',
+    24: 'AQIAAQIDBAUGBwgJCgsMDQ4PXsLMnUDwbi4AAu5Nfi+QMqM1N2r5NUa89RF2yfdp/ao8oX6e3+ddZJjKYcJ6rUnS+Ym5iEhxpRVli7X+axGeX02yteEj4XsSV29SPJVHxw4wOM1FJd5gMWS5GRYGWg==',
+    32: 'AQEAAQIDBAUGBwgJCgsMDQ4PRV4+Ah35au+ypuMQXhTCC4+VxJTmQy2CUaCM3gNL4pb568oLUpISiGbg0+iCl7x1A936T+BOzNYrBKvAXBufvQykoyzmj4lM84y6iv6XaVKXZZUzxfcPhdE1/Tj7Vw==',
+  },
+} as const
+
+/** PKCS#8 DER of an RSA-2048 key and what it made of `message`, base64. */
+export const rsaAnswers = {
+  privateKey:
+    'MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDSX0Lt22xDWNSgwBnD+zGquxLhzbZi0z1JK9U6CMBUFDqMYyRWWsXHrVlTWpEBRMKAIoUpeEcvOxoR+ama1CJDb2N7wYhpZW7Fvspe8QMzTgjntRPqxqaNgjdh3aZ0HfKVecQtQVjUd48YyiXHPNQoTLV/mb4BMH6M/kfvpFtc1DA+yqnPvytUL0FVdAUJFMBc0BHLkjKw2BcruVP9ztJLQPut2/XcMVgIYXIb/FcDGFjQ0N5llg5YeE9OVAZ/Ezg5DqQF8yq4KOfBmbbtWoxgT6pG7b3krMRqEf4joXy7sHqrR7kkcEYXfpolefvdyv4DUQyP7hf417ztP18lY5sFAgMBAAECggEAYxPVcDOawf8oqQrAN8Jqyldv1aPuRY3qO7dmpX3wosiiKHMa7oayxk94ld6+E0RgfDuFzpmkoPRrW1Ljk5VcC7l+t47W4ZiRepVYNy24TaXvYL0yA60KTPQqhC+BUQe3s7lU8OFpZitm3Ax8jWCzJMW350Avsdy2hU3O8GjOVKGJ6jSolZS5SgFYfjMOJu/R9U4/T9Crc9PNMiViYqOX1F1zX2PsizTlu1aMaEN3YERxAb3sHOWoVA/aXcGWwlg/wlkxiRAVejonibBcRbbPSr1vhrYQE0bM8kgCSHsA/Px0YaA1usC8ms2AYBFB9vGWFFkxHcBj9y3n6MDs42Ei8wKBgQDuN9EgK4GMB2D2sOwcT/4yXm3ROaYTygQVaTgz/hifZaVn/SCsnnWlRvQh2ukwSVaE8q9Ny6Hf9WeIAaMsXD/wSkdi2DF578kNivQvIxAkhNJ/RaBRtDOHfg2zDu76+VO7NoUfC/zZm64OLHvilZGLdNaR4hqTzlkl3ZW0JJnsSwKBgQDiE1QAquCmtGfbHcss0CVStf7q5Wbw4MV5usDApnjZFcs4WWv7q4J0B6VxAktGpLEXkxytPPNN5w0opEwO+2yjGaFDwY0rC/+1sBF1AwihMqhS6SMREW8jW+dkYtZZkPvw2cOsTi8k6Onng3PMopiQPuLwXR71B+WdJ+66Ko1j7wKBgQDdqFhR28mWN0N1KBj7Gz/HNHBwz3iGT2JPXfGrB1N39gfb4//kPynu2T/OxLhYctUrrfmKpOEB2II2Xnerjkb8WtFj2xDmikUE8ffWaITbxi9rt6i+fbO47oTmyQ17wEW2HLvvsKLdBOwHSkMYCd486kHByqa6Q7ZV8oIa9je3UwKBgQChhDmRuIOD1oQUkfakb5kavJgBbh/bnFq5m2k2ujjAr8de3NQ/G8u55fSXBpKNSACV3S6xvkf9skM+dBM66Po2lIsYg2G+DXaFceMm/CHgOPb1NUcuXIxQcMqid9K4btLwwkQACGO6NQVXuBy1aL0i4Sr1mzIQ0bGEVBFExD371QKBgHteCG5JZFIkMFTeAHKs8Ih90XSR+kchpbfK1c6iVXD0XUaPD+3ugs9p44qqrGfBkv7qXd2DJO33x0naKfM6VXUYHz6/H98W8snc8I/jWRBbhuywf/zRysSAarGBLr1rez3qhoIXxIZiPZZd75gIVpVH7gcJRVyJ+PNH0TGfHLmV',
+  pkcs1Sha256:
+    'HMJRQV5fBNo/yAcgyMd+hLB2oySbRPO/dMxq4GgSjs9li/KJ3Zln6TZEN54HcM8MuK7yRXn5SMkWnU8PfsFelY3XJXAEAxFRVTyO+mv2uI2cP++w54ED5JPnqbrQ3QVad53hxB46D5Z7muWUaxGOfxBmvv0EeIY4rcWVxyZFuao6XxkmX8feiFNDI5R+h0OOSB46A8v7qdSRWxsh4ylIIvPLnM03xh39YcRoh80Kl2/5IUiAuFxGzM82SWMeMg/PnrnuvpxSc8o2NHQhpLMRO8P930ACAszg+mPm1+fRqED5yn8GlDWJDpACH0fIqsTDC11Xg39u45FVL32URLW9dw==',
+  pssSha256:
+    'EaAp4nvp+Cd/ZOaBwRTQWPtNaUQgAE1OgJgT+mBemEravZE46MTfymkhckbD94pc0SJD9Nsy2vylc/UIEMLXRwU6X0uwovS5tQc+zExcb8rCpg8X00davxFTW5yQgPtRR825ZaljWsyP8/qfD3nyB3C01jDjnqhBiLh2P50hJ9dAoia4LhMIfLJRFFuVKzglRUUFUIGm8FLOoVa+Eh82nM0y5YYO/Q/p5sHdF3kxlTLu/Dp9dJsl6BBK4fieRvjOgiY+xtWGuZf7hOaVAA/z8kwIKM8w3kHWnWh4WLDXvlhCJS1m/iyBn1aWpV3zXmt4KD8nhHCg36wHZ+2MzKJ9Ug==',
+  oaep: {
+    sha1: 'bGXzT9UJvVmJA4UciA5Q4faVxXyEdDUNRhTr59AwG887Lda3sovZsp8ZKSgpu9tW7bX25ruRUKOR6Ayx6zsqgMjnNG5zbBsNA40khhqr42d2P815+OfsH2EejL3WNJ4hGRNOyGuKK1D5bwEvvS9US+2DEvU71D/9Qo7q66A94gSNIJ6kAFj0/R/enZFgExCwUzHulcBW7iCKjjOCCT5M9v6yxs5tc6qxnRMb5iQxgJSUotfA57nrHjYHaz69eJ/3uZbzu2ybjjhYdEODQx8BZi8BC+cHQ8Gq1GzzFJDQYsE6LzyrLXv3DrjHFP4PgE6/g/vSeXgJFQLzUcuLNJA30w==',
+    sha256:
+      'tqUAghh1jxl9Y/fJDCUsL1cjwPbqEOeToh4k17mQQjzMZPT4kU2QnNdQtgKpU7IPnt+eFGu/vTJpUYVZ1/670uvJcJNiZS8wyZzV19zwaLQQaK52uGWpqgAf7sLroaBHo+O2jPockzkcUYVosBWHhB3cBkZ/f+E+eLaKNNsPJbMZCWNtV0vbRSv/gvEk7QZt2y17W3RsDfD2T8BhQb30mEH6ROVi4DFAJJUTiKEpKSo1c4pYdvALYOi08cgMFkoI8RSFnqiMxso661kWjgM0rvlQfBjR+GnuIF4NiA3QEcNGJo/QLaQJLpaONTb/VhZRL61mkmfeOGFDGgqXf2Sdnw==',
+  },
+} as const
+
+/** PKCS#8 DER of a key on each curve and its signature of `message`, base64. */
+export const ecdsaAnswers = {
+  NIST_P256: {
+    privateKey:
+      'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg6hsN+jait6rEhjcB7MSDJX0FGRKuBOcnGkMLtb1NXkuhRANCAATDhvmyIVLMLwiH4F+a10dWn8++obmy6U9dqy2t7WhesZ6MpHVKZj1xtxJ4b/DHG+fSJuEf0f1Vc7HaEg6KHKSW',
+    signature: 'MEUCIQCXALANIHagjw18UWM9sld1yWO0aYLB9TjMNA+1IbMPKgIgBs/fCyTq0/lZKJUwDaqi2mwKHNBx9YOS5XHI32IjSgU=',
+  },
+  NIST_P384: {
+    privateKey:
+      'MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDBa367oB0ohIei0EKCDlpPqqgx2MWJZAUuMdzWRg6xtzMzMA4dZ1KZH2KY1IHUPyf+hZANiAARsqP1TibJS4kKRSxdVs13a/UeHCq1UE/UG2GiwNjTPSUCdjE8sjE6p2KQeBtlTni9G99NABLXZq1I9CUBxE/uG8jQ3Qoii0OhOT9+tDyxEXowdJpRYU0dyv+EQjr933sw=',
+    signature:
+      'MGUCMQCiRbR0xCic9ao4jtrJQNfDL34Chwt1c4xd6EkR/IUXfBB/OBLv+vFygd9/uRPXaPMCMGbzgjVSNcGdj6jkMbnQ6efW9xGKFU6CykzNTArDJ6xVZiImurDUL2lrA5MIo5ETvA==',
+  },
+  NIST_P521: {
+    privateKey:
+      'MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIA5fukymbmiGt2+CzRxLbhxwpkP18ZzEl2jZSoxJ3X7Yi8iMYo+Q5Ac9bXkgnEEYnFj0vq0InClJ1sW7CUldNzNxmhgYkDgYYABAG12hBkNPr1Objc6XONTvlet2xqMhoV95DTeRbZJQmGV9dLgxUG8PsMH4ugMxnZWeZnrRiTMcx+vvPq3leq5AZiZgAZfZZxDNYDy6jFfHOqNJoV9R2+RBK37fFwu61n2dWCkMoB+LJ5ZsvavUzjAGHJUL8Nvt85b5s2mnhEh7+dw5kX3g==',
+    signature:
+      'MIGHAkFhne6kWQFcy3BEEvFldTTzH6A4+NRTqgZtPSViHIYTqwPgnwrs0VtlgOi6ADekb8f7g1tv+IE/f8ESS7mfjuQXTgJCAMH25go9Nfyu34qoEiYnJxqamRRQupSiTQcAxXfUc8zwRPSJX4RRXbTACUKUTSWt7aKKVSUjYjWsnmaVEwj9fcnq',
+  },
+} as const

@@ -1,0 +1,205 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  publicEncrypt,
+  constants,
+  randomBytes,
+  randomUUID,
+  type KeyObject,
+} from 'node:crypto'
+import { envelopeMaterialId } from '../envelope.ts'
+import type {
+  Hsm,
+  HsmCapabilities,
+  RegionStatement,
+  TransferBundle,
+  TransferContext,
+  TransportKey,
+  TransportOffer,
+  VaultContext,
+  VaultKeys,
+  WrappedVaultKeys,
+} from '../hsm.ts'
+import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import { LruCache } from '../lruCache.ts'
+import { isP384Signature, publicKeyPem, signP384 } from '../p384.ts'
+import { rsaDecrypt } from '../rsa.ts'
+import { TrustedStatements, unsignedBytes } from '../statement.ts'
+import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../transfer.ts'
+import { HandleCache } from './handleCache.ts'
+import { generateRsaMaterial } from './material.ts'
+import { runSelfTest } from './selfTest.ts'
+import type { SoftwareKey } from './softwareKey.ts'
+import { StateFile } from './stateFile.ts'
+import { TenancyRoots } from './tenancyRoots.ts'
+import { SoftwareVaultKeys } from './vaultKeys.ts'
+import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
+
+export interface SoftwareHsmOptions {
+  readonly region: string
+  readonly realm: string
+  /** Where the root and the identity live. Without it they live in memory and die with the process. */
+  readonly file?: string
+  /** How many opened keys are kept. Default 1,000. */
+  readonly handleCapacity?: number
+}
+
+const TRANSPORT_KEY_BITS = 3072
+const TRANSPORT_KEY_LENGTH = 32
+
+/** A simulated HSM: the whole port over node:crypto, its root in a file. Calls itself simulated wherever it is named. */
+export class SoftwareHsm implements Hsm {
+  readonly region: string
+  readonly identityPublicKey: string
+  readonly #identity: KeyObject
+  readonly #root: VaultRoot
+  readonly #tenancies: TenancyRoots
+  readonly #statements: TrustedStatements
+  readonly #handles: HandleCache<SoftwareKey>
+  readonly #vaults = new LruCache<VaultKeys>(1_000)
+
+  /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
+  constructor({ region, realm, file, handleCapacity = 1_000 }: SoftwareHsmOptions) {
+    const stateFile = new StateFile(region, file)
+    this.region = region
+    this.#identity = createPrivateKey(stateFile.state.identity)
+    this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
+    this.#root = new VaultRoot(Buffer.from(stateFile.state.root, 'base64'))
+    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, stateFile)
+    this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
+    this.#handles = new HandleCache(handleCapacity, (key: SoftwareKey) => {
+      key.destroy()
+    })
+  }
+
+  selfTest(): Promise<HsmCapabilities> {
+    return runSelfTest()
+  }
+
+  async createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys> {
+    return this.#root.createVaultKeys(context)
+  }
+
+  openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
+    const { realm, tenancyId, vaultId, isPrivate } = context
+    const { hsmKek, softwareKek, macKey } = wrapped
+    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, hsmKek, softwareKek, macKey])
+    const known = this.#vaults.get(id)
+    if (known !== undefined) return known
+    const opened = new SoftwareVaultKeys(context, this.#root.openVaultKeys(context, wrapped), this.#handles, id)
+    this.#vaults.set(id, opened)
+    return opened
+  }
+
+  ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
+    return envelopeMaterialId(ciphertext)
+  }
+
+  statement(tenancyId: string): RegionStatement {
+    return this.#tenancies.statement(tenancyId)
+  }
+
+  sign(bytes: Uint8Array): Promise<Buffer> {
+    return signP384(this.#identity, bytes)
+  }
+
+  async isSignedBy(statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    const signer = await this.#statements.signerOf(statement)
+    return signer !== undefined && isP384Signature(signer, bytes, signature)
+  }
+
+  /** Provisioning, in the home region. Idempotent. Returns the PEM that every other region pins. */
+  createTenancyRoot(tenancyId: string): string {
+    return this.#tenancies.create(tenancyId)
+  }
+
+  /** Provisioning, in the home region: says that this public key speaks for that region. */
+  issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement {
+    return this.#tenancies.issue(tenancyId, region, publicKeyPem)
+  }
+
+  /** Provisioning, in any region: pins the tenancy's root. Idempotent. @throws KmsError integrityFailure for another root. */
+  acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void> {
+    return this.#tenancies.accept(trustRootPem, statement)
+  }
+
+  async createTransportKey(context: TransferContext): Promise<TransportKey> {
+    requireThat(context.destination === this.region, 'this region is not its destination')
+    const { secret, publicKey } = await generateRsaMaterial(TRANSPORT_KEY_BITS)
+    try {
+      const challenge = randomBytes(32).toString('base64')
+      const offer = await signOffer(this, { context, transportKeyId: randomUUID(), challenge, publicKey })
+      return { offer, privateKey: wrapKey(this.#transportWrappingKey(offer), secret).toString('base64') }
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  async exportVaultKeys(
+    context: TransferContext,
+    wrapped: WrappedVaultKeys,
+    offer: TransportOffer,
+  ): Promise<TransferBundle> {
+    await requireOffer(this, context, offer)
+    const keys = this.#root.openVaultKeys(context, wrapped)
+    const ephemeral = randomBytes(TRANSPORT_KEY_LENGTH)
+    try {
+      const kek = createSecretKey(ephemeral)
+      const kwp = mapVaultKeys((name) => wrapExported(kek, keys[name]))
+      const oaep = publicEncrypt({ ...oaepSha256, key: offer.publicKey }, ephemeral).toString('base64')
+      return await signBundle(this, offer, { oaep, kwp })
+    } finally {
+      ephemeral.fill(0)
+    }
+  }
+
+  async importVaultKeys(
+    context: TransferContext,
+    bundle: TransferBundle,
+    transportKey: TransportKey,
+  ): Promise<WrappedVaultKeys> {
+    await requireBundle(this, context, bundle, transportKey.offer)
+    const kek = await this.#ephemeralKey(bundle, transportKey)
+    return this.#root.wrapVaultKeys(context, (name) => {
+      const secret = unwrapKey(kek, Buffer.from(bundle.kwp[name], 'base64'))
+      requireThat(secret?.length === TRANSPORT_KEY_LENGTH, 'a vault key does not unwrap')
+      return secret
+    })
+  }
+
+  async #ephemeralKey(bundle: TransferBundle, transportKey: TransportKey): Promise<KeyObject> {
+    const wrapped = Buffer.from(transportKey.privateKey, 'base64')
+    const pkcs8 = unwrapKey(this.#transportWrappingKey(transportKey.offer), wrapped)
+    requireThat(pkcs8 !== undefined, 'the transport key was not made by this HSM for this offer')
+    let ephemeral: Buffer | undefined
+    try {
+      const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+      ephemeral = await rsaDecrypt(key, 'sha256', Buffer.from(bundle.oaep, 'base64'))
+      requireThat(ephemeral?.length === TRANSPORT_KEY_LENGTH, 'its ephemeral key does not decrypt')
+      return createSecretKey(ephemeral)
+    } finally {
+      pkcs8.fill(0)
+      ephemeral?.fill(0)
+    }
+  }
+
+  #transportWrappingKey(offer: TransportOffer): KeyObject {
+    return this.#root.transportWrappingKey(offer.context, unsignedBytes(offer).toString())
+  }
+}
+
+const oaepSha256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
+
+function wrapExported(kek: KeyObject, key: KeyObject): string {
+  const secret = key.export()
+  try {
+    return wrapKey(kek, secret).toString('base64')
+  } finally {
+    secret.fill(0)
+  }
+}
+
+export function openSoftwareHsm(options: SoftwareHsmOptions): SoftwareHsm {
+  return new SoftwareHsm(options)
+}

@@ -1,0 +1,99 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { KmsError } from '../../kms/errors.ts'
+import type { RegionStatement } from '../hsm.ts'
+import { p384PublicKey, publicKeyPem } from '../p384.ts'
+import { isStatementOf, unsignedBytes } from '../statement.ts'
+import type { StateFile, TenancyState } from './stateFile.ts'
+
+interface Owner {
+  readonly realm: string
+  readonly region: string
+  /** PEM of the region's identity. */
+  readonly publicKey: string
+}
+
+/** The tenancies that a region knows, each with the root that it pins. Provisioning is rare, so it may block. */
+export class TenancyRoots {
+  readonly #owner: Owner
+  readonly #file: StateFile
+  readonly #trustRoots = new Map<string, KeyObject>()
+
+  constructor(owner: Owner, file: StateFile) {
+    this.#owner = owner
+    this.#file = file
+    for (const [tenancyId, { trustRoot }] of Object.entries(file.state.tenancies)) {
+      this.#trustRoots.set(tenancyId, createPublicKey(trustRoot))
+    }
+  }
+
+  trustRoot(tenancyId: string): KeyObject | undefined {
+    return this.#trustRoots.get(tenancyId)
+  }
+
+  statement(tenancyId: string): RegionStatement {
+    const known = this.#tenancy(tenancyId)
+    if (known !== undefined) return known.statement
+    throw refused(`region ${this.#owner.region} holds no statement for tenancy ${tenancyId}`)
+  }
+
+  create(tenancyId: string): string {
+    const known = this.#tenancy(tenancyId)
+    if (known?.rootKey !== undefined) return known.trustRoot
+    if (known !== undefined) throw refused(`the root of tenancy ${tenancyId} is in another region`)
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    const { region, publicKey: identity } = this.#owner
+    this.#keep(tenancyId, publicKey, {
+      trustRoot: publicKeyPem(publicKey),
+      statement: this.#signed(privateKey, tenancyId, region, identity),
+      rootKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    })
+    return publicKeyPem(publicKey)
+  }
+
+  issue(tenancyId: string, region: string, pem: string): RegionStatement {
+    const rootKey = this.#tenancy(tenancyId)?.rootKey
+    if (rootKey === undefined) throw refused(`the root of tenancy ${tenancyId} is not in this region`)
+    const publicKey = p384PublicKey(pem)
+    if (publicKey === undefined) throw refused(`the identity of region ${region} is no P-384 public key`)
+    return this.#signed(createPrivateKey(rootKey), tenancyId, region, publicKeyPem(publicKey))
+  }
+
+  async accept(trustRootPem: string, statement: RegionStatement): Promise<void> {
+    const { tenancyId } = statement
+    const root = p384PublicKey(trustRootPem)
+    if (root === undefined) throw refused('the trust root is no P-384 public key')
+    if (!this.#isAboutMe(statement)) throw refused('the statement is about another region or identity')
+    if (!(await isStatementOf(root, statement))) throw refused('the trust root did not sign the statement')
+    const trustRoot = publicKeyPem(root)
+    // INVARIANT: from here on nothing is awaited, so that two calls cannot both find the tenancy unknown.
+    const known = this.#tenancy(tenancyId)
+    if (known === undefined) this.#keep(tenancyId, root, { trustRoot, statement })
+    else if (known.trustRoot !== trustRoot) throw refused(`tenancy ${tenancyId} is pinned to another trust root`)
+  }
+
+  #isAboutMe(statement: RegionStatement): boolean {
+    const { realm, region, publicKey } = this.#owner
+    return statement.realm === realm && statement.region === region && statement.publicKey === publicKey
+  }
+
+  #signed(rootKey: KeyObject, tenancyId: string, region: string, publicKey: string): RegionStatement {
+    const { realm } = this.#owner
+    const unsigned = { format: 'vaultspan/region-statement/1', realm, tenancyId, region, publicKey } as const
+    const signature = sign('sha384', unsignedBytes(unsigned), { key: rootKey, dsaEncoding: 'der' })
+    return { ...unsigned, signature: signature.toString('base64') }
+  }
+
+  /** The own property only: a tenancy may have any name, and `constructor` is one that every object knows. */
+  #tenancy(tenancyId: string): TenancyState | undefined {
+    return this.#trustRoots.has(tenancyId) ? this.#file.state.tenancies[tenancyId] : undefined
+  }
+
+  #keep(tenancyId: string, root: KeyObject, tenancy: TenancyState): void {
+    this.#file.setTenancy(tenancyId, tenancy)
+    this.#trustRoots.set(tenancyId, root)
+  }
+}
+
+function refused(reason: string): KmsError {
+  return new KmsError('integrityFailure', `The statement is refused: ${reason}.`)
+}

@@ -1,0 +1,91 @@
+import { hash, type KeyObject } from 'node:crypto'
+import { KmsError } from '../../kms/errors.ts'
+import { blobText, isSameMac, labelledMac } from '../blobMac.ts'
+import { Cmac } from '../cmac.ts'
+import type { MaterialContext, UsableKey, VaultContext, VaultKeys, WrappedKey } from '../hsm.ts'
+import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import type { HandleCache } from './handleCache.ts'
+import { generateMaterial, keyFromMaterial } from './material.ts'
+import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
+
+export interface OpenedVaultKeys {
+  readonly hsmKek: KeyObject
+  readonly softwareKek: KeyObject
+  readonly macKey: KeyObject
+}
+
+export class SoftwareVaultKeys implements VaultKeys {
+  readonly #context: VaultContext
+  readonly #keks: Record<MaterialContext['protectionMode'], KeyObject>
+  readonly #mac: Cmac
+  readonly #handles: HandleCache<SoftwareKey>
+  /** Tells this vault's handles from another's in the cache that all vaults share. */
+  readonly #handlePrefix: string
+
+  constructor(context: VaultContext, keys: OpenedVaultKeys, handles: HandleCache<SoftwareKey>, identity: string) {
+    this.#context = context
+    this.#keks = { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek }
+    this.#mac = new Cmac(keys.macKey)
+    this.#handles = handles
+    this.#handlePrefix = hash('sha256', identity, 'hex')
+  }
+
+  rowMac(canonicalRow: string): Buffer {
+    return labelledMac(this.#mac, 'row/v1', canonicalRow)
+  }
+
+  isRowMac(canonicalRow: string, mac: Uint8Array): boolean {
+    return isSameMac(this.rowMac(canonicalRow), mac)
+  }
+
+  async generate(context: MaterialContext): Promise<WrappedKey> {
+    requireMaterialId(context.materialId)
+    const { secret, publicKey } = await generateMaterial(context.shape)
+    try {
+      const blob = wrapKey(this.#keks[context.protectionMode], secret).toString('base64')
+      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
+      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
+    return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
+  }
+
+  /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
+  #handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
+    const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
+    const { format, blob, mac, publicKey = '' } = wrapped
+    const context = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
+    return JSON.stringify([this.#handlePrefix, ...context, format, blob, mac, publicKey])
+  }
+
+  #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
+    const { shape, materialId, protectionMode } = context
+    if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
+    const secret = unwrapKey(this.#keks[protectionMode], Buffer.from(wrapped.blob, 'base64'))
+    if (secret === undefined) throw broken(context)
+    try {
+      const key = keyFromMaterial(shape, secret)
+      if (key === undefined) throw broken(context)
+      if (shape.algorithm === 'AES') return aesKey(shape, materialId, key)
+      return shape.algorithm === 'RSA' ? rsaKey(key) : ecdsaKey(shape, key)
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  #blobMac(context: MaterialContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
+    return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
+  }
+}
+
+function requireMaterialId(materialId: string): void {
+  if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
+}
+
+function broken({ keyId }: MaterialContext): KmsError {
+  return new KmsError('integrityFailure', `The stored material of key ${keyId} does not fit its row.`)
+}

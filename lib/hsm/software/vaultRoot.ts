@@ -1,0 +1,75 @@
+import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
+import { canonicalJson } from '../../kms/canonicalJson.ts'
+import { KmsError } from '../../kms/errors.ts'
+import { Cmac } from '../cmac.ts'
+import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import { deriveKey } from '../kdf.ts'
+import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import type { OpenedVaultKeys } from './vaultKeys.ts'
+
+const VAULT_KEY_LENGTH = 32
+export type VaultKeyName = keyof OpenedVaultKeys
+
+/** A region's root. It wraps nothing itself: each thing goes under a key derived for it, since AES-KWP takes no context. */
+export class VaultRoot {
+  readonly #root: Cmac
+
+  constructor(root: Uint8Array) {
+    this.#root = new Cmac(createSecretKey(root))
+  }
+
+  createVaultKeys(context: VaultContext): WrappedVaultKeys {
+    return this.wrapVaultKeys(context, () => randomBytes(VAULT_KEY_LENGTH))
+  }
+
+  /** `take` gives each key in plaintext; it is filled with zeros here. */
+  wrapVaultKeys(context: VaultContext, take: (name: VaultKeyName) => Buffer): WrappedVaultKeys {
+    const wrapped = mapVaultKeys((name) => {
+      const secret = take(name)
+      try {
+        return wrapKey(this.#wrappingKey(context, name), secret).toString('base64')
+      } finally {
+        secret.fill(0)
+      }
+    })
+    return { format: 'vaultspan/vault-keys/1', ...wrapped }
+  }
+
+  /** @throws KmsError integrityFailure */
+  openVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): OpenedVaultKeys {
+    return mapVaultKeys((name) => {
+      const secret = unwrapKey(this.#wrappingKey(context, name), Buffer.from(wrapped[name], 'base64'))
+      if (secret?.length !== VAULT_KEY_LENGTH) throw notOurs(context)
+      try {
+        return createSecretKey(secret)
+      } finally {
+        secret.fill(0)
+      }
+    })
+  }
+
+  /** For a transport key: bound to its whole offer, so that a stored offer cannot be changed under it. */
+  transportWrappingKey(context: VaultContext, offer: string): KeyObject {
+    return deriveKey(this.#partition(context), 'transport', offer)
+  }
+
+  /** A key of its own for each of the three, or whoever writes to the table could exchange one KEK for another. */
+  #wrappingKey(context: VaultContext, name: VaultKeyName): KeyObject {
+    const { realm, tenancyId, vaultId, isPrivate } = context
+    const bound = canonicalJson({ realm, tenancyId, vaultId, isPrivate })
+    return deriveKey(this.#partition(context), `vault-keys/${name}`, bound)
+  }
+
+  /** Simulates the partition that a private vault has to itself. */
+  #partition({ isPrivate, vaultId }: VaultContext): Cmac {
+    return isPrivate ? new Cmac(deriveKey(this.#root, 'partition', vaultId)) : this.#root
+  }
+}
+
+export function mapVaultKeys<T>(make: (name: VaultKeyName) => T): Record<VaultKeyName, T> {
+  return { hsmKek: make('hsmKek'), softwareKek: make('softwareKek'), macKey: make('macKey') }
+}
+
+function notOurs({ vaultId }: VaultContext): KmsError {
+  return new KmsError('integrityFailure', `The keys of vault ${vaultId} were not wrapped by this HSM for this vault.`)
+}

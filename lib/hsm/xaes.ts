@@ -1,0 +1,74 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type CipherGCMTypes, type KeyObject } from 'node:crypto'
+import type { Cmac } from './cmac.ts'
+
+/**
+ * A key for each message, derived as in C2SP's XAES-256-GCM, and two more blocks of the same function for a key
+ * commitment, which that construction alone does not give. AES-128 and AES-192 master keys derive a key of their own length.
+ */
+
+export const NONCE_LENGTH = 24
+const TAG_LENGTH = 16
+const SALT_LENGTH = 12
+
+/** The tags of four 16-byte messages under a master key that never leaves its backend: 64 bytes. */
+export type DeriveBlocks = (messages: Uint8Array) => Buffer
+
+export interface MessageKey {
+  readonly key: KeyObject
+  readonly cipher: CipherGCMTypes
+  readonly iv: Uint8Array
+  /** 32 secret bytes: the caller fills them with zeros. */
+  readonly commitmentKey: Buffer
+}
+
+const ciphers = { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' } as const satisfies Record<
+  16 | 24 | 32,
+  CipherGCMTypes
+>
+
+export function deriveMessageKey(derive: DeriveBlocks, keyLength: 16 | 24 | 32, nonce: Uint8Array): MessageKey {
+  const messages = Buffer.alloc(64)
+  for (let block = 0; block < 4; block++) {
+    messages[block * 16 + 1] = block + 1
+    messages[block * 16 + 2] = 0x58 // the label `X`
+    messages.set(nonce.subarray(0, SALT_LENGTH), block * 16 + 4)
+  }
+  const blocks = derive(messages)
+  try {
+    return {
+      key: createSecretKey(blocks.subarray(0, keyLength)),
+      cipher: ciphers[keyLength],
+      iv: nonce.subarray(SALT_LENGTH, NONCE_LENGTH),
+      commitmentKey: Buffer.from(blocks.subarray(32)),
+    }
+  } finally {
+    blocks.fill(0)
+  }
+}
+
+/** How a backend with the key at hand derives. */
+export function deriveWith(cmac: Cmac): DeriveBlocks {
+  return (messages) => cmac.tagsOfBlocks(messages)
+}
+
+export function sealMessage(key: MessageKey, aad: Uint8Array, plaintext: Uint8Array): { body: Buffer; tag: Buffer } {
+  const cipher = createCipheriv(key.cipher, key.key, key.iv, { authTagLength: TAG_LENGTH }).setAAD(aad)
+  const body = cipher.update(plaintext)
+  cipher.final()
+  return { body, tag: cipher.getAuthTag() }
+}
+
+/** Undefined where the tag does not fit. */
+export function openMessage(key: MessageKey, aad: Uint8Array, sealed: Uint8Array): Buffer | undefined {
+  const end = sealed.length - TAG_LENGTH
+  const decipher = createDecipheriv(key.cipher, key.key, key.iv, { authTagLength: TAG_LENGTH })
+  decipher.setAAD(aad).setAuthTag(sealed.subarray(end))
+  const plaintext = decipher.update(sealed.subarray(0, end))
+  try {
+    decipher.final()
+    return plaintext
+  } catch {
+    plaintext.fill(0)
+    return undefined
+  }
+}

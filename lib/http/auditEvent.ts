@@ -1,0 +1,96 @@
+import type { Json } from '../kms/canonicalJson.ts'
+import { newEventId, type AuditEvent } from '../kms/audit.ts'
+import type { RandomBytes } from '../kms/ocid.ts'
+import type { AuditEffect } from '../kms/mutation.ts'
+import type { Caller } from './authenticate.ts'
+import type { AuditTarget } from './operation.ts'
+import { routes, type FunctionName, type RoutedOperation } from './routes.ts'
+import { parseQuery, type WireRequest } from './wireRequest.ts'
+
+const services = {
+  vault: 'com.oraclecloud.KeyManagementService',
+  keys: 'com.oraclecloud.KeyManagementService',
+  crypto: 'com.oraclecloud.KeyManagementService',
+  identity: 'com.oraclecloud.IdentityControlPlane',
+  audit: 'com.oraclecloud.Audit',
+} as const satisfies Record<FunctionName, string>
+
+/** What of a request's headers an event may show; never the authorization. */
+const shownHeaders = ['opc-request-id', 'opc-retry-token', 'if-match', 'content-type', 'opc-client-info']
+
+export interface AuditedRequest {
+  readonly operation: RoutedOperation
+  readonly caller: Caller
+  readonly request: WireRequest
+  readonly requestId: string
+  readonly random: RandomBytes
+  readonly target: AuditTarget
+  /** Unix milliseconds. */
+  readonly receivedAt: number
+}
+
+export interface AuditedAnswer {
+  readonly status: number
+  readonly message?: string
+  readonly answeredAt: number
+}
+
+/** An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. */
+export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effect?: AuditEffect): AuditEvent {
+  const { operation, caller, request, requestId, random, target, receivedAt } = audited
+  const { principal, credentials } = caller
+  const compartmentId = effect?.compartmentId ?? target.compartmentId ?? principal.tenancyId
+  const headers = shownHeaders.flatMap((name) =>
+    request.headers[name] === undefined ? [] : [[name, [request.headers[name]]]],
+  )
+  return {
+    eventType: `${services[routes[operation].serves]}.${operation}${effect?.suffix ?? ''}`,
+    cloudEventsVersion: '0.1',
+    eventTypeVersion: '2.0',
+    source: effect?.resourceName ?? target.resourceName ?? 'vaultspan',
+    eventId: newEventId(random),
+    eventTime: new Date(receivedAt).toISOString(),
+    contentType: 'application/json',
+    data: {
+      eventGroupingId: requestId,
+      eventName: operation,
+      compartmentId,
+      compartmentName: caller.tree.nameOf(compartmentId) ?? null,
+      resourceName: effect?.resourceName ?? target.resourceName,
+      resourceId: effect?.resourceId ?? target.resourceId,
+      availabilityDomain: null,
+      freeformTags: {},
+      definedTags: {},
+      identity: {
+        principalName: principal.name,
+        principalId: principal.id,
+        authType: 'natv',
+        callerName: null,
+        callerId: null,
+        tenantId: principal.tenancyId,
+        ipAddress: request.sourceIp,
+        credentials,
+        userAgent: request.headers['user-agent'] ?? null,
+        consoleSessionId: null,
+      },
+      request: {
+        id: requestId,
+        path: request.rawPath,
+        action: request.method,
+        parameters: Object.fromEntries(
+          Object.entries(parseQuery(request.rawQuery)).map(([name, value]) => [name, [value]]),
+        ),
+        headers: Object.fromEntries(headers) as Record<string, Json>,
+      },
+      response: {
+        status: String(answer.status),
+        responseTime: new Date(answer.answeredAt).toISOString(),
+        headers: {},
+        payload: {},
+        message: answer.message ?? null,
+      },
+      stateChange: { previous: effect?.previous ?? null, current: effect?.current ?? null },
+      additionalDetails: { ...target.details },
+    },
+  }
+}

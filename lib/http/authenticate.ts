@@ -1,0 +1,94 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { compartmentTree, type CompartmentTree } from '../iam/compartmentTree.ts'
+import { parseKeyId } from '../iam/keyId.ts'
+import { compilePolicy, type CompiledPolicy } from '../iam/policy.ts'
+import type { Principal } from '../iam/principal.ts'
+import { isSignedBy, notAuthenticated, readSignature } from '../iam/requestSignature.ts'
+import { signedTargets } from '../iam/signedTargets.ts'
+import type { TenancyIdentity, UserIdentity } from '../kms/identityCache.ts'
+import type { HttpPorts } from './httpPorts.ts'
+import type { WireRequest } from './wireRequest.ts'
+
+/** Who calls, and the policies of their tenancy as of this request. */
+export interface Caller {
+  readonly principal: Principal
+  /** `tenancy/user/fingerprint`, as audited. */
+  readonly credentials: string
+  readonly tree: CompartmentTree
+  readonly policies: readonly CompiledPolicy[]
+  /** The signature's bytes: two requests with the same one are the same request, or one made twice within a second. */
+  readonly signature: Buffer
+}
+
+/** @throws KmsError notAuthenticated, one text for every reason. */
+export async function authenticate(ports: HttpPorts, request: WireRequest, now: number): Promise<Caller> {
+  const { method, rawPath, rawQuery, headers, body } = request
+  const targets = signedTargets(rawPath, rawQuery)
+  const signature = readSignature(
+    {
+      method,
+      target: targets[0],
+      alternativeTargets: targets.slice(1),
+      headers: headers as Record<string, string>,
+      body,
+    },
+    now,
+  )
+  const keyId = parseKeyId(signature.keyId)
+  if (keyId === undefined) throw notAuthenticated()
+  const { tenancyId, userId, fingerprint } = keyId
+  const cached = ports.identity.fresh(tenancyId)
+  const user =
+    cached?.users.get(`${userId}#${fingerprint}`) ?? (await ports.identity.user(tenancyId, userId, fingerprint))
+  if (user === undefined || !isSignedBy(signature, publicKeyOf(user))) throw notAuthenticated()
+  const tenancy = cached?.tenancy ?? (await ports.identity.tenancy(tenancyId))
+  return {
+    ...rulesOf(tenancy, tenancyId),
+    principal: principalOf(user, tenancy, tenancyId),
+    credentials: signature.keyId,
+    signature: signature.signature,
+  }
+}
+
+const publicKeys = new WeakMap<UserIdentity, KeyObject>()
+
+function publicKeyOf(user: UserIdentity): KeyObject {
+  return remember(publicKeys, user, () => createPublicKey(user.publicKey))
+}
+
+interface Rules {
+  readonly tree: CompartmentTree
+  readonly policies: readonly CompiledPolicy[]
+}
+const rules = new WeakMap<TenancyIdentity, Rules>()
+
+function rulesOf(tenancy: TenancyIdentity, tenancyId: string): Rules {
+  return remember(rules, tenancy, () => ({
+    tree: compartmentTree(
+      tenancy.compartments.length > 0 ? tenancy.compartments : [{ id: tenancyId, parentId: null, name: '' }],
+    ),
+    policies: tenancy.policies.map((policy) => compilePolicy(policy)),
+  }))
+}
+
+const principals = new WeakMap<TenancyIdentity, WeakMap<UserIdentity, Principal>>()
+
+function principalOf(identity: UserIdentity, tenancy: TenancyIdentity, tenancyId: string): Principal {
+  const ofTenancy = remember(principals, tenancy, () => new WeakMap<UserIdentity, Principal>())
+  return remember(ofTenancy, identity, () => ({
+    kind: 'user',
+    id: identity.user.id,
+    name: identity.user.name,
+    tenancyId,
+    groups: tenancy.groups.filter(({ id }) => identity.groupIds.includes(id)).map(({ id, name }) => ({ id, name })),
+    dynamicGroups: [],
+  }))
+}
+
+function remember<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}

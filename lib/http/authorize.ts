@@ -1,0 +1,133 @@
+import { isAllowed, isServiceAllowed } from '../iam/policy.ts'
+import { operationPermissions } from '../iam/operationPermissions.ts'
+import type { Permission } from '../iam/permissions.ts'
+import { notFoundOrForbidden } from '../kms/errors.ts'
+import type { VaultKey } from '../kms/keys.ts'
+import { vaultPrefixOf } from '../kms/ocid.ts'
+import type { Vault } from '../kms/vaultCache.ts'
+import type { Request } from './operation.ts'
+
+type Variables = Readonly<Record<string, string>>
+
+/**
+ * Default deny: passes only where policies of the caller's tenancy grant the permissions on an existing compartment.
+ * @throws KmsError notAuthorizedOrNotFound, the same for absent and forbidden.
+ */
+export function authorize(
+  request: Request,
+  permissions: readonly Permission[],
+  compartmentId: string,
+  variables: Variables = {},
+): void {
+  const { caller, ports, operation, now } = request
+  const access = { permissions, compartmentId, operation, region: ports.region, now, variables }
+  if (!isAllowed(caller.policies, caller.tree, caller.principal, access)) throw notFoundOrForbidden()
+}
+
+/** The operation's own permissions, on a compartment the request names. */
+export function authorizedCompartment(request: Request, compartmentId: string, variables?: Variables): void {
+  request.target.compartmentId ??= compartmentId
+  authorize(request, operationPermissions[request.operation], compartmentId, variables)
+}
+
+/** A vault by its OCID, read anew, if the caller may do to it what the operation does. */
+export async function authorizedVault(request: Request, vaultId: string): Promise<Vault> {
+  const vault = await ownVault(request, vaultId)
+  authorize(request, vaultPermissions(request), vault.row.compartmentId, vaultVariables(vault))
+  return vault
+}
+
+/** KEY_* permissions are asked of the key's compartment, VAULT_* of the vault's (contract §9.5). */
+function vaultPermissions({ operation }: Request): readonly Permission[] {
+  const permissions: readonly Permission[] = operationPermissions[operation]
+  const onVault = permissions.filter((permission) => permission.startsWith('VAULT_'))
+  return onVault.length > 0 ? onVault : permissions
+}
+
+/** The vault at whose endpoint the request arrived, for making a key in a compartment. */
+export async function authorizedVaultForKey(request: Request, compartmentId: string): Promise<Vault> {
+  const vault = await ownVault(request, request.vaultId)
+  request.target.compartmentId = compartmentId
+  const permissions: readonly Permission[] = operationPermissions[request.operation]
+  const variables = vaultVariables(vault)
+  authorize(
+    request,
+    permissions.filter((permission) => permission.startsWith('VAULT_')),
+    vault.row.compartmentId,
+    variables,
+  )
+  authorize(
+    request,
+    permissions.filter((permission) => permission.startsWith('KEY_')),
+    compartmentId,
+    variables,
+  )
+  return vault
+}
+
+/** A key of the vault at whose endpoint the request arrived, if the caller may do to it what the operation does. */
+export async function authorizedKey(request: Request, keyId: string, variables?: Variables): Promise<VaultKey> {
+  const vault = await ownVault(request, request.vaultId)
+  return judgeKey(request, vault, await ownKey(request, vault, keyId), keyId, variables)
+}
+
+/** As authorizedKey, through the cache: for crypto. */
+export async function authorizedKeyForCrypto(
+  request: Request,
+  keyId: string,
+  variables?: Variables,
+): Promise<VaultKey> {
+  const { cache } = request.ports
+  const found = cache.vault(request.vaultId)
+  const vault = found instanceof Promise ? await found : found
+  if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
+  if (vaultPrefixOf(keyId) !== vault.row.vaultPrefix) throw notFoundOrForbidden()
+  const key = cache.key(vault.keys, keyId)
+  return judgeKey(request, vault, key instanceof Promise ? await key : key, keyId, variables)
+}
+
+function judgeKey(
+  request: Request,
+  vault: Vault,
+  key: VaultKey['key'] | undefined,
+  keyId: string,
+  variables: Variables | undefined,
+): VaultKey {
+  request.target.resourceId = keyId
+  if (key === undefined || key.lifecycleState === 'DELETED' || key.vaultId !== vault.row.id) throw notFoundOrForbidden()
+  request.target.resourceName = key.displayName
+  request.target.compartmentId = key.compartmentId
+  authorize(request, operationPermissions[request.operation], key.compartmentId, {
+    ...vaultVariables(vault),
+    'target.key.id': key.id,
+    ...variables,
+  })
+  return { vault, key }
+}
+
+async function ownVault(request: Request, vaultId: string): Promise<Vault> {
+  const vault = await request.ports.cache.freshVault(vaultId)
+  request.target.resourceId ??= vaultId
+  if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
+  request.target.resourceName ??= vault.row.displayName
+  request.target.compartmentId ??= vault.row.compartmentId
+  return vault
+}
+
+function ownKey(request: Request, vault: Vault, keyId: string) {
+  return vaultPrefixOf(keyId) === vault.row.vaultPrefix ? request.ports.cache.freshKey(vault.keys, keyId) : undefined
+}
+
+function vaultVariables({ row }: Vault): Variables {
+  return { 'target.vault.id': row.id }
+}
+
+/** Replication also needs the tenancy's word to the service (contract §5.4). */
+export function requireServicePolicy(request: Request, vault: Vault): void {
+  const { caller, ports, operation, now } = request
+  if (!ports.requiresServicePolicy) return
+  const permissions: readonly Permission[] = ['VAULT_REPLICATE']
+  const { compartmentId } = vault.row
+  const access = { permissions, compartmentId, operation, region: ports.region, now, variables: vaultVariables(vault) }
+  if (!isServiceAllowed(caller.policies, caller.tree, 'keymanagementservice', access)) throw notFoundOrForbidden()
+}

@@ -1,0 +1,97 @@
+import * as v from 'valibot'
+import { KmsError } from '../kms/errors.ts'
+import { parseOcid } from '../kms/ocid.ts'
+import { parseShape } from '../kms/shapes.ts'
+
+/** The field types of the contract (§3.5). An optional member may also be null. */
+
+export const ocid = v.pipe(
+  v.string(),
+  v.maxLength(255, 'at most 255 characters'),
+  v.regex(/^ocid1(\.[a-zA-Z0-9_-]*){4,}$/, 'not an OCID'),
+)
+
+export const displayName = v.pipe(
+  v.string(),
+  v.minLength(1, 'at least 1 character'),
+  v.maxLength(255, 'at most 255 characters'),
+)
+
+const freeform = v.pipe(
+  v.record(
+    v.pipe(v.string(), v.maxLength(100, 'a tag key has at most 100 characters')),
+    v.pipe(v.string(), v.maxLength(256, 'a tag value has at most 256 characters')),
+  ),
+  v.check((tags) => Object.keys(tags).length <= 10, 'at most 10 tags'),
+)
+type DefinedTagValue = string | number | boolean | null
+const defined = v.pipe(
+  v.record(
+    v.string(),
+    v.record(
+      v.string(),
+      v.custom<DefinedTagValue>(
+        (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
+        'a defined tag value is a string, a number or a boolean',
+      ),
+    ),
+  ),
+  v.check(
+    (namespaces) => Object.values(namespaces).reduce((sum, tags) => sum + Object.keys(tags).length, 0) <= 64,
+    'at most 64 defined tags',
+  ),
+)
+
+export const freeformTags = v.nullish(freeform, {})
+export const definedTags = v.nullish(defined, {})
+
+const base64Form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** Standard alphabet with padding; CR and LF are ignored (contract §3.5). */
+export function base64(maxBytes: number) {
+  return v.pipe(
+    v.string(),
+    v.transform((text) => (text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, '') : text)),
+    v.check((text) => text.length % 4 === 0 && base64Form.test(text), 'expected base64 (standard alphabet, padded)'),
+    v.transform((text) => Buffer.from(text, 'base64')),
+    v.check((bytes) => bytes.length <= maxBytes, `at most ${maxBytes} bytes after decoding`),
+  )
+}
+
+const maxPairsText = 4095
+const pairs = v.pipe(
+  v.record(v.string(), v.string()),
+  v.check((map) => JSON.stringify(map).length <= maxPairsText, 'its JSON text must have less than 4096 characters'),
+)
+/** associatedData and loggingContext: missing and `{}` are equal. */
+export const stringMap = v.nullish(pairs, {})
+
+/** A combination that OCI does not have throws its own KmsError out of the parser. */
+export const keyShape = v.pipe(
+  v.object({
+    algorithm: v.picklist(['AES', 'RSA', 'ECDSA']),
+    length: v.number(),
+    curveId: v.nullish(v.picklist(['NIST_P256', 'NIST_P384', 'NIST_P521'])),
+  }),
+  v.transform((shape) => parseShape(shape)),
+)
+
+/** @throws KmsError missingParameter or invalidParameter. */
+export function requiredOcid(query: Readonly<Record<string, string>>, name: string): string {
+  const value = query[name]
+  if (value === undefined || value === '') throw new KmsError('missingParameter', `${name} is missing.`)
+  return parseOcid(value, name)
+}
+
+/** @throws KmsError invalidParameter where the value is none of those allowed. */
+export function optionalChoice<T extends string>(
+  query: Readonly<Record<string, string>>,
+  name: string,
+  allowed: readonly T[],
+): T | undefined {
+  const value = query[name]
+  if (value === undefined) return undefined
+  const found = allowed.find((choice) => choice === value)
+  if (found === undefined) throw new KmsError('invalidParameter', `${name} must be one of ${allowed.join(', ')}.`)
+  return found
+}

@@ -1,0 +1,21 @@
+import type { AuditEvent } from '../kms/audit.ts'
+import type { IdentityCache } from '../kms/identityCache.ts'
+import type { KmsPorts } from '../kms/kmsPorts.ts'
+
+/** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
+export interface AuditSink {
+  /** Resolves at once where events are written in groups; the loss window is the host's (docs/operations). */
+  append(event: AuditEvent): Promise<void> | void
+  /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
+  prepare(event: AuditEvent): Promise<void> | void
+  readonly recordsCrypto: boolean
+}
+
+export interface HttpPorts extends KmsPorts {
+  readonly identity: IdentityCache
+  readonly audit: AuditSink
+  /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
+  vaultAt(host: string): Promise<string | undefined> | string | undefined
+  /** Whether createVaultReplica needs the service statement (contract §5.4). */
+  readonly requiresServicePolicy: boolean
+}

@@ -1,0 +1,67 @@
+import type { GenericSchema, InferOutput } from 'valibot'
+import type { Json } from '../kms/canonicalJson.ts'
+import type { Mutation } from '../kms/mutation.ts'
+import type { Caller } from './authenticate.ts'
+import type { HttpPorts } from './httpPorts.ts'
+import type { RoutedOperation } from './routes.ts'
+
+/** What the audit says a request was about; an operation fills it in as soon as it knows. */
+export interface AuditTarget {
+  resourceId: string | null
+  resourceName: string | null
+  compartmentId: string | null
+  details?: { readonly [name: string]: Json }
+}
+
+/** One request on its way through an operation. */
+export interface Request<P extends HttpPorts = HttpPorts> {
+  readonly operation: RoutedOperation
+  readonly ports: P
+  readonly caller: Caller
+  /** Segments of the path, decoded. */
+  readonly parameters: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
+  /** The vault at whose endpoint the request arrived; '' at a region's own endpoint. */
+  readonly vaultId: string
+  readonly mutation: Mutation
+  readonly target: AuditTarget
+  /** Unix milliseconds at arrival. */
+  readonly now: number
+}
+
+export interface Answer {
+  /** 200 unless set. */
+  readonly status?: 200 | 202 | 204
+  readonly body?: Json
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Operation<P extends HttpPorts = HttpPorts> {
+  readonly id: RoutedOperation
+  /** Undefined: the operation takes no body, and one that comes is not looked at. */
+  readonly input?: GenericSchema
+
+  readonly run: (request: Request<P>, input: unknown) => Promise<Answer>
+}
+
+interface Definition<P extends HttpPorts, S extends GenericSchema> {
+  readonly input: S
+  readonly run: (request: Request<P>, input: InferOutput<S>) => Promise<Answer>
+}
+
+/** Binds an operation's wire form to its domain call. Route, function and plane come from the route table by its id. */
+export function operation<S extends GenericSchema, P extends HttpPorts = HttpPorts>(
+  id: RoutedOperation,
+  definition: Definition<P, S>,
+): Operation<P> {
+  // INVARIANT: the pipeline validates the body against `input` before it calls `run`.
+  return { id, input: definition.input, run: definition.run }
+}
+
+/** An operation without a body. */
+export function bodyless<P extends HttpPorts = HttpPorts>(
+  id: RoutedOperation,
+  run: (request: Request<P>) => Promise<Answer>,
+): Operation<P> {
+  return { id, run }
+}

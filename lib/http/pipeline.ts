@@ -1,0 +1,164 @@
+import { KmsError } from '../kms/errors.ts'
+import { auditWrite, type AuditEvent } from '../kms/audit.ts'
+import type { Mutation } from '../kms/mutation.ts'
+import { auditEvent, type AuditedRequest } from './auditEvent.ts'
+import { authenticate } from './authenticate.ts'
+import { toWireError } from './errorTable.ts'
+import type { HttpPorts } from './httpPorts.ts'
+import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
+import { parseBody, parseInput } from './parseInput.ts'
+import { answerRequestId } from './requestId.ts'
+import { requestIdentity } from './retryToken.ts'
+import { matchRoute, routes, type Match } from './routes.ts'
+import {
+  maxBodyBytes,
+  parseQuery,
+  toWireRequest,
+  type HttpEvent,
+  type HttpResponse,
+  type WireRequest,
+} from './wireRequest.ts'
+
+/** Answers the requests of one function's operations, in the order of checks of contract §2.5. */
+export function createPipeline<P extends HttpPorts>(
+  ports: P,
+  operations: readonly Operation<P>[],
+): (event: HttpEvent) => Promise<HttpResponse> {
+  const byId = new Map(operations.map((operation) => [operation.id, operation]))
+  return async (event) => {
+    const now = ports.clock()
+    const request = toWireRequest(event)
+    const requestId = answerRequestId(ports.random, request.headers['opc-request-id'])
+    let audited: AuditedRequest | undefined
+    try {
+      if (request.body.length > maxBodyBytes)
+        throw new KmsError('payloadTooLarge', `A body has at most ${maxBodyBytes} bytes.`)
+      const match = route(request)
+      const operation = byId.get(match.operation)
+      if (operation === undefined) throw noSuchRoute()
+      const vaultId = await vaultOf(ports, match, request)
+      const caller = await authenticate(ports, request, now)
+      const target: AuditTarget = { resourceId: null, resourceName: null, compartmentId: null }
+      audited = {
+        operation: match.operation,
+        caller,
+        request,
+        requestId,
+        random: ports.random,
+        target,
+        receivedAt: now,
+      }
+      const answer = await perform(ports, operation, audited, { match, vaultId })
+      return response(answer.status ?? 200, { ...answer.headers, 'opc-request-id': requestId }, answer.body)
+    } catch (error) {
+      const { status, body } = toWireError(error)
+      if (status === 500)
+        ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
+      if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
+      return response(status, { 'opc-request-id': requestId }, { ...body })
+    }
+  }
+}
+
+async function perform<P extends HttpPorts>(
+  ports: P,
+  operation: Operation<P>,
+  audited: AuditedRequest,
+  { match, vaultId }: { match: Match; vaultId: string },
+): Promise<Answer> {
+  const { request, caller, target, receivedAt } = audited
+  const { method } = routes[operation.id]
+  const mutation = mutationOf(ports, audited)
+  const input = operation.input === undefined ? undefined : parseInput(operation.input, parseBody(request))
+  const full: Request<P> = {
+    operation: operation.id,
+    ports,
+    caller,
+    parameters: match.parameters,
+    query: parseQuery(request.rawQuery),
+    vaultId,
+    mutation: mutation.mutation,
+    target,
+    now: receivedAt,
+  }
+  const isCrypto = routes[operation.id].serves === 'crypto'
+  // The mark must stand before a write commits the event, so that no event is ever unlisted.
+  if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
+  const answer = await operation.run(full, input)
+  // A change that committed has its event in its own transaction; all else is recorded here.
+  if (!mutation.wasAudited() && (!isCrypto || ports.audit.recordsCrypto)) {
+    await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))
+  }
+  return answer
+}
+
+function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Mutation; wasAudited: () => boolean } {
+  const { operation, caller, request, receivedAt } = audited
+  const isChange = routes[operation].method !== 'GET' && routes[operation].serves !== 'crypto'
+  const identity = isChange ? requestIdentity(operation, caller, request, receivedAt) : undefined
+  const ifMatch = request.headers['if-match']
+  let event: AuditEvent | undefined
+  const mutation: Mutation = {
+    ...(identity === undefined ? {} : { request: identity }),
+    ...(ifMatch === undefined ? {} : { ifMatch }),
+    audit: (effect) => {
+      event = auditEvent(audited, answeredWith(ports, 200), effect)
+      return auditWrite(event)
+    },
+  }
+  return { mutation, wasAudited: () => event !== undefined }
+}
+
+function answeredWith(ports: HttpPorts, status: number) {
+  return { status, answeredAt: ports.clock() }
+}
+
+async function recordRefusal(
+  ports: HttpPorts,
+  audited: AuditedRequest,
+  status: number,
+  message: string,
+): Promise<void> {
+  if (routes[audited.operation].serves === 'crypto' && !ports.audit.recordsCrypto) return
+  try {
+    await ports.audit.append(auditEvent(audited, { ...answeredWith(ports, status), message }))
+  } catch (cause) {
+    ports.log.error('An audit event of a refusal could not be written.', cause)
+  }
+}
+
+function route({ method, rawPath }: WireRequest): Match {
+  const match = matchRoute(method, rawPath)
+  if (match === 'noRoute') throw noSuchRoute()
+  if (match === 'wrongMethod') throw new KmsError('methodNotAllowed', `${method} is not an operation of this path.`)
+  return match
+}
+
+function noSuchRoute(): KmsError {
+  return new KmsError('noSuchRoute', 'No operation has this path.')
+}
+
+/** Operations on keys answer at their vault's endpoint only, all others at their region's (contract §1.1). */
+async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: WireRequest): Promise<string> {
+  const found = ports.vaultAt(headers['host'] ?? '')
+  const vaultId = found instanceof Promise ? await found : found
+  const { plane } = routes[operation]
+  if (plane === 'vault' && vaultId === undefined) {
+    throw new KmsError(
+      'noSuchRoute',
+      `${operation} answers at a vault's managementEndpoint or cryptoEndpoint, not here.`,
+    )
+  }
+  if (plane === 'region' && vaultId !== undefined) {
+    throw new KmsError('noSuchRoute', `${operation} answers at the region's endpoint, not at a vault's.`)
+  }
+  return vaultId ?? ''
+}
+
+function response(statusCode: number, headers: Record<string, string>, body: Answer['body']): HttpResponse {
+  return {
+    statusCode,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: body === undefined ? '' : JSON.stringify(body),
+  }
+}

@@ -1,0 +1,54 @@
+import { hash } from 'node:crypto'
+import { KmsError } from '../kms/errors.ts'
+import type { Mutation } from '../kms/mutation.ts'
+import type { Caller } from './authenticate.ts'
+import type { RoutedOperation } from './routes.ts'
+import type { WireRequest } from './wireRequest.ts'
+
+const maxTokenLength = 128
+const tokenLifetimeSeconds = 24 * 3600
+/** A signature is good for five minutes before and after its date. */
+const signatureLifetimeSeconds = 15 * 60
+
+/**
+ * How a repetition of this request is recognised: by its retry token (principal + operation, contract §2.1); without
+ * one by its signature and request id together, which only a copy of the very same message repeats.
+ * @throws KmsError invalidParameter for a token that is too long.
+ */
+export function requestIdentity(
+  operation: RoutedOperation,
+  caller: Caller,
+  { method, rawPath, rawQuery, headers, body }: WireRequest,
+  now: number,
+): Mutation['request'] {
+  const scope = [caller.principal.tenancyId, caller.principal.id, operation]
+  const digest = hash('sha256', Buffer.concat([Buffer.from(`${method} ${rawPath}?${rawQuery}\n`), body]), 'base64')
+  const token = headers['opc-retry-token']
+  if (token !== undefined) {
+    if (token.length === 0 || token.length > maxTokenLength) {
+      throw new KmsError('invalidParameter', `opc-retry-token must have 1 to ${maxTokenLength} characters.`)
+    }
+    return identity([...scope, 'token', token], digest, now, tokenLifetimeSeconds)
+  }
+  const requestId = headers['opc-request-id']
+  if (requestId === undefined) return undefined
+  return identity(
+    [...scope, 'message', requestId, caller.signature.toString('base64')],
+    digest,
+    now,
+    signatureLifetimeSeconds,
+  )
+}
+
+function identity(
+  parts: readonly string[],
+  digest: string,
+  now: number,
+  lifetimeSeconds: number,
+): NonNullable<Mutation['request']> {
+  return {
+    pk: hash('sha256', JSON.stringify(parts), 'hex'),
+    digest,
+    expiresAt: Math.floor(now / 1000) + lifetimeSeconds,
+  }
+}

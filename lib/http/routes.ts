@@ -1,0 +1,146 @@
+import type { OperationName } from '../iam/operationPermissions.ts'
+
+/** Which function serves an operation, and at which endpoint it answers: the region's own or a vault's. */
+export type FunctionName = 'vault' | 'keys' | 'crypto' | 'identity' | 'audit'
+export type Plane = 'region' | 'vault'
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `{name}` stands for one path segment. */
+  readonly path: string
+  readonly serves: FunctionName
+  readonly plane: Plane
+}
+
+const vaults = '/20180608/vaults'
+const keys = '/20180608/keys'
+
+/** Every operation there is, by its operationId. The router, the local gateway and serverless.yml follow this table. */
+export const routes = {
+  ListVaults: { method: 'GET', path: vaults, serves: 'vault', plane: 'region' },
+  CreateVault: { method: 'POST', path: vaults, serves: 'vault', plane: 'region' },
+  GetVault: { method: 'GET', path: `${vaults}/{vaultId}`, serves: 'vault', plane: 'region' },
+  CreateVaultReplica: {
+    method: 'POST',
+    path: `${vaults}/{vaultId}/actions/createReplica`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  DeleteVaultReplica: {
+    method: 'POST',
+    path: `${vaults}/{vaultId}/actions/deleteReplica`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  ListVaultReplicas: {
+    method: 'GET',
+    path: `${vaults}/{vaultId}/actions/listReplicas`,
+    serves: 'vault',
+    plane: 'region',
+  },
+
+  ListKeys: { method: 'GET', path: keys, serves: 'keys', plane: 'vault' },
+  CreateKey: { method: 'POST', path: keys, serves: 'keys', plane: 'vault' },
+  GetKey: { method: 'GET', path: `${keys}/{keyId}`, serves: 'keys', plane: 'vault' },
+  EnableKey: { method: 'POST', path: `${keys}/{keyId}/actions/enable`, serves: 'keys', plane: 'vault' },
+  DisableKey: { method: 'POST', path: `${keys}/{keyId}/actions/disable`, serves: 'keys', plane: 'vault' },
+  ListKeyVersions: { method: 'GET', path: `${keys}/{keyId}/keyVersions`, serves: 'keys', plane: 'vault' },
+  CreateKeyVersion: { method: 'POST', path: `${keys}/{keyId}/keyVersions`, serves: 'keys', plane: 'vault' },
+  GetKeyVersion: { method: 'GET', path: `${keys}/{keyId}/keyVersions/{keyVersionId}`, serves: 'keys', plane: 'vault' },
+  GetReplicationStatus: {
+    method: 'GET',
+    path: '/20180608/replicaOperations/{replicationId}/status',
+    serves: 'keys',
+    plane: 'vault',
+  },
+
+  Encrypt: { method: 'POST', path: '/20180608/encrypt', serves: 'crypto', plane: 'vault' },
+  Decrypt: { method: 'POST', path: '/20180608/decrypt', serves: 'crypto', plane: 'vault' },
+  GenerateDataEncryptionKey: {
+    method: 'POST',
+    path: '/20180608/generateDataEncryptionKey',
+    serves: 'crypto',
+    plane: 'vault',
+  },
+  Sign: { method: 'POST', path: '/20180608/sign', serves: 'crypto', plane: 'vault' },
+  Verify: { method: 'POST', path: '/20180608/verify', serves: 'crypto', plane: 'vault' },
+
+  ListPolicies: { method: 'GET', path: '/20160918/policies', serves: 'identity', plane: 'region' },
+  CreatePolicy: { method: 'POST', path: '/20160918/policies', serves: 'identity', plane: 'region' },
+  GetPolicy: { method: 'GET', path: '/20160918/policies/{policyId}', serves: 'identity', plane: 'region' },
+  UpdatePolicy: { method: 'PUT', path: '/20160918/policies/{policyId}', serves: 'identity', plane: 'region' },
+  DeletePolicy: { method: 'DELETE', path: '/20160918/policies/{policyId}', serves: 'identity', plane: 'region' },
+
+  ListEvents: { method: 'GET', path: '/20190901/auditEvents', serves: 'audit', plane: 'region' },
+} as const satisfies Partial<Record<OperationName, Route>>
+
+export type RoutedOperation = keyof typeof routes
+
+export interface Match {
+  readonly operation: RoutedOperation
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+interface Node {
+  readonly literals: Map<string, Node>
+  parameter?: Node
+  readonly operations: Map<string, { operation: RoutedOperation; names: readonly string[] }>
+}
+
+const root = buildTree()
+
+function buildTree(): Node {
+  const tree: Node = { literals: new Map(), operations: new Map() }
+  for (const [operation, route] of Object.entries(routes)) {
+    const names: string[] = []
+    let node = tree
+    for (const segment of route.path.slice(1).split('/')) {
+      const isParameter = segment.startsWith('{')
+      if (isParameter) names.push(segment.slice(1, -1))
+      const next: Node = (isParameter ? node.parameter : node.literals.get(segment)) ?? {
+        literals: new Map(),
+        operations: new Map(),
+      }
+      if (isParameter) node.parameter = next
+      else node.literals.set(segment, next)
+      node = next
+    }
+    node.operations.set(route.method, { operation: operation as RoutedOperation, names })
+  }
+  return tree
+}
+
+/**
+ * Finds the operation of a raw path; several slashes at its start count as one (contract §1.4).
+ * `wrongMethod`: the path exists, with other methods. A segment that is not valid percent-encoding is no route.
+ */
+export function matchRoute(method: string, rawPath: string): Match | 'noRoute' | 'wrongMethod' {
+  const segments = rawPath.replace(/^\/+/, '').split('/')
+  const values: string[] = []
+  let node = root
+  for (const segment of segments) {
+    const literal = node.literals.get(segment)
+    if (literal !== undefined) {
+      node = literal
+      continue
+    }
+    const value = decode(segment)
+    if (node.parameter === undefined || value === undefined || value === '') return 'noRoute'
+    values.push(value)
+    node = node.parameter
+  }
+  const found = node.operations.get(method)
+  if (found === undefined) return node.operations.size > 0 ? 'wrongMethod' : 'noRoute'
+  return {
+    operation: found.operation,
+    parameters: Object.fromEntries(found.names.map((name, index) => [name, values[index] ?? ''])),
+  }
+}
+
+function decode(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,47 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+
+/** A request as every host delivers it: the event of an API Gateway HTTP API, payload format 2.0. */
+export type HttpEvent = Pick<
+  APIGatewayProxyEventV2,
+  'rawPath' | 'rawQueryString' | 'headers' | 'body' | 'isBase64Encoded'
+> & {
+  readonly requestContext: {
+    readonly http: Pick<APIGatewayProxyEventV2['requestContext']['http'], 'method' | 'sourceIp'>
+  }
+}
+
+export interface HttpResponse {
+  readonly statusCode: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+export interface WireRequest {
+  readonly method: string
+  /** Without the query, as the host gave it. */
+  readonly rawPath: string
+  readonly rawQuery: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Buffer
+  readonly sourceIp: string
+}
+
+/** JSON bodies; contract §7.2. */
+export const maxBodyBytes = 64 * 1024
+export const maxHeaderBytes = 16 * 1024
+
+export function toWireRequest(event: HttpEvent): WireRequest {
+  const { method, sourceIp } = event.requestContext.http
+  const body = event.body === undefined ? empty : Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8')
+  return { method, rawPath: event.rawPath, rawQuery: event.rawQueryString, headers: event.headers, body, sourceIp }
+}
+
+const empty = Buffer.alloc(0)
+
+/** A query's members; of several with one name the last counts. `+` is a space, as form encoding has it. */
+export function parseQuery(rawQuery: string): Readonly<Record<string, string>> {
+  return rawQuery === '' ? none : Object.fromEntries(new URLSearchParams(rawQuery))
+}
+
+const none: Readonly<Record<string, string>> = {}

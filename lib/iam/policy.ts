@@ -1,0 +1,170 @@
+import { KmsError } from '../kms/errors.ts'
+import type { CompartmentTree } from './compartmentTree.ts'
+import { compileCondition, type Predicate } from './condition.ts'
+import { foldCase } from './foldCase.ts'
+import { parseStatement } from './parseStatement.ts'
+import { isPermission, type Permission, permissionsOf } from './permissions.ts'
+import type { Action, GrantStatement, Location, Statement } from './policyParser.js'
+import { administratorsKey, type Principal, principalKeys, subjectKeys } from './principal.ts'
+import type { AccessRequest, Evaluation } from './variables.ts'
+
+export interface PolicySource {
+  readonly id: string
+  /** Where the policy is attached: it reaches this compartment and those below it. */
+  readonly compartmentId: string
+  readonly statements: readonly string[]
+}
+
+interface Rule {
+  readonly subjects: readonly string[]
+  /** The compartment the statement names; undefined where the policy's place in this tree gives it none. */
+  readonly scope: (tree: CompartmentTree) => string | undefined
+  readonly where: Predicate | undefined
+}
+
+type Rules = ReadonlyMap<Permission, readonly Rule[]>
+
+/** A policy made ready for evaluation. */
+export interface CompiledPolicy {
+  readonly id: string
+  readonly compartmentId: string
+  /** All of them, also those that grant nothing inside their own tenancy (endorse, admit, define). */
+  readonly statements: readonly Statement[]
+  readonly allows: Rules
+  readonly denials: Rules
+}
+
+/**
+ * `allowDeny`: whether the tenancy switched deny statements on.
+ * @throws KmsError invalidParameter for the first statement that does not parse or cannot mean anything.
+ */
+export function compilePolicy(source: PolicySource, options: { readonly allowDeny?: boolean } = {}): CompiledPolicy {
+  const { id, compartmentId } = source
+  const statements = source.statements.map((text, index) => parseStatement(text, index + 1))
+  const denial = statements.findIndex((each) => each.kind === 'deny' || ('isDenial' in each && each.isDenial))
+  if (denial >= 0 && options.allowDeny !== true) {
+    throw new KmsError('invalidParameter', `Policy statement ${denial + 1}: deny statements are not enabled here.`)
+  }
+  const rulesOf = (kind: GrantStatement['kind']): Rules =>
+    compileRules(
+      compartmentId,
+      statements.filter((each): each is GrantStatement => each.kind === kind),
+    )
+  return { id, compartmentId, statements, allows: rulesOf('allow'), denials: rulesOf('deny') }
+}
+
+/** True where every permission is granted by some statement and denied by none (contract §9.3). Pure. */
+export function isAllowed(
+  policies: readonly CompiledPolicy[],
+  tree: CompartmentTree,
+  principal: Principal,
+  request: AccessRequest,
+): boolean {
+  if (principal.kind !== 'service' && principal.tenancyId !== tree.rootId) return false
+  const ancestors = tree.ancestors(request.compartmentId)
+  const keys = principalKeys(principal)
+  // INVARIANT: an unknown compartment has no ancestors, so nothing reaches it; no permissions at all are no grant.
+  return (
+    request.permissions.length > 0 &&
+    request.permissions.every((permission) => {
+      const evaluation = { principal, tree, request, permission }
+      const applies = (policy: CompiledPolicy, rules: Rules): boolean =>
+        anyApplies(policy, rules, evaluation, keys, ancestors)
+      if (!policies.some((policy) => applies(policy, policy.allows))) return false
+      return keys.has(administratorsKey) || !policies.some((policy) => applies(policy, policy.denials))
+    })
+  )
+}
+
+/** Whether a service itself may act, as `keymanagementservice` must for replicas (contract §5.4). */
+export function isServiceAllowed(
+  policies: readonly CompiledPolicy[],
+  tree: CompartmentTree,
+  service: string,
+  request: AccessRequest,
+): boolean {
+  const principal: Principal = {
+    kind: 'service',
+    id: service,
+    name: service,
+    tenancyId: tree.rootId,
+    groups: [],
+    dynamicGroups: [],
+  }
+  return isAllowed(policies, tree, principal, request)
+}
+
+function anyApplies(
+  policy: CompiledPolicy,
+  rules: Rules,
+  evaluation: Evaluation,
+  keys: ReadonlySet<string>,
+  ancestors: readonly string[],
+): boolean {
+  const candidates = rules.get(evaluation.permission)
+  if (candidates === undefined) return false
+  const attachedAt = ancestors.indexOf(policy.compartmentId)
+  return (
+    attachedAt >= 0 &&
+    candidates.some((rule) => {
+      if (!rule.subjects.some((subject) => keys.has(subject))) return false
+      const scope = rule.scope(evaluation.tree)
+      const scopeAt = scope === undefined ? -1 : ancestors.indexOf(scope)
+      // Nearest first: a scope above the policy's own compartment is beyond its reach.
+      return scopeAt >= 0 && scopeAt <= attachedAt && (rule.where === undefined || rule.where(evaluation))
+    })
+  )
+}
+
+function compileRules(compartmentId: string, statements: readonly GrantStatement[]): Rules {
+  const rules = new Map<Permission, Rule[]>()
+  for (const { subject, action, location, where } of statements) {
+    const rule: Rule = {
+      subjects: subjectKeys(subject),
+      scope: compileLocation(compartmentId, location),
+      where: where && compileCondition(where),
+    }
+    for (const permission of permissionsOfAction(action)) {
+      const known = rules.get(permission)
+      if (known === undefined) rules.set(permission, [rule])
+      else known.push(rule)
+    }
+  }
+  return rules
+}
+
+/** A permission set with a resource type grants what both name; permissions of other services grant nothing here. */
+function permissionsOfAction(action: Action): ReadonlySet<Permission> {
+  if (action.kind === 'verb') return new Set(permissionsOf(action.verb, action.resource))
+  const named = new Set(action.permissions.filter(isPermission))
+  if (action.resource === undefined) return named
+  return named.intersection(new Set(permissionsOf('manage', action.resource)))
+}
+
+function compileLocation(compartmentId: string, location: Location): Rule['scope'] {
+  switch (location.kind) {
+    case 'tenancy':
+      return (tree) => (tree.rootId === compartmentId ? compartmentId : undefined)
+    case 'id':
+      return () => location.ocid
+    case 'path': {
+      const [first, ...others] = location.names.map(foldCase)
+      return first === undefined ? () => undefined : (tree) => resolvePath(tree, compartmentId, first, others)
+    }
+  }
+}
+
+/** Names lead down from the policy's compartment; a single name may also be that compartment itself. */
+function resolvePath(
+  tree: CompartmentTree,
+  compartmentId: string,
+  first: string,
+  others: readonly string[],
+): string | undefined {
+  let found = tree.childOf(compartmentId, first)
+  if (found === undefined && others.length === 0) {
+    return foldCase(tree.nameOf(compartmentId) ?? '') === first ? compartmentId : undefined
+  }
+  for (const name of others) found = found === undefined ? undefined : tree.childOf(found, name)
+  return found
+}

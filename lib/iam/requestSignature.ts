@@ -1,0 +1,116 @@
+import { hash, type KeyObject, verify } from 'node:crypto'
+import { KmsError } from '../kms/errors.ts'
+import { parseAuthorizationHeader } from './authorizationHeader.ts'
+import { parseHttpDate } from './httpDate.ts'
+import { readSignedHeaders, requestTarget, type SignedHeaders } from './signedHeaders.ts'
+
+/** A request as it came over the wire. */
+export interface SignedRequest {
+  readonly method: string
+  /** Path and query exactly as on the wire. */
+  readonly target: string
+  /** Other spellings of the same target the client may have signed (signedTargets.ts); tried in order after `target`. */
+  readonly alternativeTargets?: readonly string[]
+  /** Names in lower case; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+/** What a request claims: that the holder of `keyId` signed `signingString`. Nothing is proved before `isSignedBy`. */
+export interface RequestSignature {
+  readonly keyId: string
+  readonly signingString: string
+  readonly alternativeSigningStrings: readonly string[]
+  readonly signature: Buffer
+  /** Lower-case names of what is signed. */
+  readonly headers: readonly string[]
+}
+
+const maxSkewMs = 5 * 60 * 1000
+const minKeyBits = 2048
+/** Past this a verification costs more than a whole request should. */
+const maxKeyBits = 8192
+
+const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'])
+const notPrintable = /[^\x20-\x7e]/
+
+/**
+ * Reads the signature and checks all of it that needs no key (contract §8.3): what must be signed, the date, the body.
+ * `now` in milliseconds since 1970.
+ * @throws KmsError notAuthenticated, with one text for every reason.
+ */
+export function readSignature(request: SignedRequest, now: number): RequestSignature {
+  const authorization = parseAuthorizationHeader(headerOf(request, 'authorization'))
+  if (authorization?.algorithm !== 'rsa-sha256') throw notAuthenticated()
+  const headers = readSignedHeaders(authorization.headers)
+  // A body must be signed even where the method needs none: nothing unsigned may reach a handler.
+  const needsBody = !withoutBody.has(request.method) || request.body.byteLength > 0
+  if (headers === undefined || (needsBody && !headers.coversBody)) throw notAuthenticated()
+  requireCurrentDate(request, headers, now)
+  requireBody(request, headers)
+  const signature = Buffer.from(authorization.signature, 'base64')
+  // Only the canonical text: otherwise one signature would have many spellings and duplicates would not be recognised.
+  if (signature.toString('base64') !== authorization.signature) throw notAuthenticated()
+  return {
+    keyId: authorization.keyId,
+    signingString: signingString(request, headers, request.target),
+    alternativeSigningStrings: (request.alternativeTargets ?? []).map((target) =>
+      signingString(request, headers, target),
+    ),
+    signature,
+    headers: headers.names,
+  }
+}
+
+/** RSASSA-PKCS1-v1_5 with SHA-256; false for any key that is not RSA of 2048 to 8192 bits. */
+export function isSignedBy(signature: RequestSignature, publicKey: KeyObject): boolean {
+  if (publicKey.type !== 'public' || publicKey.asymmetricKeyType !== 'rsa') return false
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0
+  if (bits < minKeyBits || bits > maxKeyBits) return false
+  const isOver = (text: string): boolean =>
+    verify('sha256', Buffer.from(text, 'latin1'), publicKey, signature.signature)
+  return isOver(signature.signingString) || signature.alternativeSigningStrings.some(isOver)
+}
+
+/** What every failed authentication answers (contract §7.2). */
+export function notAuthenticated(): KmsError {
+  return new KmsError(
+    'notAuthenticated',
+    'The required information to complete authentication was not provided or was incorrect.',
+  )
+}
+
+/** Judges the signed date; where both are signed, both. The unsigned one says nothing. */
+function requireCurrentDate(request: SignedRequest, { dates }: SignedHeaders, now: number): void {
+  for (const name of dates) {
+    const skewMs = Math.abs(now - parseHttpDate(headerOf(request, name)))
+    if (!(skewMs <= maxSkewMs)) throw notAuthenticated()
+  }
+}
+
+function requireBody(request: SignedRequest, { hasLength, hasHash }: SignedHeaders): void {
+  const { byteLength } = request.body
+  if (hasLength && headerOf(request, 'content-length') !== String(byteLength)) throw notAuthenticated()
+  if (hasHash && headerOf(request, 'x-content-sha256') !== hash('sha256', request.body, 'base64')) {
+    throw notAuthenticated()
+  }
+}
+
+function signingString(request: SignedRequest, { names }: SignedHeaders, target: string): string {
+  let text = ''
+  for (const name of names) {
+    const value = name === requestTarget ? `${request.method.toLowerCase()} ${target}` : headerOf(request, name)
+    // INVARIANT: one line per name and one byte per character: a line break could pass for another header's line,
+    // and two texts must never encode to the same bytes.
+    if (notPrintable.test(value)) throw notAuthenticated()
+    text += text === '' ? `${name}: ${value}` : `\n${name}: ${value}`
+  }
+  return text
+}
+
+function headerOf(request: SignedRequest, name: string): string {
+  // `headers` may be a plain object: a name like `constructor` must not find what every object inherits.
+  const value = Object.hasOwn(request.headers, name) ? request.headers[name] : undefined
+  if (typeof value !== 'string') throw notAuthenticated()
+  return value
+}

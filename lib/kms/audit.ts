@@ -1,0 +1,142 @@
+import type { JsonObject } from './canonicalJson.ts'
+import type { RandomBytes } from './ocid.ts'
+import type { Item, Tables, Write } from './ports.ts'
+
+/** An event as ListEvents returns it (contract §10.1). */
+export interface AuditEvent extends JsonObject {
+  readonly eventType: string
+  readonly eventId: string
+  readonly eventTime: string
+  readonly data: JsonObject & { readonly compartmentId: string }
+}
+
+export interface AuditItem extends Item {
+  readonly event: AuditEvent
+}
+
+/** Spreads one compartment's events of a minute over partitions. */
+const shards = 4
+
+/** The partition of an event: its compartment, minute and shard. */
+function partition(compartmentId: string, minute: string, shard: number): string {
+  return `${compartmentId}#${minute}#${shard}`
+}
+
+export type AuditWrite = Extract<Write, { op: 'put' }> & { readonly item: AuditItem }
+
+export function auditWrite(event: AuditEvent): AuditWrite {
+  const minute = event.eventTime.slice(0, 16)
+  const shard = (event.eventId.codePointAt(0) ?? 0) % shards
+  const item: AuditItem = {
+    pk: partition(event.data.compartmentId, minute, shard),
+    sk: `${event.eventTime}#${event.eventId}`,
+    event,
+  }
+  return { op: 'put', table: 'Audit', item }
+}
+
+/** Says that a compartment has events in a minute, so that a year's listing does not try half a million partitions. */
+export function minuteMark(event: AuditEvent): Item {
+  const { compartmentId } = event.data
+  return { pk: `marks#${compartmentId}#${event.eventTime.slice(0, 7)}`, sk: event.eventTime.slice(0, 16) }
+}
+
+/** The `.end` that belongs to a `.begin`: same request, its own id and time. */
+export function endOf(begin: AuditEvent, now: number, random: RandomBytes, current: JsonObject): AuditEvent {
+  const eventTime = new Date(now).toISOString()
+  const data = { ...begin.data, stateChange: { previous: null, current } }
+  return {
+    ...begin,
+    eventType: begin.eventType.replace(/\.begin$/, '.end'),
+    eventId: newEventId(random),
+    eventTime,
+    data,
+  }
+}
+
+export function newEventId(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+export interface EventQuery {
+  readonly compartmentId: string
+  /** RFC 3339 with milliseconds, UTC; inclusive and exclusive. */
+  readonly startTime: string
+  readonly endTime: string
+  readonly limit: number
+  /** The sort key of the last event seen. */
+  readonly after?: string
+}
+
+/** Events in ascending order of their time. */
+export async function listEvents(
+  { tables }: { readonly tables: Pick<Tables, 'query'> },
+  query: EventQuery,
+): Promise<{ readonly events: readonly AuditEvent[]; readonly next?: string }> {
+  const found: AuditItem[] = []
+  const start = query.after ?? query.startTime
+  for await (const minute of minutes(tables, query.compartmentId, start, query.endTime)) {
+    const pages = await Promise.all(
+      Array.from({ length: shards }, (_, shard) => minuteEvents(tables, partition(query.compartmentId, minute, shard))),
+    )
+    const inRange = (item: AuditItem) =>
+      item.event.eventTime >= query.startTime &&
+      item.event.eventTime < query.endTime &&
+      (query.after === undefined || item.sk > query.after)
+    found.push(
+      ...pages
+        .flat()
+        .filter(inRange)
+        .sort((a, b) => (a.sk < b.sk ? -1 : 1)),
+    )
+    if (found.length > query.limit) break
+  }
+  const events = found.slice(0, query.limit)
+  const last = events.at(-1)
+  return {
+    events: events.map(({ event }) => event),
+    ...(found.length > query.limit && last !== undefined ? { next: last.sk } : {}),
+  }
+}
+
+async function* minutes(
+  tables: Pick<Tables, 'query'>,
+  compartmentId: string,
+  start: string,
+  end: string,
+): AsyncGenerator<string> {
+  const first = start.slice(0, 16)
+  for (const month of months(start, end)) {
+    for (let after: string | undefined; ;) {
+      const page = await tables.query('Audit', `marks#${compartmentId}#${month}`, '', {
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      })
+      for (const { sk } of page.items) if (sk >= first && sk <= end) yield sk
+      if (page.next === undefined) break
+      after = page.next
+    }
+  }
+}
+
+function* months(start: string, end: string): Generator<string> {
+  const at = new Date(`${start.slice(0, 7)}-01T00:00:00Z`)
+  while (at.toISOString().slice(0, 7) <= end.slice(0, 7)) {
+    yield at.toISOString().slice(0, 7)
+    at.setUTCMonth(at.getUTCMonth() + 1)
+  }
+}
+
+async function minuteEvents(tables: Pick<Tables, 'query'>, pk: string): Promise<readonly AuditItem[]> {
+  const items: AuditItem[] = []
+  for (let after: string | undefined; ;) {
+    const page = await tables.query('Audit', pk, '', { limit: 1000, ...(after === undefined ? {} : { after }) })
+    items.push(...(page.items as readonly AuditItem[]))
+    if (page.next === undefined) return items
+    after = page.next
+  }
+}

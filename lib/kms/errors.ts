@@ -1,0 +1,46 @@
+/**
+ * Every reason for which Vaultspan refuses a request: one closed union. lib/http/errorTable.ts maps each code to the wire.
+ * Anything else that is thrown is a bug and answers 500.
+ */
+export type ErrorCode =
+  | 'cannotParseRequest'
+  | 'invalidParameter'
+  | 'missingParameter'
+  | 'limitExceeded'
+  | 'notAuthenticated'
+  | 'notInHomeRegion'
+  | 'notAuthorizedOrNotFound'
+  | 'noSuchRoute'
+  | 'methodNotAllowed'
+  | 'incorrectState'
+  | 'conflict'
+  | 'invalidatedRetryToken'
+  | 'nameAlreadyExists'
+  | 'noEtagMatch'
+  | 'payloadTooLarge'
+  | 'headersTooLarge'
+  | 'tooManyRequests'
+  | 'notImplemented'
+  | 'handOffPending'
+  | 'integrityFailure'
+
+/** The message is shown to the caller: one sentence that says what is wrong and what to do, without secrets. */
+export class KmsError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'KmsError'
+    this.code = code
+  }
+}
+
+/** Absent and forbidden are the same error with the same text (contract §7.2), so that nobody can probe for ids. */
+export function notFoundOrForbidden(): KmsError {
+  return new KmsError('notAuthorizedOrNotFound', 'Authorization failed or requested resource not found.')
+}
+
+/** True for a KmsError with one of these codes. */
+export function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError {
+  return error instanceof KmsError && (codes.length === 0 || codes.includes(error.code))
+}

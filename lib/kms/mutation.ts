@@ -1,0 +1,132 @@
+import type { AuditWrite } from './audit.ts'
+import { KmsError } from './errors.ts'
+import type { JsonObject } from './canonicalJson.ts'
+import type { KmsPorts } from './kmsPorts.ts'
+import type { RandomBytes } from './ocid.ts'
+import type { Item, Tables, Write } from './ports.ts'
+import type { VaultRow } from './rows.ts'
+
+/** What an audit event says of the resource that was changed. */
+export interface AuditEffect {
+  readonly resourceId: string
+  readonly resourceName: string
+  readonly compartmentId: string
+  readonly previous?: JsonObject
+  readonly current?: JsonObject
+  /** `.begin` or `.end` of an asynchronous operation (contract §10.3). */
+  readonly suffix?: '.begin' | '.end'
+}
+
+/** One caller's request to change something, as far as the domain needs to know it. */
+export interface Mutation {
+  /** What a repetition is known by; undefined where the request carried neither a retry token nor a request id. */
+  readonly request?: { readonly pk: string; readonly digest: string; readonly expiresAt: number }
+  readonly ifMatch?: string
+  /** The audit event of this request as a write, so that it commits with the change or not at all. */
+  readonly audit: (effect: AuditEffect) => AuditWrite
+}
+
+/** The first result of a request that carried a retry token; lives 24 h. */
+export interface RequestRow extends Item {
+  readonly format: 'vaultspan/request/1'
+  readonly digest: string
+  readonly resourceId: string
+  readonly etag: string
+  readonly expiresAt: number
+}
+
+export const requestSk = 'request'
+
+/** @throws KmsError invalidatedRetryToken where the token came before with another request. */
+export async function earlierResult(
+  { tables }: { tables: Pick<Tables, 'get'> },
+  mutation: Mutation,
+): Promise<RequestRow | undefined> {
+  if (mutation.request === undefined) return undefined
+  const stored = (await tables.get('Requests', mutation.request.pk, requestSk)) as RequestRow | undefined
+  if (stored !== undefined && stored.digest !== mutation.request.digest) {
+    throw new KmsError('invalidatedRetryToken', 'This opc-retry-token was used with another request; use a new token.')
+  }
+  return stored
+}
+
+/** @throws KmsError invalidatedRetryToken where the resource changed since the first result. */
+export function requireUnchanged(earlier: Pick<RequestRow, 'etag'>, etag: string | undefined): void {
+  if (earlier.etag !== etag) {
+    throw new KmsError(
+      'invalidatedRetryToken',
+      'The resource of this opc-retry-token was changed or deleted since; use a new token.',
+    )
+  }
+}
+
+/** The writes that every change carries along: its audit event and its retry token's row. */
+export function bookkeeping(mutation: Mutation, effect: AuditEffect, etag: string): readonly [AuditWrite, ...Write[]] {
+  const audit = mutation.audit(effect)
+  if (mutation.request === undefined) return [audit]
+  const { pk, digest, expiresAt } = mutation.request
+  const item: RequestRow = {
+    pk,
+    sk: requestSk,
+    format: 'vaultspan/request/1',
+    digest,
+    resourceId: effect.resourceId,
+    etag,
+    expiresAt,
+  }
+  return [audit, { op: 'put', table: 'Requests', item, condition: { kind: 'absent' } }]
+}
+
+/**
+ * A change under a vault commits only while the vault is what the caller read: same writer, same state, same replica.
+ * Else a key could be acknowledged without a hand-off because its replica was made in between.
+ */
+export function vaultStands(vault: VaultRow): Write {
+  const { primaryRegion, lifecycleState, epoch, handOffTo, fence } = vault
+  const condition = { kind: 'fields', fields: { primaryRegion, lifecycleState, epoch, handOffTo, fence } } as const
+  return { op: 'check', table: 'Vaults', pk: vault.pk, sk: vault.sk, condition }
+}
+
+export function requirePrimary({ region }: Pick<KmsPorts, 'region'>, vault: VaultRow): void {
+  if (vault.primaryRegion !== region) {
+    const place = `This vault is a replica; send the request to its primary region, ${vault.primaryRegion}.`
+    throw new KmsError('conflict', place)
+  }
+}
+
+export function requireVaultActive(vault: VaultRow): void {
+  if (vault.lifecycleState !== 'ACTIVE') {
+    throw new KmsError('incorrectState', `The vault is ${vault.lifecycleState}; this call needs an ACTIVE vault.`)
+  }
+}
+
+/** Quotes, a weak prefix and a `--gzip` suffix do not count (contract §2.1). */
+export function requireMatch(mutation: Mutation, etag: string): void {
+  if (mutation.ifMatch === undefined) return
+  const wanted = /^\s*(?:W\/)?"?([^"]*?)(?:--gzip)?"?\s*$/.exec(mutation.ifMatch)?.[1]
+  if (wanted !== etag && wanted !== '*') {
+    throw new KmsError(
+      'noEtagMatch',
+      'The resource changed since the given if-match; read it again and repeat the call.',
+    )
+  }
+}
+
+export function newEtag(random: RandomBytes): string {
+  return Buffer.from(random(20)).toString('hex')
+}
+
+const attempts = 8
+
+/**
+ * Runs an attempt until it commits: undefined means that another request changed the rows in between.
+ * @throws KmsError incorrectState (which clients may retry) where it never does.
+ */
+export async function untilCommitted<T>(attempt: (round: number) => Promise<T | undefined>): Promise<T> {
+  for (let round = 0; round < attempts; round += 1) {
+    const result = await attempt(round)
+    if (result !== undefined) return result
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * 2 ** round))
+  }
+  throw new KmsError('incorrectState', 'The resource is being changed by other requests; try again.')
+}

@@ -1,0 +1,150 @@
+import { KmsError } from '../kms/errors.ts'
+import { isAtLeast, type Order } from '../kms/epoch.ts'
+import type { Write } from '../kms/ports.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows.ts'
+import { openRow } from '../kms/seal.ts'
+import type { Vault } from '../kms/vaultCache.ts'
+import type { BodyOf, Envelope } from './envelope.ts'
+import { knownFence } from './fence.ts'
+import type { Receipt } from './receipts.ts'
+import { orderOf, type KeyRecord, type VaultRecord } from './record.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+
+export type ApplyPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'region' | 'log'>
+
+/** `wait`: the records came before the vault's keys; deliver them again later. */
+export type Applied = readonly Receipt[] | 'wait'
+
+/**
+ * Writes another region's records where they are newer than what is stored. Doing it twice or out of order changes
+ * nothing; every delivery is answered with what is stored then.
+ * @throws KmsError integrityFailure for rows that the vault's primary did not write.
+ */
+export async function applyRecords(ports: ApplyPorts, envelope: Envelope, body: BodyOf<'records'>): Promise<Applied> {
+  const { vaultId, fence } = body
+  const known = await knownFence(ports.tables, vaultId)
+  if (known !== undefined && fence < known) {
+    ports.log.info('Records of an earlier replica were dropped.', { vault: vaultId, fence, known })
+    return []
+  }
+  const vault = await ports.cache.freshVault(vaultId)
+  if (vault === undefined || vault.row.fence < fence) return 'wait'
+  requireReplicaOf(ports, vault, envelope)
+  const receipts: Receipt[] = []
+  for (const record of body.records) receipts.push(await applyRecord(ports, vault, record))
+  return receipts
+}
+
+/** A region takes a vault's records only where its own row says replica, and only from the primary that row names. */
+function requireReplicaOf({ region }: ApplyPorts, { row }: Vault, { source, tenancyId }: Envelope): void {
+  if (row.primaryRegion === region || row.primaryRegion !== source || row.tenancyId !== tenancyId) {
+    throw new KmsError('integrityFailure', `${source} does not write the vault ${row.id}.`)
+  }
+}
+
+function applyRecord(ports: ApplyPorts, vault: Vault, record: KeyRecord | VaultRecord): Promise<Receipt> {
+  if (record.format === 'vaultspan/vault-record/1') return applyVault(ports, vault, record)
+  if ((record.format as string) === 'vaultspan/key-record/1') return applyKey(ports, vault, record)
+  throw new KmsError('integrityFailure', `A record has the unknown format ${record.format}.`)
+}
+
+async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, request }: VaultRecord): Promise<Receipt> {
+  const row = openRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
+  // A row under a valid MAC is the primary's own; one that would make this region the primary comes by promotion only.
+  if (row.id !== vault.row.id || row.pk !== row.id || row.primaryRegion !== vault.row.primaryRegion) {
+    throw new KmsError('integrityFailure', `A record does not belong to the vault ${vault.row.id}.`)
+  }
+  await writeNewer(ports, [put('Vaults', row), ...requestWrite(request)])
+  const stored = (await ports.cache.freshVault(row.id))?.row ?? row
+  return receipt(vault, row.id, orderOf(stored), stored.mac, row.committedAt, false)
+}
+
+async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Promise<Receipt> {
+  const key = openRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', record.key)
+  const versions = record.versions.map((row) => openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row))
+  const isOurs =
+    key.vaultId === vault.row.id &&
+    key.pk === key.id &&
+    versions.every(({ keyId, pk }) => keyId === key.id && pk === key.id)
+  if (!isOurs || !versions.some(({ id }) => id === key.currentKeyVersion)) {
+    throw new KmsError('integrityFailure', `A record of the key ${key.id} is not whole.`)
+  }
+  const before = await coverage(ports, key.id)
+  const joins = record.from === null || isAtLeast(before, record.from)
+  const covered = joins && !isAtLeast(before, record.to) ? record.to : undefined
+  const outcome = await writeNewer(ports, [
+    put('Keys', key),
+    ...versions.map((row) => put('Keys', row)),
+    ...requestWrite(record.request),
+    ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
+    standsAsReplica(vault.row),
+  ])
+  if (outcome === 'vaultChanged') throw new Error(`The vault ${vault.row.id} changed while a record was applied.`)
+  const [stored, reached] = await Promise.all([ports.cache.freshKey(vault.keys, key.id), coverage(ports, key.id)])
+  return receipt(vault, key.id, reached ?? { epoch: '', revision: 0 }, stored?.mac ?? '', key.committedAt, !joins)
+}
+
+function receipt(
+  { row }: Vault,
+  resourceId: string,
+  covered: Order,
+  digest: string,
+  committedAt: number,
+  isGap: boolean,
+): Receipt {
+  return { vaultId: row.id, resourceId, fence: row.fence, covered, digest, committedAt, isGap }
+}
+
+function put(table: 'Vaults' | 'Keys', row: VaultRow | KeyRow | KeyVersionRow): Write {
+  const { epoch, revision } = row
+  return { op: 'put', table, item: { ...row }, condition: { kind: 'newer', epoch, revision } }
+}
+
+/** A promoted replica honours the retry tokens of the region it replaces. */
+function requestWrite(request: KeyRecord['request']): readonly Write[] {
+  return request === null ? [] : [{ op: 'put', table: 'Requests', item: request, condition: { kind: 'absent' } }]
+}
+
+/** The vault is still this replica: a purge that runs at the same time loses nothing to a late record. */
+function standsAsReplica({ pk, sk, primaryRegion }: VaultRow): Write {
+  return { op: 'check', table: 'Vaults', pk, sk, condition: { kind: 'fields', fields: { primaryRegion } } }
+}
+
+const coverageSk = 'covered'
+
+function coveragePk(keyId: string): string {
+  return `covered#${keyId}`
+}
+
+/** How far this region has a key without a gap. */
+async function coverage({ tables }: Pick<ApplyPorts, 'tables'>, keyId: string): Promise<Order | undefined> {
+  const row = await tables.get('Replication', coveragePk(keyId), coverageSk)
+  return row?.epoch === undefined || row.revision === undefined
+    ? undefined
+    : { epoch: row.epoch, revision: row.revision }
+}
+
+function coverageWrite(keyId: string, { epoch, revision }: Order): Write {
+  const item = { pk: coveragePk(keyId), sk: coverageSk, epoch, revision }
+  return { op: 'put', table: 'Replication', item, condition: { kind: 'newer', epoch, revision } }
+}
+
+export function coverageDelete(keyId: string): Write {
+  return { op: 'delete', table: 'Replication', pk: coveragePk(keyId), sk: coverageSk }
+}
+
+/** One transaction; what turns out not to be newer is left out and the rest tried again. */
+async function writeNewer(
+  { tables }: Pick<ApplyPorts, 'tables'>,
+  writes: readonly Write[],
+): Promise<'done' | 'vaultChanged'> {
+  let left = writes
+  while (left.some(({ op }) => op !== 'check')) {
+    const outcome = await tables.write(left)
+    if (outcome.ok) return 'done'
+    const failed = new Set(outcome.failed)
+    if (left.some(({ op }, index) => op === 'check' && failed.has(index))) return 'vaultChanged'
+    left = left.filter((_, index) => !failed.has(index))
+  }
+  return 'done'
+}

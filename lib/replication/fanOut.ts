@@ -1,0 +1,102 @@
+import { isKmsError } from '../kms/errors.ts'
+import type { KeyRow } from '../kms/rows.ts'
+import { isSettled, settleKey } from '../kms/settleKey.ts'
+import type { Vault } from '../kms/vaultCache.ts'
+import { markAtRisk } from './atRisk.ts'
+import { leave, type Task } from './deliver.ts'
+import { sendRecords } from './handOff.ts'
+import { sendIdentity } from './identityLog.ts'
+import { driveLink } from './links.ts'
+import { coveredOrder, isCovered } from './receipts.ts'
+import { keyRecords, vaultRecord } from './record.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+
+/** What changed, as the stream names it: the row is read again, so that a late event never sends old data. */
+export type Changed =
+  | { readonly kind: 'vault'; readonly vaultId: string }
+  | { readonly kind: 'key'; readonly vaultId: string; readonly keyId: string }
+  | { readonly kind: 'identity'; readonly tenancyId: string }
+
+/**
+ * The safety net behind the hand-off: everything that changed is sent at least once, unless the peer has said that it
+ * has it. A peer that cannot be reached gets its share from the outbox, so that the stream goes on.
+ */
+export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise<void> {
+  if (changed.kind === 'identity') return fanOutIdentity(ports, changed.tenancyId)
+  const vault = await ports.cache.freshVault(changed.vaultId)
+  if (vault?.row.primaryRegion !== ports.region) return
+  const peer = vault.row.handOffTo
+  if (peer === null) return changed.kind === 'vault' ? driveLink(ports, vault.row) : undefined
+  try {
+    await (changed.kind === 'vault' ? resendVault(ports, vault, peer) : resendKey(ports, vault, peer, changed.keyId))
+  } catch (cause) {
+    // A bug or a broken row must not pass for a peer that is down: it goes to the dead letters with its reason.
+    if (isKmsError(cause, 'integrityFailure')) throw cause
+    await storeForLater(ports, vault, peer, changed, cause)
+  }
+}
+
+async function resendVault(ports: ReplicationPorts, { row }: Vault, peer: string): Promise<void> {
+  if (await isCovered(ports.tables, row, row)) return
+  await sendRecords(ports, row, peer, [await vaultRecord(ports.tables, row)])
+}
+
+/** Also settles what a crash between commit and answer has left open. */
+async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, keyId: string): Promise<void> {
+  const stored = await ports.cache.freshKey(vault.keys, keyId)
+  if (stored === undefined) return
+  const key = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
+  const covered = await coveredOrder(ports.tables, vault.row, keyId)
+  if (covered !== null && (await isCovered(ports.tables, vault.row, key))) return
+  await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, covered))
+}
+
+async function storeForLater(
+  ports: ReplicationPorts,
+  { row, keys }: Vault,
+  peer: string,
+  changed: Exclude<Changed, { kind: 'identity' }>,
+  cause: unknown,
+): Promise<void> {
+  ports.log.warn('A peer cannot be reached; the change waits in the outbox.', {
+    peer,
+    vault: row.id,
+    cause: String(cause),
+  })
+  const key: KeyRow | undefined = changed.kind === 'key' ? await ports.cache.freshKey(keys, changed.keyId) : undefined
+  const { id, epoch, revision } = key ?? row
+  await markAtRisk(ports.tables, peer, { id, epoch, revision, vaultId: row.id }, ports.clock())
+  const { vaultId } = changed
+  const task: Task =
+    changed.kind === 'key' ? { task: 'resendKey', vaultId, keyId: changed.keyId } : { task: 'resendVault', vaultId }
+  await leave(ports, 'outbox', task)
+}
+
+async function fanOutIdentity(ports: ReplicationPorts, tenancyId: string): Promise<void> {
+  if (ports.region !== ports.homeRegion) return
+  await Promise.all(
+    ports.regions
+      .filter((peer) => peer !== ports.region)
+      .map(async (peer) => {
+        try {
+          await sendIdentity(ports, tenancyId, peer)
+        } catch (cause) {
+          ports.log.warn('A peer cannot be reached; identity waits in the outbox.', { peer, cause: String(cause) })
+          await leave(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
+        }
+      }),
+  )
+}
+
+/** Does a task from the outbox. @throws where the peer still cannot be reached: the message then waits its time-out and comes again. */
+export async function workOutbox(ports: ReplicationPorts, task: Task): Promise<void> {
+  if (task.task === 'forward')
+    return ports.queues.send({ region: task.to, name: task.queue }, [{ body: task.envelope }])
+  if (task.task === 'resendIdentity') return sendIdentity(ports, task.tenancyId, task.peer)
+  if (task.task !== 'resendKey' && task.task !== 'resendVault')
+    throw new Error(`A ${task.task} task does not belong in the outbox.`)
+  const vault = await ports.cache.freshVault(task.vaultId)
+  const peer = vault?.row.handOffTo
+  if (vault === undefined || peer == null || vault.row.primaryRegion !== ports.region) return
+  await (task.task === 'resendKey' ? resendKey(ports, vault, peer, task.keyId) : resendVault(ports, vault, peer))
+}

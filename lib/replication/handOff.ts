@@ -1,0 +1,97 @@
+import type { Change, HandOff } from '../kms/kmsPorts.ts'
+import type { VaultRow } from '../kms/rows.ts'
+import { markAtRisk } from './atRisk.ts'
+import { send } from './deliver.ts'
+import { coveredOrder } from './receipts.ts'
+import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './record.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+
+type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'region' | 'log'>
+
+export interface HandOffOptions {
+  readonly isStrict: boolean
+  /** How long an answer may wait for the replica's inbox. */
+  readonly budgetMs: number
+}
+
+/** Rule 4: a change is in the replica's inbox before it is answered. */
+export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandOffOptions): HandOff {
+  return {
+    isStrict,
+    send: async (change) => {
+      const peer = change.vault.handOffTo
+      if (peer === null) return true
+      try {
+        await withinBudget(sendChange(ports, change, peer), budgetMs)
+        return true
+      } catch (cause) {
+        const resource = change.key ?? change.vault
+        ports.log.warn('A change could not be handed off.', { peer, resource: resource.id, cause: String(cause) })
+        const { epoch, revision, id } = resource
+        await markAtRisk(ports.tables, peer, { epoch, revision, id, vaultId: change.vault.id }, ports.clock())
+        return false
+      }
+    },
+  }
+}
+
+/** Sends what the replica lacks of the changed resource, the change included. @throws where it cannot be reached. */
+async function sendChange(ports: HandOffPorts, { vault, key, versions }: Change, peer: string): Promise<void> {
+  if (key === undefined) return sendRecords(ports, vault, peer, [await vaultRecord(ports.tables, vault)])
+  const covered = await coveredOrder(ports.tables, vault, key.id)
+  // A new key's two rows are all there is; after a receipt of the state before, the change is all that is missing.
+  const before = key.revision - (versions === undefined ? 1 : 2)
+  const isWhole = covered === null ? key.revision <= 2 : covered.epoch === key.epoch && covered.revision >= before
+  await sendRecords(
+    ports,
+    vault,
+    peer,
+    await keyRecords(ports.tables, key, covered, isWhole ? (versions ?? []) : undefined),
+  )
+}
+
+export async function sendRecords(
+  ports: Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'region' | 'log'>,
+  { id: vaultId, fence, tenancyId }: VaultRow,
+  peer: string,
+  records: readonly (KeyRecord | VaultRecord)[],
+): Promise<void> {
+  for (const batch of batches(records)) {
+    await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'records', vaultId, fence, records: batch })
+  }
+}
+
+/** A message has at most 256,000 bytes; canonical text inside JSON grows by its quotes. */
+const maxBatchBytes = 150_000
+
+function* batches(records: readonly (KeyRecord | VaultRecord)[]): Generator<readonly (KeyRecord | VaultRecord)[]> {
+  let batch: (KeyRecord | VaultRecord)[] = []
+  let bytes = 0
+  for (const record of records) {
+    const size = JSON.stringify(record).length
+    if (batch.length > 0 && bytes + size > maxBatchBytes) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(record)
+    bytes += size
+  }
+  if (batch.length > 0) yield batch
+}
+
+async function withinBudget(work: Promise<void>, budgetMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`The replica's inbox did not answer within ${budgetMs} ms.`))
+    }, budgetMs)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    // The send may still arrive later: that is a duplicate, which the replica takes as one.
+    work.catch(() => undefined)
+  }
+}

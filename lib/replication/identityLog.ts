@@ -1,0 +1,71 @@
+import { KmsError } from '../kms/errors.ts'
+import { entryWrites, headSeq, statementSk, verifyIdentity } from '../kms/identityLog.ts'
+import { identitySk, type LogEntry } from '../kms/identityRows.ts'
+import type { Item } from '../kms/ports.ts'
+import { send, sendOrStore } from './deliver.ts'
+import type { BodyOf, Envelope } from './envelope.ts'
+import type { IdentityRecord } from './record.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+
+function receiptKey(tenancyId: string, peer: string): { pk: string; sk: string } {
+  return { pk: `identityReceipt#${tenancyId}`, sk: peer }
+}
+
+const batchSize = 20
+
+/** Sends a peer every entry it has not acknowledged, in order. @throws where it cannot be reached. */
+export async function sendIdentity(ports: ReplicationPorts, tenancyId: string, peer: string): Promise<void> {
+  const { pk, sk } = receiptKey(tenancyId, peer)
+  const acknowledged = await ports.tables.get('Replication', pk, sk)
+  for (let after = identitySk.log(acknowledged?.revision ?? 0); ;) {
+    const page = await ports.tables.query('Identity', tenancyId, 'log#', { limit: batchSize, after })
+    const records = page.items.map((entry): IdentityRecord => ({ format: 'vaultspan/identity-record/1', entry }))
+    if (records.length > 0)
+      await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
+    if (page.next === undefined) return
+    after = page.next
+  }
+}
+
+/** Applies entries in their order. `wait`: one before them has not come yet. */
+export async function applyIdentity(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'identity'>,
+): Promise<'wait' | undefined> {
+  const { tenancyId, source } = envelope
+  if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
+  await storeStatement(ports, envelope)
+  for (const { entry: stored } of body.records) {
+    const entry = await verifyIdentity<LogEntry>(ports, tenancyId, stored as Item)
+    const head = await headSeq(ports, tenancyId)
+    if (entry.seq <= head) continue
+    if (entry.seq > head + 1) {
+      ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })
+      return 'wait'
+    }
+    const outcome = await ports.tables.write(entryWrites(entry, head))
+    if (!outcome.ok && (await headSeq(ports, tenancyId)) < entry.seq) return 'wait'
+  }
+  const seq = await headSeq(ports, tenancyId)
+  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
+  return undefined
+}
+
+/** The home region's statement came in an envelope that was verified against the pinned root. */
+async function storeStatement({ tables }: ReplicationPorts, { tenancyId, proof }: Envelope): Promise<void> {
+  if ((await tables.get('Identity', tenancyId, statementSk)) !== undefined) return
+  const item: Item = { pk: tenancyId, sk: statementSk, statement: proof['statement'] }
+  await tables.write([{ op: 'put', table: 'Identity', item, condition: { kind: 'absent' } }])
+}
+
+export async function onIdentityReceipt(
+  { tables }: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { seq }: BodyOf<'identityReceipt'>,
+): Promise<void> {
+  const item: Item = { ...receiptKey(tenancyId, source), epoch: '', revision: seq }
+  await tables.write([
+    { op: 'put', table: 'Replication', item, condition: { kind: 'newer', epoch: '', revision: seq } },
+  ])
+}

@@ -1,0 +1,122 @@
+import { auditWrite, endOf, minuteMark, type AuditEvent } from '../kms/audit.ts'
+import { KmsError, notFoundOrForbidden } from '../kms/errors.ts'
+import { finishChange } from '../kms/finishChange.ts'
+import { requireVaultActive, type Mutation } from '../kms/mutation.ts'
+import type { Item, Write } from '../kms/ports.ts'
+import type { VaultRow } from '../kms/rows.ts'
+import type { Vault } from '../kms/vaultCache.ts'
+import { changeVault, nextVault, type Asynchronous, type VaultChange } from '../kms/vaults.ts'
+import { sendOrStore } from './deliver.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+import { transferContext } from './transferContext.ts'
+
+/**
+ * A vault's link to its replica lives in the vault's own row: `replicaRegion`, `replicaStatus`, `handOffTo`, `fence`.
+ * Beside it a row keeps what the end of an asynchronous operation needs: its audit event's beginning.
+ */
+interface LinkRow extends Item {
+  readonly begin: AuditEvent
+}
+
+function linkKey({ id, fence }: VaultRow): { pk: string; sk: string } {
+  return { pk: `link#${id}`, sk: String(fence).padStart(10, '0') }
+}
+
+/** Answers as soon as the replica's creation is durable here; the rest goes on by messages and survives a crash. */
+export async function createVaultReplica(
+  ports: ReplicationPorts,
+  mutation: Mutation,
+  vault: Vault,
+  replicaRegion: string,
+): Promise<void> {
+  const row = await changeVault(ports, mutation, vault, (row) => creation(ports, row, replicaRegion), remembering)
+  await driveLink(ports, row)
+}
+
+function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string): VaultChange | undefined {
+  if (replicaRegion === ports.region || !ports.regions.includes(replicaRegion)) {
+    const others = ports.regions.filter((region) => region !== ports.region)
+    throw new KmsError(
+      'invalidParameter',
+      `replicaRegion must be another subscribed region: ${others.join(', ') || 'there is none'}.`,
+    )
+  }
+  requireVaultActive(row)
+  if (row.replicaStatus === 'DELETING') {
+    throw new KmsError(
+      'incorrectState',
+      `The replica in ${row.replicaRegion ?? ''} is being deleted; try again when it is gone.`,
+    )
+  }
+  if (row.replicaRegion === replicaRegion) return undefined
+  if (row.replicaRegion !== null) {
+    throw new KmsError('conflict', `The vault has a replica in ${row.replicaRegion}; delete that one first.`)
+  }
+  if (!row.isVaultReplicable) {
+    throw new KmsError(
+      'conflict',
+      'This vault cannot be replicated (isVaultReplicable is false); create a new vault and move its keys there.',
+    )
+  }
+  return { replicaRegion, replicaStatus: 'CREATING', handOffTo: null, fence: row.fence + 1 }
+}
+
+/** The replica's copy goes away at once; the source and its keys stay as they are. */
+export async function deleteVaultReplica(
+  ports: ReplicationPorts,
+  mutation: Mutation,
+  vault: Vault,
+  replicaRegion: string,
+): Promise<void> {
+  const row = await changeVault(
+    ports,
+    mutation,
+    vault,
+    (row) => {
+      if (row.replicaRegion !== replicaRegion) throw notFoundOrForbidden()
+      return row.replicaStatus === 'DELETING'
+        ? undefined
+        : { replicaStatus: 'DELETING', handOffTo: null, fence: row.fence + 1 }
+    },
+    remembering,
+  )
+  await driveLink(ports, row)
+}
+
+/** The audit event of the request also goes beside the link: its end repeats who asked. */
+const remembering: Asynchronous = {
+  remember: (row, begin) => ({ op: 'put', table: 'Replication', item: { ...linkKey(row), begin } satisfies LinkRow }),
+}
+
+/** Says the next word of a link that waits for its peer. Saying it again does no harm: the stream does. */
+export async function driveLink(ports: ReplicationPorts, row: VaultRow): Promise<void> {
+  const peer = row.replicaRegion
+  if (peer === null || row.handOffTo !== null || row.primaryRegion !== ports.region) return
+  const { id: vaultId, fence, tenancyId } = row
+  const to = { region: peer, queue: 'inbox', tenancyId } as const
+  if (row.replicaStatus === 'DELETING') return sendOrStore(ports, to, { kind: 'purge', vaultId, fence })
+  await sendOrStore(ports, to, { kind: 'linkRequest', vaultId, fence, context: transferContext(row, peer) })
+}
+
+/** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */
+export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, change: VaultChange): Promise<void> {
+  const next = nextVault(ports, vault, change)
+  const { pk, sk } = linkKey(vault.row)
+  const link = (await ports.tables.get('Replication', pk, sk)) as LinkRow | undefined
+  const { replicaRegion, replicaStatus } = next
+  const audit =
+    link === undefined
+      ? []
+      : endWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
+  const outcome = await ports.tables.write([
+    { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+    ...audit,
+  ])
+  // A failed condition means that the message came twice or the vault changed meanwhile: the caller's message comes again.
+  if (!outcome.ok) throw new Error(`The vault ${next.id} changed meanwhile.`)
+  await finishChange(ports, { vault: next })
+}
+
+function endWrites(end: AuditEvent): readonly Write[] {
+  return [auditWrite(end), { op: 'put', table: 'Audit', item: minuteMark(end) }]
+}

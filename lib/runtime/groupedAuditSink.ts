@@ -1,0 +1,91 @@
+import type { AuditSink } from '../http/httpPorts.ts'
+import { auditWrite, minuteMark, type AuditEvent } from '../kms/audit.ts'
+import type { Logger, Tables, Write } from '../kms/ports.ts'
+
+export interface GroupedAuditOptions {
+  /** How long an event may wait for others: a crash loses at most what came within this time. */
+  readonly flushMs: number
+  readonly recordsCrypto: boolean
+  readonly log: Logger
+}
+
+const maxGroup = 90
+const maxWaiting = 50_000
+
+/** Writes events that do not commit with a change in groups. */
+export class GroupedAuditSink implements AuditSink {
+  readonly recordsCrypto: boolean
+  readonly #tables: Pick<Tables, 'write'>
+  readonly #options: GroupedAuditOptions
+  readonly #marked = new Set<string>()
+  #waiting: AuditEvent[] = []
+  #timer: NodeJS.Timeout | undefined
+  #flushing: Promise<void> = Promise.resolve()
+  #dropped = 0
+
+  constructor(tables: Pick<Tables, 'write'>, options: GroupedAuditOptions) {
+    this.#tables = tables
+    this.#options = options
+    this.recordsCrypto = options.recordsCrypto
+  }
+
+  append(event: AuditEvent): void {
+    // Memory stays bounded where the table cannot be written: the count of what is lost is logged.
+    if (this.#waiting.length >= maxWaiting) {
+      this.#dropped += 1
+      return
+    }
+    this.#waiting.push(event)
+    this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
+  }
+
+  async prepare(event: AuditEvent): Promise<void> {
+    const mark = this.#markOf(event)
+    if (mark !== undefined) await this.#write([mark])
+  }
+
+  /** Resolves when everything appended so far is in the table. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#flushing = this.#flushing.then(() => this.#writeWaiting())
+    return this.#flushing
+  }
+
+  async close(): Promise<void> {
+    await this.flush()
+  }
+
+  async #writeWaiting(): Promise<void> {
+    const { log } = this.#options
+    if (this.#dropped > 0)
+      log.error('Audit events were dropped: the table did not keep up.', undefined, { count: this.#dropped })
+    this.#dropped = 0
+    const events = this.#waiting
+    this.#waiting = []
+    for (let start = 0; start < events.length; start += maxGroup) {
+      const group = events.slice(start, start + maxGroup)
+      const marks = group.flatMap((event) => this.#markOf(event) ?? [])
+      try {
+        if (marks.length > 0) await this.#write(marks)
+        await this.#write(group.map(auditWrite))
+      } catch (cause) {
+        log.error('Audit events could not be written.', cause, { count: group.length })
+      }
+    }
+  }
+
+  /** Undefined where this process has marked the minute before. */
+  #markOf(event: AuditEvent): Write | undefined {
+    const item = minuteMark(event)
+    const name = `${item.pk} ${item.sk}`
+    if (this.#marked.has(name)) return undefined
+    if (this.#marked.size > 10_000) this.#marked.clear()
+    this.#marked.add(name)
+    return { op: 'put', table: 'Audit', item }
+  }
+
+  async #write(writes: readonly Write[]): Promise<void> {
+    await this.#tables.write(writes)
+  }
+}

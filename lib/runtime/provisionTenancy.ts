@@ -1,0 +1,62 @@
+import { createPublicKey } from 'node:crypto'
+import { fingerprint } from '../iam/fingerprint.ts'
+import { appendIdentity, headSeq } from '../kms/identityLog.ts'
+import { identitySk } from '../kms/identityRows.ts'
+import type { KmsPorts } from '../kms/kmsPorts.ts'
+import { newEtag } from '../kms/mutation.ts'
+import { newOcid } from '../kms/ocid.ts'
+
+export interface NewTenancy {
+  readonly tenancyId: string
+  readonly tenancyName: string
+  readonly administrator: { readonly userId: string; readonly name: string; readonly publicKeyPem: string }
+}
+
+type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random' | 'clock'>
+
+/**
+ * The first entry of a tenancy's identity log: its root compartment, the Administrators group with its policy, and one
+ * administrator with an API key. Does nothing where the tenancy has a log already.
+ */
+export async function provisionTenancy(
+  ports: Ports,
+  { tenancyId, tenancyName, administrator }: NewTenancy,
+): Promise<void> {
+  if ((await headSeq(ports, tenancyId)) > 0) return
+  const { userId, name, publicKeyPem } = administrator
+  const timeCreated = new Date(ports.clock()).toISOString()
+  const groupId = newOcid(ports.random, 'group')
+  const policyId = newOcid(ports.random, 'policy')
+  const apiKey = fingerprint(createPublicKey(publicKeyPem))
+  await appendIdentity(ports, tenancyId, {
+    puts: [
+      {
+        sk: identitySk.compartment(tenancyId),
+        kind: 'compartment',
+        id: tenancyId,
+        parentId: null,
+        name: tenancyName,
+        timeCreated,
+      },
+      { sk: identitySk.group(groupId), kind: 'group', id: groupId, name: 'Administrators' },
+      {
+        sk: identitySk.policy(policyId),
+        kind: 'policy',
+        id: policyId,
+        compartmentId: tenancyId,
+        name: 'Tenant Admin Policy',
+        description: 'Lets the Administrators group do everything',
+        statements: ['Allow group Administrators to manage all-resources in tenancy'],
+        versionDate: null,
+        timeCreated,
+        etag: newEtag(ports.random),
+        freeformTags: {},
+        definedTags: {},
+      },
+      { sk: identitySk.policyName('Tenant Admin Policy'), kind: 'policyName', policyId },
+      { sk: identitySk.user(userId), kind: 'user', id: userId, name },
+      { sk: identitySk.membership(userId, groupId), kind: 'membership', userId, groupId },
+      { sk: identitySk.apiKey(userId, apiKey), kind: 'apiKey', userId, fingerprint: apiKey, publicKey: publicKeyPem },
+    ],
+  })
+}

@@ -1,0 +1,36 @@
+import type { PageRequest } from '../kms/ports.ts'
+import { compareUtf8 } from './compareUtf8.ts'
+
+/** Sort keys from `from` (inclusive) up to `to` (exclusive; absent: without end), in the order of UTF-8 bytes. */
+export interface KeyRange {
+  readonly from: string
+  readonly to?: string
+}
+
+/** The sort keys of a page request: those with the prefix that lie beyond `after`. */
+export function keyRange(prefix: string, { after, descending = false }: PageRequest): KeyRange {
+  const end = prefixEnd(prefix)
+  if (after === undefined) return range(prefix, end)
+  if (descending) return range(prefix, end === undefined || compareUtf8(after, end) < 0 ? after : end)
+  // The least text greater than `after` is `after` with a NUL behind it.
+  return range(compareUtf8(after, prefix) < 0 ? prefix : `${after}\u0000`, end)
+}
+
+/** @throws RangeError where the limit is none of 1 to 1000. */
+export function requireLimit({ limit }: PageRequest): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw new RangeError(`A page holds 1 to 1000, not ${limit}.`)
+}
+
+function range(from: string, to: string | undefined): KeyRange {
+  return to === undefined ? { from } : { from, to }
+}
+
+/** The least text greater than every text with this prefix; undefined where there is none. */
+function prefixEnd(prefix: string): string | undefined {
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    if (last < 0x10ffff) return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
+  }
+  return undefined
+}

@@ -1,0 +1,64 @@
+import type { StatementSync } from 'node:sqlite'
+import type { TableName } from '../../kms/ports.ts'
+import type { Change } from '../change.ts'
+import type { GroupCommit } from './groupCommit.ts'
+import { parseItem } from './itemStatements.ts'
+import type { SqliteDatabase } from './sqliteDatabase.ts'
+
+/** A change with its place in the region's one stream: strictly growing, with gaps, never used twice. */
+export interface NumberedChange extends Change {
+  readonly seq: number
+}
+
+interface Row {
+  readonly seq: number
+  readonly tbl: TableName
+  readonly pk: string
+  readonly sk: string
+  readonly old: string | null
+  readonly new: string | null
+  readonly committed_at: number
+}
+
+/** The stream of all streamed tables of one region, kept until it is trimmed. */
+export class ChangeLog {
+  readonly #commit: GroupCommit
+  readonly #append: StatementSync
+  readonly #read: StatementSync
+  readonly #trim: StatementSync
+
+  constructor(database: SqliteDatabase, commit: GroupCommit) {
+    this.#commit = commit
+    this.#append = database.prepare(
+      'INSERT INTO change (tbl, pk, sk, old, new, committed_at) VALUES (?, ?, ?, ?, ?, ?)',
+    )
+    this.#read = database.prepare('SELECT * FROM change WHERE seq > ? ORDER BY seq LIMIT ?')
+    this.#trim = database.prepare('DELETE FROM change WHERE seq <= ?')
+  }
+
+  /** Only within the transaction that makes the change. Images are items' texts. */
+  append(
+    at: { table: TableName; pk: string; sk: string },
+    before: string | undefined,
+    after: string | undefined,
+    now: number,
+  ): void {
+    this.#append.run(at.table, at.pk, at.sk, before ?? null, after ?? null, now)
+  }
+
+  async read(after: number, limit: number): Promise<readonly NumberedChange[]> {
+    return (this.#read.all(after, limit) as unknown as Row[]).map((row) => ({
+      seq: row.seq,
+      table: row.tbl,
+      pk: row.pk,
+      sk: row.sk,
+      old: row.old === null ? null : parseItem(row.old),
+      new: row.new === null ? null : parseItem(row.new),
+      committedAt: row.committed_at,
+    }))
+  }
+
+  async trim(upTo: number): Promise<void> {
+    await this.#commit.run(() => this.#trim.run(upTo), { durable: false })
+  }
+}

@@ -1,0 +1,91 @@
+import type { StatementSync } from 'node:sqlite'
+import type { IndexName, Item, TableName } from '../../kms/ports.ts'
+import type { EncodedWrite } from '../encodeWrites.ts'
+import type { KeyRange } from '../keyRange.ts'
+import type { SqliteDatabase } from './sqliteDatabase.ts'
+
+interface Row {
+  readonly body: string
+}
+
+interface Direction {
+  readonly ascending: StatementSync
+  readonly descending: StatementSync
+}
+
+/** SQLite sorts every blob behind every text, so that this ends a range that has no end. */
+const beyondAllText = new Uint8Array(1)
+
+const notExpired = '(expires_at IS NULL OR expires_at > ?)'
+
+/** The prepared statements over the table `item`. Times are milliseconds; the column holds seconds, as the port does. */
+export class ItemStatements {
+  readonly #get: StatementSync
+  readonly #put: StatementSync
+  readonly #delete: StatementSync
+  readonly #sweep: StatementSync
+  readonly #bySk: Direction
+  readonly #byIndex: Readonly<Record<IndexName, Direction>>
+
+  constructor(database: SqliteDatabase) {
+    this.#get = database.prepare(`SELECT body FROM item WHERE tbl = ? AND pk = ? AND sk = ? AND ${notExpired}`)
+    this.#put = database.prepare(
+      `INSERT INTO item (tbl, pk, sk, body, expires_at, gpk, by_time, by_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (tbl, pk, sk) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at,
+         gpk = excluded.gpk, by_time = excluded.by_time, by_name = excluded.by_name`,
+    )
+    this.#delete = database.prepare('DELETE FROM item WHERE tbl = ? AND pk = ? AND sk = ?')
+    this.#sweep = database.prepare(
+      'DELETE FROM item WHERE rowid IN (SELECT rowid FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)',
+    )
+    const direction = (partition: string, key: string): Direction => {
+      const select = `SELECT body FROM item WHERE tbl = ? AND ${partition} = ? AND ${key} >= ? AND ${key} < ? AND ${notExpired}`
+      return {
+        ascending: database.prepare(`${select} ORDER BY ${key} LIMIT ?`),
+        descending: database.prepare(`${select} ORDER BY ${key} DESC LIMIT ?`),
+      }
+    }
+    this.#bySk = direction('pk', 'sk')
+    this.#byIndex = { byTime: direction('gpk', 'by_time'), byName: direction('gpk', 'by_name') }
+  }
+
+  /** The item's text where it is there and not expired. */
+  get(table: TableName, pk: string, sk: string, now: number): string | undefined {
+    const row = this.#get.get(table, pk, sk, now / 1000) as Row | undefined
+    return row?.body
+  }
+
+  put({ table, pk, sk }: EncodedWrite, { item, text }: NonNullable<EncodedWrite['put']>): void {
+    const { expiresAt = null, gpk = null, byTime = null, byName = null } = item
+    this.#put.run(table, pk, sk, text, expiresAt, gpk, byTime, byName)
+  }
+
+  delete({ table, pk, sk }: EncodedWrite): void {
+    this.#delete.run(table, pk, sk)
+  }
+
+  /** Removes up to `limit` expired items; returns how many. */
+  sweep(now: number, limit: number): number {
+    return Number(this.#sweep.run(now / 1000, limit).changes)
+  }
+
+  /** Items of a partition in the order of `key`: of the table itself for `sk`, else of that index. */
+  list(
+    table: TableName,
+    key: 'sk' | IndexName,
+    partition: string,
+    range: KeyRange,
+    descending: boolean,
+    now: number,
+    limit: number,
+  ): Item[] {
+    const direction = key === 'sk' ? this.#bySk : this.#byIndex[key]
+    const statement = descending ? direction.descending : direction.ascending
+    const rows = statement.all(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit)
+    return (rows as unknown as Row[]).map(({ body }) => parseItem(body))
+  }
+}
+
+export function parseItem(text: string): Item {
+  return JSON.parse(text) as Item
+}

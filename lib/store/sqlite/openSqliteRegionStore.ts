@@ -1,0 +1,33 @@
+import { GroupCommit, type Schedule } from './groupCommit.ts'
+import { SqliteDatabase } from './sqliteDatabase.ts'
+import { SqliteQueues, type SqliteQueuesOptions } from './sqliteQueues.ts'
+import { SqliteTables, type SqliteTablesOptions } from './sqliteTables.ts'
+
+type Opened = 'database' | 'commit'
+
+export interface SqliteRegionStoreOptions extends Omit<SqliteTablesOptions, Opened>, Omit<SqliteQueuesOptions, Opened> {
+  /** The region's own file, whose directory exists, or ':memory:'. */
+  readonly file: string
+  /** When waiting calls commit; a simulation decides it. Default: at the end of the event loop's turn. */
+  readonly schedule?: Schedule
+}
+
+export interface SqliteRegionStore {
+  readonly tables: SqliteTables
+  readonly queues: SqliteQueues
+  /** Commits what waits, then closes the file. Calls after it reject. */
+  readonly close: () => void
+}
+
+/** @throws Error with one line that says what is wrong with the file. */
+export function openSqliteRegionStore({ file, schedule, ...options }: SqliteRegionStoreOptions): SqliteRegionStore {
+  const database = new SqliteDatabase(file)
+  const commit = new GroupCommit(database, schedule)
+  const tables = new SqliteTables({ ...options, database, commit })
+  const queues = new SqliteQueues({ ...options, database, commit })
+  const close = (): void => {
+    if (database.isOpen) commit.flush()
+    database.close()
+  }
+  return { tables, queues, close }
+}

@@ -1,0 +1,88 @@
+import { closeSync, openSync } from 'node:fs'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { regionStoreFormat, regionStoreSchema } from './regionStoreSchema.ts'
+
+/** SQLite's primary result codes for which opening has a clearer sentence than SQLite's own. */
+const refusals: Readonly<Record<number, string>> = {
+  5: 'is in use by another process; stop that one first',
+  8: 'cannot be written; check its owner and mode',
+  11: 'is damaged; restore it from a backup or from a replica',
+  14: 'cannot be opened; check that its directory exists and may be written',
+  26: 'is not a Vaultspan region store',
+}
+
+/**
+ * One region's database file, or ':memory:'. INVARIANT: one process owns the file (an exclusive lock that dies with it);
+ * caches and pumps rely on hearing of every commit.
+ */
+export class SqliteDatabase {
+  readonly #db: DatabaseSync
+
+  /** @throws Error with one line that says what is wrong with the file. */
+  constructor(file: string) {
+    try {
+      // SQLite would create the file with mode 0644; its WAL takes over the file's own mode.
+      if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
+      this.#db = new DatabaseSync(file)
+    } catch (cause) {
+      throw new Error(`${file} ${refusals[14] ?? ''}.`, { cause })
+    }
+    try {
+      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE')
+      requireFormat(this.#db, file)
+      setUp(this.#db)
+    } catch (cause) {
+      this.#db.close()
+      throw clearer(cause, file)
+    }
+  }
+
+  /** For statements that are kept. */
+  prepare(sql: string): StatementSync {
+    return this.#db.prepare(sql)
+  }
+
+  exec(sql: string): void {
+    this.#db.exec(sql)
+  }
+
+  get isOpen(): boolean {
+    return this.#db.isOpen
+  }
+
+  get inTransaction(): boolean {
+    return this.#db.isTransaction
+  }
+
+  close(): void {
+    if (this.#db.isOpen) this.#db.close()
+  }
+}
+
+/** Reads only: a file that is not ours stays as it is. */
+function requireFormat(db: DatabaseSync, file: string): void {
+  const names = db.prepare('SELECT name FROM sqlite_schema').all()
+  if (names.length === 0) return
+  const found = names.some(({ name }) => name === 'format')
+    ? db.prepare('SELECT * FROM format').get()?.['name']
+    : undefined
+  if (found === regionStoreFormat) return
+  if (typeof found !== 'string' || !/^vaultspan\/region-store\/[0-9]+$/.test(found)) {
+    throw new Error(`${file} ${refusals[26] ?? ''}.`)
+  }
+  throw new Error(
+    `${file} has the format ${found}; this Vaultspan reads ${regionStoreFormat}. Use the version that wrote it.`,
+  )
+}
+
+function setUp(db: DatabaseSync): void {
+  // fullfsync matters on macOS only, where fsync alone does not reach the medium.
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA cache_size = -32000')
+  db.exec(`BEGIN IMMEDIATE; ${regionStoreSchema}; COMMIT`)
+}
+
+function clearer(cause: unknown, file: string): unknown {
+  const code = typeof cause === 'object' && cause !== null && 'errcode' in cause ? cause.errcode : undefined
+  const refusal = typeof code === 'number' ? refusals[code & 0xff] : undefined
+  return refusal === undefined ? cause : new Error(`${file} ${refusal}.`, { cause })
+}

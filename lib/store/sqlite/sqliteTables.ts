@@ -1,0 +1,198 @@
+import type {
+  Clock,
+  IndexName,
+  Item,
+  Page,
+  PageRequest,
+  TableName,
+  Tables,
+  Write,
+  WriteOutcome,
+} from '../../kms/ports.ts'
+import { compareUtf8 } from '../compareUtf8.ts'
+import { conditionHolds, isExpired } from '../conditionHolds.ts'
+import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'
+import { keyRange, requireLimit, type KeyRange } from '../keyRange.ts'
+import { ChangeLog, type NumberedChange } from './changeLog.ts'
+import type { GroupCommit } from './groupCommit.ts'
+import { addressOf, IndexLag } from './indexLag.ts'
+import { ItemStatements, parseItem } from './itemStatements.ts'
+import type { SqliteDatabase } from './sqliteDatabase.ts'
+
+export interface TouchedItem {
+  readonly table: TableName
+  readonly pk: string
+  readonly sk: string
+}
+
+export type CommitListener = (touched: readonly TouchedItem[]) => void
+
+export interface SqliteTablesOptions {
+  readonly database: SqliteDatabase
+  readonly commit: GroupCommit
+  readonly clock: Clock
+  /** The tables that have a change stream. */
+  readonly streamed?: readonly TableName[]
+  /** How late the indexes learn of a change, drawn for each; without it they never lag. */
+  readonly indexLagMs?: () => number
+}
+
+interface Applied extends TouchedItem {
+  readonly old: string | undefined
+}
+
+interface Attempt {
+  readonly outcome: WriteOutcome
+  readonly applied: readonly Applied[]
+}
+
+const defaultStreamed: readonly TableName[] = ['Vaults', 'Keys', 'Identity']
+
+/** The table port over one region's SQLite file. */
+export class SqliteTables implements Tables {
+  readonly #commit: GroupCommit
+  readonly #clock: Clock
+  readonly #items: ItemStatements
+  readonly #changes: ChangeLog
+  readonly #streamed: ReadonlySet<TableName>
+  readonly #lag: IndexLag | undefined
+  readonly #listeners = new Set<CommitListener>()
+
+  constructor({ database, commit, clock, streamed = defaultStreamed, indexLagMs }: SqliteTablesOptions) {
+    this.#commit = commit
+    this.#clock = clock
+    this.#items = new ItemStatements(database)
+    this.#changes = new ChangeLog(database, commit)
+    this.#streamed = new Set(streamed)
+    this.#lag = indexLagMs && new IndexLag(indexLagMs)
+  }
+
+  async get(table: TableName, pk: string, sk: string): Promise<Item | undefined> {
+    const text = this.#items.get(table, pk, sk, this.#clock())
+    return text === undefined ? undefined : parseItem(text)
+  }
+
+  async query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
+    requireLimit(request)
+    const { limit, descending = false } = request
+    const range = keyRange(skPrefix, request)
+    const items = this.#items.list(table, 'sk', pk, range, descending, this.#clock(), limit + 1)
+    return pageOf(items, limit, 'sk')
+  }
+
+  async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {
+    requireLimit(request)
+    const { limit, descending = false } = request
+    const now = this.#clock()
+    const range = keyRange('', request)
+    const late = this.#lag?.shownOtherwise(table, now) ?? new Map<string, Item | undefined>()
+    const items = this.#items.list(table, index, gpk, range, descending, now, limit + 1 + late.size)
+    if (late.size === 0) return pageOf(items, limit, index)
+    const shown = items.filter(({ pk, sk }) => !late.has(addressOf(table, pk, sk)))
+    for (const item of late.values()) {
+      if (item?.gpk === gpk && !isExpired(item, now) && inRange(item[index], range)) shown.push(item)
+    }
+    const sign = descending ? -1 : 1
+    shown.sort((left, right) => sign * compareUtf8(left[index] ?? '', right[index] ?? ''))
+    return pageOf(shown, limit, index)
+  }
+
+  async write(writes: readonly Write[], writeId?: string): Promise<WriteOutcome> {
+    const encoded = encodeWrites(writes, writeId)
+    if (encoded.length === 0) return { ok: true }
+    const committed = ({ applied }: Attempt): void => {
+      this.#announce(applied)
+    }
+    const { outcome } = await this.#commit.run(() => this.#attempt(encoded, writeId), { committed })
+    return outcome
+  }
+
+  /** Removes up to `limit` expired items, without a change; resolves with their number. */
+  async sweepExpired(limit: number): Promise<number> {
+    return this.#commit.run(() => this.#items.sweep(this.#clock(), limit), { durable: false })
+  }
+
+  /** The changes behind `after` (0: from the start) in the order of their commits. */
+  async readChanges(after: number, limit: number): Promise<readonly NumberedChange[]> {
+    return this.#changes.read(after, limit)
+  }
+
+  /** Forgets the changes up to and including `upTo`. */
+  async trimChanges(upTo: number): Promise<void> {
+    await this.#changes.trim(upTo)
+  }
+
+  /**
+   * Tells of every committed put and delete, in all tables, before its promise resolves. Returns the way to unsubscribe.
+   * A listener must not throw.
+   */
+  onCommit(listener: CommitListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #attempt(writes: readonly EncodedWrite[], writeId: string | undefined): Attempt {
+    const now = this.#clock()
+    const stored = writes.map((write) =>
+      this.#needsOld(write) ? this.#items.get(write.table, write.pk, write.sk, now) : undefined,
+    )
+    const items = writes.map(({ condition }, position) =>
+      condition === undefined ? undefined : parsed(stored[position]),
+    )
+    const failed = writes.flatMap(({ condition }, position) =>
+      condition === undefined || conditionHolds(condition, items[position]) ? [] : [position],
+    )
+    if (failed.length > 0) {
+      // One item of ours shows that the whole call was committed before, whatever became of the others since.
+      const ours = failed.some((position) => writes[position]?.op === 'put' && carries(items[position], writeId))
+      return { outcome: ours ? { ok: true } : { ok: false, failed }, applied: [] }
+    }
+    const applied: Applied[] = []
+    writes.forEach((write, position) => {
+      if (write.op === 'check') return
+      applied.push({ table: write.table, pk: write.pk, sk: write.sk, old: stored[position] })
+      this.#apply(write, stored[position], now)
+    })
+    return { outcome: { ok: true }, applied }
+  }
+
+  #needsOld({ table, op, condition }: EncodedWrite): boolean {
+    return condition !== undefined || (op !== 'check' && (this.#lag !== undefined || this.#streamed.has(table)))
+  }
+
+  #apply(write: EncodedWrite, old: string | undefined, now: number): void {
+    if (write.put === undefined) this.#items.delete(write)
+    else this.#items.put(write, write.put)
+    const isChange = write.put !== undefined || old !== undefined
+    if (isChange && this.#streamed.has(write.table)) this.#changes.append(write, old, write.put?.text, now)
+  }
+
+  #announce(applied: readonly Applied[]): void {
+    if (applied.length === 0) return
+    if (this.#lag !== undefined) {
+      const now = this.#clock()
+      for (const { table, pk, sk, old } of applied) this.#lag.record(table, pk, sk, parsed(old), now)
+    }
+    const touched = applied.map(({ table, pk, sk }) => ({ table, pk, sk }))
+    for (const listener of this.#listeners) listener(touched)
+  }
+}
+
+function parsed(text: string | undefined): Item | undefined {
+  return text === undefined ? undefined : parseItem(text)
+}
+
+function carries(item: Item | undefined, writeId: string | undefined): boolean {
+  return writeId !== undefined && item?.writeId === writeId
+}
+
+function inRange(key: string | undefined, { from, to }: KeyRange): boolean {
+  return key !== undefined && compareUtf8(key, from) >= 0 && (to === undefined || compareUtf8(key, to) < 0)
+}
+
+function pageOf(found: readonly Item[], limit: number, key: 'sk' | IndexName): Page {
+  if (found.length <= limit) return { items: found }
+  const items = found.slice(0, limit)
+  const next = items.at(-1)?.[key]
+  return next === undefined ? { items } : { items, next }
+}

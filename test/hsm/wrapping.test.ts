@@ -1,0 +1,82 @@
+import { createSecretKey } from 'node:crypto'
+import { Cmac } from '../../lib/hsm/cmac.ts'
+import { deriveKey } from '../../lib/hsm/kdf.ts'
+import { unwrapKey } from '../../lib/hsm/keyWrap.ts'
+import { SoftwareVaultKeys } from '../../lib/hsm/software/vaultKeys.ts'
+import { HandleCache } from '../../lib/hsm/software/handleCache.ts'
+import { VaultRoot } from '../../lib/hsm/software/vaultRoot.ts'
+import { aMaterial, aVault, ecdsaShapes, rsa2048 } from './fixtures.ts'
+
+const canaries = {
+  hsmKek: Buffer.alloc(32, 'hsm canary '),
+  softwareKek: Buffer.alloc(32, 'sw canary '),
+  macKey: Buffer.alloc(32, 'mac canary '),
+}
+const keys = {
+  hsmKek: createSecretKey(canaries.hsmKek),
+  softwareKek: createSecretKey(canaries.softwareKek),
+  macKey: createSecretKey(canaries.macKey),
+}
+
+test('a vault key never shows in what it was wrapped to, and its plaintext is cleared', () => {
+  const taken = {
+    hsmKek: Buffer.from(canaries.hsmKek),
+    softwareKek: Buffer.from(canaries.softwareKek),
+    macKey: Buffer.from(canaries.macKey),
+  }
+  const root = new VaultRoot(Buffer.alloc(32, 5))
+  const wrapped = root.wrapVaultKeys(aVault(), (name) => taken[name])
+  for (const name of ['hsmKek', 'softwareKek', 'macKey'] as const) {
+    expectNoTrace(wrapped[name], canaries[name])
+    expect(taken[name]).toEqual(Buffer.alloc(32))
+    expect(root.openVaultKeys(aVault(), wrapped)[name].export()).toEqual(canaries[name])
+  }
+})
+
+test.each([
+  ['AES', { algorithm: 'AES', length: 32 }],
+  ['RSA', rsa2048],
+  ['ECDSA', ecdsaShapes.NIST_P384],
+] as const)('the material of a key (%s) never shows in its row', async (_name, shape) => {
+  const vault = new SoftwareVaultKeys(aVault(), keys, new HandleCache(1, () => undefined), 'vault')
+  for (const [protectionMode, kek] of [['HSM', keys.hsmKek] as const, ['SOFTWARE', keys.softwareKek] as const]) {
+    const wrapped = await vault.generate(aMaterial({ shape, protectionMode }))
+    const secret = unwrapKey(kek, Buffer.from(wrapped.blob, 'base64'))
+    expect(secret?.length).toBeGreaterThanOrEqual(32)
+    if (secret !== undefined) expectNoTrace(JSON.stringify(wrapped), secret)
+  }
+})
+
+test('a key of one protection mode is not under the KEK of the other', async () => {
+  const vault = new SoftwareVaultKeys(aVault(), keys, new HandleCache(1, () => undefined), 'vault')
+  const wrapped = await vault.generate(aMaterial({ protectionMode: 'SOFTWARE' }))
+  expect(unwrapKey(keys.hsmKek, Buffer.from(wrapped.blob, 'base64'))).toBeUndefined()
+})
+
+test('row MACs and blob MACs of one text differ', async () => {
+  const vault = new SoftwareVaultKeys(aVault(), keys, new HandleCache(1, () => undefined), 'vault')
+  const plain = new Cmac(keys.macKey)
+  expect(vault.rowMac('text')).toEqual(plain.tag(Buffer.from('row/v1\0text')))
+  expect(vault.rowMac('text')).not.toEqual(plain.tag(Buffer.from('blob/v1\0text')))
+})
+
+test('derived keys differ by root, label and context', () => {
+  const roots = [1, 2].map((fill) => new Cmac(createSecretKey(Buffer.alloc(32, fill))))
+  const derived = roots.flatMap((root) =>
+    [['a', 'bc'] as const, ['ab', 'c'] as const, ['a', 'b'] as const].map(([label, context]) =>
+      deriveKey(root, label, context).export().toString('hex'),
+    ),
+  )
+  expect(new Set(derived).size).toBe(6)
+})
+
+/** No 8 bytes of the secret in a row, as bytes, hex or base64 at any alignment. */
+function expectNoTrace(text: string, secret: Buffer): void {
+  const decoded = (text.match(/[A-Za-z0-9+/=]{16,}/g) ?? []).map((part) => Buffer.from(part, 'base64'))
+  const haystack = Buffer.concat([Buffer.from(text), ...decoded])
+  for (let start = 0; start + 8 <= secret.length; start += 4) {
+    const piece = secret.subarray(start, start + 8)
+    expect(haystack.includes(piece)).toBe(false)
+    expect(text.includes(piece.toString('hex'))).toBe(false)
+  }
+}

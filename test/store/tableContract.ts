@@ -1,0 +1,27 @@
+import { conditionContract } from './conditionContract.ts'
+import { indexContract } from './indexContract.ts'
+import { queryContract } from './queryContract.ts'
+import { streamContract } from './streamContract.ts'
+import type { OpenTables } from './tableHarness.ts'
+import { writeContract } from './writeContract.ts'
+
+/** Every clause of the table port (lib/kms/ports.ts), for any adapter. */
+export function tableContract(name: string, open: OpenTables): void {
+  describe(`the table port on ${name}`, () => {
+    describe('conditions', () => {
+      conditionContract(open)
+    })
+    describe('writes', () => {
+      writeContract(open)
+    })
+    describe('queries', () => {
+      queryContract(open)
+    })
+    describe('indexes', () => {
+      indexContract(open)
+    })
+    describe('the stream', () => {
+      streamContract(open)
+    })
+  })
+}
