@@ -5,8 +5,7 @@ import type { RandomBytes } from '../kms/ocid.ts'
  * requests with one id are told apart (contract §7.4).
  */
 export function answerRequestId(random: RandomBytes, given: string | undefined): string {
-  const own = hex(random)
-  return given !== undefined && isAcceptable(given) ? `${given}/${own}` : `${hex(random)}/${own}`
+  return `${given !== undefined && isAcceptable(given) ? given : hex(random)}/${hex(random)}`
 }
 
 function isAcceptable(id: string): boolean {

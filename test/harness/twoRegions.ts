@@ -21,7 +21,7 @@ import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import { matchRoute, routes } from '../../lib/http/routes.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { newOcid, realm } from '../../lib/kms/ocid.ts'
-import type { Queues } from '../../lib/kms/ports.ts'
+import type { QueueName, Queues } from '../../lib/kms/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
@@ -50,8 +50,8 @@ export interface TestCloud {
   readonly a: TestRegion
   readonly b: TestRegion
   readonly tenancyId: string
-  /** Links between regions: false refuses every message. */
-  readonly link: { isUp: boolean }
+  /** Links between regions: down, they refuse every message; `sent` shows what went over them. */
+  readonly link: { isUp: boolean; sent: { to: string; queue: QueueName; body: string }[] }
   readonly clock: { now: number }
   call(region: TestRegion, method: string, target: string, body?: unknown, options?: CallOptions): Promise<Answered>
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
@@ -66,10 +66,10 @@ export interface CallOptions {
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
 export async function twoRegions(
-  options: { isStrict?: boolean; logLevel?: 'silent' | 'error' } = {},
+  options: { isStrict?: boolean; logLevel?: 'silent' | 'error'; keyCacheMs?: number } = {},
 ): Promise<TestCloud> {
   const clock = { now: Date.now() }
-  const link = { isUp: true }
+  const link: TestCloud['link'] = { isUp: true, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const userId = newOcid(randomBytes, 'user')
   const stores = new Map<string, SqliteRegionStore>()
@@ -81,6 +81,8 @@ export async function twoRegions(
     const queues: Queues = {
       send: async (to, messages) => {
         if (to.region !== region && !link.isUp) throw new Error(`${to.region} is unreachable`)
+        if (to.region !== region)
+          link.sent.push(...messages.map(({ body }) => ({ to: to.region, queue: to.name, body })))
         await stores.get(to.region)?.queues.send(to.name, messages)
       },
     }
@@ -100,7 +102,7 @@ export async function twoRegions(
       clock: () => clock.now,
       random: randomBytes,
       log,
-      keyCacheMs: 0,
+      keyCacheMs: options.keyCacheMs ?? 0,
       handOff: { isStrict: options.isStrict ?? false, budgetMs: 1000 },
       audit,
       requiresServicePolicy: true,
@@ -125,7 +127,7 @@ export async function twoRegions(
     link,
     clock,
     call: (region, method, target, body, callOptions = {}) =>
-      call(region, keyId, clock.now, method, target, body, callOptions),
+      call(region, keyId, (clock.now += 1), method, target, body, callOptions),
     settle: (rounds = 60) => settle([a, b], clock, rounds),
     close: () => {
       a.store.close()
@@ -195,6 +197,7 @@ async function call(
 
 async function settle(regions: readonly TestRegion[], clock: { now: number }, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
+    clock.now += 1
     let isIdle = true
     for (const region of regions) if (await pumpOnce(region)) isIdle = false
     if (isIdle) {

@@ -1,0 +1,89 @@
+import { regionA, regionB, type Answered, type TestCloud, type TestRegion } from './twoRegions.ts'
+
+/** The steps that most tests start with, over the wire of the source region. */
+
+export async function makeVault({ call, a, tenancyId }: TestCloud, vaultType = 'VIRTUAL_PRIVATE'): Promise<string> {
+  const { body } = await call(a, 'POST', '/20180608/vaults', {
+    compartmentId: tenancyId,
+    displayName: 'vault',
+    vaultType,
+  })
+  return String(body['id'])
+}
+
+export interface KeyOptions {
+  readonly keyShape?: object
+  readonly protectionMode?: 'HSM' | 'SOFTWARE'
+  readonly retryToken?: string
+  readonly displayName?: string
+}
+
+export function makeKey(
+  { call, a, tenancyId }: TestCloud,
+  vaultId: string,
+  options: KeyOptions = {},
+): Promise<Answered> {
+  const {
+    keyShape = { algorithm: 'AES', length: 32 },
+    protectionMode = 'HSM',
+    retryToken,
+    displayName = 'key',
+  } = options
+  const body = { compartmentId: tenancyId, displayName, keyShape, protectionMode }
+  const headers = retryToken === undefined ? {} : { 'opc-retry-token': retryToken }
+  return call(a, 'POST', '/20180608/keys', body, { host: vaultId, headers })
+}
+
+export async function allowReplication({ call, a, tenancyId }: TestCloud): Promise<void> {
+  await call(a, 'POST', '/20160918/policies', {
+    compartmentId: tenancyId,
+    name: 'replication',
+    description: 'lets the service replicate',
+    statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
+  })
+}
+
+export function createReplica({ call, a }: TestCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
+  return call(a, 'POST', `/20180608/vaults/${vaultId}/actions/createReplica`, { replicaRegion })
+}
+
+export function deleteReplica({ call, a }: TestCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
+  return call(a, 'POST', `/20180608/vaults/${vaultId}/actions/deleteReplica`, { replicaRegion })
+}
+
+export async function replicaStatus({ call, a }: TestCloud, vaultId: string): Promise<unknown> {
+  const { list } = await call(a, 'GET', `/20180608/vaults/${vaultId}/actions/listReplicas`)
+  return list[0]?.['status']
+}
+
+/** A vault whose replica is CREATED. */
+export async function makeReplicatedVault(cloud: TestCloud): Promise<string> {
+  const vaultId = await makeVault(cloud)
+  await allowReplication(cloud)
+  await createReplica(cloud, vaultId)
+  await cloud.settle()
+  return vaultId
+}
+
+export async function encrypt(
+  { call }: TestCloud,
+  region: TestRegion,
+  vaultId: string,
+  keyId: unknown,
+  plaintext = 'aGVsbG8=',
+): Promise<unknown> {
+  const { body } = await call(region, 'POST', '/20180608/encrypt', { keyId, plaintext }, { host: vaultId })
+  return body['ciphertext']
+}
+
+export function decrypt(
+  { call }: TestCloud,
+  region: TestRegion,
+  vaultId: string,
+  keyId: unknown,
+  ciphertext: unknown,
+): Promise<Answered> {
+  return call(region, 'POST', '/20180608/decrypt', { keyId, ciphertext }, { host: vaultId })
+}
+
+export const regions = [regionA, regionB] as const
