@@ -1,5 +1,3 @@
-import type { JsonObject } from '../kms/canonicalJson.ts'
-
 /**
  * The port every HSM backend implements. Key bytes in plaintext never cross it: what leaves is wrapped, a MAC,
  * a public key or the result of one operation.
@@ -185,6 +183,3 @@ export interface Hsm {
     transportKey: TransportKey,
   ): Promise<WrappedVaultKeys>
 }
-
-/** The members of a statement, offer or bundle that its signature covers. */
-export type Unsigned<T extends { readonly signature: string }> = Omit<T, 'signature'> & JsonObject

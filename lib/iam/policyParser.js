@@ -183,12 +183,12 @@ function peg$parse(input, options) {
   const peg$c12 = "/";
   const peg$c13 = "{";
   const peg$c14 = "}";
-  const peg$c15 = "inspect";
-  const peg$c16 = "read";
-  const peg$c17 = "use";
-  const peg$c18 = "manage";
-  const peg$c19 = ":";
-  const peg$c20 = "where";
+  const peg$c15 = "where";
+  const peg$c16 = "inspect";
+  const peg$c17 = "read";
+  const peg$c18 = "use";
+  const peg$c19 = "manage";
+  const peg$c20 = ":";
   const peg$c21 = "any";
   const peg$c22 = "all";
   const peg$c23 = "!=";
@@ -236,18 +236,18 @@ function peg$parse(input, options) {
   const peg$e13 = peg$literalExpectation("/", false);
   const peg$e14 = peg$literalExpectation("{", false);
   const peg$e15 = peg$literalExpectation("}", false);
-  const peg$e16 = peg$otherExpectation("inspect, read, use or manage");
-  const peg$e17 = peg$literalExpectation("inspect", true);
-  const peg$e18 = peg$literalExpectation("read", true);
-  const peg$e19 = peg$literalExpectation("use", true);
-  const peg$e20 = peg$literalExpectation("manage", true);
-  const peg$e21 = peg$otherExpectation("resource type");
-  const peg$e22 = peg$classExpectation([["a", "z"]], false, true, false);
-  const peg$e23 = peg$classExpectation([["a", "z"], ["0", "9"], "-"], false, true, false);
-  const peg$e24 = peg$otherExpectation("permission");
-  const peg$e25 = peg$classExpectation([["a", "z"], ["0", "9"], "_"], false, true, false);
-  const peg$e26 = peg$literalExpectation(":", false);
-  const peg$e27 = peg$literalExpectation("where", true);
+  const peg$e16 = peg$literalExpectation("where", true);
+  const peg$e17 = peg$otherExpectation("inspect, read, use or manage");
+  const peg$e18 = peg$literalExpectation("inspect", true);
+  const peg$e19 = peg$literalExpectation("read", true);
+  const peg$e20 = peg$literalExpectation("use", true);
+  const peg$e21 = peg$literalExpectation("manage", true);
+  const peg$e22 = peg$otherExpectation("resource type");
+  const peg$e23 = peg$classExpectation([["a", "z"]], false, true, false);
+  const peg$e24 = peg$classExpectation([["a", "z"], ["0", "9"], "-"], false, true, false);
+  const peg$e25 = peg$otherExpectation("permission");
+  const peg$e26 = peg$classExpectation([["a", "z"], ["0", "9"], "_"], false, true, false);
+  const peg$e27 = peg$literalExpectation(":", false);
   const peg$e28 = peg$otherExpectation("any{\u2026} or all{\u2026}");
   const peg$e29 = peg$literalExpectation("any", true);
   const peg$e30 = peg$literalExpectation("all", true);
@@ -1474,6 +1474,15 @@ function peg$parse(input, options) {
             peg$silentFails++;
             s10 = peg$currPos;
             s11 = peg$parsein();
+            if (s11 === peg$FAILED) {
+              s11 = input.substr(peg$currPos, 5);
+              if (s11.toLowerCase() === peg$c15) {
+                peg$currPos += (5);
+              } else {
+                s11 = peg$FAILED;
+                if (peg$silentFails === 0) { peg$fail(peg$e16); }
+              }
+            }
             if (s11 !== peg$FAILED) {
               s12 = peg$currPos;
               peg$silentFails++;
@@ -1545,35 +1554,35 @@ function peg$parse(input, options) {
     s0 = peg$currPos;
     s1 = peg$currPos;
     s2 = input.substr(peg$currPos, 7);
-    if (s2.toLowerCase() === peg$c15) {
+    if (s2.toLowerCase() === peg$c16) {
       peg$currPos += (7);
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e17); }
+      if (peg$silentFails === 0) { peg$fail(peg$e18); }
     }
     if (s2 === peg$FAILED) {
       s2 = input.substr(peg$currPos, 4);
-      if (s2.toLowerCase() === peg$c16) {
+      if (s2.toLowerCase() === peg$c17) {
         peg$currPos += (4);
       } else {
         s2 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e18); }
+        if (peg$silentFails === 0) { peg$fail(peg$e19); }
       }
       if (s2 === peg$FAILED) {
         s2 = input.substr(peg$currPos, 3);
-        if (s2.toLowerCase() === peg$c17) {
+        if (s2.toLowerCase() === peg$c18) {
           peg$currPos += (3);
         } else {
           s2 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e19); }
+          if (peg$silentFails === 0) { peg$fail(peg$e20); }
         }
         if (s2 === peg$FAILED) {
           s2 = input.substr(peg$currPos, 6);
-          if (s2.toLowerCase() === peg$c18) {
+          if (s2.toLowerCase() === peg$c19) {
             peg$currPos += (6);
           } else {
             s2 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e20); }
+            if (peg$silentFails === 0) { peg$fail(peg$e21); }
           }
         }
       }
@@ -1608,7 +1617,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e16); }
+      if (peg$silentFails === 0) { peg$fail(peg$e17); }
     }
 
     return s0;
@@ -1626,7 +1635,7 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s3 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e22); }
+      if (peg$silentFails === 0) { peg$fail(peg$e23); }
     }
     if (s3 !== peg$FAILED) {
       s4 = [];
@@ -1635,7 +1644,7 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s5 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e23); }
+        if (peg$silentFails === 0) { peg$fail(peg$e24); }
       }
       while (s5 !== peg$FAILED) {
         s4.push(s5);
@@ -1644,7 +1653,7 @@ function peg$parse(input, options) {
           peg$currPos++;
         } else {
           s5 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e23); }
+          if (peg$silentFails === 0) { peg$fail(peg$e24); }
         }
       }
       s3 = [s3, s4];
@@ -1666,7 +1675,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e21); }
+      if (peg$silentFails === 0) { peg$fail(peg$e22); }
     }
 
     return s0;
@@ -1684,7 +1693,7 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s3 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e22); }
+      if (peg$silentFails === 0) { peg$fail(peg$e23); }
     }
     if (s3 !== peg$FAILED) {
       s4 = [];
@@ -1693,7 +1702,7 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s5 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e25); }
+        if (peg$silentFails === 0) { peg$fail(peg$e26); }
       }
       while (s5 !== peg$FAILED) {
         s4.push(s5);
@@ -1702,7 +1711,7 @@ function peg$parse(input, options) {
           peg$currPos++;
         } else {
           s5 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e25); }
+          if (peg$silentFails === 0) { peg$fail(peg$e26); }
         }
       }
       s3 = [s3, s4];
@@ -1724,7 +1733,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e24); }
+      if (peg$silentFails === 0) { peg$fail(peg$e25); }
     }
 
     return s0;
@@ -1814,11 +1823,11 @@ function peg$parse(input, options) {
               s4 = [];
               s5 = peg$currPos;
               if (input.charCodeAt(peg$currPos) === 58) {
-                s6 = peg$c19;
+                s6 = peg$c20;
                 peg$currPos++;
               } else {
                 s6 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e26); }
+                if (peg$silentFails === 0) { peg$fail(peg$e27); }
               }
               if (s6 !== peg$FAILED) {
                 s7 = peg$parsename();
@@ -1837,11 +1846,11 @@ function peg$parse(input, options) {
                 s4.push(s5);
                 s5 = peg$currPos;
                 if (input.charCodeAt(peg$currPos) === 58) {
-                  s6 = peg$c19;
+                  s6 = peg$c20;
                   peg$currPos++;
                 } else {
                   s6 = peg$FAILED;
-                  if (peg$silentFails === 0) { peg$fail(peg$e26); }
+                  if (peg$silentFails === 0) { peg$fail(peg$e27); }
                 }
                 if (s6 !== peg$FAILED) {
                   s7 = peg$parsename();
@@ -1884,11 +1893,11 @@ function peg$parse(input, options) {
     s1 = peg$parse__();
     if (s1 !== peg$FAILED) {
       s2 = input.substr(peg$currPos, 5);
-      if (s2.toLowerCase() === peg$c20) {
+      if (s2.toLowerCase() === peg$c15) {
         peg$currPos += (5);
       } else {
         s2 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e27); }
+        if (peg$silentFails === 0) { peg$fail(peg$e16); }
       }
       if (s2 !== peg$FAILED) {
         s3 = peg$parse__();
@@ -2446,7 +2455,7 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e22); }
+      if (peg$silentFails === 0) { peg$fail(peg$e23); }
     }
     if (s2 !== peg$FAILED) {
       s3 = [];

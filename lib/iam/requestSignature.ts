@@ -119,8 +119,8 @@ function signingString(request: SignedRequest, { names }: SignedHeaders, target:
 }
 
 function headerOf(request: SignedRequest, name: string): string {
-  // `headers` may be a plain object: a name like `constructor` must not find what every object inherits.
-  const value = Object.hasOwn(request.headers, name) ? request.headers[name] : undefined
+  const value = request.headers[name]
+  // `headers` may be a plain object: a name like `constructor` finds what every object inherits, which is no text.
   if (typeof value !== 'string') throw notAuthenticated()
   return value
 }

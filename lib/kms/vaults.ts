@@ -86,14 +86,6 @@ export function prefixRow(vault: VaultRow): { pk: string; sk: string; vaultId: s
   return { pk: `prefix#${vault.vaultPrefix}`, sk: vaultSk, vaultId: vault.id }
 }
 
-export async function vaultIdOfPrefix(
-  { tables }: Pick<KmsPorts, 'tables'>,
-  vaultPrefix: string,
-): Promise<string | undefined> {
-  const row = await tables.get('Vaults', `prefix#${vaultPrefix}`, vaultSk)
-  return typeof row?.['vaultId'] === 'string' ? row['vaultId'] : undefined
-}
-
 export function vaultEffect(row: VaultRow, previous?: VaultRow): AuditEffect {
   return {
     resourceId: row.id,

@@ -54,8 +54,14 @@ async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, reques
   if (row.id !== vault.row.id || row.pk !== row.id || row.primaryRegion !== vault.row.primaryRegion) {
     throw new KmsError('integrityFailure', `A record does not belong to the vault ${vault.row.id}.`)
   }
-  await writeNewer(ports, [put('Vaults', row), ...requestWrite(request)])
-  const stored = (await ports.cache.freshVault(row.id))?.row ?? row
+  if (!isAtLeast(vault.row, row)) {
+    // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
+    const condition = { kind: 'revision', revision: vault.row.revision } as const
+    await writeNewer(ports, [{ op: 'put', table: 'Vaults', item: { ...row }, condition }, ...requestWrite(request)])
+  }
+  const stored = (await ports.cache.freshVault(row.id))?.row
+  if (stored === undefined || !isAtLeast(stored, row))
+    throw new Error(`The vault ${row.id} changed while a record was applied.`)
   return receipt(vault, row.id, orderOf(stored), stored.mac, row.committedAt, false)
 }
 
@@ -73,8 +79,8 @@ async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Pro
   const joins = record.from === null || isAtLeast(before, record.from)
   const covered = joins && !isAtLeast(before, record.to) ? record.to : undefined
   const outcome = await writeNewer(ports, [
-    put('Keys', key),
-    ...versions.map((row) => put('Keys', row)),
+    put(key),
+    ...versions.map(put),
     ...requestWrite(record.request),
     ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
     standsAsReplica(vault.row),
@@ -95,9 +101,9 @@ function receipt(
   return { vaultId: row.id, resourceId, fence: row.fence, covered, digest, committedAt, isGap }
 }
 
-function put(table: 'Vaults' | 'Keys', row: VaultRow | KeyRow | KeyVersionRow): Write {
+function put(row: KeyRow | KeyVersionRow): Write {
   const { epoch, revision } = row
-  return { op: 'put', table, item: { ...row }, condition: { kind: 'newer', epoch, revision } }
+  return { op: 'put', table: 'Keys', item: { ...row }, condition: { kind: 'newer', epoch, revision } }
 }
 
 /** A promoted replica honours the retry tokens of the region it replaces. */
@@ -106,8 +112,8 @@ function requestWrite(request: KeyRecord['request']): readonly Write[] {
 }
 
 /** The vault is still this replica: a purge that runs at the same time loses nothing to a late record. */
-function standsAsReplica({ pk, sk, primaryRegion }: VaultRow): Write {
-  return { op: 'check', table: 'Vaults', pk, sk, condition: { kind: 'fields', fields: { primaryRegion } } }
+function standsAsReplica({ pk, sk, primaryRegion, fence }: VaultRow): Write {
+  return { op: 'check', table: 'Vaults', pk, sk, condition: { kind: 'fields', fields: { primaryRegion, fence } } }
 }
 
 const coverageSk = 'covered'

@@ -1,5 +1,7 @@
 import type { Order } from '../kms/epoch.ts'
 import type { Item, Page, Tables } from '../kms/ports.ts'
+import type { VaultRow } from '../kms/rows.ts'
+import { coveredOrder } from './receipts.ts'
 
 /** A change that was answered without being in its replica's inbox: the loss of this region would take it along. */
 export interface AtRiskRow extends Item {
@@ -19,15 +21,19 @@ export async function listAtRisk(tables: Pick<Tables, 'query'>, peer: string, li
 }
 
 export async function markAtRisk(
-  tables: Pick<Tables, 'write'>,
+  tables: Tables,
+  vault: VaultRow,
   peer: string,
-  resource: Order & { readonly id: string; readonly vaultId: string },
+  resource: Order & { readonly id: string },
   now: number,
 ): Promise<void> {
-  const { epoch, revision, id, vaultId } = resource
-  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId, epoch, revision, since: now }
+  const { epoch, revision, id } = resource
+  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId: vault.id, epoch, revision, since: now }
   // An older mark stays where a newer one stands already.
   await tables.write([{ op: 'put', table: 'Replication', item: row, condition: { kind: 'newer', epoch, revision } }])
+  // The receipt may have come in between, and no other will take the mark away.
+  const covered = await coveredOrder(tables, vault, id)
+  if (covered !== null) await clearAtRisk(tables, peer, id, covered)
 }
 
 /** Takes the mark away once the peer has what was at risk. */

@@ -64,8 +64,7 @@ async function storeForLater(
     cause: String(cause),
   })
   const key: KeyRow | undefined = changed.kind === 'key' ? await ports.cache.freshKey(keys, changed.keyId) : undefined
-  const { id, epoch, revision } = key ?? row
-  await markAtRisk(ports.tables, peer, { id, epoch, revision, vaultId: row.id }, ports.clock())
+  await markAtRisk(ports.tables, row, peer, key ?? row, ports.clock())
   const { vaultId } = changed
   const task: Task =
     changed.kind === 'key' ? { task: 'resendKey', vaultId, keyId: changed.keyId } : { task: 'resendVault', vaultId }

@@ -2,7 +2,7 @@ import type { Change, HandOff } from '../kms/kmsPorts.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import { markAtRisk } from './atRisk.ts'
 import { send } from './deliver.ts'
-import { coveredOrder } from './receipts.ts'
+import { coveredOrder, isCovered } from './receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
@@ -27,8 +27,7 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
       } catch (cause) {
         const resource = change.key ?? change.vault
         ports.log.warn('A change could not be handed off.', { peer, resource: resource.id, cause: String(cause) })
-        const { epoch, revision, id } = resource
-        await markAtRisk(ports.tables, peer, { epoch, revision, id, vaultId: change.vault.id }, ports.clock())
+        await markAtRisk(ports.tables, change.vault, peer, resource, ports.clock())
         return false
       }
     },
@@ -37,6 +36,7 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
 
 /** Sends what the replica lacks of the changed resource, the change included. @throws where it cannot be reached. */
 async function sendChange(ports: HandOffPorts, { vault, key, versions }: Change, peer: string): Promise<void> {
+  if (await isCovered(ports.tables, vault, key ?? vault)) return
   if (key === undefined) return sendRecords(ports, vault, peer, [await vaultRecord(ports.tables, vault)])
   const covered = await coveredOrder(ports.tables, vault, key.id)
   // A new key's two rows are all there is; after a receipt of the state before, the change is all that is missing.

@@ -25,6 +25,8 @@ async function linkedVault(
 ): Promise<Vault | undefined> {
   const vault = await ports.cache.freshVault(vaultId)
   if (vault === undefined || vault.row.primaryRegion !== ports.region || vault.row.fence !== fence) return undefined
+  // A second answer to the end of a link: it has no replica any more.
+  if (vault.row.replicaRegion === null) return undefined
   if (vault.row.replicaRegion !== source || vault.row.tenancyId !== tenancyId) {
     throw new KmsError('integrityFailure', `${source} is not the replica of ${vaultId}.`)
   }

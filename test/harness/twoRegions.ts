@@ -53,10 +53,16 @@ export interface TestCloud {
   /** Links between regions: down, they refuse every message; `sent` shows what went over them. */
   readonly link: { isUp: boolean; sent: { to: string; queue: QueueName; body: string }[] }
   readonly clock: { now: number }
-  call(region: TestRegion, method: string, target: string, body?: unknown, options?: CallOptions): Promise<Answered>
+  readonly call: (
+    region: TestRegion,
+    method: string,
+    target: string,
+    body?: unknown,
+    options?: CallOptions,
+  ) => Promise<Answered>
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
-  settle(rounds?: number): Promise<void>
-  close(): void
+  readonly settle: (rounds?: number) => Promise<void>
+  readonly close: () => void
 }
 
 export interface CallOptions {

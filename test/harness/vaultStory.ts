@@ -1,4 +1,4 @@
-import { regionA, regionB, type Answered, type TestCloud, type TestRegion } from './twoRegions.ts'
+import { regionB, type Answered, type TestCloud, type TestRegion } from './twoRegions.ts'
 
 /** The steps that most tests start with, over the wire of the source region. */
 
@@ -85,5 +85,3 @@ export function decrypt(
 ): Promise<Answered> {
   return call(region, 'POST', '/20180608/decrypt', { keyId, ciphertext }, { host: vaultId })
 }
-
-export const regions = [regionA, regionB] as const

@@ -1,4 +1,3 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import {

@@ -1,4 +1,3 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import {
   allowReplication,

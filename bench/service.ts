@@ -1,0 +1,123 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createHash, createPrivateKey, sign, type KeyObject } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A service of its own in a process of its own, on a temporary directory. */
+export interface Service {
+  readonly endpoints: readonly { readonly region: string; readonly endpoint: string }[]
+  readonly tenancyId: string
+  readonly directory: string
+  /** From the spawn to the first answer, ms. */
+  readonly startMs: number
+  /** User and system time of the process so far, ms. */
+  cpuMs(): Promise<number>
+  signed(method: string, origin: string, path: string, body?: unknown): SignedRequest
+  call(
+    method: string,
+    origin: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown> }>
+  stop(): Promise<void>
+}
+
+export interface SignedRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+export async function startService(port: number, environment: Record<string, string> = {}): Promise<Service> {
+  const directory = await mkdtemp(join(tmpdir(), 'vaultspan-bench-'))
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['local/main.ts', '--data', directory, '--port', String(port)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, ...environment },
+  })
+  await firstAnswer(`http://127.0.0.1:${port}/healthz`)
+  const startMs = performance.now() - startedAt
+  const { regions, tenancyId } = JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as {
+    regions: { region: string; endpoint: string }[]
+    tenancyId: string
+  }
+  const signer = await readSigner(directory)
+  return {
+    endpoints: regions,
+    tenancyId,
+    directory,
+    startMs,
+    cpuMs: () => cpuOf(child),
+    signed: (method, origin, path, body) => signRequest(signer, method, origin, path, body),
+    call: async (method, origin, path, body) => {
+      const { headers, body: text } = signRequest(signer, method, origin, path, body)
+      const answer = await fetch(origin + path, { method, headers, ...(method === 'GET' ? {} : { body: text }) })
+      const answered = await answer.text()
+      return { status: answer.status, body: (answered === '' ? {} : JSON.parse(answered)) as Record<string, unknown> }
+    },
+    stop: async () => {
+      const exited = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await exited
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function firstAnswer(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt += 1) {
+    const answer = await fetch(url).catch(() => undefined)
+    if (answer?.ok === true) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error(`Nothing answers at ${url}.`)
+}
+
+/** Fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
+async function cpuOf({ pid }: ChildProcess): Promise<number> {
+  const stat = await readFile(`/proc/${pid ?? 0}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+interface Signer {
+  readonly keyId: string
+  readonly privateKey: KeyObject
+}
+
+async function readSigner(directory: string): Promise<Signer> {
+  const config = await readFile(join(directory, 'oci', 'config'), 'utf8')
+  const value = (name: string) => new RegExp(`^${name}\\s*=\\s*(.+)$`, 'm').exec(config)?.[1]?.trim() ?? ''
+  const privateKey = createPrivateKey(await readFile(value('key_file'), 'utf8'))
+  return { keyId: `${value('tenancy')}/${value('user')}/${value('fingerprint')}`, privateKey }
+}
+
+function signRequest(
+  { keyId, privateKey }: Signer,
+  method: string,
+  origin: string,
+  path: string,
+  body: unknown,
+): SignedRequest {
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const fields: [string, string][] = [
+    ['date', new Date().toUTCString()],
+    ['(request-target)', `${method.toLowerCase()} ${path}`],
+    ['host', new URL(origin).host],
+  ]
+  if (method !== 'GET') {
+    fields.push(['content-length', String(Buffer.byteLength(text))], ['content-type', 'application/json'])
+    fields.push(['x-content-sha256', createHash('sha256').update(text).digest('base64')])
+  }
+  const signature = sign(
+    'sha256',
+    Buffer.from(fields.map(([name, value]) => `${name}: ${value}`).join('\n')),
+    privateKey,
+  )
+  const names = fields.map(([name]) => name).join(' ')
+  const authorization = `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${names}",signature="${signature.toString('base64')}"`
+  const headers = Object.fromEntries(fields.filter(([name]) => name !== '(request-target)'))
+  return { method, path, headers: { ...headers, authorization }, body: text }
+}

@@ -1,0 +1,42 @@
+import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
+import { abc, abcChild, tenancy, tree } from './policyFixtures.ts'
+
+test('ancestors go from a compartment to its tenancy', () => {
+  expect(tree.ancestors(abcChild)).toEqual([abcChild, abc, tenancy])
+  expect(tree.ancestors(tenancy)).toEqual([tenancy])
+  expect(tree.ancestors(abcChild)).toBe(tree.ancestors(abcChild))
+})
+
+test('an unknown compartment, an orphan and a circle have no ancestors', () => {
+  const broken = compartmentTree([
+    { id: 'root', parentId: null, name: 'root' },
+    { id: 'orphan', parentId: 'gone', name: 'orphan' },
+    { id: 'a', parentId: 'b', name: 'a' },
+    { id: 'b', parentId: 'a', name: 'b' },
+    { id: 'self', parentId: 'self', name: 'self' },
+  ])
+  for (const id of ['gone', 'orphan', 'a', 'b', 'self', 'constructor']) expect(broken.ancestors(id)).toEqual([])
+})
+
+test('a name that two children share names neither', () => {
+  const twins = compartmentTree([
+    { id: 'root', parentId: null, name: 'root' },
+    { id: 'one', parentId: 'root', name: 'Twin' },
+    { id: 'two', parentId: 'root', name: 'twin' },
+    { id: 'three', parentId: 'one', name: 'Twin' },
+  ])
+  expect(twins.childOf('root', 'twin')).toBeUndefined()
+  expect(twins.childOf('one', 'twin')).toBe('three')
+})
+
+test.each([
+  [[]],
+  [
+    [
+      { id: 'a', parentId: null, name: 'a' },
+      { id: 'b', parentId: null, name: 'b' },
+    ],
+  ],
+])('rows without exactly one root are refused: %j', (rows) => {
+  expect(() => compartmentTree(rows)).toThrow(expect.objectContaining({ code: 'integrityFailure' }) as Error)
+})
