@@ -23,6 +23,7 @@ export class MessageStatements {
   readonly #sweep: StatementSync
   readonly #counts: StatementSync
   readonly #nextVisibleAt: StatementSync
+  readonly #release: StatementSync
 
   constructor(database: SqliteDatabase) {
     const columns = 'id, body, first_sent_at, receive_count, reason'
@@ -54,6 +55,7 @@ export class MessageStatements {
          count(*) FILTER (WHERE visible_at > :now AND receive_count = 0) AS delayed
        FROM message WHERE queue = :queue AND first_sent_at > :sentAfter`,
     )
+    this.#release = database.prepare('UPDATE message SET visible_at = ? WHERE receive_count > 0 AND visible_at > ?')
     this.#nextVisibleAt = database.prepare('SELECT min(visible_at) AS at FROM message WHERE queue = ?')
   }
 
@@ -68,6 +70,11 @@ export class MessageStatements {
 
   take(id: string, visibleAt: number): void {
     this.#take.run(visibleAt, id)
+  }
+
+  /** Makes whatever a receiver holds visible again. */
+  release(now: number): void {
+    this.#release.run(now, now)
   }
 
   delete(queue: AnyQueueName, id: string): void {

@@ -94,6 +94,16 @@ export class SqliteQueues implements RegionQueues {
     })
   }
 
+  /** For a host that starts: what its predecessor held when it died is delivered now, not after its time-out. */
+  async releaseHeld(): Promise<void> {
+    await this.#commit.run(
+      () => {
+        this.#messages.release(this.#clock())
+      },
+      { durable: false },
+    )
+  }
+
   async deadLetter(name: QueueName, id: string, reason: string): Promise<void> {
     const dlq = deadLetterQueue(name)
     const move = (): boolean => this.#messages.bury(name, id, dlq, reason, this.#clock())

@@ -1,0 +1,32 @@
+import { relative, resolve } from 'node:path'
+import type { Cloud } from './startCloud.ts'
+
+const meaning = {
+  available:
+    'available: a change is answered also while its replica is unreachable, and is listed as at risk until it arrives',
+  strict: 'strict: no change is answered with success before it is in its replica’s inbox (503 otherwise)',
+} as const
+
+/** What a person who just started the service needs next. */
+export function banner({ regions, homeRegion, settings }: Cloud, data: string): string {
+  const width = Math.max(...regions.map(({ region }) => region.length))
+  const rows = regions.map(
+    ({ region, endpoint }) => `  ${region.padEnd(width)}  ${endpoint}${region === homeRegion ? '   home region' : ''}`,
+  )
+  const place = relative(process.cwd(), resolve(data)) || '.'
+  return [
+    '',
+    'Vaultspan is running.',
+    '',
+    ...rows,
+    '',
+    `  data         ${place}`,
+    `  HSM          simulated in software, for development and tests: its root is a file in ${place}/hsm`,
+    `  replication  ${meaning[settings.replicationAck]}`,
+    `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
+    '',
+    `  Next, in another terminal:   npm run tour${data === '.vaultspan' ? '' : ` -- --data ${data}`}`,
+    '  Stop with Ctrl-C.',
+    '',
+  ].join('\n')
+}

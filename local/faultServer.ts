@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Faults } from './faults.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+
+/** A Unix socket's path ends at about 107 bytes; a longer one moves to the temporary directory, under a name of its own. */
+const maxPathBytes = 100
+
+export function faultSocketPath(directory: string): string {
+  const path = join(resolve(directory), 'faults.sock')
+  if (Buffer.byteLength(path) <= maxPathBytes) return path
+  const name = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 16)
+  return join(tmpdir(), `vaultspan-${userInfo().uid}`, `${name}.sock`)
+}
+
+/** Takes one line, `cut REGION`, `slow A B 80ms`, `heal` or `status`, and answers with one. Only its owner can open it. */
+export class FaultServer {
+  readonly #server: Server
+  readonly #path: string
+
+  /** Undefined for a cloud in memory, which nobody else can find. */
+  static async open(directory: HostDirectory, faults: Faults): Promise<FaultServer | undefined> {
+    if (directory.path === undefined) return undefined
+    const path = faultSocketPath(directory.path)
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+    // The directory's lock is held, so a socket that is there was left by a process that died.
+    rmSync(path, { force: true })
+    const server = createServer((socket) => {
+      serve(socket, faults)
+    })
+    const umask = process.umask(0o177)
+    try {
+      await new Promise<void>((ready, failed) => {
+        server.once('error', failed)
+        server.listen(path, ready)
+      })
+    } finally {
+      process.umask(umask)
+    }
+    chmodSync(path, 0o600)
+    return new FaultServer(server, path)
+  }
+
+  private constructor(server: Server, path: string) {
+    this.#server = server
+    this.#path = path
+  }
+
+  async close(): Promise<void> {
+    await new Promise((done) => this.#server.close(done))
+    rmSync(this.#path, { force: true })
+  }
+}
+
+function serve(socket: Socket, faults: Faults): void {
+  let text = ''
+  socket.setEncoding('utf8')
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (part: string) => {
+    text += part
+    if (text.length > 1000) socket.destroy()
+    if (!text.includes('\n')) return
+    void perform(faults, text.trim().split(/\s+/)).then((answer) => socket.end(`${answer}\n`))
+  })
+}
+
+async function perform(
+  faults: Faults,
+  [command, first = '', second = '', delay = '']: readonly string[],
+): Promise<string> {
+  try {
+    if (command === 'cut') await faults.cut(first)
+    else if (command === 'slow') faults.slow(first, second, parseDelay(delay))
+    else if (command === 'heal') await faults.heal()
+    else if (command !== 'status')
+      return `error: unknown command; use cut REGION, slow REGION REGION 80ms, heal or status.`
+    return `ok: ${faults.describe()}`
+  } catch (cause) {
+    return `error: ${cause instanceof Error ? cause.message : String(cause)}`
+  }
+}
+
+function parseDelay(text: string): number {
+  const [, digits] = /^(\d{1,5})ms$/.exec(text) ?? []
+  if (digits === undefined) throw new Error('The delay is written like 80ms.')
+  return Number(digits)
+}
+
+/** Says one line to the service that uses a directory. @throws where none does. */
+export function askFaultServer(directory: string, line: string): Promise<string> {
+  return new Promise((answered, failed) => {
+    const socket = createConnection(faultSocketPath(directory))
+    let answer = ''
+    socket.setEncoding('utf8')
+    socket.on('connect', () => socket.write(`${line}\n`))
+    socket.on('data', (part: string) => {
+      answer += part
+    })
+    socket.on('end', () => {
+      answered(answer.trim())
+    })
+    socket.on('error', failed)
+  })
+}

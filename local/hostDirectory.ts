@@ -1,0 +1,96 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StartError } from './startError.ts'
+
+const format = 'vaultspan/host/1'
+
+export interface PortRow {
+  readonly vaultId: string
+  readonly region: string
+  readonly port: number
+}
+
+/** What one machine knows beside its regions: which they are, where vaults listen, and that it runs only once. */
+export class HostDirectory {
+  /** Undefined: everything lives in memory. */
+  readonly path: string | undefined
+  readonly #database: DatabaseSync
+
+  /** `path` ':memory:' keeps nothing. @throws StartError in one line. */
+  constructor(path: string) {
+    this.path = path === ':memory:' ? undefined : resolve(path)
+    try {
+      if (this.path !== undefined) {
+        for (const folder of ['', 'regions', 'hsm', 'oci']) {
+          mkdirSync(join(this.path, folder), { recursive: true, mode: 0o700 })
+          chmodSync(join(this.path, folder), 0o700)
+        }
+      }
+      this.#database = new DatabaseSync(this.path === undefined ? ':memory:' : join(this.path, 'host.db'), {
+        timeout: 0,
+      })
+      // INVARIANT: the exclusive lock is held until the process ends; whoever comes second is told so.
+      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT')
+      this.#database.exec('CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT')
+      this.#database.exec(
+        'CREATE TABLE IF NOT EXISTS ports (vaultId TEXT, region TEXT, port INTEGER UNIQUE, PRIMARY KEY (vaultId, region)) STRICT',
+      )
+    } catch (cause) {
+      throw new StartError(`${path}: ${reasonOf(cause)}`, { cause })
+    }
+    const stored = this.fact('format')
+    if (stored !== undefined && stored !== format) {
+      this.close()
+      throw new StartError(
+        `${path} was written by another version (${stored}); this one reads ${format}. Use that version, or another --data.`,
+      )
+    }
+    this.remember('format', format)
+  }
+
+  fact(name: string): string | undefined {
+    const row = this.#database.prepare('SELECT value FROM facts WHERE name = ?').get(name)
+    return row === undefined ? undefined : String(row['value'])
+  }
+
+  remember(name: string, value: string): void {
+    this.#database
+      .prepare('INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
+      .run(name, value)
+  }
+
+  ports(): readonly PortRow[] {
+    const rows = this.#database.prepare('SELECT vaultId, region, port FROM ports ORDER BY port').all()
+    return rows.map((row) => ({
+      vaultId: String(row['vaultId']),
+      region: String(row['region']),
+      port: Number(row['port']),
+    }))
+  }
+
+  keepPort({ vaultId, region, port }: PortRow): void {
+    this.#database.prepare('INSERT INTO ports VALUES (?, ?, ?)').run(vaultId, region, port)
+  }
+
+  /** A file below the directory; undefined in memory. */
+  file(...parts: readonly string[]): string | undefined {
+    return this.path === undefined ? undefined : join(this.path, ...parts)
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, errcode, message } = cause as { code?: string; errcode?: number; message?: string }
+  // SQLITE_BUSY; its extended codes keep it in the low byte.
+  if (errcode !== undefined && (errcode & 0xff) === 5)
+    return 'is in use by another Vaultspan process; stop that one or choose another --data.'
+  if (errcode !== undefined && (errcode & 0xff) === 26)
+    return 'host.db is not a Vaultspan data file; choose another --data.'
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return 'cannot be written; choose another --data.'
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'is not a directory; choose another --data.'
+  return `cannot be used (${message ?? 'unknown reason'}).`
+}

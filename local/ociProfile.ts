@@ -1,0 +1,56 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { fingerprint } from '../lib/iam/fingerprint.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+import { writeFileAtomically } from './writeFileAtomically.ts'
+
+/** The key of the administrator who comes with a new cloud. */
+export interface AdministratorKey {
+  readonly privateKeyPem: string
+  readonly publicKeyPem: string
+  readonly fingerprint: string
+}
+
+/** Reads the administrator's API key, or makes a fresh one (RSA-2048; the file is its owner's alone). */
+export function administratorKey(directory: HostDirectory): AdministratorKey {
+  const file = directory.file('oci', 'administrator.pem')
+  const stored = file !== undefined && existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  const privateKeyPem =
+    stored ??
+    (generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+  if (stored === undefined && file !== undefined) writeFileAtomically(file, privateKeyPem, 0o600)
+  const publicKey = createPublicKey(privateKeyPem)
+  return {
+    privateKeyPem,
+    publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    fingerprint: fingerprint(publicKey),
+  }
+}
+
+export interface Profile {
+  readonly tenancyId: string
+  readonly userId: string
+  readonly fingerprint: string
+  readonly region: string
+}
+
+/** The standard OCI configuration file, with a DEFAULT profile that works. */
+export function writeOciConfig(
+  directory: HostDirectory,
+  { tenancyId, userId, fingerprint: print, region }: Profile,
+): void {
+  const file = directory.file('oci', 'config')
+  const keyFile = directory.file('oci', 'administrator.pem')
+  if (file === undefined || keyFile === undefined) return
+  const lines = [
+    '[DEFAULT]',
+    `user=${userId}`,
+    `fingerprint=${print}`,
+    `tenancy=${tenancyId}`,
+    `region=${region}`,
+    `key_file=${keyFile}`,
+    '',
+  ]
+  const text = lines.join('\n')
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileAtomically(file, text, 0o600)
+}

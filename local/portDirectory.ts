@@ -1,0 +1,101 @@
+import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+import { StartError } from './startError.ts'
+
+/** How a region listens on a port; port 0 takes any free one. */
+export type Listen = (port: number) => Promise<number>
+
+const firstVaultOffset = 100
+const triesForFreePort = 1000
+
+/** Which port leads to which vault. A vault keeps its ports for ever: they are part of what its users configure. */
+export class PortDirectory {
+  readonly #directory: HostDirectory
+  readonly #base: number
+  readonly #host: string
+  readonly #listeners = new Map<string, Listen>()
+  readonly #portOf = new Map<string, number>()
+  readonly #vaultAt = new Map<number, string>()
+  readonly #pending = new Map<string, Promise<number>>()
+  #next: number
+
+  /** `base` 0: any free ports, for tests. */
+  constructor(directory: HostDirectory, base: number, host: string) {
+    this.#directory = directory
+    this.#base = base
+    this.#host = host
+    this.#next = base + firstVaultOffset
+    for (const { vaultId, region, port } of directory.ports()) this.#know(vaultId, region, port)
+  }
+
+  attach(region: string, listen: Listen): void {
+    this.#listeners.set(region, listen)
+  }
+
+  endpoints(regions: readonly string[]): VaultEndpoints {
+    return {
+      regions,
+      of: async ({ id }, region) => {
+        const origin = this.origin(await this.#portFor(id, region))
+        return { management: origin, crypto: origin }
+      },
+    }
+  }
+
+  /** By the port in the Host header. */
+  vaultAt(host: string): string | undefined {
+    return this.#vaultAt.get(Number(host.slice(host.lastIndexOf(':') + 1)))
+  }
+
+  origin(port: number): string {
+    const host = this.#host === '0.0.0.0' || this.#host === '::' ? '127.0.0.1' : this.#host
+    return `http://${host}:${port}`
+  }
+
+  /** Listens again on every port that a region's vaults have. @throws StartError where one is taken. */
+  async listenAll(region: string): Promise<void> {
+    const listen = this.#listeners.get(region)
+    for (const row of this.#directory.ports()) {
+      if (row.region !== region || listen === undefined) continue
+      try {
+        await listen(row.port)
+      } catch (cause) {
+        throw new StartError(`Port ${row.port} of a vault in ${region} is taken by another process; stop that one.`, {
+          cause,
+        })
+      }
+    }
+  }
+
+  async #portFor(vaultId: string, region: string): Promise<number> {
+    const name = `${region} ${vaultId}`
+    const known = this.#portOf.get(name)
+    if (known !== undefined) return known
+    const pending = this.#pending.get(name) ?? this.#allocate(vaultId, region)
+    this.#pending.set(name, pending)
+    return pending.finally(() => this.#pending.delete(name))
+  }
+
+  async #allocate(vaultId: string, region: string): Promise<number> {
+    const listen = this.#listeners.get(region)
+    if (listen === undefined) throw new Error(`There is no region ${region}.`)
+    for (let attempt = 0; attempt < triesForFreePort; attempt += 1) {
+      const wanted = this.#base === 0 ? 0 : this.#next++
+      if (this.#vaultAt.has(wanted)) continue
+      try {
+        const port = await listen(wanted)
+        this.#directory.keepPort({ vaultId, region, port })
+        this.#know(vaultId, region, port)
+        return port
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
+      }
+    }
+    throw new Error('No free port was found for a vault.')
+  }
+
+  #know(vaultId: string, region: string, port: number): void {
+    this.#portOf.set(`${region} ${vaultId}`, port)
+    this.#vaultAt.set(port, vaultId)
+  }
+}

@@ -1,0 +1,131 @@
+import type { SQSEvent } from 'aws-lambda'
+import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import type { QueueName } from '../lib/kms/ports.ts'
+import type { Received } from '../lib/store/regionQueues.ts'
+import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
+
+export interface QueuePumpOptions {
+  readonly name: QueueName
+  readonly consume: (event: SQSEvent) => Promise<BatchFailures>
+  /** Messages that failed this often go to the dead letters; undefined: never. */
+  readonly maxReceives?: number
+  readonly onError: (cause: unknown) => void
+}
+
+const batchSize = 10
+const maxInFlight = 4
+/** How long a batch may take before its messages are handed out again. */
+const visibilityMs = 30_000
+const firstRetryMs = 50
+const maxRetryMs = 5_000
+
+/** Feeds a queue's messages to its function, as Lambda's event source mapping does: in batches, some at a time. */
+export class QueuePump {
+  readonly #queues: SqliteQueues
+  readonly #options: QueuePumpOptions
+  readonly #detach: () => void
+  #timer: NodeJS.Timeout | undefined
+  #inFlight = 0
+  #isStopped = false
+  #isReceiving = false
+  #idle: (() => void)[] = []
+  /** Failed messages that wait for their next attempt; bounded, because it only saves them time. */
+  readonly #putAside = new Set<string>()
+
+  constructor(queues: SqliteQueues, options: QueuePumpOptions) {
+    this.#queues = queues
+    this.#options = options
+    this.#detach = queues.onSend((name) => {
+      if (name === options.name) this.wake()
+    })
+    this.wake()
+  }
+
+  wake(): void {
+    if (this.#isStopped || this.#isReceiving || this.#inFlight >= maxInFlight) return
+    this.#isReceiving = true
+    void this.#receive()
+  }
+
+  get isIdle(): boolean {
+    return this.#inFlight === 0 && !this.#isReceiving
+  }
+
+  /** Messages that wait for their next attempt are tried at once: what they failed on may be over. */
+  async retryNow(): Promise<void> {
+    const ids = [...this.#putAside]
+    this.#putAside.clear()
+    await Promise.all(ids.map((id) => this.#queues.changeVisibility(this.#options.name, id, 0)))
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#detach()
+    clearTimeout(this.#timer)
+    if (!this.isIdle) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      const messages = await this.#queues.receive(this.#options.name, batchSize, visibilityMs)
+      this.#isReceiving = false
+      if (messages.length > 0) {
+        this.#inFlight += 1
+        void this.#work(messages).finally(() => {
+          this.#inFlight -= 1
+          this.#next()
+        })
+      }
+      if (messages.length === batchSize) this.wake()
+    } catch (cause) {
+      this.#isReceiving = false
+      if (!this.#isStopped) this.#options.onError(cause)
+    }
+    this.#next()
+  }
+
+  /** Sleeps until the next message becomes visible. */
+  #next(): void {
+    if (this.#isStopped) {
+      if (this.isIdle) for (const resolve of this.#idle.splice(0)) resolve()
+      return
+    }
+    const at = this.#queues.nextVisibleAt(this.#options.name)
+    clearTimeout(this.#timer)
+    if (at === undefined) return
+    this.#timer = setTimeout(
+      () => {
+        this.wake()
+      },
+      Math.max(1, Math.min(at - Date.now(), 60_000)),
+    )
+  }
+
+  async #work(messages: readonly Received[]): Promise<void> {
+    const event = { Records: messages.map(({ id, body }) => ({ messageId: id, body })) } as SQSEvent
+    const failed = new Set<string>()
+    try {
+      const { batchItemFailures } = await this.#options.consume(event)
+      for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier)
+    } catch (cause) {
+      this.#options.onError(cause)
+      for (const { id } of messages) failed.add(id)
+    }
+    if (this.#isStopped && failed.size === messages.length) return
+    const done = messages.filter(({ id }) => !failed.has(id)).map(({ id }) => id)
+    for (const id of done) this.#putAside.delete(id)
+    if (done.length > 0) await this.#queues.delete(this.#options.name, done)
+    await Promise.all(messages.filter(({ id }) => failed.has(id)).map((message) => this.#putBack(message)))
+  }
+
+  async #putBack({ id, receiveCount }: Received): Promise<void> {
+    const { name, maxReceives } = this.#options
+    if (maxReceives !== undefined && receiveCount >= maxReceives) {
+      await this.#queues.deadLetter(name, id, `failed ${receiveCount} times`)
+      return
+    }
+    if (this.#putAside.size < 10_000) this.#putAside.add(id)
+    const wait = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(receiveCount - 1, 10))
+    await this.#queues.changeVisibility(name, id, wait)
+  }
+}

@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto'
+import { headSeq } from '../lib/kms/identityLog.ts'
+import { newOcid } from '../lib/kms/ocid.ts'
+import type { Clock, Logger } from '../lib/kms/ports.ts'
+import { fanOut } from '../lib/replication/fanOut.ts'
+import { jsonLogger } from '../lib/runtime/jsonLogger.ts'
+import { provisionTenancy } from '../lib/runtime/provisionTenancy.ts'
+import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
+import { FaultServer } from './faultServer.ts'
+import { Faults } from './faults.ts'
+import { HostDirectory } from './hostDirectory.ts'
+import { administratorKey, writeOciConfig } from './ociProfile.ts'
+import { PortDirectory } from './portDirectory.ts'
+import { requireRegionName, StartError } from './startError.ts'
+import { openRegion, type Region } from './startRegion.ts'
+import { writeFileAtomically } from './writeFileAtomically.ts'
+
+export interface CloudOptions {
+  /** ':memory:' keeps nothing. */
+  readonly directory: string
+  /** Region i listens at port + i, vaults from port + 100; 0 takes any free ports. */
+  readonly port: number
+  /** Undefined: those of the last start, or two. */
+  readonly regions?: readonly string[]
+  readonly settings?: Partial<CloudSettings>
+  readonly log?: Logger
+  readonly clock?: Clock
+}
+
+/** A running cloud of several regions in this process. */
+export interface Cloud {
+  readonly regions: readonly { readonly region: string; readonly endpoint: string }[]
+  readonly homeRegion: string
+  readonly tenancyId: string
+  readonly administrator: { readonly userId: string; readonly fingerprint: string; readonly privateKeyPem: string }
+  readonly settings: CloudSettings
+  readonly faults: Faults
+  readonly parts: readonly Region[]
+  /** Resolves when no pump has anything to do. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+const defaultRegions = ['us-ashburn-1', 'us-phoenix-1']
+
+/** @throws StartError, one line, for everything a person can put right. */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const directory = new HostDirectory(options.directory)
+  const opened: Region[] = []
+  try {
+    return await start(options, directory, opened)
+  } catch (cause) {
+    for (const region of opened) await region.close()
+    directory.close()
+    throw cause instanceof StartError
+      ? cause
+      : new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
+async function start(options: CloudOptions, directory: HostDirectory, opened: Region[]): Promise<Cloud> {
+  const settings = { ...defaultSettings, ...options.settings }
+  const log = options.log ?? jsonLogger(() => undefined, 'silent')
+  const clock = options.clock ?? Date.now
+  const regions = chooseRegions(directory, options.regions)
+  const homeRegion = remembered(directory, 'homeRegion', () => regions[0] ?? '')
+  const tenancyId = remembered(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy'))
+  const userId = remembered(directory, 'administratorId', () => newOcid(randomBytes, 'user'))
+  const key = administratorKey(directory)
+  const ports = new PortDirectory(directory, options.port, settings.host)
+  const faults = new Faults()
+  const stores = new Map<string, SqliteRegionStore>()
+  const common = { homeRegion, regions, directory, ports, faults, settings, log, clock, stores }
+  for (const region of regions) opened.push(openRegion({ ...common, region }))
+  const home = opened.find(({ name }) => name === homeRegion)
+  if (home === undefined) throw new StartError(`The home region ${homeRegion} must be among --regions.`)
+  await trustEachOther(opened, home, tenancyId)
+  await provisionTenancy(home.runtime, {
+    tenancyId,
+    tenancyName: 'vaultspan',
+    administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
+  })
+  for (const region of opened) {
+    await region.store.queues.releaseHeld()
+    region.run()
+  }
+  await fanOut(home.runtime, { kind: 'identity', tenancyId })
+  const endpoints = await listen(opened, ports, options.port)
+  await identityEverywhere(opened, home, tenancyId, log)
+  writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
+  writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
+  const faultServer = await FaultServer.open(directory, faults)
+  return {
+    regions: endpoints,
+    homeRegion,
+    tenancyId,
+    administrator: { userId, fingerprint: key.fingerprint, privateKeyPem: key.privateKeyPem },
+    settings,
+    faults,
+    parts: opened,
+    idle: () => idle(opened),
+    close: async () => {
+      await faultServer?.close()
+      await Promise.all(opened.map((region) => region.close()))
+      directory.close()
+    },
+  }
+}
+
+function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {
+  const before = directory.fact('regions')?.split(',')
+  const regions = wanted ?? before ?? defaultRegions
+  regions.forEach(requireRegionName)
+  if (new Set(regions).size !== regions.length) throw new StartError('--regions names a region twice.')
+  const missing = before?.find((region) => !regions.includes(region))
+  if (missing !== undefined) {
+    throw new StartError(
+      `${missing} has data here and cannot be left out; delete its replicas first, then start with another --data.`,
+    )
+  }
+  // Ports go by position, so known regions keep theirs and new ones come last.
+  const ordered = [...(before ?? []), ...regions.filter((region) => before?.includes(region) !== true)]
+  directory.remember('regions', ordered.join(','))
+  return ordered
+}
+
+function remembered(directory: HostDirectory, name: string, make: () => string): string {
+  const known = directory.fact(name)
+  if (known !== undefined) return known
+  const made = make()
+  directory.remember(name, made)
+  return made
+}
+
+/** The tenancy's root signs each region's identity; every region pins that root. */
+async function trustEachOther(regions: readonly Region[], home: Region, tenancyId: string): Promise<void> {
+  const root = home.hsm.createTenancyRoot(tenancyId)
+  for (const { hsm } of regions) {
+    await hsm.acceptStatement(root, home.hsm.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
+  }
+}
+
+async function listen(regions: readonly Region[], ports: PortDirectory, base: number) {
+  const endpoints: { region: string; endpoint: string }[] = []
+  for (const [index, region] of regions.entries()) {
+    const port = await region.listen(base === 0 ? 0 : base + index)
+    endpoints.push({ region: region.name, endpoint: ports.origin(port) })
+    await ports.listenAll(region.name)
+  }
+  return endpoints
+}
+
+/** Callers can sign in everywhere once every region has the home region's identity log. */
+async function identityEverywhere(
+  regions: readonly Region[],
+  home: Region,
+  tenancyId: string,
+  log: Logger,
+): Promise<void> {
+  const wanted = await headSeq(home.runtime, tenancyId)
+  for (let wait = 0; wait < 200; wait += 1) {
+    const heads = await Promise.all(regions.map(({ runtime }) => headSeq(runtime, tenancyId)))
+    if (heads.every((seq) => seq >= wanted)) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  log.warn('Identity has not reached every region yet; callers may be refused there for a while.')
+}
+
+interface EndpointsFile {
+  readonly regions: readonly { readonly region: string; readonly endpoint: string }[]
+  readonly homeRegion: string
+  readonly tenancyId: string
+  readonly rootCompartmentId: string
+}
+
+function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): void {
+  const file = directory.file('endpoints.json')
+  if (file !== undefined) writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
+}
+
+async function idle(regions: readonly Region[]): Promise<void> {
+  for (let quiet = 0; quiet < 3;) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    quiet = regions.every((region) => region.isIdle()) ? quiet + 1 : 0
+  }
+}

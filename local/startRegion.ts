@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto'
+import { auditFunction } from '../handlers/audit/auditFunction.ts'
+import { cryptoFunction } from '../handlers/crypto/cryptoFunction.ts'
+import { identityFunction } from '../handlers/identity/identityFunction.ts'
+import { keysFunction } from '../handlers/keys/keysFunction.ts'
+import { acknowledgeFunction } from '../handlers/replicate/acknowledge.ts'
+import { applyFunction } from '../handlers/replicate/apply.ts'
+import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
+import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
+import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../lib/kms/ocid.ts'
+import type { Clock, Logger, TableName } from '../lib/kms/ports.ts'
+import { listAtRisk } from '../lib/replication/atRisk.ts'
+import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
+import { GroupedAuditSink } from '../lib/runtime/groupedAuditSink.ts'
+import { pooledRandom } from '../lib/runtime/pooledRandom.ts'
+import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import type { CloudSettings } from './cloudSettings.ts'
+import type { Faults } from './faults.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+import { HttpGateway } from './httpGateway.ts'
+import { LagWindow } from './lagWindow.ts'
+import type { PortDirectory } from './portDirectory.ts'
+import { QueuePump } from './queuePump.ts'
+import { StartError } from './startError.ts'
+import { StreamPump } from './streamPump.ts'
+
+export interface RegionParts {
+  readonly region: string
+  readonly homeRegion: string
+  readonly regions: readonly string[]
+  readonly directory: HostDirectory
+  readonly ports: PortDirectory
+  readonly faults: Faults
+  readonly settings: CloudSettings
+  readonly log: Logger
+  readonly clock: Clock
+  /** The other regions' stores, by name, once they are open. */
+  readonly stores: Map<string, SqliteRegionStore>
+}
+
+/** A region of the embedded cloud: opened first, started when every region is open. */
+export interface Region {
+  readonly name: string
+  readonly runtime: Runtime
+  readonly store: SqliteRegionStore
+  readonly hsm: SoftwareHsm
+  /** Starts the pumps. */
+  run(): void
+  /** Listens on the region's own port; resolves with it. @throws StartError where it is taken. */
+  listen(port: number): Promise<number>
+  isIdle(): boolean
+  close(): Promise<void>
+}
+
+const sweepMs = 60_000
+const maxReceives = 200
+
+export function openRegion(parts: RegionParts): Region {
+  const { region, directory, settings, log, clock } = parts
+  const store = openSqliteRegionStore({
+    file: directory.file('regions', `${region}.db`) ?? ':memory:',
+    clock,
+    newId: randomUUID,
+  })
+  parts.stores.set(region, store)
+  const hsmFile = directory.file('hsm', `${region}.json`)
+  const hsm = openSoftwareHsm({ region, realm, ...(hsmFile === undefined ? {} : { file: hsmFile }) })
+  const lag = new LagWindow()
+  const audit = new GroupedAuditSink(store.tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
+  const runtime = compose(parts, store, hsm, lag, audit)
+  forgetWhatChanges(store, runtime)
+  const gateway = openGateway(parts, store, runtime, lag)
+  const listening = new Set<number>()
+  const listen = async (port: number) => {
+    const actual = await gateway.listen(port, settings.host)
+    listening.add(actual)
+    // A region that is cut off gives out ports, but nobody reaches them until it heals.
+    if (parts.faults.isCut(region)) await gateway.close()
+    return actual
+  }
+  parts.ports.attach(region, listen)
+  const pumps = {
+    stop: async () => undefined,
+    retryNow: async () => undefined,
+    isIdle: () => true,
+  }
+  let running: Pumps = pumps
+  const sweeper = setInterval(() => {
+    void Promise.all([store.tables.sweepExpired(500), store.queues.sweepExpired(500)]).catch((cause: unknown) => {
+      log.error('A sweep failed.', cause)
+    })
+  }, sweepMs).unref()
+  parts.faults.attach(region, {
+    cut: () => gateway.close(),
+    heal: async () => {
+      await gateway.close()
+      for (const port of listening) await gateway.listen(port, settings.host)
+      await running.retryNow()
+    },
+  })
+  return {
+    name: region,
+    runtime,
+    store,
+    hsm,
+    run: () => {
+      running = startPumps(store, runtime, log)
+    },
+    listen: async (port) => {
+      try {
+        return await listen(port)
+      } catch (cause) {
+        throw new StartError(portReason(port, cause), { cause })
+      }
+    },
+    isIdle: () => running.isIdle(),
+    close: async () => {
+      clearInterval(sweeper)
+      await gateway.drain()
+      await running.stop()
+      await audit.close()
+      store.close()
+    },
+  }
+}
+
+function portReason(port: number, cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `Port ${port} is taken by another process; stop it or choose another --port.`
+  return `Port ${port} cannot be listened on: ${message}.`
+}
+
+function compose(
+  parts: RegionParts,
+  store: SqliteRegionStore,
+  hsm: SoftwareHsm,
+  lag: LagWindow,
+  audit: GroupedAuditSink,
+): Runtime {
+  const { region, homeRegion, regions, ports, faults, settings, log, clock, stores } = parts
+  return composeRegion({
+    region,
+    homeRegion,
+    regions,
+    tables: store.tables,
+    queues: { send: (to, messages) => faults.send(region, to, messages, stores.get(to.region)?.queues) },
+    hsm,
+    endpoints: ports.endpoints(regions),
+    vaultAt: (host) => ports.vaultAt(host),
+    clock,
+    random: pooledRandom(),
+    log,
+    keyCacheMs: settings.keyCacheMs,
+    handOff: { isStrict: settings.replicationAck === 'strict', budgetMs: settings.handOffBudgetMs },
+    audit,
+    requiresServicePolicy: settings.requiresServicePolicy,
+    lag,
+  })
+}
+
+/** In one process every write is seen, so nothing that is cached is ever stale. */
+function forgetWhatChanges(store: SqliteRegionStore, { cache, identity }: Runtime): void {
+  const forget: Partial<Record<TableName, (pk: string, sk: string) => void>> = {
+    Vaults: (pk, sk) => {
+      cache.forget('Vaults', pk, sk)
+    },
+    Keys: (pk, sk) => {
+      cache.forget('Keys', pk, sk)
+    },
+    Identity: (pk) => {
+      identity.forget(pk)
+    },
+  }
+  store.tables.onCommit((touched) => {
+    for (const { table, pk, sk } of touched) forget[table]?.(pk, sk)
+  })
+}
+
+function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runtime, lag: LagWindow): HttpGateway {
+  const { region, regions, settings, log } = parts
+  const functions = {
+    vault: vaultFunction(runtime),
+    keys: keysFunction(runtime),
+    crypto: cryptoFunction(runtime),
+    identity: identityFunction(runtime),
+    audit: auditFunction(runtime),
+  }
+  const health = async () => {
+    const [inbox, outbox, dead] = await Promise.all([
+      store.queues.counts('inbox'),
+      store.queues.counts('outbox'),
+      Promise.all((['inboxDlq', 'outcomeDlq', 'outboxDlq'] as const).map((name) => store.queues.counts(name))),
+    ])
+    const links = regions
+      .filter((peer) => peer !== region)
+      .map(async (peer) => {
+        const atRisk = (await listAtRisk(store.tables, peer, 1000)).items.length
+        return { peer, lagMs: lag.figures(peer), atRisk }
+      })
+    return {
+      status: 'ok',
+      region,
+      hsm: 'simulated HSM (software)',
+      replicationAck: settings.replicationAck,
+      links: await Promise.all(links),
+      queues: {
+        inbox: inbox.visible + inbox.inFlight + inbox.delayed,
+        outbox: outbox.visible + outbox.inFlight + outbox.delayed,
+        deadLetters: dead.reduce((sum, { visible }) => sum + visible, 0),
+      },
+    }
+  }
+  const onError = (cause: unknown) => {
+    log.error('The gateway failed.', cause)
+  }
+  return new HttpGateway({ functions, health, onError })
+}
+
+interface Pumps {
+  stop(): Promise<unknown>
+  retryNow(): Promise<unknown>
+  isIdle(): boolean
+}
+
+function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger): Pumps {
+  const onError = (cause: unknown) => {
+    log.error('A pump failed.', cause)
+  }
+  const fanOut = fanOutFunction(runtime)
+  const stream = new StreamPump(store.tables, { consume: fanOut, onError })
+  const queues = [
+    new QueuePump(store.queues, { name: 'inbox', consume: applyFunction(runtime), maxReceives, onError }),
+    new QueuePump(store.queues, { name: 'outcome', consume: acknowledgeFunction(runtime), maxReceives, onError }),
+    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, onError }),
+  ]
+  return {
+    stop: () => Promise.all([stream, ...queues].map((pump) => pump.stop())),
+    retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
+    isIdle: () => [stream, ...queues].every((pump) => pump.isIdle),
+  }
+}
