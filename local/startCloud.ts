@@ -51,12 +51,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   try {
     return await start(options, directory, opened)
   } catch (cause) {
-    for (const region of opened) await region.close()
+    await closeAll(opened)
     directory.close()
     throw cause instanceof StartError
       ? cause
       : new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
+}
+
+async function closeAll(regions: readonly Region[]): Promise<void> {
+  await Promise.all(regions.map((region) => region.stop()))
+  for (const { store } of regions) store.close()
 }
 
 async function start(options: CloudOptions, directory: HostDirectory, opened: Region[]): Promise<Cloud> {
@@ -86,10 +91,16 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     region.run()
   }
   await fanOut(home.runtime, { kind: 'identity', tenancyId })
-  const endpoints = await listen(opened, ports, options.port)
   await identityEverywhere(opened, home, tenancyId, log)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
-  writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
+  // Whoever waits for a port to answer finds the files there already.
+  const write = (endpoints: Cloud['regions']) => {
+    writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
+  }
+  const isFixed = options.port !== 0
+  if (isFixed) write(regions.map((region, index) => ({ region, endpoint: ports.origin(options.port + index) })))
+  const endpoints = await listen(opened, ports, options.port)
+  if (!isFixed) write(endpoints)
   const faultServer = await FaultServer.open(directory, faults)
   return {
     regions: endpoints,
@@ -102,7 +113,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     idle: () => idle(opened),
     close: async () => {
       await faultServer?.close()
-      await Promise.all(opened.map((region) => region.close()))
+      await closeAll(opened)
       directory.close()
     },
   }
@@ -141,7 +152,7 @@ async function trustEachOther(regions: readonly Region[], home: Region, tenancyI
   }
 }
 
-async function listen(regions: readonly Region[], ports: PortDirectory, base: number) {
+async function listen(regions: readonly Region[], ports: PortDirectory, base: number): Promise<Cloud['regions']> {
   const endpoints: { region: string; endpoint: string }[] = []
   for (const [index, region] of regions.entries()) {
     const port = await region.listen(base === 0 ? 0 : base + index)

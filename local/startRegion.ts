@@ -50,7 +50,8 @@ export interface Region {
   /** Listens on the region's own port; resolves with it. @throws StartError where it is taken. */
   listen(port: number): Promise<number>
   isIdle(): boolean
-  close(): Promise<void>
+  /** Ends its work; the store stays open, because other regions may still send to its queues. */
+  stop(): Promise<void>
 }
 
 const sweepMs = 60_000
@@ -115,12 +116,11 @@ export function openRegion(parts: RegionParts): Region {
       }
     },
     isIdle: () => running.isIdle(),
-    close: async () => {
+    stop: async () => {
       clearInterval(sweeper)
       await gateway.drain()
       await running.stop()
       await audit.close()
-      store.close()
     },
   }
 }
