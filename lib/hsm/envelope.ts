@@ -1,7 +1,8 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { KmsError } from '../kms/errors.ts'
 import { encodeAssociatedData } from './associatedData.ts'
 import { deriveMessageKey, NONCE_LENGTH, openMessage, sealMessage, type DeriveBlocks, type MessageKey } from './xaes.ts'
+import { pooledRandom } from './pooledRandom.ts'
 
 /**
  * The ciphertext of an AES key:
@@ -28,11 +29,13 @@ export interface EnvelopeKey {
   readonly derive: DeriveBlocks
 }
 
+const random = pooledRandom()
+
 type Pairs = Readonly<Record<string, string>>
 
 export function sealEnvelope(master: EnvelopeKey, plaintext: Uint8Array, associatedData: Pairs): Buffer {
   const context = encodeAssociatedData(associatedData)
-  const nonce = randomBytes(NONCE_LENGTH)
+  const nonce = random(NONCE_LENGTH)
   const aad = Buffer.allocUnsafe(HEADER_LENGTH + context.length)
   aad.set(headerStart(master))
   aad.set(nonce, ID_END)

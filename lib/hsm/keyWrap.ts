@@ -13,7 +13,7 @@ export function wrapKey(kek: KeyObject, material: Uint8Array): Buffer {
 
 /** Undefined where the bytes are not what `wrapKey` makes with this key. The caller fills the result with zeros after use. */
 export function unwrapKey(kek: KeyObject, wrapped: Uint8Array): Buffer | undefined {
-  // OpenSSL itself accepts lengths that RFC 5649 cannot produce.
+  // Lengths that RFC 5649 cannot produce: Node opens no bytes at all to no bytes, without an error.
   if (wrapped.length < 2 * SEMIBLOCK || wrapped.length % SEMIBLOCK !== 0) return undefined
   const material = opened(kek, wrapped)
   if (material === undefined) return undefined

@@ -10,8 +10,11 @@ export interface AuditEvent extends JsonObject {
   readonly data: JsonObject & { readonly compartmentId: string }
 }
 
+export type AuditGroup = readonly [AuditEvent, ...AuditEvent[]]
+
+/** Events that were written together; those of a change are alone, because they commit with it. */
 export interface AuditItem extends Item {
-  readonly event: AuditEvent
+  readonly events: AuditGroup
 }
 
 /** Spreads one compartment's events of a minute over partitions. */
@@ -25,12 +28,18 @@ function partition(compartmentId: string, minute: string, shard: number): string
 export type AuditWrite = Extract<Write, { op: 'put' }> & { readonly item: AuditItem }
 
 export function auditWrite(event: AuditEvent): AuditWrite {
+  return auditGroupWrite([event])
+}
+
+/** Events of one compartment and minute, as one item. */
+export function auditGroupWrite(events: AuditGroup): AuditWrite {
+  const [event] = events
   const minute = event.eventTime.slice(0, 16)
   const shard = (event.eventId.codePointAt(0) ?? 0) % shards
   const item: AuditItem = {
     pk: partition(event.data.compartmentId, minute, shard),
-    sk: `${event.eventTime}#${event.eventId}`,
-    event,
+    sk: placeOf(event),
+    events,
   }
   return { op: 'put', table: 'Audit', item }
 }
@@ -62,6 +71,11 @@ export function newEventId(random: RandomBytes): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
+/** Sorts events by time. */
+function placeOf({ eventTime, eventId }: AuditEvent): string {
+  return `${eventTime}#${eventId}`
+}
+
 export interface EventQuery {
   readonly compartmentId: string
   /** RFC 3339 with milliseconds, UTC; inclusive and exclusive. */
@@ -77,30 +91,27 @@ export async function listEvents(
   { tables }: { readonly tables: Pick<Tables, 'query'> },
   query: EventQuery,
 ): Promise<{ readonly events: readonly AuditEvent[]; readonly next?: string }> {
-  const found: AuditItem[] = []
+  const found: AuditEvent[] = []
   const start = query.after ?? query.startTime
   for await (const minute of minutes(tables, query.compartmentId, start, query.endTime)) {
     const pages = await Promise.all(
       Array.from({ length: shards }, (_, shard) => minuteEvents(tables, partition(query.compartmentId, minute, shard))),
     )
-    const inRange = (item: AuditItem) =>
-      item.event.eventTime >= query.startTime &&
-      item.event.eventTime < query.endTime &&
-      (query.after === undefined || item.sk > query.after)
+    const inRange = (event: AuditEvent) =>
+      event.eventTime >= query.startTime &&
+      event.eventTime < query.endTime &&
+      (query.after === undefined || placeOf(event) > query.after)
     found.push(
       ...pages
         .flat()
         .filter(inRange)
-        .sort((a, b) => (a.sk < b.sk ? -1 : 1)),
+        .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1)),
     )
     if (found.length > query.limit) break
   }
   const events = found.slice(0, query.limit)
   const last = events.at(-1)
-  return {
-    events: events.map(({ event }) => event),
-    ...(found.length > query.limit && last !== undefined ? { next: last.sk } : {}),
-  }
+  return { events, ...(found.length > query.limit && last !== undefined ? { next: placeOf(last) } : {}) }
 }
 
 async function* minutes(
@@ -131,12 +142,12 @@ function* months(start: string, end: string): Generator<string> {
   }
 }
 
-async function minuteEvents(tables: Pick<Tables, 'query'>, pk: string): Promise<readonly AuditItem[]> {
-  const items: AuditItem[] = []
+async function minuteEvents(tables: Pick<Tables, 'query'>, pk: string): Promise<readonly AuditEvent[]> {
+  const events: AuditEvent[] = []
   for (let after: string | undefined; ;) {
     const page = await tables.query('Audit', pk, '', { limit: 1000, ...(after === undefined ? {} : { after }) })
-    items.push(...(page.items as readonly AuditItem[]))
-    if (page.next === undefined) return items
+    events.push(...(page.items as readonly AuditItem[]).flatMap((item) => item.events))
+    if (page.next === undefined) return events
     after = page.next
   }
 }

@@ -166,7 +166,7 @@ export async function changeVault(
     const outcome = await ports.tables.write([
       { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
       ...books,
-      ...(asynchronous === undefined ? [] : [asynchronous.remember(next, books[0].item.event)]),
+      ...(asynchronous === undefined ? [] : [asynchronous.remember(next, books[0].item.events[0])]),
     ])
     return outcome.ok ? next : undefined
   })

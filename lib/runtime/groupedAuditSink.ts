@@ -1,5 +1,5 @@
 import type { AuditSink } from '../http/httpPorts.ts'
-import { auditWrite, minuteMark, type AuditEvent } from '../kms/audit.ts'
+import { auditGroupWrite, minuteMark, type AuditEvent, type AuditGroup } from '../kms/audit.ts'
 import type { Logger, Tables, Write } from '../kms/ports.ts'
 
 export interface GroupedAuditOptions {
@@ -9,7 +9,9 @@ export interface GroupedAuditOptions {
   readonly log: Logger
 }
 
-const maxGroup = 90
+/** A group must stay below an item's 200 KB: an event with the largest loggingContext has 7 KB. */
+const maxGroup = 25
+const maxWrites = 20
 const maxWaiting = 50_000
 
 /** Writes events that do not commit with a change in groups. */
@@ -63,14 +65,16 @@ export class GroupedAuditSink implements AuditSink {
     this.#dropped = 0
     const events = this.#waiting
     this.#waiting = []
-    for (let start = 0; start < events.length; start += maxGroup) {
-      const group = events.slice(start, start + maxGroup)
-      const marks = group.flatMap((event) => this.#markOf(event) ?? [])
+    const writes = groups(events).map(auditGroupWrite)
+    for (let start = 0; start < writes.length; start += maxWrites) {
+      const batch = writes.slice(start, start + maxWrites)
+      const marks = batch.flatMap(({ item }) => this.#markOf(item.events[0]) ?? [])
       try {
         if (marks.length > 0) await this.#write(marks)
-        await this.#write(group.map(auditWrite))
+        await this.#write(batch)
       } catch (cause) {
-        log.error('Audit events could not be written.', cause, { count: group.length })
+        const count = batch.reduce((sum, { item }) => sum + item.events.length, 0)
+        log.error('Audit events could not be written.', cause, { count })
       }
     }
   }
@@ -88,4 +92,21 @@ export class GroupedAuditSink implements AuditSink {
   async #write(writes: readonly Write[]): Promise<void> {
     await this.#tables.write(writes)
   }
+}
+
+/** Events of one compartment and minute lie together. */
+function groups(events: readonly AuditEvent[]): readonly AuditGroup[] {
+  const open = new Map<string, [AuditEvent, ...AuditEvent[]]>()
+  const full: AuditGroup[] = []
+  for (const event of events) {
+    const place = `${event.data.compartmentId} ${event.eventTime.slice(0, 16)}`
+    const group = open.get(place)
+    if (group === undefined) open.set(place, [event])
+    else if (group.length < maxGroup) group.push(event)
+    else {
+      full.push(group)
+      open.set(place, [event])
+    }
+  }
+  return [...full, ...open.values()]
 }

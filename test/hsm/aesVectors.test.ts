@@ -61,6 +61,10 @@ test('KWP wraps the valid Wycheproof vectors to the same bytes', async () => {
   expect(wrong).toEqual([])
 })
 
+test.each([0, 8, 15, 17])('KWP unwraps nothing from %i bytes, a length that it never makes', (length) => {
+  expect(unwrapKey(createSecretKey(Buffer.alloc(32, 1)), Buffer.alloc(length, 3))).toBeUndefined()
+})
+
 test('KWP does not wrap nothing', () => {
   expect(() => wrapKey(createSecretKey(Buffer.alloc(32, 1)), Buffer.alloc(0))).toThrow(RangeError)
 })

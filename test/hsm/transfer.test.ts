@@ -134,20 +134,34 @@ test('a bundle with any member altered is refused', async () => {
   expect(imported).toEqual(allRefused(changes))
 })
 
-test('keys that the source signed but wrapped wrongly are refused', async () => {
-  const signed = async (changes: Partial<TransferBundle>) => {
-    const unsigned = { ...bundle, ...changes }
-    return { ...unsigned, signature: (await home.sign(unsignedBytes(unsigned))).toString('base64') }
-  }
+test('what the source itself signed is refused where it does not fit', async () => {
   const changes = {
     oaep: { oaep: altered(bundle.oaep) },
     'no oaep': { oaep: '' },
     kwp: { kwp: { ...bundle.kwp, macKey: altered(bundle.kwp.macKey) } },
-  }
+    challenge: { challenge: altered(bundle.challenge) },
+    transportKeyId: { transportKeyId: 'other' },
+    context: { context: aTransfer({ epoch: '2:eu-test-1' }) },
+    format: { format: 'other' as typeof bundle.format },
+  } satisfies Record<string, Partial<TransferBundle>>
   const imported = await outcomes(changes, async (change) =>
-    away.importVaultKeys(context, await signed(change), transportKey),
+    away.importVaultKeys(context, await signedBy(home, { ...bundle, ...change }), transportKey),
   )
   expect(imported).toEqual(allRefused(changes))
+})
+
+test('a bundle signed anew by its source is accepted, so the refusals above are not of the signing', async () => {
+  await expect(away.importVaultKeys(context, await signedBy(home, bundle), transportKey)).resolves.toBeDefined()
+})
+
+test('a third region of the tenancy can neither offer for the destination nor send for the source', async () => {
+  const third = openSoftwareHsm({ realm, region: 'ap-test-1' })
+  const statement = home.issueStatement(tenancyId, 'ap-test-1', third.identityPublicKey)
+  await third.acceptStatement(home.createTenancyRoot(tenancyId), statement)
+  const offer = await signedBy(third, { ...transportKey.offer, statement })
+  await expect(home.exportVaultKeys(context, wrapped, offer)).rejects.toThrow('not from its destination')
+  const forged = await signedBy(third, { ...bundle, statement })
+  await expect(away.importVaultKeys(context, forged, transportKey)).rejects.toThrow('not from its source')
 })
 
 test('a bundle opens with its own transport key only', async () => {
@@ -173,6 +187,11 @@ test('a region whose tenancy has another root is believed by nobody', async () =
 test('a transport key is made by the destination only', async () => {
   await expect(home.createTransportKey(context)).rejects.toEqual(coded('integrityFailure'))
 })
+
+/** Signed anew by a genuine identity key, as a compromised region could. */
+async function signedBy<D extends TransportOffer | TransferBundle>(hsm: SoftwareHsm, document: D): Promise<D> {
+  return { ...document, signature: (await hsm.sign(unsignedBytes(document))).toString('base64') }
+}
 
 /** What became of each change: the error's code, or `accepted`. */
 async function outcomes<C>(changes: Record<string, C>, act: (change: C) => Promise<unknown>): Promise<object> {
