@@ -4,6 +4,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { StartError } from './startError.ts'
 
 const format = 'vaultspan/host/1'
+const schema = `
+  CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS ports (vaultId TEXT, region TEXT, port INTEGER UNIQUE, PRIMARY KEY (vaultId, region)) STRICT
+`
 
 export interface PortRow {
   readonly vaultId: string
@@ -20,26 +24,17 @@ export class HostDirectory {
   /** `path` ':memory:' keeps nothing. @throws StartError in one line. */
   constructor(path: string) {
     this.path = path === ':memory:' ? undefined : resolve(path)
+    let stored: string | undefined
     try {
-      if (this.path !== undefined) {
-        for (const folder of ['', 'regions', 'hsm', 'oci']) {
-          mkdirSync(join(this.path, folder), { recursive: true, mode: 0o700 })
-          chmodSync(join(this.path, folder), 0o700)
-        }
-      }
-      this.#database = new DatabaseSync(this.path === undefined ? ':memory:' : join(this.path, 'host.db'), {
-        timeout: 0,
-      })
+      if (this.path !== undefined) makeFolders(this.path)
+      this.#database = new DatabaseSync(this.file('host.db') ?? ':memory:', { timeout: 0 })
       // INVARIANT: the exclusive lock is held until the process ends; whoever comes second is told so.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT')
-      this.#database.exec('CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT')
-      this.#database.exec(
-        'CREATE TABLE IF NOT EXISTS ports (vaultId TEXT, region TEXT, port INTEGER UNIQUE, PRIMARY KEY (vaultId, region)) STRICT',
-      )
+      stored = storedFormat(this.#database)
+      if (stored === undefined || stored === format) this.#database.exec(schema)
     } catch (cause) {
       throw new StartError(`${path}: ${reasonOf(cause)}`, { cause })
     }
-    const stored = this.fact('format')
     if (stored !== undefined && stored !== format) {
       this.close()
       throw new StartError(
@@ -81,6 +76,23 @@ export class HostDirectory {
   close(): void {
     this.#database.close()
   }
+}
+
+/** A directory that was there before keeps its mode: it may be anybody's. What lies below it is ours. */
+function makeFolders(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  for (const folder of ['regions', 'hsm', 'oci']) {
+    mkdirSync(join(path, folder), { recursive: true, mode: 0o700 })
+    chmodSync(join(path, folder), 0o700)
+  }
+}
+
+/** Reads only: what another version wrote stays as it is. Undefined where the file is new. */
+function storedFormat(database: DatabaseSync): string | undefined {
+  const names = database.prepare('SELECT name FROM sqlite_schema').all()
+  if (names.length === 0) return undefined
+  if (!names.some(({ name }) => name === 'facts')) return 'an unknown one'
+  return String(database.prepare("SELECT value FROM facts WHERE name = 'format'").get()?.['value'] ?? format)
 }
 
 function reasonOf(cause: unknown): string {

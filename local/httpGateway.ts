@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { toWireError } from '../lib/http/errorTable.ts'
+import type { AddressInfo } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
 import { matchRoute, routes, type FunctionName } from '../lib/http/routes.ts'
-import { maxBodyBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
+import { maxBodyBytes, maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/kms/errors.ts'
+import { errorAnswer, refuseSocket } from './refuseSocket.ts'
 
 export interface GatewayOptions {
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
@@ -25,12 +26,16 @@ export class HttpGateway {
   /** Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken. */
   async listen(port: number, host: string): Promise<number> {
     const server = createServer(
-      { keepAliveTimeout: 65_000, requestTimeout: 30_000, headersTimeout: 15_000 },
+      { keepAliveTimeout: 65_000, requestTimeout: 30_000, headersTimeout: 15_000, maxHeaderSize: maxHeaderBytes },
       (request, response) => {
         this.#answer(request, response)
       },
     )
-    server.on('clientError', refuse)
+    server.on('clientError', refuseSocket)
+    // Contract §1.5: an expectation that is not known is ignored.
+    server.on('checkExpectation', (request, response) => {
+      this.#answer(request, response)
+    })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(port, host, resolve)
@@ -39,6 +44,10 @@ export class HttpGateway {
     const actual = (server.address() as AddressInfo).port
     this.#servers.set(actual, server)
     return actual
+  }
+
+  isListening(port: number): boolean {
+    return this.#servers.has(port)
   }
 
   /** Sockets are reset, as when a region is lost. */
@@ -65,30 +74,24 @@ export class HttpGateway {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
+      refuseBody(request, response)
+      return
+    }
     const chunks: Buffer[] = []
     let length = 0
     request.on('data', (chunk: Buffer) => {
       length += chunk.length
       if (length <= maxBodyBytes) chunks.push(chunk)
-      else if (!response.headersSent) {
-        const refusal = toWireError(new KmsError('payloadTooLarge', `A body has at most ${maxBodyBytes} bytes.`))
-        // A moment to read the answer; what the caller goes on sending is thrown away.
-        response.once('finish', () => setTimeout(() => request.destroy(), 200).unref())
-        write(
-          response,
-          refusal.status,
-          { 'content-type': 'application/json', connection: 'close' },
-          JSON.stringify(refusal.body),
-        )
-      }
+      else if (!response.headersSent) refuseBody(request, response)
     })
     request.on('end', () => {
       if (response.headersSent) return
-      const [only] = chunks
-      const body = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
-      this.#dispatch(request, response, body).catch((cause: unknown) => {
+      const [only = empty] = chunks
+      this.#dispatch(request, response, chunks.length > 1 ? Buffer.concat(chunks) : only).catch((cause: unknown) => {
         this.#options.onError(cause)
-        response.destroy()
+        if (response.headersSent) response.destroy()
+        else answerError(request, response, cause)
       })
     })
     request.on('error', () => response.destroy())
@@ -96,7 +99,7 @@ export class HttpGateway {
 
   async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
     const target = request.url ?? '/'
-    if (request.method === 'GET' && target === '/healthz') {
+    if (target === '/healthz' && request.method === 'GET') {
       write(response, 200, { 'content-type': 'application/json' }, JSON.stringify(await this.#options.health()))
       return
     }
@@ -109,6 +112,41 @@ export class HttpGateway {
   }
 }
 
+const empty = Buffer.alloc(0)
+/** How much, and for how long, a caller may go on sending who has been told that the body is too large. */
+const maxDiscardedBytes = 1024 * 1024
+const discardMs = 500
+
+/**
+ * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
+ * closing on unread bytes resets it, and many clients then never see the answer.
+ */
+function refuseBody(request: IncomingMessage, response: ServerResponse): void {
+  let discarded = 0
+  const timer = setTimeout(() => request.destroy(), discardMs)
+  request.on('data', (chunk: Buffer) => {
+    discarded += chunk.length
+    if (discarded > maxDiscardedBytes) request.destroy()
+  })
+  request.once('end', () => response.end())
+  request.once('close', () => {
+    clearTimeout(timer)
+  })
+  request.once('error', () => response.destroy())
+  const { status, headers, text } = errorAnswer(
+    new KmsError('payloadTooLarge', `A body has at most ${maxBodyBytes} bytes.`),
+    request.headers['opc-request-id'],
+  )
+  response.writeHead(status, { ...headers, connection: 'close' })
+  response.write(text)
+}
+
+function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+  const { status, headers, text } = errorAnswer(cause, request.headers['opc-request-id'])
+  response.writeHead(status, headers)
+  response.end(text)
+}
+
 function write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
   headers['content-length'] = String(Buffer.byteLength(body))
   response.writeHead(status, headers)
@@ -118,34 +156,14 @@ function write(response: ServerResponse, status: number, headers: Record<string,
 /** The event of an API Gateway HTTP API (payload 2.0); path and query stay exactly as they came over the wire. */
 function toEvent(request: IncomingMessage, target: string, body: Buffer): HttpEvent {
   const question = target.indexOf('?')
-  const text = body.toString('utf8')
   // Bytes that are no UTF-8 would not survive as text, and the signature covers the bytes.
-  const isText = Buffer.byteLength(text) === body.length && !text.includes('\ufffd')
+  const isText = isUtf8(body)
   return {
     rawPath: question < 0 ? target : target.slice(0, question),
     rawQueryString: question < 0 ? '' : target.slice(question + 1),
     headers: request.headers as Record<string, string>,
-    ...(body.length === 0 ? {} : { body: isText ? text : body.toString('base64') }),
-    isBase64Encoded: body.length > 0 && !isText,
+    ...(body.length === 0 ? {} : { body: body.toString(isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: !isText,
     requestContext: { http: { method: request.method ?? 'GET', sourceIp: request.socket.remoteAddress ?? '' } },
   }
-}
-
-/** What Node refuses before there is a request. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const { status, body } = toWireError(
-    isTooLarge
-      ? new KmsError('headersTooLarge', 'The headers are too large.')
-      : new KmsError('cannotParseRequest', 'This is not an HTTP/1.1 request.'),
-  )
-  const text = JSON.stringify(body)
-  socket.end(
-    `HTTP/1.1 ${status} ${isTooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-  )
 }

@@ -49,7 +49,7 @@ export class PortDirectory {
 
   origin(port: number): string {
     const host = this.#host === '0.0.0.0' || this.#host === '::' ? '127.0.0.1' : this.#host
-    return `http://${host}:${port}`
+    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
   /** Listens again on every port that a region's vaults have. @throws StartError where one is taken. */

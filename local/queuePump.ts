@@ -1,6 +1,6 @@
 import type { SQSEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import type { QueueName } from '../lib/kms/ports.ts'
+import type { Clock, QueueName } from '../lib/kms/ports.ts'
 import type { Received } from '../lib/store/regionQueues.ts'
 import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
 
@@ -9,6 +9,8 @@ export interface QueuePumpOptions {
   readonly consume: (event: SQSEvent) => Promise<BatchFailures>
   /** Messages that failed this often go to the dead letters; undefined: never. */
   readonly maxReceives?: number
+  /** The queues' own clock. */
+  readonly clock?: Clock
   readonly onError: (cause: unknown) => void
 }
 
@@ -71,7 +73,7 @@ export class QueuePump {
       this.#isReceiving = false
       if (messages.length > 0) {
         this.#inFlight += 1
-        void this.#work(messages).finally(() => {
+        void this.#work(messages).then(() => {
           this.#inFlight -= 1
           this.#next()
         })
@@ -79,7 +81,11 @@ export class QueuePump {
       if (messages.length === batchSize) this.wake()
     } catch (cause) {
       this.#isReceiving = false
-      if (!this.#isStopped) this.#options.onError(cause)
+      if (!this.#isStopped) {
+        this.#options.onError(cause)
+        this.#sleep(maxRetryMs)
+        return
+      }
     }
     this.#next()
   }
@@ -90,27 +96,42 @@ export class QueuePump {
       if (this.isIdle) for (const resolve of this.#idle.splice(0)) resolve()
       return
     }
+    // Whoever finishes first looks again; until then a message that is visible already would only spin the timer.
+    if (this.#inFlight >= maxInFlight) return
     const at = this.#queues.nextVisibleAt(this.#options.name)
     clearTimeout(this.#timer)
-    if (at === undefined) return
-    this.#timer = setTimeout(
-      () => {
-        this.wake()
-      },
-      Math.max(1, Math.min(at - Date.now(), 60_000)),
-    )
+    const { clock = Date.now } = this.#options
+    if (at !== undefined) this.#sleep(Math.max(1, Math.min(at - clock(), 60_000)))
   }
 
+  #sleep(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.wake()
+    }, ms)
+  }
+
+  /** Never rejects: what the queue could not be told comes again after its time-out. */
   async #work(messages: readonly Received[]): Promise<void> {
+    try {
+      await this.#settle(messages, await this.#failed(messages))
+    } catch (cause) {
+      if (!this.#isStopped) this.#options.onError(cause)
+    }
+  }
+
+  async #failed(messages: readonly Received[]): Promise<ReadonlySet<string>> {
     const event = { Records: messages.map(({ id, body }) => ({ messageId: id, body })) } as SQSEvent
-    const failed = new Set<string>()
     try {
       const { batchItemFailures } = await this.#options.consume(event)
-      for (const { itemIdentifier } of batchItemFailures) failed.add(itemIdentifier)
+      return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
     } catch (cause) {
       this.#options.onError(cause)
-      for (const { id } of messages) failed.add(id)
+      return new Set(messages.map(({ id }) => id))
     }
+  }
+
+  async #settle(messages: readonly Received[], failed: ReadonlySet<string>): Promise<void> {
     if (this.#isStopped && failed.size === messages.length) return
     const done = messages.filter(({ id }) => !failed.has(id)).map(({ id }) => id)
     for (const id of done) this.#putAside.delete(id)
@@ -121,6 +142,7 @@ export class QueuePump {
   async #putBack({ id, receiveCount }: Received): Promise<void> {
     const { name, maxReceives } = this.#options
     if (maxReceives !== undefined && receiveCount >= maxReceives) {
+      this.#putAside.delete(id)
       await this.#queues.deadLetter(name, id, `failed ${receiveCount} times`)
       return
     }

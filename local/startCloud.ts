@@ -78,6 +78,8 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const stores = new Map<string, SqliteRegionStore>()
   const common = { homeRegion, regions, directory, ports, faults, settings, log, clock, stores }
   for (const region of regions) opened.push(openRegion({ ...common, region }))
+  // A wrong answer here means that nothing this process would encrypt can be trusted.
+  await Promise.all(opened.map(({ hsm }) => hsm.selfTest()))
   const home = opened.find(({ name }) => name === homeRegion)
   if (home === undefined) throw new StartError(`The home region ${homeRegion} must be among --regions.`)
   await trustEachOther(opened, home, tenancyId)

@@ -10,10 +10,9 @@ import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../lib/kms/ocid.ts'
 import type { Clock, Logger, TableName } from '../lib/kms/ports.ts'
-import { listAtRisk } from '../lib/replication/atRisk.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../lib/runtime/groupedAuditSink.ts'
-import { pooledRandom } from '../lib/runtime/pooledRandom.ts'
+import { pooledRandom } from '../lib/hsm/pooledRandom.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
@@ -22,6 +21,7 @@ import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from './lagWindow.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
+import { regionHealth } from './regionHealth.ts'
 import { StartError } from './startError.ts'
 import { StreamPump } from './streamPump.ts'
 
@@ -95,8 +95,7 @@ export function openRegion(parts: RegionParts): Region {
   parts.faults.attach(region, {
     cut: () => gateway.close(),
     heal: async () => {
-      await gateway.close()
-      for (const port of listening) await gateway.listen(port, settings.host)
+      for (const port of listening) if (!gateway.isListening(port)) await gateway.listen(port, settings.host)
       await running.retryNow()
     },
   })
@@ -106,7 +105,7 @@ export function openRegion(parts: RegionParts): Region {
     store,
     hsm,
     run: () => {
-      running = startPumps(store, runtime, log)
+      running = startPumps(store, runtime, log, clock)
     },
     listen: async (port) => {
       try {
@@ -186,31 +185,7 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
     identity: identityFunction(runtime),
     audit: auditFunction(runtime),
   }
-  const health = async () => {
-    const [inbox, outbox, dead] = await Promise.all([
-      store.queues.counts('inbox'),
-      store.queues.counts('outbox'),
-      Promise.all((['inboxDlq', 'outcomeDlq', 'outboxDlq'] as const).map((name) => store.queues.counts(name))),
-    ])
-    const links = regions
-      .filter((peer) => peer !== region)
-      .map(async (peer) => {
-        const atRisk = (await listAtRisk(store.tables, peer, 1000)).items.length
-        return { peer, lagMs: lag.figures(peer), atRisk }
-      })
-    return {
-      status: 'ok',
-      region,
-      hsm: 'simulated HSM (software)',
-      replicationAck: settings.replicationAck,
-      links: await Promise.all(links),
-      queues: {
-        inbox: inbox.visible + inbox.inFlight + inbox.delayed,
-        outbox: outbox.visible + outbox.inFlight + outbox.delayed,
-        deadLetters: dead.reduce((sum, { visible }) => sum + visible, 0),
-      },
-    }
-  }
+  const health = () => regionHealth({ region, peers: regions.filter((peer) => peer !== region), store, lag, settings })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
@@ -223,16 +198,22 @@ interface Pumps {
   isIdle(): boolean
 }
 
-function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger): Pumps {
+function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clock: Clock): Pumps {
   const onError = (cause: unknown) => {
     log.error('A pump failed.', cause)
   }
   const fanOut = fanOutFunction(runtime)
   const stream = new StreamPump(store.tables, { consume: fanOut, onError })
   const queues = [
-    new QueuePump(store.queues, { name: 'inbox', consume: applyFunction(runtime), maxReceives, onError }),
-    new QueuePump(store.queues, { name: 'outcome', consume: acknowledgeFunction(runtime), maxReceives, onError }),
-    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, onError }),
+    new QueuePump(store.queues, { name: 'inbox', consume: applyFunction(runtime), maxReceives, clock, onError }),
+    new QueuePump(store.queues, {
+      name: 'outcome',
+      consume: acknowledgeFunction(runtime),
+      maxReceives,
+      clock,
+      onError,
+    }),
+    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, clock, onError }),
   ]
   return {
     stop: () => Promise.all([stream, ...queues].map((pump) => pump.stop())),

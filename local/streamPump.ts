@@ -1,20 +1,29 @@
-import { marshall } from '@aws-sdk/util-dynamodb'
-import type { DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
+import type { DynamoDBStreamEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import type { TableName } from '../lib/kms/ports.ts'
+import type { Item, TableName, Tables } from '../lib/kms/ports.ts'
 import type { NumberedChange } from '../lib/store/sqlite/changeLog.ts'
 import type { SqliteTables } from '../lib/store/sqlite/sqliteTables.ts'
+import { streamRecord } from './streamRecord.ts'
 
 export interface StreamPumpOptions {
   readonly consume: (event: DynamoDBStreamEvent) => Promise<BatchFailures>
-  /** A change that failed this often is given up; the function's own safety nets remain. */
+  /** After so many tries the batch is halved until the change that fails is alone: that one becomes a dead letter. */
   readonly maxTries?: number
   /** How long changes are collected before the function is called, as Lambda's batching window does. */
   readonly windowMs?: number
+  readonly firstRetryMs?: number
   readonly onError: (cause: unknown) => void
 }
 
+interface Failure {
+  readonly seq: number
+  readonly reason: unknown
+  /** The function named this very change, so there is nothing to search for. */
+  readonly isNamed: boolean
+}
+
 const batchSize = 100
+const maxRetryMs = 5_000
 
 /** Feeds the tables' changes to the fan-out, in order, and forgets those that were taken. */
 export class StreamPump {
@@ -26,10 +35,12 @@ export class StreamPump {
   #isStopped = false
   #hasMore = false
   #tries = 0
+  /** While a failing change is searched for: how many are tried together, and where the failing batch ends. */
+  #search: { size: number; readonly until: number } | undefined
 
   constructor(tables: SqliteTables, options: StreamPumpOptions) {
     this.#tables = tables
-    this.#options = { maxTries: 5, windowMs: 50, ...options }
+    this.#options = { maxTries: 5, windowMs: 50, firstRetryMs: 100, ...options }
     this.#detach = tables.onCommit((touched) => {
       if (touched.some(({ table }) => streamed.has(table))) this.#wake()
     })
@@ -44,6 +55,7 @@ export class StreamPump {
     this.#isStopped = true
     this.#detach()
     clearTimeout(this.#timer)
+    this.#timer = undefined
     await this.#running
   }
 
@@ -55,63 +67,88 @@ export class StreamPump {
       this.#hasMore = false
       this.#running = this.#run().finally(() => {
         this.#running = undefined
-        if (this.#hasMore) this.#wake(this.#tries === 0 ? 0 : this.#options.windowMs * 2 ** this.#tries)
+        if (this.#hasMore) this.#wake(this.#pause())
       })
     }, delayMs)
   }
 
+  #pause(): number {
+    if (this.#tries === 0 || this.#search !== undefined) return 0
+    return Math.min(maxRetryMs, this.#options.firstRetryMs * 2 ** (this.#tries - 1))
+  }
+
   async #run(): Promise<void> {
     try {
-      const changes = await this.#tables.readChanges(0, batchSize)
+      const found = await this.#tables.readChanges(0, this.#search?.size ?? batchSize)
+      const { until = Infinity } = this.#search ?? {}
+      const changes = found.filter(({ seq }) => seq <= until)
       const last = changes.at(-1)
-      if (last === undefined) return
-      const { batchItemFailures } = await this.#options.consume({ Records: changes.map(toRecord) })
-      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => Number(itemIdentifier)))
-      await this.#settle(changes, failed)
-      if (changes.length === batchSize || failed.size > 0) this.#hasMore = true
+      if (last !== undefined) await this.#settle(changes, last, await this.#deliver(changes))
+      // What lies behind the searched batch, and what did not fit into this one.
+      if (found.length === batchSize || this.#search !== undefined) this.#hasMore = true
+      if (last === undefined) this.#search = undefined
     } catch (cause) {
       if (this.#isStopped) return
       this.#options.onError(cause)
-      this.#tries = Math.min(this.#tries + 1, 6)
+      this.#tries = Math.min(this.#tries + 1, 10)
       this.#hasMore = true
     }
   }
 
-  /** Everything before the first failure is done; a failure that repeats is given up, so that the stream goes on. */
-  async #settle(changes: readonly NumberedChange[], failed: ReadonlySet<number>): Promise<void> {
-    const last = changes.at(-1)?.seq ?? 0
-    const firstFailed = failed.size === 0 ? undefined : Math.min(...failed)
-    this.#tries = firstFailed === undefined ? 0 : this.#tries + 1
-    if (firstFailed !== undefined && this.#tries >= this.#options.maxTries) {
-      this.#options.onError(new Error(`A change (number ${firstFailed}) was given up after ${this.#tries} tries.`))
+  /** One call per table, as each table has a stream of its own. Resolves with the first change that failed. */
+  async #deliver(changes: readonly NumberedChange[]): Promise<Failure | undefined> {
+    const tables = Map.groupBy(changes, ({ table }) => table).values()
+    const failures = await Promise.all(Array.from(tables, (ofOneTable) => this.#call(ofOneTable)))
+    return failures.flat().sort((a, b) => a.seq - b.seq)[0]
+  }
+
+  async #call(changes: readonly NumberedChange[]): Promise<readonly Failure[]> {
+    try {
+      const { batchItemFailures } = await this.#options.consume({ Records: changes.map(streamRecord) })
+      const reason = 'The function reported it as failed; its log has the cause.'
+      return batchItemFailures.map(({ itemIdentifier }) => ({ seq: Number(itemIdentifier), reason, isNamed: true }))
+    } catch (reason) {
+      this.#options.onError(reason)
+      return changes.slice(0, 1).map(({ seq }) => ({ seq, reason, isNamed: changes.length === 1 }))
+    }
+  }
+
+  /** Everything before the first failure is done. */
+  async #settle(changes: readonly NumberedChange[], last: NumberedChange, failure?: Failure): Promise<void> {
+    if (failure === undefined) {
       this.#tries = 0
-      await this.#tables.trimChanges(firstFailed)
+      await this.#tables.trimChanges(last.seq)
       return
     }
-    await this.#tables.trimChanges(firstFailed === undefined ? last : firstFailed - 1)
+    this.#hasMore = true
+    if (changes.some(({ seq }) => seq < failure.seq)) await this.#tables.trimChanges(failure.seq - 1)
+    this.#tries += 1
+    if (this.#search === undefined && this.#tries < this.#options.maxTries) return
+    const change = changes.find(({ seq }) => seq === failure.seq)
+    if (!failure.isNamed || change === undefined) {
+      const size = this.#search?.size ?? changes.length
+      this.#search = { size: Math.max(1, Math.floor(size / 2)), until: this.#search?.until ?? last.seq }
+      return
+    }
+    await bury(this.#tables, change, failure.reason)
+    await this.#tables.trimChanges(change.seq)
+    this.#options.onError(new Error(`The change of ${change.table} ${change.pk} ${change.sk} became a dead letter.`))
+    this.#tries = 0
+    this.#search = undefined
   }
 }
 
 const streamed: ReadonlySet<TableName> = new Set<TableName>(['Vaults', 'Keys', 'Identity'])
+const deadPk = 'deadChanges'
 
-function toRecord({ seq, table, pk, sk, old, new: image }: NumberedChange): DynamoDBRecord {
-  return {
-    eventID: `${table}-${seq}`,
-    eventName: image === null ? 'REMOVE' : old === null ? 'INSERT' : 'MODIFY',
-    eventSource: 'aws:dynamodb',
-    dynamodb: {
-      SequenceNumber: String(seq),
-      StreamViewType: 'NEW_AND_OLD_IMAGES',
-      Keys: toImage({ pk, sk }),
-      ...(old === null ? {} : { OldImage: toImage(old) }),
-      ...(image === null ? {} : { NewImage: toImage(image) }),
-    },
-  }
+/** INVARIANT: stands before the change is forgotten, so that none is lost without a trace. */
+async function bury(tables: Pick<Tables, 'write'>, { seq, table, pk, sk }: NumberedChange, reason: unknown) {
+  const of = { table, pk, sk }
+  const item: Item = { pk: deadPk, sk: String(seq).padStart(16, '0'), change: of, reason: String(reason) }
+  await tables.write([{ op: 'put', table: 'Replication', item }])
 }
 
-type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>
-
-/** The SDK and the event name the same attribute values by different types. */
-function toImage(item: object): Image {
-  return marshall(item, { removeUndefinedValues: true }) as Image
+/** Changes that no try could send, oldest first. */
+export async function deadChanges(tables: Pick<Tables, 'query'>, limit: number): Promise<readonly Item[]> {
+  return (await tables.query('Replication', deadPk, '', { limit })).items
 }

@@ -7,6 +7,8 @@ import { findService, type TourService } from './tour/service.ts'
 
 /** `npm run tour [-- --data DIR]`: the whole story with the official client, against the service that uses the directory. */
 const isInteractive = process.stdout.isTTY
+// A reader who stops reading, `| head` say, must not end the tour between a cut and its healing.
+process.stdout.on('error', () => undefined)
 const report = new Report({
   write: (text) => process.stdout.write(text),
   isInteractive,
@@ -69,8 +71,12 @@ async function walk(service: TourService): Promise<void> {
     report.line(`  The vault "${started.vault.displayName}" stays; look at it with the OCI CLI (see README.md).`)
 }
 
-/** However the tour ends, no region stays cut off. */
+/** However the tour ends, no region stays cut off; where the service itself is gone there is nothing to heal. */
 async function leave(service: TourService): Promise<void> {
-  await service.faults('heal')
+  try {
+    if ((await service.faults('status')).includes('cut off')) await service.faults('heal')
+  } catch (cause) {
+    report.line(`The service could not be asked to heal: ${reasonOf(cause)}`)
+  }
   await service.close()
 }

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { KmsError } from '../kms/errors.ts'
+import { doesNotOpen } from '../kms/errors.ts'
 import { encodeAssociatedData } from './associatedData.ts'
 import { deriveMessageKey, NONCE_LENGTH, openMessage, sealMessage, type DeriveBlocks, type MessageKey } from './xaes.ts'
 import { pooledRandom } from './pooledRandom.ts'
@@ -66,11 +66,6 @@ export function envelopeMaterialId(ciphertext: Uint8Array): string | undefined {
   if (ciphertext.length < ENVELOPE_OVERHEAD || ciphertext[0] !== FORMAT) return undefined
   if (!Object.values<number | undefined>(suites).includes(ciphertext[1])) return undefined
   return Buffer.from(ciphertext.subarray(2, ID_END)).toString('hex')
-}
-
-/** Contract §6.2: a wrong key, a wrong context and damaged bytes look the same to the caller. */
-export function doesNotOpen(): KmsError {
-  return new KmsError('invalidParameter', 'The ciphertext does not open with this key and associatedData.')
 }
 
 function headerStart({ length, materialId }: EnvelopeKey): Buffer {

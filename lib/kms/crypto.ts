@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { EncryptionAlgorithm, KeyShape, MessageType, SigningAlgorithm, UsableKey } from '../hsm/hsm.ts'
-import { KmsError, notFoundOrForbidden } from './errors.ts'
+import { doesNotOpen, KmsError, notFoundOrForbidden } from './errors.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { VaultKey } from './keys.ts'
 import { requireKeyState, requireVersionEnabled, type KeyOperation } from './lifecycle.ts'
@@ -78,7 +78,7 @@ async function decryptingVersion(ports: CryptoPorts, loaded: VaultKey, input: De
   const materialId = ports.hsm.ciphertextMaterialId(input.ciphertext)
   const version = materialId === undefined ? undefined : await ports.cache.version(vault.keys, key.id, materialId)
   // A ciphertext of another key, of no key and a damaged one are told apart to nobody.
-  if (version === undefined) throw new KmsError('invalidParameter', undecryptable)
+  if (version === undefined) throw doesNotOpen()
   if (version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
   if (input.keyVersionId !== undefined && input.keyVersionId !== version.id) {
     throw new KmsError(
@@ -89,8 +89,6 @@ async function decryptingVersion(ports: CryptoPorts, loaded: VaultKey, input: De
   requireVersionEnabled(version)
   return version
 }
-
-const undecryptable = 'The ciphertext cannot be decrypted with this key and associatedData.'
 
 export interface SignInput {
   readonly message: Uint8Array

@@ -40,6 +40,11 @@ export function notFoundOrForbidden(): KmsError {
   return new KmsError('notAuthorizedOrNotFound', 'Authorization failed or requested resource not found.')
 }
 
+/** Damaged, of another key, with other associatedData: one text for all, so that nobody learns which (contract §6.2). */
+export function doesNotOpen(): KmsError {
+  return new KmsError('invalidParameter', 'The ciphertext does not open with this key and associatedData.')
+}
+
 /** True for a KmsError with one of these codes. */
 export function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError {
   return error instanceof KmsError && (codes.length === 0 || codes.includes(error.code))

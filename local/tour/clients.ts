@@ -20,6 +20,9 @@ export interface Clients {
 export async function withClients<T>(service: TourService, work: (clients: Clients) => Promise<T>): Promise<T> {
   const authenticationDetailsProvider = new ConfigFileAuthenticationDetailsProvider(service.ociConfig, 'DEFAULT')
   const opened: { close(): void }[] = []
+  // The client says every refused call on the console as well; the tour says what it means.
+  const { warn } = console
+  console.warn = () => undefined
   const at = <C extends { endpoint: string; close(): void }>(client: C, endpoint: string): C => {
     client.endpoint = endpoint
     opened.push(client)
@@ -35,5 +38,6 @@ export async function withClients<T>(service: TourService, work: (clients: Clien
     })
   } finally {
     for (const client of opened) client.close()
+    console.warn = warn
   }
 }

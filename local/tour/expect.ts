@@ -1,4 +1,4 @@
-import { connectionError, isRefusal, reasonOf, TourFailure } from './reason.ts'
+import { isRefusal, reasonOf, systemCode, TourFailure } from './reason.ts'
 
 const firstPauseMs = 2
 const maxPauseMs = 100
@@ -34,12 +34,11 @@ export async function requireRefusal(call: Promise<unknown>, status: number, cod
   return reason.message
 }
 
-/** The connection error that a call must meet: no answer of any kind. */
-export async function requireNoAnswer(call: Promise<unknown>): Promise<string> {
-  const [result] = await Promise.allSettled([call])
-  if (result.status === 'fulfilled') throw new TourFailure('The region answered although it is cut off.')
-  const code = connectionError(result.reason)
-  if (code === undefined)
-    throw new TourFailure(`The region answered although it is cut off: ${reasonOf(result.reason)}`)
-  return code
+/** No answer of any kind: neither to the client's call nor to a bare request. Answers with the system's name for it. */
+export async function requireNoAnswer(call: Promise<unknown>, endpoint: string): Promise<string> {
+  const [called, bare] = await Promise.allSettled([call, fetch(`${endpoint}/healthz`)])
+  if (called.status === 'fulfilled' || isRefusal(called.reason) || bare.status === 'fulfilled') {
+    throw new TourFailure(`${endpoint} answered although its region is cut off.`)
+  }
+  return systemCode(bare.reason) ?? reasonOf(bare.reason)
 }

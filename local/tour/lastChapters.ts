@@ -65,8 +65,8 @@ export async function aRegionIsLost(
     }))
     await report.step(`${source.region} answers nobody`, async () => {
       const codes = [
-        await requireNoAnswer(clients.vaults(source.endpoint).listVaults({ compartmentId })),
-        await requireNoAnswer(decryptAll(clients, vault.cryptoEndpoint, secrets)),
+        await requireNoAnswer(clients.vaults(source.endpoint).listVaults({ compartmentId }), source.endpoint),
+        await requireNoAnswer(decryptAll(clients, vault.cryptoEndpoint, secrets), vault.cryptoEndpoint),
       ]
       return { value: undefined, note: `its own endpoint and the vault's: ${[...new Set(codes)].join(', ')}` }
     })
@@ -136,8 +136,7 @@ async function eventTypesOf(
   for (let page: string | undefined; ;) {
     const more = page === undefined ? {} : { page }
     const { items, opcNextPage } = await audit.listEvents({ compartmentId, ...range, ...more })
-    for (const { eventType, data } of items)
-      if (data?.resourceId === resourceId && eventType !== undefined) types.add(eventType)
+    for (const { eventType, data } of items) if (data.resourceId === resourceId) types.add(eventType)
     if (!opcNextPage) return types
     page = opcNextPage
   }

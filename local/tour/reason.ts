@@ -4,10 +4,10 @@ export class TourFailure extends Error {}
 /** One line for whatever a step threw: the service's refusal, a broken connection, or a failed expectation. */
 export function reasonOf(cause: unknown): string {
   if (isRefusal(cause)) return oneLine(`${cause.statusCode} ${cause.serviceCode}: ${cause.message}`)
-  if (!Error.isError(cause)) return oneLine(String(cause))
-  const inner = cause.cause
-  const detail = Error.isError(inner) ? `${cause.message} (${codeOf(inner) ?? inner.message})` : cause.message
-  return oneLine(detail)
+  const message = memberOf(cause, 'message')
+  const text = typeof message === 'string' ? message : String(cause)
+  const endpoint = memberOf(cause, 'requestEndpoint')
+  return oneLine(typeof endpoint === 'string' ? `no answer from ${endpoint} (${text})` : text)
 }
 
 export interface Refusal {
@@ -18,18 +18,18 @@ export interface Refusal {
 
 /** An answer of the service that the official client threw as an error. */
 export function isRefusal(cause: unknown): cause is Refusal {
-  return Error.isError(cause) && 'statusCode' in cause && 'serviceCode' in cause && typeof cause.statusCode === 'number'
+  return typeof memberOf(cause, 'statusCode') === 'number'
 }
 
-/** The system's name for a broken connection, e.g. ECONNREFUSED; undefined where there was an answer. */
-export function connectionError(cause: unknown): string | undefined {
-  if (!Error.isError(cause) || isRefusal(cause)) return undefined
-  return codeOf(cause) ?? codeOf(cause.cause)
-}
-
-function codeOf(value: unknown): string | undefined {
-  const code = typeof value === 'object' && value !== null && 'code' in value ? value.code : undefined
+/** The system's name for a broken connection, e.g. ECONNREFUSED. */
+export function systemCode(cause: unknown): string | undefined {
+  const code = memberOf(cause, 'code') ?? memberOf(memberOf(cause, 'cause'), 'code')
   return typeof code === 'string' ? code : undefined
+}
+
+/** The official client throws plain objects where there was no answer. */
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
 }
 
 function oneLine(text: string): string {

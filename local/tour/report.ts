@@ -15,7 +15,7 @@ export interface Outcome<T> {
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const frameMs = 80
-const titleWidth = 52
+const titleWidth = 56
 const timeWidth = 8
 const eraseLine = '\r\u001b[2K'
 const colours = { green: 32, red: 31, dim: 2, bold: 1 } as const

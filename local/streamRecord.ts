@@ -1,0 +1,26 @@
+import { marshall } from '@aws-sdk/util-dynamodb'
+import type { DynamoDBRecord } from 'aws-lambda'
+import type { NumberedChange } from '../lib/store/sqlite/changeLog.ts'
+
+/** A change as a DynamoDB stream tells it: new and old image, numbered in the order of commits. */
+export function streamRecord({ seq, table, pk, sk, old, new: image }: NumberedChange): DynamoDBRecord {
+  return {
+    eventID: `${table}-${seq}`,
+    eventName: image === null ? 'REMOVE' : old === null ? 'INSERT' : 'MODIFY',
+    eventSource: 'aws:dynamodb',
+    dynamodb: {
+      SequenceNumber: String(seq),
+      StreamViewType: 'NEW_AND_OLD_IMAGES',
+      Keys: toImage({ pk, sk }),
+      ...(old === null ? {} : { OldImage: toImage(old) }),
+      ...(image === null ? {} : { NewImage: toImage(image) }),
+    },
+  }
+}
+
+type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>
+
+/** The SDK and the event name the same attribute values by different types. */
+function toImage(item: object): Image {
+  return marshall(item, { removeUndefinedValues: true }) as Image
+}
