@@ -1,0 +1,60 @@
+import { createHash, createPrivateKey, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cloud } from '../../local/startCloud.ts'
+
+export interface Answered {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly list: readonly Record<string, unknown>[]
+}
+
+/** Calls over HTTP, signed as the administrator. */
+export type SignedCaller = (method: string, url: string, body?: unknown) => Promise<Answered>
+
+interface Signer {
+  readonly keyId: string
+  readonly privateKeyPem: string
+}
+
+export function callerOf({ tenancyId, administrator }: Cloud): SignedCaller {
+  const { userId, fingerprint, privateKeyPem } = administrator
+  return caller({ keyId: `${tenancyId}/${userId}/${fingerprint}`, privateKeyPem })
+}
+
+/** By the profile that the service wrote into its directory. */
+export function callerByProfile(directory: string): SignedCaller {
+  const text = readFileSync(join(directory, 'oci', 'config'), 'utf8')
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
+  const keyId = `${value('tenancy')}/${value('user')}/${value('fingerprint')}`
+  return caller({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') })
+}
+
+function caller({ keyId, privateKeyPem }: Signer): SignedCaller {
+  const privateKey = createPrivateKey(privateKeyPem)
+  return async (method, url, body) => {
+    const { host, pathname, search } = new URL(url)
+    const text = body === undefined ? '' : JSON.stringify(body)
+    const content = {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(text)),
+      'x-content-sha256': createHash('sha256').update(text).digest('base64'),
+    }
+    const hasBody = method === 'POST' || method === 'PUT'
+    const sent: Record<string, string> = { 'x-date': new Date().toUTCString(), ...(hasBody ? content : {}) }
+    const signed = { ...sent, '(request-target)': `${method.toLowerCase()} ${pathname}${search}`, host }
+    const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}`)
+    const signature = sign('sha256', Buffer.from(lines.join('\n')), privateKey).toString('base64')
+    const headers = Object.keys(signed).join(' ')
+    sent['authorization'] =
+      `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${headers}",signature="${signature}"`
+    const answer = await fetch(url, { method, headers: sent, ...(hasBody ? { body: text } : {}) })
+    const answered = await answer.text()
+    const value: unknown = answered === '' ? {} : JSON.parse(answered)
+    return {
+      status: answer.status,
+      body: (Array.isArray(value) ? {} : value) as Record<string, unknown>,
+      list: (Array.isArray(value) ? value : []) as readonly Record<string, unknown>[],
+    }
+  }
+}
