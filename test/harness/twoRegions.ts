@@ -60,6 +60,8 @@ export interface TestCloud {
     body?: unknown,
     options?: CallOptions,
   ) => Promise<Answered>
+  /** Another tenancy in the same cloud, with an administrator of its own. */
+  readonly addTenancy: () => Promise<{ tenancyId: string; call: TestCloud['call'] }>
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
   readonly settle: (rounds?: number) => Promise<void>
   readonly close: () => void
@@ -77,7 +79,6 @@ export async function twoRegions(
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
-  const userId = newOcid(randomBytes, 'user')
   const stores = new Map<string, SqliteRegionStore>()
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), options.logLevel ?? 'silent')
   const open = (region: string): TestRegion => {
@@ -117,23 +118,37 @@ export async function twoRegions(
   }
   const a = open(regionA)
   const b = open(regionB)
-  const root = a.hsm.createTenancyRoot(tenancyId)
-  for (const { hsm } of [a, b])
-    await hsm.acceptStatement(root, a.hsm.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
-  await provisionTenancy(a.runtime, {
-    tenancyId,
-    tenancyName: 'test',
-    administrator: { userId, name: 'admin', publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }) as string },
-  })
-  const keyId = `${tenancyId}/${userId}/${fingerprint(createPublicKey(privateKey))}`
+  const keyIds = new Map<string, string>()
+  const addTenancy = async (id: string) => {
+    const root = a.hsm.createTenancyRoot(id)
+    for (const { hsm } of [a, b])
+      await hsm.acceptStatement(root, a.hsm.issueStatement(id, hsm.region, hsm.identityPublicKey))
+    const userId = newOcid(randomBytes, 'user')
+    const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
+    await provisionTenancy(a.runtime, {
+      tenancyId: id,
+      tenancyName: 'test',
+      administrator: { userId, name: 'admin', publicKeyPem },
+    })
+    keyIds.set(id, `${id}/${userId}/${fingerprint(createPublicKey(privateKey))}`)
+  }
+  await addTenancy(tenancyId)
+  const callAs =
+    (id: string): TestCloud['call'] =>
+    (region, method, target, body, callOptions = {}) =>
+      call(region, keyIds.get(id) ?? '', (clock.now += 1), method, target, body, callOptions)
   const cloud: TestCloud = {
     a,
     b,
     tenancyId,
     link,
     clock,
-    call: (region, method, target, body, callOptions = {}) =>
-      call(region, keyId, (clock.now += 1), method, target, body, callOptions),
+    call: callAs(tenancyId),
+    addTenancy: async () => {
+      const id = newOcid(randomBytes, 'tenancy')
+      await addTenancy(id)
+      return { tenancyId: id, call: callAs(id) }
+    },
     settle: (rounds = 60) => settle([a, b], clock, rounds),
     close: () => {
       a.store.close()
