@@ -5,12 +5,17 @@ import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys.ts'
 import { toKey } from './keyWire.ts'
 
+/** Automatic rotation comes with scheduled work; until then asking for it is refused, not ignored. */
+export const isAutoRotationEnabled = v.nullish(
+  v.literal(false, 'automatic rotation is not offered here yet; leave it out'),
+)
+
 const createKeyDetails = v.object({
   compartmentId: ocid,
   displayName,
   keyShape,
   protectionMode: v.nullish(v.picklist(['HSM', 'SOFTWARE']), 'HSM'),
-  isAutoRotationEnabled: v.nullish(v.literal(false, 'automatic rotation is not offered here yet; leave it out')),
+  isAutoRotationEnabled,
   freeformTags,
   definedTags,
 })

@@ -9,6 +9,7 @@ import { getKeyVersionOperation } from './getKeyVersion.ts'
 import { getReplicationStatusOperation } from './getReplicationStatus.ts'
 import { listKeysOperation } from './listKeys.ts'
 import { listKeyVersionsOperation } from './listKeyVersions.ts'
+import { updateKeyOperation } from './updateKey.ts'
 
 /** KmsManagement. */
 export function keysFunction(ports: HttpPorts): HttpFunction {
@@ -16,6 +17,7 @@ export function keysFunction(ports: HttpPorts): HttpFunction {
     createKeyOperation,
     getKeyOperation,
     listKeysOperation,
+    updateKeyOperation,
     enableKeyOperation,
     disableKeyOperation,
     createKeyVersionOperation,

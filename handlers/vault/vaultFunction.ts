@@ -5,6 +5,7 @@ import { deleteVaultReplicaOperation } from './deleteVaultReplica.ts'
 import { getVaultOperation } from './getVault.ts'
 import { listVaultReplicasOperation } from './listVaultReplicas.ts'
 import { listVaultsOperation } from './listVaults.ts'
+import { updateVaultOperation } from './updateVault.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 
 /** KmsVault, and the answer to paths that no operation has. */
@@ -13,6 +14,7 @@ export function vaultFunction(ports: VaultPorts): HttpFunction {
     createVaultOperation,
     getVaultOperation,
     listVaultsOperation,
+    updateVaultOperation,
     createVaultReplicaOperation,
     deleteVaultReplicaOperation,
     listVaultReplicasOperation,

@@ -17,8 +17,17 @@ export const displayName = v.pipe(
   v.maxLength(255, 'at most 255 characters'),
 )
 
+/** A JSON object used as a map; valibot's record alone takes an array for one. */
+function mapOf<K extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, V extends v.GenericSchema>(
+  key: K,
+  value: V,
+) {
+  const isMap = (input: unknown) => typeof input === 'object' && input !== null && !Array.isArray(input)
+  return v.pipe(v.custom<Record<string, unknown>>(isMap, 'expected an object'), v.record(key, value))
+}
+
 const freeform = v.pipe(
-  v.record(
+  mapOf(
     v.pipe(v.string(), v.maxLength(100, 'a tag key has at most 100 characters')),
     v.pipe(v.string(), v.maxLength(256, 'a tag value has at most 256 characters')),
   ),
@@ -26,9 +35,9 @@ const freeform = v.pipe(
 )
 type DefinedTagValue = string | number | boolean | null
 const defined = v.pipe(
-  v.record(
+  mapOf(
     v.string(),
-    v.record(
+    mapOf(
       v.string(),
       v.custom<DefinedTagValue>(
         (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
@@ -45,6 +54,20 @@ const defined = v.pipe(
 export const freeformTags = v.nullish(freeform, {})
 export const definedTags = v.nullish(defined, {})
 
+/** What an update may set; all of it optional. */
+export const updatableFields = {
+  displayName: v.nullish(displayName),
+  freeformTags: v.nullish(freeform),
+  definedTags: v.nullish(defined),
+}
+
+type Present<T> = { [K in keyof T]?: NonNullable<T[K]> }
+
+/** The members that are there: an absent one and a null one both leave things as they are. */
+export function changedFields<T extends object>(details: T): Present<T> {
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value != null)) as Present<T>
+}
+
 const base64Form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /** Standard alphabet with padding; CR and LF are ignored (contract §3.5). */
@@ -60,7 +83,7 @@ export function base64(maxBytes: number) {
 
 const maxPairsText = 4095
 const pairs = v.pipe(
-  v.record(v.string(), v.string()),
+  mapOf(v.string(), v.string()),
   v.check((map) => JSON.stringify(map).length <= maxPairsText, 'its JSON text must have less than 4096 characters'),
 )
 /** associatedData and loggingContext: missing and `{}` are equal. */

@@ -25,6 +25,6 @@ export function parseInput(schema: v.GenericSchema, value: unknown): unknown {
   if (isMissing) throw new KmsError('missingParameter', `${path} is missing.`)
   throw new KmsError(
     'invalidParameter',
-    `${path} is not valid: ${issue.kind === 'schema' ? `expected ${issue.expected ?? issue.type}` : issue.message}.`,
+    `${path} is not valid: ${issue.kind === 'schema' && issue.type !== 'custom' ? `expected ${issue.expected ?? issue.type}` : issue.message}.`,
   )
 }

@@ -20,6 +20,7 @@ export const routes = {
   ListVaults: { method: 'GET', path: vaults, serves: 'vault', plane: 'region' },
   CreateVault: { method: 'POST', path: vaults, serves: 'vault', plane: 'region' },
   GetVault: { method: 'GET', path: `${vaults}/{vaultId}`, serves: 'vault', plane: 'region' },
+  UpdateVault: { method: 'PUT', path: `${vaults}/{vaultId}`, serves: 'vault', plane: 'region' },
   CreateVaultReplica: {
     method: 'POST',
     path: `${vaults}/{vaultId}/actions/createReplica`,
@@ -42,6 +43,7 @@ export const routes = {
   ListKeys: { method: 'GET', path: keys, serves: 'keys', plane: 'vault' },
   CreateKey: { method: 'POST', path: keys, serves: 'keys', plane: 'vault' },
   GetKey: { method: 'GET', path: `${keys}/{keyId}`, serves: 'keys', plane: 'vault' },
+  UpdateKey: { method: 'PUT', path: `${keys}/{keyId}`, serves: 'keys', plane: 'vault' },
   EnableKey: { method: 'POST', path: `${keys}/{keyId}/actions/enable`, serves: 'keys', plane: 'vault' },
   DisableKey: { method: 'POST', path: `${keys}/{keyId}/actions/disable`, serves: 'keys', plane: 'vault' },
   ListKeyVersions: { method: 'GET', path: `${keys}/{keyId}/keyVersions`, serves: 'keys', plane: 'vault' },

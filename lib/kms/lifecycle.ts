@@ -3,6 +3,7 @@ import type { KeyState, KeyVersionState } from './rows.ts'
 
 /** Which states of a key allow which operation (contract §4.2). A key's absence and DELETED answer 404 before this. */
 const keyOperations = {
+  UpdateKey: ['CREATING', 'ENABLED', 'DISABLED'],
   DisableKey: ['ENABLED'],
   EnableKey: ['DISABLED'],
   CreateKeyVersion: ['ENABLED'],

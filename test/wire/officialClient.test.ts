@@ -39,6 +39,13 @@ describe('a vault', () => {
     expect(waited).toMatchObject({ vault: { id: vault.id } })
   })
 
+  test('is renamed', async () => {
+    const { id: vaultId } = await makeVault(oci, 'old name')
+    const updated = await oci.vaults().updateVault({ vaultId, updateVaultDetails: { displayName: 'new name' } })
+    expect(updated.vault).toMatchObject({ id: vaultId, displayName: 'new name' })
+    expect((await oci.vaults().getVault({ vaultId })).vault.displayName).toBe('new name')
+  })
+
   test('is listed, by name and page by page', async () => {
     for (const name of ['c', 'a', 'b']) await makeVault(oci, `listed ${name}`)
     const sortBy = requests.ListVaultsRequest.SortBy.Displayname
@@ -79,6 +86,12 @@ describe('a key', () => {
     expect(new Set(etags).size).toBe(3)
     const { Enabled } = models.Key.LifecycleState
     expect(await keys().createWaiters().forKey({ keyId }, Enabled)).toMatchObject({ key: { id: keyId } })
+  })
+
+  test('is renamed', async () => {
+    const { id: keyId } = await makeKey(oci, vault)
+    const { key } = await keys().updateKey({ keyId, updateKeyDetails: { displayName: 'new name' } })
+    expect(key).toMatchObject({ id: keyId, displayName: 'new name', lifecycleState: 'ENABLED' })
   })
 
   test('is rotated: the new version serves, all are listed, newest first', async () => {

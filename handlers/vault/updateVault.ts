@@ -1,0 +1,20 @@
+import * as v from 'valibot'
+import { authorizedVault } from '../../lib/http/authorize.ts'
+import { changedFields, updatableFields } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { requireVaultActive } from '../../lib/kms/mutation.ts'
+import { changeVault } from '../../lib/kms/vaults.ts'
+import { toVault } from './vaultWire.ts'
+
+/** What is absent stays; a tag map that is present replaces the whole map. */
+export const updateVaultOperation = operation('UpdateVault', {
+  input: v.object(updatableFields),
+  run: async (request, details) => {
+    const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
+    const row = await changeVault(request.ports, request.mutation, vault, (current) => {
+      requireVaultActive(current)
+      return changedFields(details)
+    })
+    return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
+  },
+})
