@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import { StartError } from './startError.ts'
 
 /** A Unix socket's path ends at about 107 bytes; a longer one moves to the temporary directory, under a name of its own. */
 const maxPathBytes = 100
@@ -25,7 +26,7 @@ export class FaultServer {
   static async open(directory: HostDirectory, faults: Faults): Promise<FaultServer | undefined> {
     if (directory.path === undefined) return undefined
     const path = faultSocketPath(directory.path)
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+    if (!path.startsWith(directory.path)) requirePrivate(join(path, '..'))
     // The directory's lock is held, so a socket that is there was left by a process that died.
     rmSync(path, { force: true })
     const server = createServer((socket) => {
@@ -55,6 +56,15 @@ export class FaultServer {
   }
 }
 
+/** Anybody may make a directory in the temporary one: whose it is must be looked at before a socket is put there. */
+function requirePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const found = lstatSync(folder)
+  const isMine = found.uid === userInfo().uid || process.platform === 'win32'
+  if (found.isDirectory() && isMine && (found.mode & 0o077) === 0) return
+  throw new StartError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
+}
+
 function serve(socket: Socket, faults: Faults): void {
   let text = ''
   socket.setEncoding('utf8')
@@ -76,7 +86,7 @@ async function perform(
     else if (command === 'slow') faults.slow(first, second, parseDelay(delay))
     else if (command === 'heal') await faults.heal()
     else if (command !== 'status')
-      return `error: unknown command; use cut REGION, slow REGION REGION 80ms, heal or status.`
+      return `error: There is no such command; use cut REGION, slow REGION REGION 80ms, heal or status.`
     return `ok: ${faults.describe()}`
   } catch (cause) {
     return `error: ${cause instanceof Error ? cause.message : String(cause)}`

@@ -2,18 +2,30 @@ import { parseArgs } from 'node:util'
 import { askFaultServer } from './faultServer.ts'
 
 /** `npm run faults -- cut us-ashburn-1 | slow us-ashburn-1 us-phoenix-1 80ms | heal | status` */
-const { values, positionals } = parseArgs({
-  options: { data: { type: 'string', default: '.vaultspan' } },
-  allowPositionals: true,
-})
+function readArguments() {
+  try {
+    return parseArgs({ options: { data: { type: 'string', default: '.vaultspan' } }, allowPositionals: true })
+  } catch (cause) {
+    const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
+    refuse(line ?? '')
+    return undefined
+  }
+}
 
-try {
-  const answer = await askFaultServer(values.data, positionals.length === 0 ? 'status' : positionals.join(' '))
-  console.log(answer.replace(/^ok: /, ''))
-  if (answer.startsWith('error')) process.exitCode = 1
-} catch {
-  console.error(
-    `No Vaultspan service uses ${values.data}; start one with npm start, or name its directory with --data.`,
-  )
+async function ask(directory: string, command: string): Promise<void> {
+  try {
+    const answer = await askFaultServer(directory, command)
+    if (answer.startsWith('ok: ')) console.log(answer.slice('ok: '.length))
+    else refuse(answer.replace(/^error: /, ''))
+  } catch {
+    refuse(`No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`)
+  }
+}
+
+function refuse(line: string): void {
+  console.error(line)
   process.exitCode = 1
 }
+
+const read = readArguments()
+if (read !== undefined) await ask(read.values.data, read.positionals.join(' ') || 'status')

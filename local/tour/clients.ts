@@ -17,7 +17,10 @@ export interface Clients {
  * New clients for one chapter: a client's circuit breaker counts what one chapter breaks on purpose and would stand in
  * the way of the next for half a minute.
  */
-export async function withClients<T>(service: TourService, work: (clients: Clients) => Promise<T>): Promise<T> {
+export async function withClients<T>(
+  service: Pick<TourService, 'ociConfig'>,
+  work: (clients: Clients) => Promise<T>,
+): Promise<T> {
   const authenticationDetailsProvider = new ConfigFileAuthenticationDetailsProvider(service.ociConfig, 'DEFAULT')
   const opened: { close(): void }[] = []
   // The client says every refused call on the console as well; the tour says what it means.

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals'
 import { AuditClient } from 'oci-audit'
 import { DefaultRequestSigner, SimpleAuthenticationDetailsProvider, type HttpRequest, type Method } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
@@ -36,7 +35,7 @@ export const otherRegion = 'us-phoenix-1'
 
 export async function ociCloud(settings: Partial<CloudSettings> = {}): Promise<OciCloud> {
   // The client repeats every refusal on the console; the tests look at the refusal itself.
-  jest.spyOn(console, 'warn').mockImplementation(() => undefined)
+  console.warn = () => undefined
   const clock = { offsetMs: 0 }
   const now = () => Date.now() + clock.offsetMs
   const cloud = await startCloud({ directory: ':memory:', port: 0, clock: now, settings })

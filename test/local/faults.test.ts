@@ -1,0 +1,127 @@
+import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { eventually } from './pumpHarness.ts'
+import { callerOf, type SignedCaller } from './signedCaller.ts'
+import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
+
+const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
+
+interface Story {
+  readonly cloud: Cloud
+  readonly call: SignedCaller
+  readonly source: string
+  readonly vault: MadeVault
+  readonly replica: string
+}
+
+/** A vault in the first region with its replica in the second. */
+async function withStory(
+  settings: NonNullable<Parameters<typeof startCloud>[0]['settings']>,
+  body: (story: Story) => Promise<void>,
+): Promise<void> {
+  const cloud = await startCloud({
+    directory: ':memory:',
+    port: 0,
+    settings: { requiresServicePolicy: false, ...settings },
+  })
+  try {
+    const call = callerOf(cloud)
+    const source = cloud.regions[0]?.endpoint ?? ''
+    const vault = await createVault(call, source, cloud.tenancyId)
+    await body({ cloud, call, source, vault, replica: await replicate(call, source, vault, phoenix) })
+  } finally {
+    await cloud.close()
+  }
+}
+
+interface Health {
+  readonly links: readonly { readonly atRisk: number; readonly lagMs: { readonly last: number } }[]
+  readonly queues: { readonly outbox: number; readonly deadLetters: number }
+}
+
+async function healthOf(endpoint: string): Promise<Health> {
+  return (await (await fetch(`${endpoint}/healthz`)).json()) as Health
+}
+
+test('a region that is cut off refuses connections, its replica decrypts, and after the heal it answers again', () =>
+  withStory({}, async ({ cloud, call, source, vault, replica }) => {
+    const keyId = await createKey(call, vault, cloud.tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    await cloud.idle()
+    await cloud.faults.cut(ashburn)
+    await expect(fetch(`${source}/healthz`)).rejects.toThrow()
+    await expect(fetch(`${vault.endpoint}/healthz`)).rejects.toThrow()
+    expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
+    expect(cloud.faults.describe()).toBe('us-ashburn-1 is cut off')
+    await cloud.faults.heal()
+    expect(await decrypt(call, vault.endpoint, keyId, ciphertext)).toBe(plaintext)
+    expect(cloud.faults.describe()).toBe('all regions are up')
+  }))
+
+test('changes made while the replica is cut off are at risk, and arrive soon after the heal', () =>
+  withStory({}, async ({ cloud, call, source, vault, replica }) => {
+    await cloud.idle()
+    await cloud.faults.cut(phoenix)
+    const keyId = await createKey(call, vault, cloud.tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    await eventually(async () => (await healthOf(source)).queues.outbox > 0)
+    expect((await healthOf(source)).links[0]?.atRisk).toBe(1)
+    await cloud.faults.heal()
+    const healedAt = performance.now()
+    await eventually(async () => (await healthOf(source)).links[0]?.atRisk === 0)
+    expect(performance.now() - healedAt).toBeLessThan(3000)
+    expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
+    await eventually(async () => (await healthOf(source)).queues.outbox === 0)
+    expect((await healthOf(source)).queues.deadLetters).toBe(0)
+  }))
+
+test('strict refuses what it cannot hand off', () =>
+  withStory({ replicationAck: 'strict' }, async ({ cloud, call, vault }) => {
+    await cloud.faults.cut(phoenix)
+    const path = `${vault.endpoint}/20180608/keys`
+    const body = {
+      compartmentId: cloud.tenancyId,
+      displayName: 'key',
+      keyShape: { algorithm: 'AES', length: 32 },
+      protectionMode: 'HSM',
+    }
+    expect(await call('POST', path, body)).toMatchObject({ status: 503, body: { code: 'ServiceUnavailable' } })
+  }))
+
+test('a slow link delays the answer of a change by its delay, and shows in the lag', () =>
+  withStory({}, async ({ cloud, call, source, vault }) => {
+    cloud.faults.slow(ashburn, phoenix, 80)
+    const sentAt = performance.now()
+    await createKey(call, vault, cloud.tenancyId)
+    expect(performance.now() - sentAt).toBeGreaterThanOrEqual(79)
+    // There and back.
+    await eventually(async () => ((await healthOf(source)).links[0]?.lagMs.last ?? 0) >= 159)
+    expect(cloud.faults.describe()).toBe('us-ashburn-1 – us-phoenix-1 takes 80 ms')
+  }))
+
+test('a vault can be replicated to a region that is cut off: its endpoint is known, and answers after the heal', () =>
+  withStory({}, async ({ cloud, call, source }) => {
+    const vault = await createVault(call, source, cloud.tenancyId)
+    await cloud.faults.cut(phoenix)
+    const made = replicate(call, source, vault, phoenix)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const { list } = await call('GET', `${source}/20180608/vaults/${vault.id}/actions/listReplicas`)
+    expect(list).toMatchObject([{ status: 'CREATING', region: phoenix }])
+    await expect(fetch(`${String(list[0]?.['cryptoEndpoint'])}/healthz`)).rejects.toThrow()
+    await cloud.faults.heal()
+    expect((await fetch(`${await made}/healthz`)).status).toBe(200)
+  }))
+
+test('healing leaves the connections of a region alone that was never cut off', () =>
+  withStory({}, async ({ cloud, source }) => {
+    cloud.faults.slow(ashburn, phoenix, 10)
+    const answers = Array.from({ length: 50 }, () => fetch(`${source}/healthz`))
+    await cloud.faults.heal()
+    for (const answer of await Promise.all(answers)) expect(answer.status).toBe(200)
+  }))
+
+test('a fault names a region that there is', () =>
+  withStory({}, async ({ cloud }) => {
+    await expect(cloud.faults.cut('us-nowhere-1')).rejects.toThrow(
+      'There is no region us-nowhere-1; there are us-ashburn-1, us-phoenix-1.',
+    )
+  }))

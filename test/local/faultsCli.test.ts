@@ -1,0 +1,70 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { faultSocketPath } from '../../local/faultServer.ts'
+import { freeBase, isReady, run, startService, withDirectory } from './startedService.ts'
+
+const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
+
+function faults(directory: string, ...words: readonly string[]) {
+  return run('local/faultsCli.ts', ['--data', directory, ...words])
+}
+
+test('faults are set, shown and healed from the command line', () =>
+  withDirectory(async (directory) => {
+    const base = await freeBase()
+    const service = startService(directory, base)
+    await isReady(service)
+    const endpoint = `http://127.0.0.1:${base}/healthz`
+    expect(await faults(directory, 'status')).toEqual({ code: 0, out: 'all regions are up\n', err: '' })
+    expect((await faults(directory, 'cut', ashburn)).out).toBe('us-ashburn-1 is cut off\n')
+    await expect(fetch(endpoint)).rejects.toThrow()
+    expect((await faults(directory, 'slow', ashburn, phoenix, '80ms')).out).toBe(
+      'us-ashburn-1 is cut off; us-ashburn-1 – us-phoenix-1 takes 80 ms\n',
+    )
+    expect((await faults(directory, 'heal')).out).toBe('all regions are up\n')
+    expect((await fetch(endpoint)).status).toBe(200)
+    service.signal('SIGINT')
+    expect(await service.exited).toBe(0)
+  }))
+
+test('what cannot be done is one line and exit code 1', () =>
+  withDirectory(async (directory) => {
+    const service = startService(directory, await freeBase())
+    await isReady(service)
+    for (const words of [
+      ['cut', 'us-nowhere-1'],
+      ['cut'],
+      ['--nonsense'],
+      ['slow', ashburn, phoenix, 'much'],
+      ['explode'],
+    ]) {
+      const { code, out, err } = await faults(directory, ...words)
+      expect({ code, out }).toEqual({ code: 1, out: '' })
+      expect(err).toMatch(/^[^\n]+\n$/)
+    }
+    service.signal('SIGINT')
+    await service.exited
+  }))
+
+test('without a service it says so', () =>
+  withDirectory(async (directory) => {
+    expect(await faults(directory, 'heal')).toEqual({
+      code: 1,
+      out: '',
+      err: `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.\n`,
+    })
+  }))
+
+test('a directory whose name is too long for a socket works all the same', () =>
+  withDirectory(async (directory) => {
+    const long = join(directory, 'a'.repeat(60), 'b'.repeat(60))
+    mkdirSync(long, { recursive: true })
+    const path = faultSocketPath(long)
+    expect(Buffer.byteLength(path)).toBeLessThanOrEqual(100)
+    const service = startService(long, await freeBase())
+    await isReady(service)
+    expect((statSync(join(path, '..')).mode & 0o777).toString(8)).toBe('700')
+    expect(await faults(long, 'status')).toMatchObject({ code: 0, out: 'all regions are up\n' })
+    service.signal('SIGINT')
+    expect(await service.exited).toBe(0)
+  }))

@@ -1,0 +1,200 @@
+import { connect } from 'node:net'
+import { HttpGateway } from '../../local/httpGateway.ts'
+import { maxBodyBytes, type HttpEvent } from '../../lib/http/wireRequest.ts'
+
+let seen: HttpEvent[] = []
+const errors: unknown[] = []
+
+const answerWith = (name: string) => async (event: HttpEvent) => {
+  seen.push(event)
+  if (event.rawPath.endsWith('/broken')) throw new Error('a bug')
+  return { statusCode: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ served: name }) }
+}
+
+const gateway = new HttpGateway({
+  functions: {
+    vault: answerWith('vault'),
+    keys: answerWith('keys'),
+    crypto: answerWith('crypto'),
+    identity: answerWith('identity'),
+    audit: answerWith('audit'),
+  },
+  health: async () => ({ status: 'ok' }),
+  onError: (cause) => errors.push(cause),
+})
+let port = 0
+
+beforeAll(async () => {
+  port = await gateway.listen(0, '127.0.0.1')
+})
+afterAll(() => gateway.close())
+beforeEach(() => {
+  seen = []
+})
+
+const url = (path: string) => `http://127.0.0.1:${port}${path}`
+
+/** Sends bytes as they are and resolves with all that comes back until the connection ends. */
+function raw(...parts: readonly (string | Buffer)[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      for (const part of parts) socket.write(part)
+    })
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (part: string) => (text += part))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      resolve(text)
+    })
+  })
+}
+
+const post = (length: number, more = '') =>
+  `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n${more}\r\n`
+
+describe('the event', () => {
+  test('carries path and query as they came over the wire, and headers in lower case', async () => {
+    await raw(
+      'GET //20180608/keys/a%2Fb%3A1?x=%20&y HTTP/1.1\r\nHost: 127.0.0.1:7\r\nX-Date: now\r\nconnection: close\r\n\r\n',
+    )
+    expect(seen[0]).toMatchObject({
+      rawPath: '//20180608/keys/a%2Fb%3A1',
+      rawQueryString: 'x=%20&y',
+      headers: { host: '127.0.0.1:7', 'x-date': 'now' },
+      requestContext: { http: { method: 'GET', sourceIp: '127.0.0.1' } },
+      isBase64Encoded: false,
+    })
+    expect(seen[0]).not.toHaveProperty('body')
+  })
+
+  test.each([
+    ['text', Buffer.from('{"a":"ü€😀\ufffd"}')],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x00])],
+    ['a text cut within a character', Buffer.from('{"a":"€').subarray(0, -1)],
+  ])('keeps every byte of %s', async (_, body) => {
+    await fetch(url('/20180608/encrypt'), { method: 'POST', body: new Uint8Array(body) })
+    const { body: text = '', isBase64Encoded = false } = seen[0] ?? {}
+    expect(Buffer.from(text, isBase64Encoded ? 'base64' : 'utf8')).toEqual(body)
+  })
+
+  test('joins a body that comes in parts', async () => {
+    const answer = raw(post(6, 'connection: close\r\n'), 'abc', 'def')
+    await answer
+    expect(seen[0]?.body).toBe('abcdef')
+  })
+})
+
+test.each([
+  ['GET', '/20180608/vaults', 'vault'],
+  ['POST', '/20180608/encrypt', 'crypto'],
+  ['GET', '/20180608/keys', 'keys'],
+  ['GET', '/20160918/policies', 'identity'],
+  ['GET', '/20190901/auditEvents', 'audit'],
+  ['GET', '/nowhere', 'vault'],
+  ['DELETE', '/20180608/encrypt', 'vault'],
+])('%s %s is served by the function of the route table: %s', async (method, path, served) => {
+  expect(await (await fetch(url(path), { method })).json()).toEqual({ served })
+})
+
+test('/healthz needs no signature and reaches no function', async () => {
+  expect(await (await fetch(url('/healthz'))).json()).toEqual({ status: 'ok' })
+  expect(seen).toEqual([])
+})
+
+describe('a body over the limit', () => {
+  const tooMuch = Buffer.alloc(maxBodyBytes + 1, 0x20)
+
+  test('is refused with 413 before it is sent, where its length is told', async () => {
+    const answer = await raw(post(tooMuch.length), tooMuch)
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /)
+    expect(answer).toContain('"code":"PayloadTooLarge"')
+    expect(answer).toMatch(/\r\nopc-request-id: \S+\r\n/)
+    expect(seen).toEqual([])
+  })
+
+  test('is refused with 413 where it comes in chunks of unknown number', async () => {
+    const head = 'POST /20180608/encrypt HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n'
+    const chunk = Buffer.concat([Buffer.from(`${tooMuch.length.toString(16)}\r\n`), tooMuch, Buffer.from('\r\n')])
+    expect(await raw(head, chunk, '0\r\n\r\n')).toMatch(/^HTTP\/1\.1 413 /)
+    expect(seen).toEqual([])
+  })
+
+  test('ends the connection of a caller who never stops sending', async () => {
+    const answer = await raw(post(tooMuch.length), 'only this')
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /)
+  })
+
+  test('reaches an ordinary client as an answer, not as a reset connection', async () => {
+    const answer = await fetch(url('/20180608/encrypt'), { method: 'POST', body: new Uint8Array(400_000) })
+    expect(answer.status).toBe(413)
+  })
+
+  test('is one byte more than what is served', async () => {
+    const answer = await fetch(url('/20180608/encrypt'), { method: 'POST', body: new Uint8Array(maxBodyBytes) })
+    expect(answer.status).toBe(200)
+  })
+})
+
+describe('what is not HTTP as it should be', () => {
+  test('headers over the limit are 431', async () => {
+    const answer = await raw(`GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /)
+    expect(answer).toContain('"code":"RequestHeaderFieldsTooLarge"')
+  })
+
+  test.each([
+    ['no HTTP at all', 'hello\r\n\r\n'],
+    ['a content-length that is no number', post(Number.NaN)],
+    ['two lengths', post(1, 'content-length: 2\r\n')],
+    ['a length and chunks', post(1, 'transfer-encoding: chunked\r\n')],
+  ])('%s is 400', async (_, text) => {
+    const answer = await raw(text)
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('"code":"CannotParseRequest"')
+    expect(seen).toEqual([])
+  })
+})
+
+test('requests sent without waiting are answered in their order on one connection', async () => {
+  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${more}\r\n`
+  const answer = await raw(
+    get('/20180608/vaults') + get('/20180608/keys') + get('/20160918/policies', 'connection: close\r\n'),
+  )
+  expect([...answer.matchAll(/"served":"(\w+)"/g)].map(([, name]) => name)).toEqual(['vault', 'keys', 'identity'])
+})
+
+test('an expectation that nobody knows is ignored', async () => {
+  expect(await raw(post(2, 'expect: a-miracle\r\nconnection: close\r\n'), '{}')).toMatch(/^HTTP\/1\.1 200 /)
+})
+
+test('a function that fails is 500 and tells nothing of its reason', async () => {
+  const answer = await fetch(url('/20180608/keys/broken'), { headers: { 'opc-request-id': 'mine' } })
+  expect(answer.status).toBe(500)
+  expect(answer.headers.get('opc-request-id')).toMatch(/^mine\//)
+  expect(await answer.text()).not.toContain('a bug')
+  expect(errors).toEqual([expect.objectContaining({ message: 'a bug' })])
+})
+
+test('closing resets the connections that are open', async () => {
+  const other = new HttpGateway({
+    functions: {
+      vault: () => new Promise(() => undefined),
+      keys: answerWith('keys'),
+      crypto: answerWith('crypto'),
+      identity: answerWith('identity'),
+      audit: answerWith('audit'),
+    },
+    health: async () => ({}),
+    onError: () => undefined,
+  })
+  const otherPort = await other.listen(0, '127.0.0.1')
+  const waiting = fetch(`http://127.0.0.1:${otherPort}/never`).then(
+    () => 'answered',
+    () => 'reset',
+  )
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await other.close()
+  expect(await waiting).toBe('reset')
+  await expect(fetch(`http://127.0.0.1:${otherPort}/never`)).rejects.toThrow()
+})

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** `node local/main.ts` (or another script) in a process of its own, and what it has said so far. */
+export interface StartedProcess {
+  readonly said: { out: string; err: string }
+  /** Resolves when the text has appeared on stdout. @throws where the process ends before. */
+  hasSaid(text: string): Promise<void>
+  signal(name: NodeJS.Signals): void
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | string>
+}
+
+const root = join(import.meta.dirname, '..', '..')
+
+export function startProcess(script: string, args: readonly string[], environment: object = {}): StartedProcess {
+  const env = { ...process.env, NODE_OPTIONS: '', ...environment }
+  const child = spawn(process.execPath, [join(root, script), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const said = { out: '', err: '' }
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (said.out += part))
+  child.stderr.setEncoding('utf8').on('data', (part: string) => (said.err += part))
+  const exited = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => {
+      resolve(code ?? signal ?? 'unknown')
+    })
+  })
+  const hasSaid = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (said.out.includes(text)) resolve()
+      }
+      child.stdout.on('data', look)
+      look()
+      void exited.then((code) => {
+        reject(new Error(`It ended with ${code} before it said "${text}": ${said.err}`))
+      })
+    })
+  return { said, hasSaid, signal: (name) => child.kill(name), exited }
+}
+
+export function startService(directory: string, base: number, args: readonly string[] = []): StartedProcess {
+  return startProcess('local/main.ts', ['--data', directory, '--port', String(base), ...args])
+}
+
+export async function isReady(service: StartedProcess): Promise<void> {
+  await service.hasSaid('Stop with Ctrl-C.')
+}
+
+/** Runs a script to its end. */
+export async function run(
+  script: string,
+  args: readonly string[],
+): Promise<{ code: number | string; out: string; err: string }> {
+  const { said, exited } = startProcess(script, args)
+  const code = await exited
+  return { code, ...said }
+}
+
+/** A base whose region and first vault ports are free just now, below the range that systems hand out by themselves. */
+export async function freeBase(): Promise<number> {
+  for (;;) {
+    // Test files run side by side: each worker keeps to a range of its own.
+    const worker = Number(process.env['JEST_WORKER_ID'] ?? 0) % 10
+    const base = 10_000 + 2_000 * worker + 200 * Math.floor(Math.random() * 10)
+    const free = await Promise.all([0, 1, 2, 100, 101, 102, 103].map((offset) => isFree(base + offset)))
+    if (free.every(Boolean)) return base
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => {
+      resolve(false)
+    })
+    server.listen(port, '127.0.0.1', () =>
+      server.close(() => {
+        resolve(true)
+      }),
+    )
+  })
+}
+
+/** Takes a port until `close`. Port 0: any. */
+export async function takePort(port: number): Promise<{ port: number; close: () => Promise<void> }> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const close = () =>
+    new Promise<void>((resolve) =>
+      server.close(() => {
+        resolve()
+      }),
+    )
+  return { port: (server.address() as AddressInfo).port, close }
+}
+
+/** Gives the test a directory of its own, and removes it. */
+export async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'vaultspan-local-'))
+  try {
+    await body(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}

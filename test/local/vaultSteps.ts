@@ -1,0 +1,65 @@
+import type { SignedCaller } from './signedCaller.ts'
+
+/** What tests of the host need of a vault: that it is there, and that a text encrypted in it opens again. */
+export interface MadeVault {
+  readonly id: string
+  readonly endpoint: string
+}
+
+export async function createVault(call: SignedCaller, region: string, compartmentId: string): Promise<MadeVault> {
+  const { status, body } = await call('POST', `${region}/20180608/vaults`, {
+    compartmentId,
+    displayName: 'vault',
+    vaultType: 'DEFAULT',
+  })
+  if (status !== 200) throw new Error(`CreateVault answered ${status}: ${JSON.stringify(body)}`)
+  return { id: String(body['id']), endpoint: String(body['managementEndpoint']) }
+}
+
+export async function createKey(call: SignedCaller, { endpoint }: MadeVault, compartmentId: string): Promise<string> {
+  const { status, body } = await call('POST', `${endpoint}/20180608/keys`, {
+    compartmentId,
+    displayName: 'key',
+    keyShape: { algorithm: 'AES', length: 32 },
+    protectionMode: 'HSM',
+  })
+  if (status !== 200) throw new Error(`CreateKey answered ${status}: ${JSON.stringify(body)}`)
+  return String(body['id'])
+}
+
+export const plaintext = Buffer.from('a secret').toString('base64')
+
+export async function encrypt(call: SignedCaller, endpoint: string, keyId: string): Promise<string> {
+  const { status, body } = await call('POST', `${endpoint}/20180608/encrypt`, { keyId, plaintext })
+  if (status !== 200) throw new Error(`Encrypt answered ${status}: ${JSON.stringify(body)}`)
+  return String(body['ciphertext'])
+}
+
+export async function decrypt(
+  call: SignedCaller,
+  endpoint: string,
+  keyId: string,
+  ciphertext: string,
+): Promise<unknown> {
+  const { status, body } = await call('POST', `${endpoint}/20180608/decrypt`, { keyId, ciphertext })
+  return status === 200 ? body['plaintext'] : body
+}
+
+/** Makes the replica and resolves with its endpoint, once it is complete. */
+export async function replicate(
+  call: SignedCaller,
+  region: string,
+  { id }: MadeVault,
+  replicaRegion: string,
+): Promise<string> {
+  const { status, body } = await call('POST', `${region}/20180608/vaults/${id}/actions/createReplica`, {
+    replicaRegion,
+  })
+  if (status !== 200 && status !== 202) throw new Error(`CreateVaultReplica: ${status} ${JSON.stringify(body)}`)
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const { list } = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
+    if (list[0]?.['status'] === 'CREATED') return String(list[0]['cryptoEndpoint'])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error('The replica was not made in time.')
+}
