@@ -25,6 +25,8 @@ export function banner({ regions, homeRegion, settings }: Cloud, data: string): 
     `  replication  ${meaning[settings.replicationAck]}`,
     `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
     '',
+    `  export OCI_CLI_CONFIG_FILE=${resolve(data, 'oci', 'config')}`,
+    '',
     `  Next, in another terminal:   npm run tour${data === '.vaultspan' ? '' : ` -- --data ${data}`}`,
     '  Stop with Ctrl-C.',
     '',

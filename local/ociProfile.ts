@@ -18,7 +18,8 @@ export function administratorKey(directory: HostDirectory): AdministratorKey {
   const privateKeyPem =
     stored ??
     (generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
-  if (stored === undefined && file !== undefined) writeFileAtomically(file, privateKeyPem, 0o600)
+  // The last line is the label that OCI's CLI asks for; PEM readers pass over it.
+  if (stored === undefined && file !== undefined) writeFileAtomically(file, `${privateKeyPem}OCI_API_KEY\n`, 0o600)
   const publicKey = createPublicKey(privateKeyPem)
   return {
     privateKeyPem,

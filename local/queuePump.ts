@@ -1,4 +1,4 @@
-import type { SQSEvent } from 'aws-lambda'
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import type { Clock, QueueName } from '../lib/kms/ports.ts'
 import type { Received } from '../lib/store/regionQueues.ts'
@@ -121,7 +121,7 @@ export class QueuePump {
   }
 
   async #failed(messages: readonly Received[]): Promise<ReadonlySet<string>> {
-    const event = { Records: messages.map(({ id, body }) => ({ messageId: id, body })) } as SQSEvent
+    const event = { Records: messages.map(toRecord) } as SQSEvent
     try {
       const { batchItemFailures } = await this.#options.consume(event)
       return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
@@ -150,4 +150,12 @@ export class QueuePump {
     const wait = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(receiveCount - 1, 10))
     await this.#queues.changeVisibility(name, id, wait)
   }
+}
+
+function toRecord({
+  id,
+  body,
+  receiveCount,
+}: Received): Pick<SQSRecord, 'messageId' | 'body'> & { attributes: object } {
+  return { messageId: id, body, attributes: { ApproximateReceiveCount: String(receiveCount) } }
 }

@@ -103,6 +103,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   if (isFixed) write(regions.map((region, index) => ({ region, endpoint: ports.origin(options.port + index) })))
   const endpoints = await listen(opened, ports, options.port)
   if (!isFixed) write(endpoints)
+  directory.remember('regions', regions.join(','))
   const faultServer = await FaultServer.open(directory, faults)
   return {
     regions: endpoints,
@@ -134,7 +135,6 @@ function chooseRegions(directory: HostDirectory, wanted: readonly string[] | und
   }
   // Ports go by position, so known regions keep theirs and new ones come last.
   const ordered = [...(before ?? []), ...regions.filter((region) => before?.includes(region) !== true)]
-  directory.remember('regions', ordered.join(','))
   return ordered
 }
 

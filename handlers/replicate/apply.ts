@@ -1,4 +1,4 @@
-import type { SQSEvent } from 'aws-lambda'
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { workInbox } from '../../lib/replication/inbox.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { failing, type BatchFailures } from './batchFailures.ts'
@@ -10,6 +10,28 @@ export function applyFunction(ports: ReplicationPorts): (event: SQSEvent) => Pro
       ports,
       Records.map(({ body }) => body),
     )
-    return failing(Records.filter((_, index) => delivered[index]?.outcome !== 'done').map(({ messageId }) => messageId))
+    const failed = await Promise.all(
+      Records.map(async (record, index) => {
+        const outcome = delivered[index]?.outcome
+        if (outcome === 'done') return []
+        return outcome === 'wait' && (await renew(ports, record)) ? [] : [record.messageId]
+      }),
+    )
+    return failing(failed.flat())
   }
+}
+
+const receivesBeforeRenewal = 20
+const maxWaitMs = 14 * 24 * 3_600_000
+
+/**
+ * A message that waits for another is not a poison: before the queue counts it as one it is sent anew, for up to
+ * fourteen days. True where it was.
+ */
+async function renew({ queues, region, clock }: ReplicationPorts, { body, attributes }: SQSRecord): Promise<boolean> {
+  if (Number(attributes.ApproximateReceiveCount) < receivesBeforeRenewal) return false
+  const { sentAt } = JSON.parse(body) as { sentAt?: number }
+  if (sentAt === undefined || clock() - sentAt > maxWaitMs) return false
+  await queues.send({ region, name: 'inbox' }, [{ body, delaySeconds: 1 }])
+  return true
 }

@@ -123,7 +123,7 @@ function coveragePk(keyId: string): string {
 }
 
 /** How far this region has a key without a gap. */
-async function coverage({ tables }: Pick<ApplyPorts, 'tables'>, keyId: string): Promise<Order | undefined> {
+export async function coverage({ tables }: Pick<ApplyPorts, 'tables'>, keyId: string): Promise<Order | undefined> {
   const row = await tables.get('Replication', coveragePk(keyId), coverageSk)
   return row?.epoch === undefined || row.revision === undefined
     ? undefined

@@ -1,6 +1,7 @@
-import type { QueueName } from '../kms/ports.ts'
+import type { QueueAddress, QueueName } from '../kms/ports.ts'
 import { sealEnvelope, type Body } from './envelope.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { withinBudget } from './withinBudget.ts'
 
 /** Work a region leaves for itself in a queue, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
 export type Task =
@@ -49,7 +50,7 @@ interface Destination {
 /** Signs and sends. @throws where the peer cannot be reached. */
 export async function send(ports: DeliverPorts, { region, queue, tenancyId }: Destination, body: Body): Promise<void> {
   const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
-  await ports.queues.send({ region, name: queue }, [{ body: envelope }])
+  await toPeer(ports, { region, name: queue }, envelope)
 }
 
 /**
@@ -63,7 +64,7 @@ export async function sendOrStore(
 ): Promise<void> {
   const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
   try {
-    await ports.queues.send({ region, name: queue }, [{ body: envelope }])
+    await toPeer(ports, { region, name: queue }, envelope)
   } catch (cause) {
     ports.log.warn('A peer cannot be reached; the message waits in the outbox.', {
       peer: region,
@@ -72,6 +73,13 @@ export async function sendOrStore(
     })
     await leave(ports, 'outbox', { task: 'forward', to: region, queue, envelope })
   }
+}
+
+/** A peer that takes longer counts as one that cannot be reached, so that nobody waits behind it. */
+const peerTimeoutMs = 5_000
+
+export function toPeer({ queues }: Pick<DeliverPorts, 'queues'>, to: QueueAddress, envelope: string): Promise<void> {
+  return withinBudget(queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
 }
 
 /** Leaves a task for this region itself. */

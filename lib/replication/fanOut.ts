@@ -3,7 +3,7 @@ import type { KeyRow } from '../kms/rows.ts'
 import { isSettled, settleKey } from '../kms/settleKey.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { markAtRisk } from './atRisk.ts'
-import { leave, type Task } from './deliver.ts'
+import { leave, toPeer, type Task } from './deliver.ts'
 import { sendRecords } from './handOff.ts'
 import { sendIdentity } from './identityLog.ts'
 import { driveLink } from './links.ts'
@@ -89,8 +89,7 @@ async function fanOutIdentity(ports: ReplicationPorts, tenancyId: string): Promi
 
 /** Does a task from the outbox. @throws where the peer still cannot be reached: the message then waits its time-out and comes again. */
 export async function workOutbox(ports: ReplicationPorts, task: Task): Promise<void> {
-  if (task.task === 'forward')
-    return ports.queues.send({ region: task.to, name: task.queue }, [{ body: task.envelope }])
+  if (task.task === 'forward') return toPeer(ports, { region: task.to, name: task.queue }, task.envelope)
   if (task.task === 'resendIdentity') return sendIdentity(ports, task.tenancyId, task.peer)
   if (task.task !== 'resendKey' && task.task !== 'resendVault')
     throw new Error(`A ${task.task} task does not belong in the outbox.`)

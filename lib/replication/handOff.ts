@@ -5,6 +5,7 @@ import { send } from './deliver.ts'
 import { coveredOrder, isCovered } from './receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { withinBudget } from './withinBudget.ts'
 
 type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'region' | 'log'>
 
@@ -22,7 +23,7 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
       const peer = change.vault.handOffTo
       if (peer === null) return true
       try {
-        await withinBudget(sendChange(ports, change, peer), budgetMs)
+        await withinBudget(sendChange(ports, change, peer), budgetMs, peer)
         return true
       } catch (cause) {
         const resource = change.key ?? change.vault
@@ -78,20 +79,4 @@ function* batches(records: readonly (KeyRecord | VaultRecord)[]): Generator<read
     bytes += size
   }
   if (batch.length > 0) yield batch
-}
-
-async function withinBudget(work: Promise<void>, budgetMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`The replica's inbox did not answer within ${budgetMs} ms.`))
-    }, budgetMs)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    // The send may still arrive later: that is a duplicate, which the replica takes as one.
-    work.catch(() => undefined)
-  }
 }

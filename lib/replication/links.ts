@@ -9,6 +9,7 @@ import { changeVault, nextVault, type Asynchronous, type VaultChange } from '../
 import { sendOrStore } from './deliver.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
+import { withinBudget } from './withinBudget.ts'
 
 /**
  * A vault's link to its replica lives in the vault's own row: `replicaRegion`, `replicaStatus`, `handOffTo`, `fence`.
@@ -30,7 +31,7 @@ export async function createVaultReplica(
   replicaRegion: string,
 ): Promise<void> {
   const row = await changeVault(ports, mutation, vault, (row) => creation(ports, row, replicaRegion), remembering)
-  await driveLink(ports, row)
+  await startLink(ports, row)
 }
 
 function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string): VaultChange | undefined {
@@ -80,12 +81,23 @@ export async function deleteVaultReplica(
     },
     remembering,
   )
-  await driveLink(ports, row)
+  await startLink(ports, row)
 }
 
 /** The audit event of the request also goes beside the link: its end repeats who asked. */
 const remembering: Asynchronous = {
   remember: (row, begin) => ({ op: 'put', table: 'Replication', item: { ...linkKey(row), begin } satisfies LinkRow }),
+}
+
+/** How long the answer to a caller may wait for the first message; the stream says it again. */
+const firstWordMs = 1_000
+
+async function startLink(ports: ReplicationPorts, row: VaultRow): Promise<void> {
+  try {
+    await withinBudget(driveLink(ports, row), firstWordMs, row.replicaRegion ?? '')
+  } catch (cause) {
+    ports.log.warn('A link goes on in the background.', { vault: row.id, cause: String(cause) })
+  }
 }
 
 /** Says the next word of a link that waits for its peer. Saying it again does no harm: the stream does. */

@@ -4,6 +4,7 @@ import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { vaultPrefixOf } from '../kms/ocid.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
+import { coverage } from './apply.ts'
 import { coveredOrder } from './receipts.ts'
 
 export interface ReplicationStatus {
@@ -35,10 +36,19 @@ export async function replicationStatus(
   if (!isAtLeast(stored, operation)) throw notFoundOrForbidden()
   const region = vault.row.replicaRegion
   if (region === null) return []
-  // The replica answers for itself: it would not know the id if it did not have the change.
-  if (vault.row.primaryRegion !== ports.region) return [{ region, status: 'REPLICATED' }]
-  const covered = (await coveredOrder(ports.tables, vault.row, operation.id)) ?? undefined
+  const covered = (await reached(ports, vault.row, operation.id, stored)) ?? undefined
   return [{ region, status: isAtLeast(covered, operation) ? 'REPLICATED' : 'REPLICATING' }]
+}
+
+/** The primary knows by receipts, the replica by what it has without a gap; a vault's row has no gaps. */
+async function reached(
+  ports: StatusPorts,
+  vault: VaultRow,
+  id: string,
+  stored: Order | undefined,
+): Promise<Order | null | undefined> {
+  if (vault.primaryRegion === ports.region) return coveredOrder(ports.tables, vault, id)
+  return id === vault.id ? stored : coverage(ports, id)
 }
 
 async function resourceOf({ cache }: StatusPorts, vault: Vault, id: string): Promise<Order | undefined> {

@@ -51,7 +51,7 @@ export interface TestCloud {
   readonly b: TestRegion
   readonly tenancyId: string
   /** Links between regions: down, they refuse every message; `sent` shows what went over them. */
-  readonly link: { isUp: boolean; sent: { to: string; queue: QueueName; body: string }[] }
+  readonly link: { isUp: boolean; isStuck: boolean; sent: { to: string; queue: QueueName; body: string }[] }
   readonly clock: { now: number }
   readonly call: (
     region: TestRegion,
@@ -77,7 +77,7 @@ export async function twoRegions(
   options: { isStrict?: boolean; logLevel?: 'silent' | 'error'; keyCacheMs?: number } = {},
 ): Promise<TestCloud> {
   const clock = { now: Date.now() }
-  const link: TestCloud['link'] = { isUp: true, sent: [] }
+  const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const stores = new Map<string, SqliteRegionStore>()
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), options.logLevel ?? 'silent')
@@ -87,6 +87,8 @@ export async function twoRegions(
     const hsm = openSoftwareHsm({ region, realm })
     const queues: Queues = {
       send: async (to, messages) => {
+        if (to.region !== region && link.isStuck) await new Promise(() => undefined)
+        if (to.region !== region && link.isStuck) await new Promise(() => undefined)
         if (to.region !== region && !link.isUp) throw new Error(`${to.region} is unreachable`)
         if (to.region !== region)
           link.sent.push(...messages.map(({ body }) => ({ to: to.region, queue: to.name, body })))
@@ -253,7 +255,13 @@ async function pumpOnce({ runtime, store }: TestRegion): Promise<boolean> {
   for (const name of ['inbox', 'outcome', 'outbox'] as const) {
     const messages = await store.queues.receive(name, 10, 2000)
     if (messages.length === 0) continue
-    const event = { Records: messages.map(({ id, body }) => ({ messageId: id, body })) } as unknown as SQSEvent
+    const event = {
+      Records: messages.map(({ id, body, receiveCount }) => ({
+        messageId: id,
+        body,
+        attributes: { ApproximateReceiveCount: String(receiveCount) },
+      })),
+    } as unknown as SQSEvent
     const { batchItemFailures } = await consumers[name](event)
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
     const done = messages.filter(({ id }) => !failed.has(id)).map(({ id }) => id)
