@@ -118,7 +118,11 @@ test.each([false, true])(
           cloud.close()
         }
       }),
-      { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 8), endOnFailure: true },
+      {
+        seed: Number(process.env['SIMULATION_SEED'] ?? 1),
+        numRuns: Number(process.env['SIMULATION_RUNS'] ?? 8),
+        endOnFailure: true,
+      },
     )
   },
   120_000,
