@@ -14,7 +14,7 @@ import { newKeyVersion, newStamp } from './newKeyVersion.ts'
 import { materialIdOf } from './ocid.ts'
 import type { KeyVersionRow } from './rows.ts'
 import { sealKey, sealVersion } from './seal.ts'
-import { settleKey } from './settleKey.ts'
+import { isSettled, settleKey } from './settleKey.ts'
 
 /** Rotates a key. Until the new version is handed off, the previous one serves. */
 export async function createKeyVersion(
@@ -26,6 +26,8 @@ export async function createKeyVersion(
   if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
   requireWritable(ports, loaded.vault)
   requireMatch(mutation, loaded.key.etag)
+  // Before material is made for nothing; an unsettled key is judged below, once it is settled.
+  if (isSettled(loaded.key)) requireKeyState('CreateKeyVersion', loaded.key)
   const { id: keyId, shape, protectionMode } = loaded.key
   const material = await newKeyVersion(
     ports,
