@@ -134,8 +134,7 @@ function chooseRegions(directory: HostDirectory, wanted: readonly string[] | und
     )
   }
   // Ports go by position, so known regions keep theirs and new ones come last.
-  const ordered = [...(before ?? []), ...regions.filter((region) => before?.includes(region) !== true)]
-  return ordered
+  return [...(before ?? []), ...regions.filter((region) => before?.includes(region) !== true)]
 }
 
 function remembered(directory: HostDirectory, name: string, make: () => string): string {

@@ -81,12 +81,11 @@ export function openRegion(parts: RegionParts): Region {
     return actual
   }
   parts.ports.attach(region, listen)
-  const pumps = {
+  let running: Pumps = {
     stop: async () => undefined,
     retryNow: async () => undefined,
     isIdle: () => true,
   }
-  let running: Pumps = pumps
   const sweeper = setInterval(() => {
     void Promise.all([store.tables.sweepExpired(500), store.queues.sweepExpired(500)]).catch((cause: unknown) => {
       log.error('A sweep failed.', cause)

@@ -1,4 +1,5 @@
 import { isKmsError } from '../kms/errors.ts'
+import { isAtLeast } from '../kms/epoch.ts'
 import type { KeyRow } from '../kms/rows.ts'
 import { isSettled, settleKey } from '../kms/settleKey.ts'
 import type { Vault } from '../kms/vaultCache.ts'
@@ -47,7 +48,7 @@ async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, ke
   if (stored === undefined) return
   const key = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
   const covered = await coveredOrder(ports.tables, vault.row, keyId)
-  if (covered !== null && (await isCovered(ports.tables, vault.row, key))) return
+  if (covered !== null && isAtLeast(covered, key)) return
   await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, covered))
 }
 

@@ -1,8 +1,9 @@
 import type { Change, HandOff } from '../kms/kmsPorts.ts'
+import { isAtLeast } from '../kms/epoch.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import { markAtRisk } from './atRisk.ts'
 import { send } from './deliver.ts'
-import { coveredOrder, isCovered } from './receipts.ts'
+import { coveredOrder } from './receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { withinBudget } from './withinBudget.ts'
@@ -37,9 +38,10 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
 
 /** Sends what the replica lacks of the changed resource, the change included. @throws where it cannot be reached. */
 async function sendChange(ports: HandOffPorts, { vault, key, versions }: Change, peer: string): Promise<void> {
-  if (await isCovered(ports.tables, vault, key ?? vault)) return
+  const resource = key ?? vault
+  const covered = await coveredOrder(ports.tables, vault, resource.id)
+  if (covered !== null && isAtLeast(covered, resource)) return
   if (key === undefined) return sendRecords(ports, vault, peer, [await vaultRecord(ports.tables, vault)])
-  const covered = await coveredOrder(ports.tables, vault, key.id)
   // A new key's two rows are all there is; after a receipt of the state before, the change is all that is missing.
   const before = key.revision - (versions === undefined ? 1 : 2)
   const isWhole = covered === null ? key.revision <= 2 : covered.epoch === key.epoch && covered.revision >= before
