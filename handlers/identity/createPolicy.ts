@@ -1,22 +1,14 @@
 import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
-import { ocid } from '../../lib/http/fields.ts'
+import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createPolicy } from '../../lib/kms/policies.ts'
-import {
-  definedTags,
-  description,
-  freeformTags,
-  policyName,
-  requireStatements,
-  statements,
-  toPolicy,
-  versionDate,
-} from './policyWire.ts'
+import { description, name } from './identityFields.ts'
+import { requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 
 const createPolicyDetails = v.object({
   compartmentId: ocid,
-  name: policyName,
+  name,
   description,
   statements,
   versionDate,

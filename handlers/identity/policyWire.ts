@@ -1,5 +1,4 @@
 import * as v from 'valibot'
-import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
@@ -9,15 +8,6 @@ import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
 import type { PolicyRow } from '../../lib/kms/identityRows.ts'
 import { policyById } from '../../lib/kms/policies.ts'
 
-export const policyName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9._ -]{1,100}$/, '1 to 100 letters, digits, blanks and . _ -'),
-)
-export const description = v.pipe(
-  v.string(),
-  v.minLength(1, 'at least 1 character'),
-  v.maxLength(400, 'at most 400 characters'),
-)
 export const statements = v.pipe(
   v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'))),
   v.minLength(1, 'at least one statement'),
@@ -27,7 +17,6 @@ export const versionDate = v.pipe(
   v.nullish(v.pipe(v.string(), v.regex(/^(\d{4}-\d{2}-\d{2}.*)?$/, 'expected YYYY-MM-DD'))),
   v.transform((date) => (date == null || date === '' ? null : date.slice(0, 10))),
 )
-export { definedTags, freeformTags }
 
 /** Policy (contract §2.8). */
 export function toPolicy(row: PolicyRow): JsonObject {

@@ -1,16 +1,9 @@
 import * as v from 'valibot'
+import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updatePolicy, type PolicyChange } from '../../lib/kms/policies.ts'
-import {
-  authorizedPolicy,
-  definedTags,
-  description,
-  freeformTags,
-  requireStatements,
-  statements,
-  toPolicy,
-  versionDate,
-} from './policyWire.ts'
+import { description } from './identityFields.ts'
+import { authorizedPolicy, requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 
 const updatePolicyDetails = v.partial(v.object({ description, statements, versionDate, freeformTags, definedTags }))
 

@@ -50,6 +50,10 @@ function changedBy({ dynamodb }: DynamoDBRecord): Changed | undefined {
   if (row['format'] === 'vaultspan/vault/1') return { kind: 'vault', vaultId: String(row['id']) }
   if (row['format'] === 'vaultspan/key-row/1')
     return { kind: 'key', vaultId: String(row['vaultId']), keyId: String(row['id']) }
+  if (row['format'] === 'vaultspan/identity-row/1' && row['kind'] === 'compartment')
+    return row['lifecycleState'] === 'DELETING'
+      ? { kind: 'compartmentDeletion', tenancyId: String(row['pk']), compartmentId: String(row['id']) }
+      : undefined
   if (row['format'] === 'vaultspan/identity-entry/1') return { kind: 'identity', tenancyId: String(row['pk']) }
   return undefined
 }

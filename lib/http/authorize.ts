@@ -19,9 +19,19 @@ export function authorize(
   compartmentId: string,
   variables: Variables = {},
 ): void {
+  if (!isAuthorized(request, permissions, compartmentId, variables)) throw notFoundOrForbidden()
+}
+
+/** As authorize, for what only shows whether the caller may. */
+export function isAuthorized(
+  request: Request,
+  permissions: readonly Permission[],
+  compartmentId: string,
+  variables: Variables = {},
+): boolean {
   const { caller, ports, operation, now } = request
   const access = { permissions, compartmentId, operation, region: ports.region, now, variables }
-  if (!isAllowed(caller.policies, caller.tree, caller.principal, access)) throw notFoundOrForbidden()
+  return isAllowed(caller.policies, caller.tree, caller.principal, access)
 }
 
 /** The operation's own permissions, on a compartment the request names. */

@@ -14,6 +14,7 @@ export interface Route {
 
 const vaults = '/20180608/vaults'
 const keys = '/20180608/keys'
+const compartments = '/20160918/compartments'
 
 /** Every operation there is, by its operationId. The router, the local gateway and serverless.yml follow this table. */
 export const routes = {
@@ -67,6 +68,11 @@ export const routes = {
   Sign: { method: 'POST', path: '/20180608/sign', serves: 'crypto', plane: 'vault' },
   Verify: { method: 'POST', path: '/20180608/verify', serves: 'crypto', plane: 'vault' },
 
+  ListCompartments: { method: 'GET', path: compartments, serves: 'identity', plane: 'region' },
+  CreateCompartment: { method: 'POST', path: compartments, serves: 'identity', plane: 'region' },
+  GetCompartment: { method: 'GET', path: `${compartments}/{compartmentId}`, serves: 'identity', plane: 'region' },
+  UpdateCompartment: { method: 'PUT', path: `${compartments}/{compartmentId}`, serves: 'identity', plane: 'region' },
+  DeleteCompartment: { method: 'DELETE', path: `${compartments}/{compartmentId}`, serves: 'identity', plane: 'region' },
   ListPolicies: { method: 'GET', path: '/20160918/policies', serves: 'identity', plane: 'region' },
   CreatePolicy: { method: 'POST', path: '/20160918/policies', serves: 'identity', plane: 'region' },
   GetPolicy: { method: 'GET', path: '/20160918/policies/{policyId}', serves: 'identity', plane: 'region' },

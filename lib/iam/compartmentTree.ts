@@ -6,6 +6,8 @@ export interface CompartmentRow {
   /** Null for the tenancy itself, the root. */
   readonly parentId: string | null
   readonly name: string
+  /** Where it is DELETED the name leads nowhere: another compartment may have it by now. */
+  readonly lifecycleState?: string
 }
 
 /** A tenancy's compartments at one moment. */
@@ -56,8 +58,8 @@ function pathToRoot(byId: ReadonlyMap<string, CompartmentRow>, id: string): read
 /** Null marks a name that two children share: it names neither. */
 function childrenByName(rows: readonly CompartmentRow[]): Map<string, Map<string, string | null>> {
   const children = new Map<string, Map<string, string | null>>()
-  for (const { id, parentId, name } of rows) {
-    if (parentId === null) continue
+  for (const { id, parentId, name, lifecycleState } of rows) {
+    if (parentId === null || lifecycleState === 'DELETED') continue
     const siblings = children.get(parentId) ?? new Map<string, string | null>()
     const folded = foldCase(name)
     siblings.set(folded, siblings.has(folded) ? null : id)

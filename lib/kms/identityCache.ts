@@ -53,6 +53,12 @@ export class IdentityCache {
     return (this.fresh(tenancyId) ?? (await this.#current(tenancyId))).tenancy
   }
 
+  /** As the tables have it now, however young what is cached may be: for judging a change to identity itself. */
+  async freshTenancy(tenancyId: string): Promise<TenancyIdentity> {
+    this.forget(tenancyId)
+    return (await this.#current(tenancyId)).tenancy
+  }
+
   /** A user with the public key of one of their API keys; undefined where either does not exist. */
   async user(tenancyId: string, userId: string, fingerprint: string): Promise<UserIdentity | undefined> {
     const cached = this.fresh(tenancyId) ?? (await this.#current(tenancyId))

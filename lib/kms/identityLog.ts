@@ -6,6 +6,8 @@ import type { KmsPorts } from './kmsPorts.ts'
 import type { Item, Tables, Write } from './ports.ts'
 
 export interface IdentityChange {
+  /** The head that was read before whatever the change was judged by; an entry since then makes the append fail. */
+  readonly after: number
   readonly puts: readonly NewIdentityRow[]
   readonly deletes?: readonly string[]
   /** Sort keys that must be absent, e.g. a name that must be unique. */
@@ -23,6 +25,13 @@ export async function headSeq(
   return typeof seq === 'number' ? seq : 0
 }
 
+/** @throws KmsError notInHomeRegion anywhere else. */
+export function requireHomeRegion({ region, homeRegion }: Pick<LogPorts, 'region' | 'homeRegion'>): void {
+  if (region !== homeRegion) {
+    throw new KmsError('notInHomeRegion', `Send this request to the home region, ${homeRegion}.`)
+  }
+}
+
 /**
  * Appends one entry and brings its rows up to date, in one transaction.
  * @returns false where another entry was faster or a name is taken: the caller reads again and decides.
@@ -34,10 +43,8 @@ export async function appendIdentity(
   change: IdentityChange,
   also: readonly Write[] = [],
 ): Promise<boolean> {
-  if (ports.region !== ports.homeRegion) {
-    throw new KmsError('notInHomeRegion', `Send this request to the home region, ${ports.homeRegion}.`)
-  }
-  const seq = (await headSeq(ports, tenancyId)) + 1
+  requireHomeRegion(ports)
+  const seq = change.after + 1
   const puts = await Promise.all(
     change.puts.map((row) => signRow(ports.hsm, { ...row, pk: tenancyId, format: 'vaultspan/identity-row/1', seq })),
   )

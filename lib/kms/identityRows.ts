@@ -16,14 +16,33 @@ interface IdentityRowBase {
   readonly signature: string
 }
 
-export interface CompartmentRow extends IdentityRowBase {
+/** The tenancy itself, which is the root compartment: made with the tenancy, never changed, never deleted. */
+export interface RootRow extends IdentityRowBase {
   readonly kind: 'compartment'
   readonly id: string
-  /** null: the tenancy itself, which is the root compartment. */
-  readonly parentId: string | null
+  readonly parentId: null
   readonly name: string
   readonly timeCreated: string
 }
+
+export type CompartmentState = 'ACTIVE' | 'DELETING' | 'DELETED'
+
+export interface SubcompartmentRow extends IdentityRowBase {
+  readonly kind: 'compartment'
+  readonly id: string
+  readonly parentId: string
+  readonly name: string
+  readonly description: string
+  readonly lifecycleState: CompartmentState
+  readonly timeCreated: string
+  readonly etag: string
+  /** The last attempt to delete it; votes name the attempt they are for. */
+  readonly workRequestId: string | null
+  readonly freeformTags: Tags
+  readonly definedTags: DefinedTags
+}
+
+export type CompartmentRow = RootRow | SubcompartmentRow
 
 export interface PolicyRow extends IdentityRowBase {
   readonly kind: 'policy'
@@ -66,12 +85,19 @@ export interface ApiKeyRow extends IdentityRowBase {
 }
 
 /** Makes a policy's name unique in the tenancy. */
-interface NameRow extends IdentityRowBase {
+interface PolicyNameRow extends IdentityRowBase {
   readonly kind: 'policyName'
   readonly policyId: string
 }
 
-export type IdentityRow = CompartmentRow | PolicyRow | UserRow | GroupRow | MembershipRow | ApiKeyRow | NameRow
+/** Makes a compartment's name unique among its siblings. */
+interface CompartmentNameRow extends IdentityRowBase {
+  readonly kind: 'compartmentName'
+  readonly compartmentId: string
+}
+
+export type IdentityRow =
+  CompartmentRow | PolicyRow | UserRow | GroupRow | MembershipRow | ApiKeyRow | PolicyNameRow | CompartmentNameRow
 
 /** A row before the log gives it its number and signature. */
 export type NewIdentityRow = IdentityRow extends infer R
@@ -82,6 +108,7 @@ export type NewIdentityRow = IdentityRow extends infer R
 
 export const identitySk = {
   compartment: (id: string) => `compartment#${id}`,
+  compartmentName: (parentId: string, name: string) => `compartmentName#${parentId}#${name.toLowerCase()}`,
   policy: (id: string) => `policy#${id}`,
   policyName: (name: string) => `policyName#${name.toLowerCase()}`,
   user: (id: string) => `user#${id}`,

@@ -1,4 +1,5 @@
 import type { KeyShape, ProtectionMode } from '../hsm/hsm.ts'
+import { placedIn, requireCompartmentActive } from './compartmentContents.ts'
 import { notFoundOrForbidden } from './errors.ts'
 import { finishChange } from './finishChange.ts'
 import type { KmsPorts } from './kmsPorts.ts'
@@ -18,6 +19,7 @@ import {
 } from './mutation.ts'
 import { newKeyVersion, newStamp, type Stamp } from './newKeyVersion.ts'
 import { newOcid } from './ocid.ts'
+import type { Write } from './ports.ts'
 import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from './rows.ts'
 import { sealKey, sealVersion, type Unsealed } from './seal.ts'
 import { enable, isSettled, settle, settleKey, type Enabled } from './settleKey.ts'
@@ -50,6 +52,8 @@ export async function createKey(
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return keyOfEarlier(ports, loaded, earlier)
   requireWritable(ports, loaded)
+  const { tenancyId } = loaded.row
+  await requireCompartmentActive(ports, tenancyId, input.compartmentId)
   const { region } = ports
   const id = newOcid(ports.random, 'key', { region, vaultPrefix: loaded.row.vaultPrefix })
   const stamp = newStamp(ports, loaded, mutation, 1)
@@ -60,10 +64,12 @@ export async function createKey(
     // A request with the same token may have overtaken this one.
     const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
     if (winner !== undefined) return keyOfEarlier(ports, vault, winner)
+    if (round > 0) await requireCompartmentActive(ports, tenancyId, input.compartmentId)
     const { epoch } = vault.row
     const key = sealKey(vault.keys, { ...newKey(vault, input, material), ...stamp, epoch })
     const version = sealVersion(vault.keys, { ...material, epoch })
-    return (await commitNew(ports, mutation, vault, { key, version }, { kind: 'absent' }, keyEffect(key)))?.key
+    const placed = placedIn(tenancyId, input.compartmentId, { table: 'Keys', id })
+    return (await commitNew(ports, mutation, vault, { key, version }, { kind: 'absent' }, keyEffect(key), placed))?.key
   })
 }
 
@@ -99,6 +105,7 @@ export async function commitNew(
   creating: Enabled,
   keyCondition: { kind: 'absent' } | { kind: 'revision'; revision: number },
   effect: AuditEffect,
+  also: readonly Write[] = [],
 ): Promise<Enabled | undefined> {
   const isReplicated = vault.row.handOffTo !== null
   const first = isReplicated ? creating : enable(vault, creating.key, creating.version)
@@ -106,6 +113,7 @@ export async function commitNew(
     vaultStands(vault.row),
     { op: 'put', table: 'Keys', item: { ...first.key }, condition: keyCondition },
     { op: 'put', table: 'Keys', item: { ...first.version }, condition: { kind: 'absent' } },
+    ...also,
     ...bookkeeping(mutation, effect, creating.key.etag),
   ])
   if (!outcome.ok) return undefined

@@ -26,7 +26,8 @@ export function regionKey(region: string): string {
 /** A source of random bytes; a port, so that tests and the simulation can seed it. */
 export type RandomBytes = (length: number) => Uint8Array
 
-export type OcidType = 'vault' | 'key' | 'tenancy' | 'compartment' | 'user' | 'group' | 'policy' | 'dynamicgroup'
+export type OcidType =
+  'vault' | 'key' | 'tenancy' | 'compartment' | 'user' | 'group' | 'policy' | 'dynamicgroup' | 'workrequest'
 
 /** `ocid1.{type}.oc1.{regionKey}[.{vaultPrefix}].{unique}`; `unique` is 60 characters of lower-case base32. */
 export function newOcid(

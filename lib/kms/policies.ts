@@ -1,5 +1,6 @@
+import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from './errors.ts'
-import { appendIdentity, verifyIdentity, type IdentityChange } from './identityLog.ts'
+import { appendIdentity, headSeq, verifyIdentity, type IdentityChange } from './identityLog.ts'
 import { identitySk, type PolicyRow } from './identityRows.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import {
@@ -45,6 +46,8 @@ export async function createPolicy(
   return untilCommitted(async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
+    await requireCompartmentActive(ports, tenancyId, input.compartmentId)
+    const after = await headSeq(ports, tenancyId)
     const nameSk = identitySk.policyName(input.name)
     if ((await ports.tables.get('Identity', tenancyId, nameSk)) !== undefined) {
       throw new KmsError(
@@ -53,8 +56,12 @@ export async function createPolicy(
       )
     }
     const row = { sk: identitySk.policy(id), kind: 'policy', id, etag, timeCreated, ...input } as const
-    const change: IdentityChange = { puts: [row, { sk: nameSk, kind: 'policyName', policyId: id }], absent: [nameSk] }
-    const isDone = await appendIdentity(ports, tenancyId, change, bookkeeping(mutation, policyEffect(row), etag))
+    const name = { sk: nameSk, kind: 'policyName', policyId: id } as const
+    const change: IdentityChange = { after, puts: [row, name], absent: [nameSk] }
+    const isDone = await appendIdentity(ports, tenancyId, change, [
+      ...compartmentStands(tenancyId, input.compartmentId),
+      ...bookkeeping(mutation, policyEffect(row), etag),
+    ])
     return isDone ? policyById(ports, tenancyId, id) : undefined
   })
 }
@@ -72,13 +79,14 @@ export async function updatePolicy(
   return untilCommitted(async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
+    const after = await headSeq(ports, tenancyId)
     const policy = await requirePolicy(ports, tenancyId, policyId)
     requireMatch(mutation, policy.etag)
     const row = { ...policy, ...change, etag }
     const isDone = await appendIdentity(
       ports,
       tenancyId,
-      { puts: [row] },
+      { after, puts: [row] },
       bookkeeping(mutation, policyEffect(row), etag),
     )
     return isDone ? policyById(ports, tenancyId, policyId) : undefined
@@ -94,13 +102,14 @@ export async function deletePolicy(
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return
   await untilCommitted(async () => {
+    const after = await headSeq(ports, tenancyId)
     const policy = await requirePolicy(ports, tenancyId, policyId)
     requireMatch(mutation, policy.etag)
     const deletes = [identitySk.policy(policyId), identitySk.policyName(policy.name)]
     const isDone = await appendIdentity(
       ports,
       tenancyId,
-      { puts: [], deletes },
+      { after, puts: [], deletes },
       bookkeeping(mutation, policyEffect(policy), policy.etag),
     )
     return isDone ? true : undefined

@@ -14,6 +14,7 @@ import {
   type AuditEffect,
   type Mutation,
 } from './mutation.ts'
+import { placedIn, requireCompartmentActive } from './compartmentContents.ts'
 import { notFoundOrForbidden } from './errors.ts'
 import { newOcid, newVaultPrefix } from './ocid.ts'
 import type { Write } from './ports.ts'
@@ -40,6 +41,7 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     requireUnchanged(earlier, vault?.row.etag)
     if (vault !== undefined) return vault.row
   }
+  await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
   const { region, random } = ports
   const vaultPrefix = newVaultPrefix(random)
   const id = newOcid(random, 'vault', { region, vaultPrefix })
@@ -75,9 +77,10 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: { ...keysRow }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: prefixRow(row), condition: { kind: 'absent' } },
+    ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id }),
     ...bookkeeping(mutation, vaultEffect(row), row.etag),
   ])
-  // Only the retry token can be there already: a repetition that overtook this one.
+  // A repetition with the same token has overtaken this one, or the compartment is being deleted.
   return outcome.ok ? row : createVault(ports, mutation, input)
 }
 

@@ -1,3 +1,4 @@
+import { contentMark, type Contained } from '../kms/compartmentContents.ts'
 import { KmsError } from '../kms/errors.ts'
 import { isAtLeast, type Order } from '../kms/epoch.ts'
 import type { Write } from '../kms/ports.ts'
@@ -57,7 +58,11 @@ async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, reques
   if (!isAtLeast(vault.row, row)) {
     // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
     const condition = { kind: 'revision', revision: vault.row.revision } as const
-    await writeNewer(ports, [{ op: 'put', table: 'Vaults', item: { ...row }, condition }, ...requestWrite(request)])
+    await writeNewer(ports, [
+      { op: 'put', table: 'Vaults', item: { ...row }, condition },
+      ...markWrite(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
+      ...requestWrite(request),
+    ])
   }
   const stored = (await ports.cache.freshVault(row.id))?.row
   if (stored === undefined || !isAtLeast(stored, row))
@@ -81,6 +86,7 @@ async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Pro
   const outcome = await writeNewer(ports, [
     put(key),
     ...versions.map(put),
+    ...markWrite(vault, key.compartmentId, { table: 'Keys', id: key.id }),
     ...requestWrite(record.request),
     ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
     standsAsReplica(vault.row),
@@ -109,6 +115,14 @@ function put(row: KeyRow | KeyVersionRow): Write {
 /** A promoted replica honours the retry tokens of the region it replaces. */
 function requestWrite(request: KeyRecord['request']): readonly Write[] {
   return request === null ? [] : [{ op: 'put', table: 'Requests', item: request, condition: { kind: 'absent' } }]
+}
+
+/** A compartment is not empty either where only a replica has something in it. */
+function markWrite({ row }: Vault, compartmentId: string, contained: Contained): readonly Write[] {
+  return contentMark(row.tenancyId, compartmentId, contained).map((mark) => ({
+    ...mark,
+    condition: { kind: 'absent' },
+  }))
 }
 
 /** The vault is still this replica: a purge that runs at the same time loses nothing to a late record. */

@@ -32,6 +32,12 @@ export type Body =
   | { readonly kind: 'linkAccepted'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'purged'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'identityReceipt'; readonly seq: number }
+  | {
+      readonly kind: 'compartmentVote'
+      readonly compartmentId: string
+      readonly workRequestId: string
+      readonly isEmpty: boolean
+    }
   | ({ readonly kind: 'receipts' } & Receipts)
 
 export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>

@@ -4,6 +4,7 @@ import type { KeyRow } from '../kms/rows.ts'
 import { isSettled, settleKey } from '../kms/settleKey.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { markAtRisk } from './atRisk.ts'
+import { settleDeletion } from './compartmentDeletion.ts'
 import { leave, toPeer, type Task } from './deliver.ts'
 import { sendRecords } from './handOff.ts'
 import { sendIdentity } from './identityLog.ts'
@@ -17,6 +18,7 @@ export type Changed =
   | { readonly kind: 'vault'; readonly vaultId: string }
   | { readonly kind: 'key'; readonly vaultId: string; readonly keyId: string }
   | { readonly kind: 'identity'; readonly tenancyId: string }
+  | { readonly kind: 'compartmentDeletion'; readonly tenancyId: string; readonly compartmentId: string }
 
 /**
  * The safety net behind the hand-off: everything that changed is sent at least once, unless the peer has said that it
@@ -24,6 +26,7 @@ export type Changed =
  */
 export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise<void> {
   if (changed.kind === 'identity') return fanOutIdentity(ports, changed.tenancyId)
+  if (changed.kind === 'compartmentDeletion') return settleDeletion(ports, changed.tenancyId, changed.compartmentId)
   const vault = await ports.cache.freshVault(changed.vaultId)
   if (vault?.row.primaryRegion !== ports.region) return
   const peer = vault.row.handOffTo
@@ -56,7 +59,7 @@ async function storeForLater(
   ports: ReplicationPorts,
   { row, keys }: Vault,
   peer: string,
-  changed: Exclude<Changed, { kind: 'identity' }>,
+  changed: Extract<Changed, { kind: 'vault' | 'key' }>,
   cause: unknown,
 ): Promise<void> {
   ports.log.warn('A peer cannot be reached; the change waits in the outbox.', {

@@ -2,6 +2,7 @@ import { KmsError } from '../kms/errors.ts'
 import { entryWrites, headSeq, statementSk, verifyIdentity } from '../kms/identityLog.ts'
 import { identitySk, type LogEntry } from '../kms/identityRows.ts'
 import type { Item } from '../kms/ports.ts'
+import { voteOnDeletions } from './compartmentVote.ts'
 import { send, sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import type { IdentityRecord } from './record.ts'
@@ -19,12 +20,29 @@ export async function sendIdentity(ports: ReplicationPorts, tenancyId: string, p
   const acknowledged = await ports.tables.get('Replication', pk, sk)
   for (let after = identitySk.log(acknowledged?.revision ?? 0); ;) {
     const page = await ports.tables.query('Identity', tenancyId, 'log#', { limit: batchSize, after })
-    const records = page.items.map((entry): IdentityRecord => ({ format: 'vaultspan/identity-record/1', entry }))
+    const records = page.items.map(identityRecord)
     if (records.length > 0)
       await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
     if (page.next === undefined) return
     after = page.next
   }
+}
+
+function identityRecord(entry: Item): IdentityRecord {
+  return { format: 'vaultspan/identity-record/1', entry }
+}
+
+/** Sends one entry again, also where the peer has it already: it repeats what it answered then. */
+export async function resendEntry(
+  ports: ReplicationPorts,
+  tenancyId: string,
+  seq: number,
+  peer: string,
+): Promise<void> {
+  const entry = await ports.tables.get('Identity', tenancyId, identitySk.log(seq))
+  if (entry === undefined) throw new KmsError('integrityFailure', `The identity entry ${seq} is missing.`)
+  const to = { region: peer, queue: 'inbox', tenancyId } as const
+  await sendOrStore(ports, to, { kind: 'identity', records: [identityRecord(entry)] })
 }
 
 /** Applies entries in their order. `wait`: one before them has not come yet. */
@@ -38,18 +56,23 @@ export async function applyIdentity(
   await storeStatement(ports, envelope)
   for (const { entry: stored } of body.records) {
     const entry = await verifyIdentity<LogEntry>(ports, tenancyId, stored as Item)
-    const head = await headSeq(ports, tenancyId)
-    if (entry.seq <= head) continue
-    if (entry.seq > head + 1) {
-      ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })
-      return 'wait'
-    }
-    const outcome = await ports.tables.write(entryWrites(entry, head))
-    if (!outcome.ok && (await headSeq(ports, tenancyId)) < entry.seq) return 'wait'
+    if ((await applyEntry(ports, tenancyId, entry)) === 'wait') return 'wait'
+    await voteOnDeletions(ports, envelope, entry)
   }
   const seq = await headSeq(ports, tenancyId)
   await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
   return undefined
+}
+
+async function applyEntry(ports: ReplicationPorts, tenancyId: string, entry: LogEntry): Promise<'wait' | undefined> {
+  const head = await headSeq(ports, tenancyId)
+  if (entry.seq <= head) return undefined
+  if (entry.seq > head + 1) {
+    ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })
+    return 'wait'
+  }
+  const outcome = await ports.tables.write(entryWrites(entry, head))
+  return !outcome.ok && (await headSeq(ports, tenancyId)) < entry.seq ? 'wait' : undefined
 }
 
 /** The home region's statement came in an envelope that was verified against the pinned root. */

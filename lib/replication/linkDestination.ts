@@ -1,5 +1,6 @@
 import { realm } from '../kms/ocid.ts'
 import type { TransferContext, TransportKey } from '../hsm/hsm.ts'
+import { contentMark } from '../kms/compartmentContents.ts'
 import { KmsError } from '../kms/errors.ts'
 import type { JsonObject } from '../kms/canonicalJson.ts'
 import type { Item } from '../kms/ports.ts'
@@ -107,6 +108,7 @@ export async function onLinkBundle(
     { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: { ...keysRow }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
+    ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
     { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } },
   ])
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.

@@ -129,6 +129,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
   await finishChange(ports, { vault: next })
 }
 
-function endWrites(end: AuditEvent): readonly Write[] {
+/** The end of an asynchronous operation, and its minute's mark. */
+export function endWrites(end: AuditEvent): readonly Write[] {
   return [auditWrite(end), { op: 'put', table: 'Audit', item: minuteMark(end) }]
 }

@@ -1,3 +1,4 @@
+import { onCompartmentVote } from './compartmentDeletion.ts'
 import { parseTask } from './deliver.ts'
 import { openEnvelope } from './envelope.ts'
 import { onIdentityReceipt } from './identityLog.ts'
@@ -22,6 +23,8 @@ export async function workOutcome(ports: ReplicationPorts, text: string): Promis
       return onReceipts(ports, envelope, body)
     case 'identityReceipt':
       return onIdentityReceipt(ports, envelope, body)
+    case 'compartmentVote':
+      return onCompartmentVote(ports, envelope, body)
     default:
       throw new Error(`A ${body.kind} message does not belong in the outcome queue.`)
   }

@@ -29,6 +29,7 @@ export async function provisionTenancy(
   const policyId = newOcid(ports.random, 'policy')
   const apiKey = fingerprint(createPublicKey(publicKeyPem))
   await appendIdentity(ports, tenancyId, {
+    after: 0,
     puts: [
       {
         sk: identitySk.compartment(tenancyId),

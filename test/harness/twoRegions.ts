@@ -243,8 +243,10 @@ async function pumpOnce({ runtime, store }: TestRegion): Promise<boolean> {
         ...(image === null ? {} : { NewImage: marshall(image, { removeUndefinedValues: true }) }),
       },
     }))
-    await fanOutFunction(runtime)({ Records } as unknown as DynamoDBStreamEvent)
-    await store.tables.trimChanges(changes.at(-1)?.seq ?? 0)
+    const { batchItemFailures } = await fanOutFunction(runtime)({ Records } as unknown as DynamoDBStreamEvent)
+    // What failed comes again, with everything after it, as a stream gives it.
+    const firstFailed = Math.min(...batchItemFailures.map(({ itemIdentifier }) => Number(itemIdentifier)))
+    await store.tables.trimChanges(Math.min(changes.at(-1)?.seq ?? 0, firstFailed - 1))
   }
   let hasWorked = changes.length > 0
   const consumers = {

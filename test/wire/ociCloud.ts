@@ -113,12 +113,24 @@ export async function rowsWrittenBy({ cloud }: OciCloud, call: () => Promise<unk
   return written
 }
 
+/** A refusal has its status and its code, and leaves nothing behind but its audit event. */
+export async function expectRefusal(
+  oci: OciCloud,
+  call: () => Promise<unknown>,
+  statusCode: number,
+  serviceCode: string,
+): Promise<void> {
+  const written = await rowsWrittenBy(oci, () => expect(call()).rejects.toMatchObject({ statusCode, serviceCode }))
+  expect(written).toEqual([])
+}
+
 export async function makeVault(
   oci: OciCloud,
   displayName = 'vault',
   vaultType = models.CreateVaultDetails.VaultType.VirtualPrivate,
+  compartmentId = oci.tenancyId,
 ): Promise<models.Vault> {
-  const createVaultDetails = { compartmentId: oci.tenancyId, displayName, vaultType }
+  const createVaultDetails = { compartmentId, displayName, vaultType }
   return (await oci.vaults().createVault({ createVaultDetails })).vault
 }
 

@@ -1,3 +1,4 @@
+import { models as identityModels } from 'oci-identity'
 import { models, requests } from 'oci-keymanagement'
 import { routes } from '../../lib/http/routes.ts'
 import { allowReplication, base64, makeKey, makeVault, ociCloud, replicate, shapes, type OciCloud } from './ociCloud.ts'
@@ -172,6 +173,27 @@ test('a policy is made, found, listed, changed and deleted', async () => {
   expect(listed.map(({ id }) => id)).toEqual([policy.id])
   await identity.deletePolicy({ policyId: policy.id, ifMatch: updated.etag })
   await expect(identity.getPolicy({ policyId: policy.id })).rejects.toMatchObject({ statusCode: 404 })
+})
+
+test('a compartment is made, found, listed, changed and deleted', async () => {
+  const identity = oci.identity()
+  const createCompartmentDetails = { compartmentId: oci.tenancyId, name: 'team', description: 'd' }
+  const { compartment, etag } = await identity.createCompartment({ createCompartmentDetails })
+  expect(compartment).toMatchObject({ ...createCompartmentDetails, lifecycleState: 'ACTIVE', isAccessible: true })
+  const { id: compartmentId } = compartment
+  const found = await identity.getCompartment({ compartmentId })
+  expect(found).toMatchObject({ compartment, etag })
+  const updateCompartmentDetails = { name: 'crew' }
+  const updated = await identity.updateCompartment({ compartmentId, updateCompartmentDetails, ifMatch: etag })
+  expect(updated.compartment).toEqual({ ...compartment, name: 'crew' })
+  const listed = await collect(identity.listAllCompartments({ compartmentId: oci.tenancyId, name: 'crew', limit: 1 }))
+  expect(listed).toEqual([updated.compartment])
+  const { opcWorkRequestId } = await identity.deleteCompartment({ compartmentId, ifMatch: updated.etag })
+  expect(opcWorkRequestId).toMatch(/^ocid1\.workrequest\./)
+  await oci.cloud.idle()
+  const { Deleted } = identityModels.Compartment.LifecycleState
+  const waited = await identity.createWaiters().forCompartment({ compartmentId }, Deleted)
+  expect(waited).toMatchObject({ compartment: { id: compartmentId, lifecycleState: 'DELETED' } })
 })
 
 test('a replica decrypts, also without its source, until it is deleted', async () => {

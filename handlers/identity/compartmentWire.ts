@@ -1,0 +1,59 @@
+import { authorize, isAuthorized } from '../../lib/http/authorize.ts'
+import type { Request } from '../../lib/http/operation.ts'
+import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
+import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
+import { compartmentById } from '../../lib/kms/compartments.ts'
+import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
+import type { CompartmentRow } from '../../lib/kms/identityRows.ts'
+
+/** The tenancy is its own parent on the wire: clients dereference `compartmentId`. */
+const rootFacts = {
+  description: 'The root compartment of the tenancy',
+  lifecycleState: 'ACTIVE',
+  freeformTags: {},
+  definedTags: {},
+} as const
+
+/** Compartment (contract §2.8). */
+export function toCompartment(row: CompartmentRow, isAccessible: boolean): JsonObject {
+  const { description, lifecycleState, freeformTags, definedTags } = row.parentId === null ? rootFacts : row
+  return {
+    id: row.id,
+    compartmentId: row.parentId ?? row.id,
+    name: row.name,
+    description,
+    timeCreated: row.timeCreated,
+    lifecycleState,
+    inactiveStatus: null,
+    isAccessible,
+    freeformTags,
+    definedTags,
+  }
+}
+
+const inspectPermissions = ['COMPARTMENT_INSPECT', 'VAULT_INSPECT', 'KEY_INSPECT'] as const
+
+/** Whether the caller may inspect something in the compartment itself. */
+export function mayInspect(request: Request, compartmentId: string): boolean {
+  return inspectPermissions.some((permission) => isAuthorized(request, [permission], compartmentId))
+}
+
+/** The compartments in which, or below which, the caller may inspect something. */
+export async function accessibleCompartments(request: Request): Promise<ReadonlySet<string>> {
+  const { caller, ports } = request
+  const { compartments } = await ports.identity.tenancy(caller.principal.tenancyId)
+  const open = compartments.filter(({ id }) => mayInspect(request, id))
+  return new Set(open.flatMap(({ id }) => caller.tree.ancestors(id)))
+}
+
+/** The tenancy or a compartment, if the caller may do to it what the operation does. */
+export async function authorizedCompartmentRow(request: Request): Promise<CompartmentRow> {
+  const compartmentId = request.parameters['compartmentId'] ?? ''
+  request.target.resourceId = compartmentId
+  const row = await compartmentById(request.ports, request.caller.principal.tenancyId, compartmentId)
+  if (row === undefined) throw notFoundOrForbidden()
+  request.target.resourceName = row.name
+  request.target.compartmentId = row.parentId ?? row.id
+  authorize(request, operationPermissions[request.operation], compartmentId)
+  return row
+}
