@@ -9,6 +9,7 @@ import type {
   WrappedKey,
 } from '../../lib/hsm/hsm.ts'
 import { aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048 } from './fixtures.ts'
+import { wrappingKeyContract } from './wrappingKeyContract.ts'
 
 const message = Buffer.from('a message of the contract')
 const rsaAlgorithms = (['224', '256', '384', '512'] as const).flatMap(
@@ -224,6 +225,8 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm): vo
         await expect(signed).rejects.toEqual(coded('invalidParameter'))
       })
     })
+
+    wrappingKeyContract(openHsm)
 
     describe.each(Object.values(ecdsaShapes))('with a key on $curveId', (shape) => {
       test('signs by message and by digest, and each verifies as the other', async () => {

@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto'
+import { blobText } from '../../lib/hsm/blobMac.ts'
 import { Cmac } from '../../lib/hsm/cmac.ts'
 import { deriveKey } from '../../lib/hsm/kdf.ts'
 import { unwrapKey } from '../../lib/hsm/keyWrap.ts'
@@ -58,6 +59,16 @@ test('row MACs and blob MACs of one text differ', async () => {
   const plain = new Cmac(keys.macKey)
   expect(vault.rowMac('text')).toEqual(plain.tag(Buffer.from('row/v1\0text')))
   expect(vault.rowMac('text')).not.toEqual(plain.tag(Buffer.from('blob/v1\0text')))
+})
+
+test('the text under a blob MAC stays what it was, or no stored key would open', () => {
+  const text = blobText(aVault(), aMaterial(), { format: 'vaultspan/key/1', blob: 'AAAA' })
+  expect(text).toBe(
+    '{"blob":"AAAA","format":"vaultspan/key/1","isExportable":false,"keyId":"ocid1.key.oc1.eu-test-1.v.one",' +
+      '"materialId":"00112233445566778899aabbccddeeff","protectionMode":"HSM","realm":"oc1",' +
+      '"shape":{"algorithm":"AES","length":32},"tenancyId":"ocid1.tenancy.oc1..home",' +
+      '"vaultId":"ocid1.vault.oc1.eu-test-1.v.one"}',
+  )
 })
 
 test('derived keys differ by root, label and context', () => {

@@ -1,12 +1,14 @@
 import { hash, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../kms/errors.ts'
-import { blobText, isSameMac, labelledMac } from '../blobMac.ts'
+import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
 import { Cmac } from '../cmac.ts'
-import type { MaterialContext, UsableKey, VaultContext, VaultKeys, WrappedKey } from '../hsm.ts'
+import type { MaterialContext, UsableKey, VaultContext, VaultKeys, WrappedKey, WrappingKeyContext } from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../keyWrap.ts'
 import type { HandleCache } from './handleCache.ts'
-import { generateMaterial, keyFromMaterial } from './material.ts'
+import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
+
+const WRAPPING_KEY_BITS = 4096
 
 export interface OpenedVaultKeys {
   readonly hsmKek: KeyObject
@@ -40,14 +42,12 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
-    const { secret, publicKey } = await generateMaterial(context.shape)
-    try {
-      const blob = wrapKey(this.#keks[context.protectionMode], secret).toString('base64')
-      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
-      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
-    } finally {
-      secret.fill(0)
-    }
+    return this.#seal(context, await generateMaterial(context.shape))
+  }
+
+  async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
+    requireMaterialId(materialId)
+    return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_BITS))
   }
 
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
@@ -63,21 +63,43 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
-    const { shape, materialId, protectionMode } = context
-    if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
-    const secret = unwrapKey(this.#keks[protectionMode], Buffer.from(wrapped.blob, 'base64'))
-    if (secret === undefined) throw broken(context)
-    try {
+    return this.#lend(context, wrapped, (secret) => {
+      const { shape, materialId } = context
       const key = keyFromMaterial(shape, secret)
       if (key === undefined) throw broken(context)
       if (shape.algorithm === 'AES') return aesKey(shape, materialId, key)
       return shape.algorithm === 'RSA' ? rsaKey(key) : ecdsaKey(shape, key)
+    })
+  }
+
+  /** Wraps the material, which is filled with zeros. */
+  #seal(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
+    try {
+      const blob = wrapKey(this.#kek(context), secret).toString('base64')
+      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
+      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
     } finally {
       secret.fill(0)
     }
   }
 
-  #blobMac(context: MaterialContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
+  /** Verifies, unwraps and lends the material, which is filled with zeros afterwards. */
+  #lend<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+    if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
+    const secret = unwrapKey(this.#kek(context), Buffer.from(wrapped.blob, 'base64'))
+    if (secret === undefined) throw broken(context)
+    try {
+      return work(secret)
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  #kek(context: BlobContext): KeyObject {
+    return this.#keks['shape' in context ? context.protectionMode : 'HSM']
+  }
+
+  #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
 }
@@ -86,6 +108,6 @@ function requireMaterialId(materialId: string): void {
   if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
 }
 
-function broken({ keyId }: MaterialContext): KmsError {
+function broken({ keyId }: BlobContext): KmsError {
   return new KmsError('integrityFailure', `The stored material of key ${keyId} does not fit its row.`)
 }
