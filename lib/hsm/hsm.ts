@@ -43,6 +43,9 @@ export interface WrappingKeyContext {
   readonly materialId: string
 }
 
+/** How material is wrapped for import and export: OAEP with SHA-256 over it, or over an AES-256 key that wraps it by AES-KWP. */
+export type WrappingScheme = 'RSA_OAEP_SHA256' | 'RSA_OAEP_AES_SHA256'
+
 declare const brand: unique symbol
 /** A key version outside the HSM: the material under a vault's KEK (AES-KWP, base64) and the blob MAC (base64). */
 export interface WrappedKey {
@@ -60,6 +63,12 @@ export interface WrappedVaultKeys {
   readonly hsmKek: string
   readonly softwareKek: string
   readonly macKey: string
+}
+
+/** A vault's wrapping key as it is stored. */
+export interface WrappingKey {
+  readonly context: WrappingKeyContext
+  readonly wrapped: WrappedKey
 }
 
 /** What one key can do while it is held. AES answers at once; RSA and ECDSA private operations run off the event loop. */
@@ -96,6 +105,31 @@ export interface VaultKeys {
   generate(context: MaterialContext): Promise<WrappedKey>
   /** The RSA-4096 key under which callers wrap what they import; made off the event loop, 0.6 to 1.6 s. `use` refuses it. */
   generateWrappingKey(context: WrappingKeyContext): Promise<WrappedKey>
+  /**
+   * A key from material that a caller wrapped with the vault's wrapping key: raw AES bytes, or an RSA key of two primes
+   * as unencrypted PKCS#8 DER. The public key is derived.
+   * @throws KmsError invalidParameter, one uniform text for every blob that gives no key of this shape; others for what
+   * is wrong whatever the blob is: an ECDSA shape, or RSA with RSA_OAEP_SHA256.
+   * @throws KmsError integrityFailure where the wrapping key does not fit its context.
+   */
+  importWrapped(
+    context: MaterialContext,
+    wrappingKey: WrappingKey,
+    scheme: WrappingScheme,
+    blob: Uint8Array,
+  ): Promise<WrappedKey>
+  /**
+   * The material under a caller's RSA public key: raw AES bytes, or PKCS#8 DER of an RSA or ECDSA key.
+   * @throws KmsError invalidParameter where the key is HSM-protected or not exportable, the scheme has no room for its
+   * shape, or `publicKeyPem` is no RSA key of 2048, 3072 or 4096 bits as PEM SubjectPublicKeyInfo.
+   * @throws KmsError integrityFailure as `use` does.
+   */
+  exportUnder(
+    context: MaterialContext,
+    wrapped: WrappedKey,
+    scheme: WrappingScheme,
+    publicKeyPem: string,
+  ): Promise<Buffer>
   /**
    * Verifies the blob MAC, unwraps, and lends the key to `work` (least recently used handles are dropped).
    * @throws KmsError integrityFailure where MAC, context or blob do not fit together.

@@ -9,6 +9,9 @@ import type {
   WrappedKey,
 } from '../../lib/hsm/hsm.ts'
 import { aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048 } from './fixtures.ts'
+import { exportContract } from './exportContract.ts'
+import { importContract } from './importContract.ts'
+import { importRsaContract } from './importRsaContract.ts'
 import { wrappingKeyContract } from './wrappingKeyContract.ts'
 
 const message = Buffer.from('a message of the contract')
@@ -227,6 +230,9 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm): vo
     })
 
     wrappingKeyContract(openHsm)
+    importContract(openHsm)
+    importRsaContract(openHsm)
+    exportContract(openHsm)
 
     describe.each(Object.values(ecdsaShapes))('with a key on $curveId', (shape) => {
       test('signs by message and by digest, and each verifies as the other', async () => {

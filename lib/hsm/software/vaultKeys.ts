@@ -2,13 +2,26 @@ import { hash, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../kms/errors.ts'
 import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
 import { Cmac } from '../cmac.ts'
-import type { MaterialContext, UsableKey, VaultContext, VaultKeys, WrappedKey, WrappingKeyContext } from '../hsm.ts'
+import type {
+  KeyShape,
+  MaterialContext,
+  UsableKey,
+  VaultContext,
+  VaultKeys,
+  WrappedKey,
+  WrappingKey,
+  WrappingKeyContext,
+  WrappingScheme,
+} from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import { recipientKey } from '../recipientKey.ts'
+import { requireScheme, unwrapMaterial, wrapMaterial } from '../wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
+import { importedMaterial } from './importedMaterial.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 
-const WRAPPING_KEY_BITS = 4096
+const WRAPPING_KEY_LENGTH = 512
 
 export interface OpenedVaultKeys {
   readonly hsmKek: KeyObject
@@ -47,7 +60,38 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
-    return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_BITS))
+    return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_LENGTH * 8))
+  }
+
+  async importWrapped(
+    context: MaterialContext,
+    wrappingKey: WrappingKey,
+    scheme: WrappingScheme,
+    blob: Uint8Array,
+  ): Promise<WrappedKey> {
+    requireMaterialId(context.materialId)
+    requireImportable(context.shape, scheme)
+    const secret = await unwrapMaterial(scheme, this.#openWrappingKey(wrappingKey), blob)
+    if (secret === undefined) throw unusableImport()
+    try {
+      const material = await importedMaterial(context.shape, secret)
+      if (material === undefined) throw unusableImport()
+      return this.#seal(context, material)
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  async exportUnder(
+    context: MaterialContext,
+    wrapped: WrappedKey,
+    scheme: WrappingScheme,
+    publicKeyPem: string,
+  ): Promise<Buffer> {
+    requireExportable(context)
+    requireScheme(context.shape, scheme)
+    const publicKey = recipientKey(publicKeyPem)
+    return this.#lend(context, wrapped, (secret) => wrapMaterial(scheme, publicKey, secret))
   }
 
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
@@ -69,6 +113,15 @@ export class SoftwareVaultKeys implements VaultKeys {
       if (key === undefined) throw broken(context)
       if (shape.algorithm === 'AES') return aesKey(shape, materialId, key)
       return shape.algorithm === 'RSA' ? rsaKey(key) : ecdsaKey(shape, key)
+    })
+  }
+
+  #openWrappingKey({ context: { keyId, materialId }, wrapped }: WrappingKey): KeyObject {
+    const context = { keyId, materialId }
+    return this.#lend(context, wrapped, (secret) => {
+      const key = keyFromMaterial({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH }, secret)
+      if (key === undefined) throw broken(context)
+      return key
     })
   }
 
@@ -106,6 +159,29 @@ export class SoftwareVaultKeys implements VaultKeys {
 
 function requireMaterialId(materialId: string): void {
   if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
+}
+
+/** What the caller can know is wrong without the blob has a text of its own. */
+function requireImportable(shape: KeyShape, scheme: WrappingScheme): void {
+  if (shape.algorithm === 'ECDSA') throw new KmsError('invalidParameter', 'ECDSA keys cannot be imported.')
+  requireScheme(shape, scheme)
+}
+
+/** Two conditions for one rule: what says HSM never leaves, whatever else is said of it. */
+function requireExportable({ keyId, protectionMode, isExportable }: MaterialContext): void {
+  if (isExportable && protectionMode === 'SOFTWARE') return
+  throw new KmsError(
+    'invalidParameter',
+    `Key ${keyId} is not exportable; only keys made with protectionMode SOFTWARE are.`,
+  )
+}
+
+/** OAEP, AES-KWP, the length, the key itself: one text for all, so that nobody learns which. */
+function unusableImport(): KmsError {
+  return new KmsError(
+    'invalidParameter',
+    "keyMaterial gives no key of this shape; wrap the key again with this vault's wrapping key and this wrappingAlgorithm.",
+  )
 }
 
 function broken({ keyId }: BlobContext): KmsError {
