@@ -60,8 +60,9 @@ export interface WrappedKey {
 /** A vault's three keys under one region's root (AES-KWP, base64). Local to its region: never replicated as a row. */
 export interface WrappedVaultKeys {
   readonly format: 'vaultspan/vault-keys/1'
-  readonly hsmKek: string
-  readonly softwareKek: string
+  /** Null, as is `softwareKek` then, once destroyed. */
+  readonly hsmKek: string | null
+  readonly softwareKek: string | null
   readonly macKey: string
 }
 
@@ -96,7 +97,10 @@ export interface UsableKey {
   ): Promise<boolean>
 }
 
-/** A vault opened in this HSM. Handles are cached; a caller holds one only while it works. */
+/**
+ * A vault opened in this HSM. Handles are cached; a caller holds one only while it works.
+ * What needs a KEK throws KmsError integrityFailure where the vault's were destroyed; row MACs work on.
+ */
 export interface VaultKeys {
   /** AES-CMAC under the vault's MAC key and the label `row/v1`, 16 bytes. */
   rowMac(canonicalRow: string): Buffer
@@ -135,6 +139,8 @@ export interface VaultKeys {
    * @throws KmsError integrityFailure where MAC, context or blob do not fit together.
    */
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T>
+  /** Lets go of the key's cached handle, for a key that is destroyed. One in use goes when its work ends. */
+  forget(context: MaterialContext, wrapped: WrappedKey): void
 }
 
 /** A statement that a region's identity key speaks for a region of a tenancy, signed by the tenancy's root (P-384, DER, base64). */
@@ -206,6 +212,12 @@ export interface Hsm {
   createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys>
   /** @throws KmsError integrityFailure where the keys were not wrapped by this HSM for this vault. */
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys
+  /**
+   * For a vault that is deleted: its keys with the MAC key only, so that its rows still verify but no key opens. This HSM
+   * lets go of what it opened of the vault; whoever kept the former wrapped keys can open them again.
+   * @throws KmsError integrityFailure as `openVault` does.
+   */
+  withoutKeks(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys
   /** The id of the material an AES ciphertext was made with; undefined where the bytes are no such ciphertext. */
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
 

@@ -20,6 +20,7 @@ import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
+import { keksDestroyed } from './vaultRoot.ts'
 
 const WRAPPING_KEY_LENGTH = 512
 
@@ -29,17 +30,25 @@ export interface OpenedVaultKeys {
   readonly macKey: KeyObject
 }
 
+type Keks = Readonly<Record<MaterialContext['protectionMode'], KeyObject>>
+
 export class SoftwareVaultKeys implements VaultKeys {
   readonly #context: VaultContext
-  readonly #keks: Record<MaterialContext['protectionMode'], KeyObject>
+  #keks: Keks | undefined
   readonly #mac: Cmac
   readonly #handles: HandleCache<SoftwareKey>
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
 
-  constructor(context: VaultContext, keys: OpenedVaultKeys, handles: HandleCache<SoftwareKey>, identity: string) {
+  /** Without KEKs it authenticates rows and nothing else. */
+  constructor(
+    context: VaultContext,
+    keys: OpenedVaultKeys | Pick<OpenedVaultKeys, 'macKey'>,
+    handles: HandleCache<SoftwareKey>,
+    identity: string,
+  ) {
     this.#context = context
-    this.#keks = { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek }
+    this.#keks = 'hsmKek' in keys ? { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek } : undefined
     this.#mac = new Cmac(keys.macKey)
     this.#handles = handles
     this.#handlePrefix = hash('sha256', identity, 'hex')
@@ -55,11 +64,13 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
+    this.#requireKeks() // before a second goes into a key pair
     return this.#seal(context, await generateMaterial(context.shape))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
+    this.#requireKeks()
     return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_LENGTH * 8))
   }
 
@@ -98,12 +109,22 @@ export class SoftwareVaultKeys implements VaultKeys {
     return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
   }
 
+  forget(context: MaterialContext, wrapped: WrappedKey): void {
+    this.#handles.forget(this.#handleId(context, wrapped))
+  }
+
+  /** For whoever still holds this object, and the handles that came of it. */
+  destroyKeks(): void {
+    this.#keks = undefined
+    this.#handles.forget(this.#handlePrefix)
+  }
+
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
   #handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
     const { format, blob, mac, publicKey = '' } = wrapped
     const context = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
-    return JSON.stringify([this.#handlePrefix, ...context, format, blob, mac, publicKey])
+    return this.#handlePrefix + JSON.stringify([...context, format, blob, mac, publicKey])
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
@@ -149,7 +170,12 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   #kek(context: BlobContext): KeyObject {
-    return this.#keks['shape' in context ? context.protectionMode : 'HSM']
+    return this.#requireKeks()['shape' in context ? context.protectionMode : 'HSM']
+  }
+
+  #requireKeks(): Keks {
+    if (this.#keks === undefined) throw keksDestroyed(this.#context)
+    return this.#keks
   }
 
   #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
