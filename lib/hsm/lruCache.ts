@@ -22,8 +22,16 @@ export class LruCache<V> {
     this.#entries.set(id, value)
     for (const [oldest, dropped] of this.#entries) {
       if (this.#entries.size <= this.#capacity) return
-      this.#entries.delete(oldest)
-      this.#onDrop?.(dropped)
+      this.#drop(oldest, dropped)
     }
+  }
+
+  delete(isChosen: (id: string) => boolean): void {
+    for (const [id, value] of this.#entries) if (isChosen(id)) this.#drop(id, value)
+  }
+
+  #drop(id: string, value: V): void {
+    this.#entries.delete(id)
+    this.#onDrop?.(value)
   }
 }

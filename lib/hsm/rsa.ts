@@ -103,6 +103,7 @@ function digestInfo(hash: SigningHash, digest: Uint8Array): Buffer {
   return Buffer.from([0x30, algorithm.length + 2 + digest.length, ...algorithm, 0x04, digest.length, ...digest])
 }
 
-function modulusLength(key: KeyObject): number {
+/** In bytes. */
+export function modulusLength(key: KeyObject): number {
   return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 }

@@ -1,4 +1,4 @@
-import type { KeyShape, MaterialContext, TransferContext, VaultContext } from '../../lib/hsm/hsm.ts'
+import type { KeyShape, MaterialContext, TransferContext, VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 
 export const realm = 'oc1'
@@ -24,6 +24,12 @@ export function aMaterial(changes: Partial<MaterialContext> = {}): MaterialConte
     isExportable: false,
     ...changes,
   }
+}
+
+/** The texts of a vault's keys, none of which was destroyed. */
+export function textsOf({ hsmKek, softwareKek, macKey }: WrappedVaultKeys) {
+  if (hsmKek === null || softwareKek === null) throw new Error('The KEKs of the vault were destroyed.')
+  return { hsmKek, softwareKek, macKey }
 }
 
 export function aTransfer(changes: Partial<TransferContext> = {}): TransferContext {

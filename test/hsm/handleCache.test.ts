@@ -6,7 +6,14 @@ function aCache(capacity: number) {
   const cache = new HandleCache<string>(capacity, (handle) => destroyed.push(handle))
   const use = <R>(id: string, work: (handle: string) => Promise<R> | R) =>
     cache.use(id, () => (opened.push(id), `handle ${id}`), work)
-  return { use, destroyed, opened }
+  return {
+    use,
+    destroyed,
+    opened,
+    forget: (idStart: string) => {
+      cache.forget(idStart)
+    },
+  }
 }
 
 test('a handle is opened once while it stays in the cache', async () => {
@@ -69,4 +76,16 @@ test('what cannot be opened is not kept', async () => {
       (handle) => handle,
     ),
   ).toBe('opened')
+})
+
+test('a handle that is forgotten is destroyed at once, or after its last user, and is opened anew', async () => {
+  const { use, destroyed, opened, forget } = aCache(9)
+  for (const id of ['a1', 'a2', 'b1']) await use(id, () => undefined)
+  await use('a2', async () => {
+    forget('a')
+    expect(destroyed).toEqual(['handle a1'])
+    await use('a2', () => undefined)
+  })
+  expect(destroyed).toEqual(['handle a1', 'handle a2'])
+  expect(opened).toEqual(['a1', 'a2', 'b1', 'a2'])
 })

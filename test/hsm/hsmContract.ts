@@ -8,7 +8,12 @@ import type {
   VaultContext,
   WrappedKey,
 } from '../../lib/hsm/hsm.ts'
-import { aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048 } from './fixtures.ts'
+import { aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048, textsOf } from './fixtures.ts'
+import { destroyContract } from './destroyContract.ts'
+import { exportContract } from './exportContract.ts'
+import { importContract } from './importContract.ts'
+import { importRsaContract } from './importRsaContract.ts'
+import { wrappingKeyContract } from './wrappingKeyContract.ts'
 
 const message = Buffer.from('a message of the contract')
 const rsaAlgorithms = (['224', '256', '384', '512'] as const).flatMap(
@@ -63,7 +68,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm): vo
 
       test('refuses keys that were altered or exchanged with each other', async () => {
         const wrapped = await hsm.createVaultKeys(aVault())
-        const { hsmKek, softwareKek, macKey } = wrapped
+        const { hsmKek, softwareKek, macKey } = textsOf(wrapped)
         for (const changes of [
           { hsmKek: altered(hsmKek) },
           { softwareKek: altered(softwareKek) },
@@ -224,6 +229,12 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm): vo
         await expect(signed).rejects.toEqual(coded('invalidParameter'))
       })
     })
+
+    wrappingKeyContract(openHsm)
+    importContract(openHsm)
+    importRsaContract(openHsm)
+    exportContract(openHsm)
+    destroyContract(openHsm)
 
     describe.each(Object.values(ecdsaShapes))('with a key on $curveId', (shape) => {
       test('signs by message and by digest, and each verifies as the other', async () => {

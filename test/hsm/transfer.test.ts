@@ -52,6 +52,11 @@ test('what was imported is wrapped for its own region only', async () => {
   expect(() => home.openVault(aVault(), imported)).toThrow(coded('integrityFailure'))
 })
 
+test('a vault whose KEKs were destroyed does not cross', async () => {
+  const left = home.withoutKeks(aVault(), await home.createVaultKeys(aVault()))
+  await expect(home.exportVaultKeys(context, left, transportKey.offer)).rejects.toEqual(coded('integrityFailure'))
+})
+
 const otherContexts = {
   realm: { realm: 'oc2' },
   tenancyId: { tenancyId: 'ocid1.tenancy.oc1..other' },

@@ -1,11 +1,14 @@
 import { createSecretKey } from 'node:crypto'
+import { blobText } from '../../lib/hsm/blobMac.ts'
 import { Cmac } from '../../lib/hsm/cmac.ts'
 import { deriveKey } from '../../lib/hsm/kdf.ts'
 import { unwrapKey } from '../../lib/hsm/keyWrap.ts'
 import { SoftwareVaultKeys } from '../../lib/hsm/software/vaultKeys.ts'
+import type { MaterialContext, WrappedKey } from '../../lib/hsm/hsm.ts'
+import type { SoftwareKey } from '../../lib/hsm/software/softwareKey.ts'
 import { HandleCache } from '../../lib/hsm/software/handleCache.ts'
 import { VaultRoot } from '../../lib/hsm/software/vaultRoot.ts'
-import { aMaterial, aVault, ecdsaShapes, rsa2048 } from './fixtures.ts'
+import { aMaterial, aVault, ecdsaShapes, rsa2048, textsOf } from './fixtures.ts'
 
 const canaries = {
   hsmKek: Buffer.alloc(32, 'hsm canary '),
@@ -27,7 +30,7 @@ test('a vault key never shows in what it was wrapped to, and its plaintext is cl
   const root = new VaultRoot(Buffer.alloc(32, 5))
   const wrapped = root.wrapVaultKeys(aVault(), (name) => taken[name])
   for (const name of ['hsmKek', 'softwareKek', 'macKey'] as const) {
-    expectNoTrace(wrapped[name], canaries[name])
+    expectNoTrace(textsOf(wrapped)[name], canaries[name])
     expect(taken[name]).toEqual(Buffer.alloc(32))
     expect(root.openVaultKeys(aVault(), wrapped)[name].export()).toEqual(canaries[name])
   }
@@ -53,11 +56,41 @@ test('a key of one protection mode is not under the KEK of the other', async () 
   expect(unwrapKey(keys.hsmKek, Buffer.from(wrapped.blob, 'base64'))).toBeUndefined()
 })
 
+test('the handles of a key that is forgotten, and of a vault that is destroyed, are destroyed with it', async () => {
+  let destroyed = 0
+  const handles = new HandleCache<SoftwareKey>(10, () => destroyed++)
+  const [vault, other] = ['vault', 'other'].map((name) => new SoftwareVaultKeys(aVault(), keys, handles, name))
+  const contexts = ['one', 'two', 'three'].map((keyId) => aMaterial({ keyId }))
+  const made: [MaterialContext, WrappedKey][] = []
+  for (const context of contexts) {
+    const wrapped = await vault?.generate(context)
+    if (wrapped === undefined) throw new Error('There is no vault.')
+    made.push([context, wrapped])
+    for (const each of [vault, other]) await each?.use(context, wrapped, () => undefined)
+  }
+  for (const [context, wrapped] of made.slice(0, 1)) vault?.forget(context, wrapped)
+  expect(destroyed).toBe(1)
+  vault?.destroyKeks()
+  expect(destroyed).toBe(3)
+  other?.destroyKeks()
+  expect(destroyed).toBe(6)
+})
+
 test('row MACs and blob MACs of one text differ', async () => {
   const vault = new SoftwareVaultKeys(aVault(), keys, new HandleCache(1, () => undefined), 'vault')
   const plain = new Cmac(keys.macKey)
   expect(vault.rowMac('text')).toEqual(plain.tag(Buffer.from('row/v1\0text')))
   expect(vault.rowMac('text')).not.toEqual(plain.tag(Buffer.from('blob/v1\0text')))
+})
+
+test('the text under a blob MAC stays what it was, or no stored key would open', () => {
+  const text = blobText(aVault(), aMaterial(), { format: 'vaultspan/key/1', blob: 'AAAA' })
+  expect(text).toBe(
+    '{"blob":"AAAA","format":"vaultspan/key/1","isExportable":false,"keyId":"ocid1.key.oc1.eu-test-1.v.one",' +
+      '"materialId":"00112233445566778899aabbccddeeff","protectionMode":"HSM","realm":"oc1",' +
+      '"shape":{"algorithm":"AES","length":32},"tenancyId":"ocid1.tenancy.oc1..home",' +
+      '"vaultId":"ocid1.vault.oc1.eu-test-1.v.one"}',
+  )
 })
 
 test('derived keys differ by root, label and context', () => {

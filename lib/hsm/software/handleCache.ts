@@ -33,6 +33,11 @@ export class HandleCache<T> {
     }
   }
 
+  /** Lets go of every handle whose id begins so. */
+  forget(idStart: string): void {
+    this.#held.delete((id) => id.startsWith(idStart))
+  }
+
   #destroyIfUnused({ handle, users, isDropped }: Held<T>): void {
     if (isDropped && users === 0) this.#destroy(handle)
   }

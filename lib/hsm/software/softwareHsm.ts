@@ -45,6 +45,11 @@ export interface SoftwareHsmOptions {
   readonly handleCapacity?: number
 }
 
+/** An opened vault and from which wrapped KEKs: the same vault is opened once with them and, once destroyed, without. */
+interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
+  readonly keys: SoftwareVaultKeys
+}
+
 const TRANSPORT_KEY_BITS = 3072
 const TRANSPORT_KEY_LENGTH = 32
 
@@ -57,7 +62,7 @@ export class SoftwareHsm implements Hsm {
   readonly #tenancies: TenancyRoots
   readonly #statements: TrustedStatements
   readonly #handles: HandleCache<SoftwareKey>
-  readonly #vaults = new LruCache<VaultKeys>(1_000)
+  readonly #vaults = new LruCache<OpenVault>(1_000)
 
   /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
   constructor({ region, realm, file, handleCapacity = 1_000 }: SoftwareHsmOptions) {
@@ -84,12 +89,21 @@ export class SoftwareHsm implements Hsm {
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
     const { realm, tenancyId, vaultId, isPrivate } = context
     const { hsmKek, softwareKek, macKey } = wrapped
-    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, hsmKek, softwareKek, macKey])
+    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, macKey])
     const known = this.#vaults.get(id)
-    if (known !== undefined) return known
-    const opened = new SoftwareVaultKeys(context, this.#root.openVaultKeys(context, wrapped), this.#handles, id)
-    this.#vaults.set(id, opened)
-    return opened
+    if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
+    const isDestroyed = hsmKek === null && softwareKek === null
+    const opened = isDestroyed ? this.#root.openMacKey(context, wrapped) : this.#root.openVaultKeys(context, wrapped)
+    const keys = new SoftwareVaultKeys(context, opened, this.#handles, id)
+    this.#vaults.set(id, { hsmKek, softwareKek, keys })
+    if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
+    return keys
+  }
+
+  withoutKeks(context: VaultContext, { format, macKey }: WrappedVaultKeys): WrappedVaultKeys {
+    const destroyed = { format, hsmKek: null, softwareKek: null, macKey }
+    this.openVault(context, destroyed)
+    return destroyed
   }
 
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {

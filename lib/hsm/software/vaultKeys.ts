@@ -1,12 +1,28 @@
 import { hash, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../kms/errors.ts'
-import { blobText, isSameMac, labelledMac } from '../blobMac.ts'
+import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
 import { Cmac } from '../cmac.ts'
-import type { MaterialContext, UsableKey, VaultContext, VaultKeys, WrappedKey } from '../hsm.ts'
+import type {
+  KeyShape,
+  MaterialContext,
+  UsableKey,
+  VaultContext,
+  VaultKeys,
+  WrappedKey,
+  WrappingKey,
+  WrappingKeyContext,
+  WrappingScheme,
+} from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import { recipientKey } from '../recipientKey.ts'
+import { requireScheme, unwrapMaterial, wrapMaterial } from '../wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
-import { generateMaterial, keyFromMaterial } from './material.ts'
+import { importedMaterial } from './importedMaterial.ts'
+import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
+import { keksDestroyed } from './vaultRoot.ts'
+
+const WRAPPING_KEY_LENGTH = 512
 
 export interface OpenedVaultKeys {
   readonly hsmKek: KeyObject
@@ -14,17 +30,25 @@ export interface OpenedVaultKeys {
   readonly macKey: KeyObject
 }
 
+type Keks = Readonly<Record<MaterialContext['protectionMode'], KeyObject>>
+
 export class SoftwareVaultKeys implements VaultKeys {
   readonly #context: VaultContext
-  readonly #keks: Record<MaterialContext['protectionMode'], KeyObject>
+  #keks: Keks | undefined
   readonly #mac: Cmac
   readonly #handles: HandleCache<SoftwareKey>
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
 
-  constructor(context: VaultContext, keys: OpenedVaultKeys, handles: HandleCache<SoftwareKey>, identity: string) {
+  /** Without KEKs it authenticates rows and nothing else. */
+  constructor(
+    context: VaultContext,
+    keys: OpenedVaultKeys | Pick<OpenedVaultKeys, 'macKey'>,
+    handles: HandleCache<SoftwareKey>,
+    identity: string,
+  ) {
     this.#context = context
-    this.#keks = { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek }
+    this.#keks = 'hsmKek' in keys ? { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek } : undefined
     this.#mac = new Cmac(keys.macKey)
     this.#handles = handles
     this.#handlePrefix = hash('sha256', identity, 'hex')
@@ -40,18 +64,59 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
-    const { secret, publicKey } = await generateMaterial(context.shape)
+    this.#requireKeks() // before a second goes into a key pair
+    return this.#seal(context, await generateMaterial(context.shape))
+  }
+
+  async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
+    requireMaterialId(materialId)
+    this.#requireKeks()
+    return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_LENGTH * 8))
+  }
+
+  async importWrapped(
+    context: MaterialContext,
+    wrappingKey: WrappingKey,
+    scheme: WrappingScheme,
+    blob: Uint8Array,
+  ): Promise<WrappedKey> {
+    requireMaterialId(context.materialId)
+    requireImportable(context.shape, scheme)
+    const secret = await unwrapMaterial(scheme, this.#openWrappingKey(wrappingKey), blob)
+    if (secret === undefined) throw unusableImport()
     try {
-      const blob = wrapKey(this.#keks[context.protectionMode], secret).toString('base64')
-      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
-      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
+      const material = await importedMaterial(context.shape, secret)
+      if (material === undefined) throw unusableImport()
+      return this.#seal(context, material)
     } finally {
       secret.fill(0)
     }
   }
 
+  async exportUnder(
+    context: MaterialContext,
+    wrapped: WrappedKey,
+    scheme: WrappingScheme,
+    publicKeyPem: string,
+  ): Promise<Buffer> {
+    requireExportable(context)
+    requireScheme(context.shape, scheme)
+    const publicKey = recipientKey(publicKeyPem)
+    return this.#lend(context, wrapped, (secret) => wrapMaterial(scheme, publicKey, secret))
+  }
+
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
     return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
+  }
+
+  forget(context: MaterialContext, wrapped: WrappedKey): void {
+    this.#handles.forget(this.#handleId(context, wrapped))
+  }
+
+  /** For whoever still holds this object, and the handles that came of it. */
+  destroyKeks(): void {
+    this.#keks = undefined
+    this.#handles.forget(this.#handlePrefix)
   }
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
@@ -59,25 +124,61 @@ export class SoftwareVaultKeys implements VaultKeys {
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
     const { format, blob, mac, publicKey = '' } = wrapped
     const context = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
-    return JSON.stringify([this.#handlePrefix, ...context, format, blob, mac, publicKey])
+    return this.#handlePrefix + JSON.stringify([...context, format, blob, mac, publicKey])
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
-    const { shape, materialId, protectionMode } = context
-    if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
-    const secret = unwrapKey(this.#keks[protectionMode], Buffer.from(wrapped.blob, 'base64'))
-    if (secret === undefined) throw broken(context)
-    try {
+    return this.#lend(context, wrapped, (secret) => {
+      const { shape, materialId } = context
       const key = keyFromMaterial(shape, secret)
       if (key === undefined) throw broken(context)
       if (shape.algorithm === 'AES') return aesKey(shape, materialId, key)
       return shape.algorithm === 'RSA' ? rsaKey(key) : ecdsaKey(shape, key)
+    })
+  }
+
+  #openWrappingKey({ context: { keyId, materialId }, wrapped }: WrappingKey): KeyObject {
+    const context = { keyId, materialId }
+    return this.#lend(context, wrapped, (secret) => {
+      const key = keyFromMaterial({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH }, secret)
+      if (key === undefined) throw broken(context)
+      return key
+    })
+  }
+
+  /** Wraps the material, which is filled with zeros. */
+  #seal(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
+    try {
+      const blob = wrapKey(this.#kek(context), secret).toString('base64')
+      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
+      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
     } finally {
       secret.fill(0)
     }
   }
 
-  #blobMac(context: MaterialContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
+  /** Verifies, unwraps and lends the material, which is filled with zeros afterwards. */
+  #lend<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+    if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
+    const secret = unwrapKey(this.#kek(context), Buffer.from(wrapped.blob, 'base64'))
+    if (secret === undefined) throw broken(context)
+    try {
+      return work(secret)
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  #kek(context: BlobContext): KeyObject {
+    return this.#requireKeks()['shape' in context ? context.protectionMode : 'HSM']
+  }
+
+  #requireKeks(): Keks {
+    if (this.#keks === undefined) throw keksDestroyed(this.#context)
+    return this.#keks
+  }
+
+  #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
 }
@@ -86,6 +187,29 @@ function requireMaterialId(materialId: string): void {
   if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
 }
 
-function broken({ keyId }: MaterialContext): KmsError {
+/** What the caller can know is wrong without the blob has a text of its own. */
+function requireImportable(shape: KeyShape, scheme: WrappingScheme): void {
+  if (shape.algorithm === 'ECDSA') throw new KmsError('invalidParameter', 'ECDSA keys cannot be imported.')
+  requireScheme(shape, scheme)
+}
+
+/** Two conditions for one rule: what says HSM never leaves, whatever else is said of it. */
+function requireExportable({ keyId, protectionMode, isExportable }: MaterialContext): void {
+  if (isExportable && protectionMode === 'SOFTWARE') return
+  throw new KmsError(
+    'invalidParameter',
+    `Key ${keyId} is not exportable; only keys made with protectionMode SOFTWARE are.`,
+  )
+}
+
+/** OAEP, AES-KWP, the length, the key itself: one text for all, so that nobody learns which. */
+function unusableImport(): KmsError {
+  return new KmsError(
+    'invalidParameter',
+    "keyMaterial gives no key of this shape; wrap the key again with this vault's wrapping key and this wrappingAlgorithm.",
+  )
+}
+
+function broken({ keyId }: BlobContext): KmsError {
   return new KmsError('integrityFailure', `The stored material of key ${keyId} does not fit its row.`)
 }

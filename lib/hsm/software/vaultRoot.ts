@@ -35,22 +35,30 @@ export class VaultRoot {
     return { format: 'vaultspan/vault-keys/1', ...wrapped }
   }
 
-  /** @throws KmsError integrityFailure */
+  /** @throws KmsError integrityFailure, also where the KEKs were destroyed. */
   openVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): OpenedVaultKeys {
-    return mapVaultKeys((name) => {
-      const secret = unwrapKey(this.#wrappingKey(context, name), Buffer.from(wrapped[name], 'base64'))
-      if (secret?.length !== VAULT_KEY_LENGTH) throw notOurs(context)
-      try {
-        return createSecretKey(secret)
-      } finally {
-        secret.fill(0)
-      }
-    })
+    return mapVaultKeys((name) => this.#open(context, name, wrapped[name]))
+  }
+
+  /** All that is left of a vault whose KEKs were destroyed. @throws KmsError integrityFailure */
+  openMacKey(context: VaultContext, wrapped: WrappedVaultKeys): Pick<OpenedVaultKeys, 'macKey'> {
+    return { macKey: this.#open(context, 'macKey', wrapped.macKey) }
   }
 
   /** For a transport key: bound to its whole offer, so that a stored offer cannot be changed under it. */
   transportWrappingKey(context: VaultContext, offer: string): KeyObject {
     return deriveKey(this.#partition(context), 'transport', offer)
+  }
+
+  #open(context: VaultContext, name: VaultKeyName, wrapped: string | null): KeyObject {
+    if (wrapped === null) throw keksDestroyed(context)
+    const secret = unwrapKey(this.#wrappingKey(context, name), Buffer.from(wrapped, 'base64'))
+    if (secret?.length !== VAULT_KEY_LENGTH) throw notOurs(context)
+    try {
+      return createSecretKey(secret)
+    } finally {
+      secret.fill(0)
+    }
   }
 
   /** A key of its own for each of the three, or whoever writes to the table could exchange one KEK for another. */
@@ -68,6 +76,13 @@ export class VaultRoot {
 
 export function mapVaultKeys<T>(make: (name: VaultKeyName) => T): Record<VaultKeyName, T> {
   return { hsmKek: make('hsmKek'), softwareKek: make('softwareKek'), macKey: make('macKey') }
+}
+
+export function keksDestroyed({ vaultId }: VaultContext): KmsError {
+  return new KmsError(
+    'integrityFailure',
+    `The keys of vault ${vaultId} were destroyed: nothing under them opens again.`,
+  )
 }
 
 function notOurs({ vaultId }: VaultContext): KmsError {
