@@ -17,7 +17,7 @@ const rooms = [
   { room: 'http', from: '^lib/http/', may: ['^lib/http/', '^lib/kms/', '^lib/iam/'] },
   { room: 'kms', from: '^lib/kms/', may: ['^lib/kms/', hsmPort] },
   { room: 'replication', from: '^lib/replication/', may: ['^lib/replication/', '^lib/kms/', hsmPort] },
-  { room: 'store', from: '^lib/store/', may: ['^lib/store/', kmsPorts, leaf] },
+  { room: 'store', from: '^lib/store/', may: ['^lib/store/', kmsPorts, '^lib/kms/backup/backupPlace\\.ts$', leaf] },
   { room: 'hsm', from: '^lib/hsm/', may: ['^lib/hsm/', leaf] },
   { room: 'iam', from: '^lib/iam/', may: ['^lib/iam/', leaf] },
   { room: 'runtime', from: '^lib/runtime/', may: ['^lib/'] },

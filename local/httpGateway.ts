@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
-import { matchRoute, routes, type FunctionName } from '../lib/http/routes.ts'
+import { servingFunction, type FunctionName } from '../lib/http/routes.ts'
 import { maxBodyBytes, maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/kms/errors.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
@@ -104,9 +104,8 @@ export class HttpGateway {
       return
     }
     const event = toEvent(request, target, body)
-    const match = matchRoute(event.requestContext.http.method, event.rawPath)
+    const serves = servingFunction(event.requestContext.http.method, event.rawPath)
     // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
-    const serves = typeof match === 'string' ? 'vault' : routes[match.operation].serves
     const { statusCode, headers, body: text }: HttpResponse = await this.#options.functions[serves](event)
     write(response, statusCode, headers, text)
   }

@@ -1,16 +1,19 @@
+import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { importVaultRecord } from '../lib/runtime/importVaultRecord.ts'
 import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { banner } from './banner.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
 import { startCloud, type Cloud } from './startCloud.ts'
 import { StartError } from './startError.ts'
 
-const usage = `npm start -- [--data DIR] [--port BASE] [--regions a,b,c] [--host ADDRESS]
+const usage = `npm start -- [--data DIR] [--port BASE] [--regions a,b,c] [--host ADDRESS] [--import FILE]
 
   --data DIR       where everything is kept (default .vaultspan)
   --port BASE      region i listens at BASE + i, vaults from BASE + 100 (default 7600)
   --regions LIST   region names, the first one ever is the home region (default us-ashburn-1,us-phoenix-1)
   --host ADDRESS   the address to listen on (default 127.0.0.1; there is no TLS)
+  --import FILE    makes a vault in the home region from an older vault's record (docs/operating.md)
 
 Environment: REPLICATION_ACK=available|strict, CRYPTO_AUDIT=on|off, KEY_CACHE_MS, HANDOFF_BUDGET_MS,
 REQUIRE_SERVICE_POLICY=on|off, LOG_LEVEL=info|warn|error|silent`
@@ -26,7 +29,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { data, port, regions, host, help } = readFlags()
+  const { data, port, regions, host, help, import: record } = readFlags()
   if (help) {
     console.log(usage)
     return
@@ -43,7 +46,19 @@ async function run(): Promise<void> {
     ...(regions === undefined ? {} : { regions }),
   })
   console.log(banner(cloud, data))
+  if (record !== undefined) console.log(`Imported vault: ${await importRecord(cloud, record)}`)
   stopOnSignal(cloud)
+}
+
+async function importRecord(cloud: Cloud, file: string): Promise<string> {
+  const home = cloud.parts.find(({ name }) => name === cloud.homeRegion)
+  try {
+    if (home === undefined) throw new Error('there is no home region')
+    return (await importVaultRecord(home.runtime, cloud.tenancyId, await readFile(file, 'utf8'))).id
+  } catch (cause) {
+    await cloud.close()
+    throw new StartError(`--import ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
 }
 
 function readFlags() {
@@ -54,6 +69,7 @@ function readFlags() {
         port: { type: 'string', default: '7600' },
         regions: { type: 'string' },
         host: { type: 'string', default: '127.0.0.1' },
+        import: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     })

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { headSeq } from '../lib/kms/identityLog.ts'
+import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { newOcid } from '../lib/kms/ocid.ts'
 import type { Clock, Logger } from '../lib/kms/ports.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
 import { jsonLogger } from '../lib/runtime/jsonLogger.ts'
 import { provisionTenancy } from '../lib/runtime/provisionTenancy.ts'
+import { createBackupStore } from '../lib/store/backups/backupStore.ts'
+import { directoryRoot } from '../lib/store/backups/directoryRoot.ts'
+import { memoryRoot } from '../lib/store/backups/memoryRoot.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
 import { FaultServer } from './faultServer.ts'
@@ -13,7 +17,7 @@ import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, writeOciConfig } from './ociProfile.ts'
 import { PortDirectory } from './portDirectory.ts'
 import { requireRegionName, StartError } from './startError.ts'
-import { openRegion, type Region } from './startRegion.ts'
+import { maxFileBytes, openRegion, type Region } from './startRegion.ts'
 import { writeFileAtomically } from './writeFileAtomically.ts'
 
 export interface CloudOptions {
@@ -37,6 +41,7 @@ export interface Cloud {
   readonly settings: CloudSettings
   readonly faults: Faults
   readonly parts: readonly Region[]
+  readonly backups: BackupStore
   /** Resolves when no pump has anything to do. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -76,7 +81,8 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const ports = new PortDirectory(directory, options.port, settings.host)
   const faults = new Faults()
   const stores = new Map<string, SqliteRegionStore>()
-  const common = { homeRegion, regions, directory, ports, faults, settings, log, clock, stores }
+  const backups = openBackups(directory, settings)
+  const common = { homeRegion, regions, directory, ports, faults, settings, backups, log, clock, stores }
   for (const region of regions) opened.push(openRegion({ ...common, region }))
   // A wrong answer here means that nothing this process would encrypt can be trusted.
   await Promise.all(opened.map(({ hsm }) => hsm.selfTest()))
@@ -113,6 +119,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     settings,
     faults,
     parts: opened,
+    backups,
     idle: () => idle(opened),
     close: async () => {
       await faultServer?.close()
@@ -120,6 +127,12 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
       directory.close()
     },
   }
+}
+
+function openBackups(directory: HostDirectory, { backupRoot, backupUriHosts }: CloudSettings): BackupStore {
+  const place = backupRoot ?? directory.file('backups')
+  const root = place === undefined ? memoryRoot() : directoryRoot(place)
+  return createBackupStore({ root, allowedHosts: backupUriHosts, maxBytes: maxFileBytes })
 }
 
 function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {

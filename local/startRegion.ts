@@ -6,8 +6,11 @@ import { keysFunction } from '../handlers/keys/keysFunction.ts'
 import { acknowledgeFunction } from '../handlers/replicate/acknowledge.ts'
 import { applyFunction } from '../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
+import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
+import { scheduleFunction } from '../handlers/schedule/scheduleFunction.ts'
 import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/kms/ocid.ts'
 import type { Clock, Logger, TableName } from '../lib/kms/ports.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
@@ -19,6 +22,7 @@ import type { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from './lagWindow.ts'
+import { MinuteTimer } from './minuteTimer.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth } from './regionHealth.ts'
@@ -33,6 +37,8 @@ export interface RegionParts {
   readonly ports: PortDirectory
   readonly faults: Faults
   readonly settings: CloudSettings
+  /** All regions share one, so that a backup opens in another. */
+  readonly backups: BackupStore
   readonly log: Logger
   readonly clock: Clock
   /** The other regions' stores, by name, once they are open. */
@@ -55,6 +61,8 @@ export interface Region {
 }
 
 const sweepMs = 60_000
+/** Contract §7.2. */
+export const maxFileBytes = 25 * 1024 * 1024
 const maxReceives = 200
 
 export function openRegion(parts: RegionParts): Region {
@@ -153,6 +161,11 @@ function compose(
     handOff: { isStrict: settings.replicationAck === 'strict', budgetMs: settings.handOffBudgetMs },
     audit,
     requiresServicePolicy: settings.requiresServicePolicy,
+    preparesKeys: settings.preparesKeys,
+    rateLimits: settings.rateLimits,
+    serviceLimits: settings.serviceLimits,
+    maxFileBytes,
+    backups: parts.backups,
     lag,
   })
 }
@@ -214,9 +227,10 @@ function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clo
     }),
     new QueuePump(store.queues, { name: 'outbox', consume: fanOut, clock, onError }),
   ]
+  const timers = [scheduleFunction(runtime), reconcileFunction(runtime)].map((work) => new MinuteTimer(work, onError))
   return {
-    stop: () => Promise.all([stream, ...queues].map((pump) => pump.stop())),
+    stop: () => Promise.all([...timers, stream, ...queues].map((pump) => pump.stop())),
     retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
-    isIdle: () => [stream, ...queues].every((pump) => pump.isIdle),
+    isIdle: () => [...timers, stream, ...queues].every((pump) => pump.isIdle),
   }
 }

@@ -2,6 +2,7 @@ import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { HttpPorts } from '../../lib/http/httpPorts.ts'
 import { decryptOperation } from './decrypt.ts'
 import { encryptOperation } from './encrypt.ts'
+import { exportKeyOperation } from './exportKey.ts'
 import { generateDataEncryptionKeyOperation } from './generateDataEncryptionKey.ts'
 import { signOperation } from './sign.ts'
 import { verifyOperation } from './verify.ts'
@@ -14,5 +15,6 @@ export function cryptoFunction(ports: HttpPorts): HttpFunction {
     generateDataEncryptionKeyOperation,
     signOperation,
     verifyOperation,
+    exportKeyOperation,
   ])
 }

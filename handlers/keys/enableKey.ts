@@ -5,6 +5,8 @@ import { toKey } from './keyWire.ts'
 
 export const enableKeyOperation = bodyless('EnableKey', async (request) => {
   const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
-  const row = await changeKey(request.ports, request.mutation, loaded, 'EnableKey', { lifecycleState: 'ENABLED' })
+  const row = await changeKey(request.ports, request.mutation, loaded, 'EnableKey', () => ({
+    set: { lifecycleState: 'ENABLED' },
+  }))
   return { body: toKey(request.ports, loaded.vault.row, row), headers: { etag: row.etag } }
 })

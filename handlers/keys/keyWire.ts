@@ -2,7 +2,8 @@ import type { HttpPorts } from '../../lib/http/httpPorts.ts'
 import type { KeyShape } from '../../lib/hsm/hsm.ts'
 import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
 import type { VaultKey } from '../../lib/kms/keys.ts'
-import type { KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows.ts'
+import { effectiveKey, effectiveVersion } from '../../lib/kms/lifecycle.ts'
+import type { AutoRotation, KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows.ts'
 import { replicationId } from '../../lib/replication/status.ts'
 
 type WirePorts = Pick<HttpPorts, 'region'>
@@ -13,7 +14,8 @@ function toShape(shape: KeyShape): JsonObject {
 }
 
 /** KeySummary (contract §3.2): the algorithm, not the whole shape. */
-export function toKeySummary(row: KeyRow): JsonObject {
+export function toKeySummary(vault: VaultRow, stored: KeyRow): JsonObject {
+  const row = effectiveKey(vault, stored)
   return {
     algorithm: row.shape.algorithm,
     compartmentId: row.compartmentId,
@@ -22,7 +24,7 @@ export function toKeySummary(row: KeyRow): JsonObject {
     externalKeyReferenceDetails: null,
     freeformTags: row.freeformTags,
     id: row.id,
-    isAutoRotationEnabled: false,
+    isAutoRotationEnabled: row.isAutoRotationEnabled,
     lifecycleState: row.lifecycleState,
     protectionMode: row.protectionMode,
     timeCreated: row.timeCreated,
@@ -31,22 +33,27 @@ export function toKeySummary(row: KeyRow): JsonObject {
 }
 
 export function toKey({ region }: WirePorts, vault: VaultRow, row: KeyRow): JsonObject {
-  const { algorithm: _algorithm, ...summary } = toKeySummary(row)
+  const { algorithm: _algorithm, ...summary } = toKeySummary(vault, row)
   return {
     ...summary,
-    autoKeyRotationDetails: null,
+    autoKeyRotationDetails: toRotation(row.autoRotation),
     currentKeyVersion: row.currentKeyVersion,
     isPrimary: vault.primaryRegion === region,
     keyShape: toShape(row.shape),
     replicaDetails: details(replicationId(vault, row)),
     restoredFromKeyId: row.restoredFromKeyId,
-    timeOfDeletion: row.timeOfDeletion,
+    timeOfDeletion: effectiveKey(vault, row).timeOfDeletion,
   }
 }
 
-export function toKeyVersionSummary(compartmentId: string, row: KeyVersionRow): JsonObject {
+function toRotation(plan: AutoRotation | null): JsonObject | null {
+  return plan === null ? null : { ...plan }
+}
+
+export function toKeyVersionSummary({ vault, key }: VaultKey, stored: KeyVersionRow): JsonObject {
+  const row = effectiveVersion(vault.row, key, stored)
   return {
-    compartmentId,
+    compartmentId: key.compartmentId,
     externalKeyReferenceDetails: null,
     id: row.id,
     isAutoRotated: row.isAutoRotated,
@@ -59,12 +66,13 @@ export function toKeyVersionSummary(compartmentId: string, row: KeyVersionRow): 
   }
 }
 
-export function toKeyVersion({ region }: WirePorts, { vault, key }: VaultKey, row: KeyVersionRow): JsonObject {
+export function toKeyVersion({ region }: WirePorts, loaded: VaultKey, row: KeyVersionRow): JsonObject {
+  const { vault } = loaded
   const { epoch, revision } = row
   return {
-    ...toKeyVersionSummary(key.compartmentId, row),
+    ...toKeyVersionSummary(loaded, row),
     isPrimary: vault.row.primaryRegion === region,
-    publicKey: row.wrapped.publicKey ?? null,
+    publicKey: row.wrapped?.publicKey ?? null,
     replicaDetails: details(replicationId(vault.row, { id: row.keyId, epoch, revision })),
     restoredFromKeyVersionId: row.restoredFromKeyVersionId,
   }

@@ -1,5 +1,9 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { HttpPorts } from '../../lib/http/httpPorts.ts'
+import { backupKeyOperation } from './backupKey.ts'
+import { cancelKeyDeletionOperation } from './cancelKeyDeletion.ts'
+import { cancelKeyVersionDeletionOperation } from './cancelKeyVersionDeletion.ts'
+import { changeKeyCompartmentOperation } from './changeKeyCompartment.ts'
 import { createKeyOperation } from './createKey.ts'
 import { createKeyVersionOperation } from './createKeyVersion.ts'
 import { disableKeyOperation } from './disableKey.ts'
@@ -7,8 +11,15 @@ import { enableKeyOperation } from './enableKey.ts'
 import { getKeyOperation } from './getKey.ts'
 import { getKeyVersionOperation } from './getKeyVersion.ts'
 import { getReplicationStatusOperation } from './getReplicationStatus.ts'
-import { listKeysOperation } from './listKeys.ts'
+import { getWrappingKeyOperation } from './getWrappingKey.ts'
+import { importKeyOperation } from './importKey.ts'
+import { importKeyVersionOperation } from './importKeyVersion.ts'
 import { listKeyVersionsOperation } from './listKeyVersions.ts'
+import { listKeysOperation } from './listKeys.ts'
+import { restoreKeyFromFileOperation } from './restoreKeyFromFile.ts'
+import { restoreKeyFromObjectStoreOperation } from './restoreKeyFromObjectStore.ts'
+import { scheduleKeyDeletionOperation } from './scheduleKeyDeletion.ts'
+import { scheduleKeyVersionDeletionOperation } from './scheduleKeyVersionDeletion.ts'
 import { updateKeyOperation } from './updateKey.ts'
 
 /** KmsManagement. */
@@ -20,9 +31,20 @@ export function keysFunction(ports: HttpPorts): HttpFunction {
     updateKeyOperation,
     enableKeyOperation,
     disableKeyOperation,
+    scheduleKeyDeletionOperation,
+    cancelKeyDeletionOperation,
+    changeKeyCompartmentOperation,
+    backupKeyOperation,
+    restoreKeyFromFileOperation,
+    restoreKeyFromObjectStoreOperation,
     createKeyVersionOperation,
+    importKeyOperation,
+    importKeyVersionOperation,
+    getWrappingKeyOperation,
     getKeyVersionOperation,
     listKeyVersionsOperation,
+    scheduleKeyVersionDeletionOperation,
+    cancelKeyVersionDeletionOperation,
     getReplicationStatusOperation,
   ])
 }

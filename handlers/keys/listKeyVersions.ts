@@ -6,14 +6,14 @@ import { versionListingPartition, type KeyVersionRow } from '../../lib/kms/rows.
 import { toKeyVersionSummary } from './keyWire.ts'
 
 export const listKeyVersionsOperation = bodyless('ListKeyVersions', async (request) => {
-  const { key } = await authorizedKey(request, request.parameters['keyId'] ?? '')
+  const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
   const page = await listPage(
     request.ports,
     'Keys',
-    [versionListingPartition(key.id)],
+    [versionListingPartition(loaded.key.id)],
     listRequest(request),
     () => true,
   )
   const rows = page.items as unknown as readonly KeyVersionRow[]
-  return { body: rows.map((row) => toKeyVersionSummary(key.compartmentId, row)), headers: nextPage(request, page.next) }
+  return { body: rows.map((row) => toKeyVersionSummary(loaded, row)), headers: nextPage(request, page.next) }
 })

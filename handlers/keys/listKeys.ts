@@ -9,7 +9,7 @@ import { toKeySummary } from './keyWire.ts'
 
 export const listKeysOperation = bodyless('ListKeys', async (request) => {
   const filter = keyFilter(request)
-  await authorizedVaultForKey(request, filter.compartmentId)
+  const vault = await authorizedVaultForKey(request, filter.compartmentId)
   const page = await listPage(
     request.ports,
     'Keys',
@@ -18,7 +18,7 @@ export const listKeysOperation = bodyless('ListKeys', async (request) => {
     keyMatches(filter),
   )
   const rows = page.items as unknown as readonly KeyRow[]
-  return { body: rows.map(toKeySummary), headers: nextPage(request, page.next) }
+  return { body: rows.map((row) => toKeySummary(vault.row, row)), headers: nextPage(request, page.next) }
 })
 
 function keyFilter({ query }: Request): KeyFilter {

@@ -1,5 +1,6 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
+import { meterVersion, type MeteredVersion } from '../../lib/kms/metering.ts'
 import { parseTask } from '../../lib/replication/deliver.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
@@ -16,7 +17,43 @@ export function fanOutFunction(ports: ReplicationPorts): FanOutFunction {
   }
 }
 
-async function fanOutStream(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<BatchFailures> {
+async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent): Promise<BatchFailures> {
+  const failures = await Promise.all([sendChanged(ports, event), meterVersions(ports, event)])
+  return failing(failures.flat())
+}
+
+/** Every key version counts in every region that has it. Of several changes in a batch the last one tells. */
+async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
+  const versions = new Map<string, { version: MeteredVersion; sequenceNumber: string }>()
+  for (const record of Records) {
+    const row = newImage(record)
+    if (row?.['format'] !== 'vaultspan/key-version-row/1') continue
+    const version = row as unknown as MeteredVersion
+    versions.set(version.id, { version, sequenceNumber: record.dynamodb?.SequenceNumber ?? '' })
+  }
+  const failures = await Promise.all(
+    [...versions.values()].map(async ({ version, sequenceNumber }) => {
+      try {
+        await meter(ports, version)
+        return []
+      } catch (cause) {
+        ports.log.error('A key version could not be metered.', cause)
+        return [sequenceNumber]
+      }
+    }),
+  )
+  return failures.flat()
+}
+
+async function meter({ cache, tables, region, clock }: ReplicationPorts, version: MeteredVersion): Promise<void> {
+  const row = (await cache.freshVault(version.vaultId))?.row
+  // A replica that is gone by now was metered when it was purged.
+  if (row === undefined) return
+  const isPrimary = row.primaryRegion === region
+  await meterVersion(tables, version, { tenancyId: row.tenancyId, isPrimary, now: clock() })
+}
+
+async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
   // A batch that touches a key five times sends it once, as it is now.
   const resources = new Map<string, { changed: Changed; sequenceNumbers: string[] }>()
   for (const record of Records) {
@@ -38,15 +75,13 @@ async function fanOutStream(ports: ReplicationPorts, { Records }: DynamoDBStream
       }
     }),
   )
-  return failing(failures.flat())
+  return failures.flat()
 }
 
 /** What a stream record says has changed; undefined for rows that do not replicate. */
-function changedBy({ dynamodb }: DynamoDBRecord): Changed | undefined {
-  // The stream's own types are those of the SDK but for the class names.
-  const image = dynamodb?.NewImage as Parameters<typeof unmarshall>[0] | undefined
-  if (image === undefined) return undefined
-  const row = unmarshall(image)
+function changedBy(record: DynamoDBRecord): Changed | undefined {
+  const row = newImage(record)
+  if (row === undefined) return undefined
   if (row['format'] === 'vaultspan/vault/1') return { kind: 'vault', vaultId: String(row['id']) }
   if (row['format'] === 'vaultspan/key-row/1')
     return { kind: 'key', vaultId: String(row['vaultId']), keyId: String(row['id']) }
@@ -56,6 +91,12 @@ function changedBy({ dynamodb }: DynamoDBRecord): Changed | undefined {
       : undefined
   if (row['format'] === 'vaultspan/identity-entry/1') return { kind: 'identity', tenancyId: String(row['pk']) }
   return undefined
+}
+
+function newImage({ dynamodb }: DynamoDBRecord): Record<string, unknown> | undefined {
+  // The stream's own types are those of the SDK but for the class names.
+  const image = dynamodb?.NewImage as Parameters<typeof unmarshall>[0] | undefined
+  return image === undefined ? undefined : unmarshall(image)
 }
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {

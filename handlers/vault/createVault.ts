@@ -18,7 +18,9 @@ export const createVaultOperation = operation('CreateVault', {
   run: async (request, details) => {
     authorizedCompartment(request, details.compartmentId)
     const { tenancyId } = request.caller.principal
-    const row = await createVault(request.ports, request.mutation, { ...details, tenancyId })
+    const { compartments } = await request.ports.identity.tenancy(tenancyId)
+    const compartmentIds = compartments.map(({ id }) => id)
+    const row = await createVault(request.ports, request.mutation, { ...details, tenancyId, compartmentIds })
     return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
   },
 })

@@ -6,7 +6,9 @@ import { pageLimit } from '../../lib/http/paging.ts'
 export const listVaultReplicasOperation = bodyless('ListVaultReplicas', async (request) => {
   pageLimit(request.query)
   const { row } = await authorizedVault(request, request.parameters['vaultId'] ?? '')
-  if (row.replicaRegion === null || row.replicaStatus === null) return { body: [], headers: { etag: row.etag } }
+  // A deleted vault's replica is deleted with it.
+  const isGone = row.lifecycleState === 'DELETED' || row.replicaRegion === null || row.replicaStatus === null
+  if (isGone) return { body: [], headers: { etag: row.etag } }
   const { management, crypto } = await request.ports.endpoints.of(row, row.replicaRegion)
   const replica = {
     region: row.replicaRegion,

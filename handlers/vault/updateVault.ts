@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { requireVaultActive } from '../../lib/kms/mutation.ts'
+import { requireVaultState } from '../../lib/kms/lifecycle.ts'
 import { changeVault } from '../../lib/kms/vaults.ts'
 import { toVault } from './vaultWire.ts'
 
@@ -12,8 +12,8 @@ export const updateVaultOperation = operation('UpdateVault', {
   run: async (request, details) => {
     const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
     const row = await changeVault(request.ports, request.mutation, vault, (current) => {
-      requireVaultActive(current)
-      return changedFields(details)
+      requireVaultState('UpdateVault', current)
+      return { set: changedFields(details) }
     })
     return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
   },

@@ -1,10 +1,18 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
+import { backupVaultOperation } from './backupVault.ts'
+import { cancelVaultDeletionOperation } from './cancelVaultDeletion.ts'
+import { changeVaultCompartmentOperation } from './changeVaultCompartment.ts'
 import { createVaultOperation } from './createVault.ts'
 import { createVaultReplicaOperation } from './createVaultReplica.ts'
 import { deleteVaultReplicaOperation } from './deleteVaultReplica.ts'
 import { getVaultOperation } from './getVault.ts'
+import { getVaultUsageOperation } from './getVaultUsage.ts'
+import { listKeyVersionUsageOperation } from './listKeyVersionUsage.ts'
 import { listVaultReplicasOperation } from './listVaultReplicas.ts'
 import { listVaultsOperation } from './listVaults.ts'
+import { restoreVaultFromFileOperation } from './restoreVaultFromFile.ts'
+import { restoreVaultFromObjectStoreOperation } from './restoreVaultFromObjectStore.ts'
+import { scheduleVaultDeletionOperation } from './scheduleVaultDeletion.ts'
 import { updateVaultOperation } from './updateVault.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 
@@ -15,6 +23,14 @@ export function vaultFunction(ports: VaultPorts): HttpFunction {
     getVaultOperation,
     listVaultsOperation,
     updateVaultOperation,
+    scheduleVaultDeletionOperation,
+    cancelVaultDeletionOperation,
+    changeVaultCompartmentOperation,
+    backupVaultOperation,
+    restoreVaultFromFileOperation,
+    restoreVaultFromObjectStoreOperation,
+    getVaultUsageOperation,
+    listKeyVersionUsageOperation,
     createVaultReplicaOperation,
     deleteVaultReplicaOperation,
     listVaultReplicasOperation,

@@ -72,6 +72,26 @@ export interface WrappingKey {
   readonly wrapped: WrappedKey
 }
 
+/** A vault's keys together with the context they are wrapped for. */
+export interface VaultKeysOf {
+  readonly context: VaultContext
+  readonly wrapped: WrappedVaultKeys
+}
+
+/** A vault's three keys under its tenancy's backup keys, for its context only (AES-KWP, base64). The same in every region. */
+export interface VaultKeysBackup {
+  readonly format: 'vaultspan/vault-keys-backup/1'
+  readonly hsmKek: string
+  readonly softwareKek: string
+  readonly macKey: string
+}
+
+/** What a blob was bound to before. */
+export interface Binding {
+  readonly vault: VaultContext
+  readonly material: MaterialContext
+}
+
 /** What one key can do while it is held. AES answers at once; RSA and ECDSA private operations run off the event loop. */
 export interface UsableKey {
   /** @throws KmsError invalidParameter for an algorithm that does not fit the key, or a plaintext too long for RSA. */
@@ -141,6 +161,12 @@ export interface VaultKeys {
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T>
   /** Lets go of the key's cached handle, for a key that is destroyed. One in use goes when its work ends. */
   forget(context: MaterialContext, wrapped: WrappedKey): void
+  /**
+   * The same blob bound to this vault and another key, for a vault that was restored under another OCID and so has the
+   * keys of the old one. Material id, shape, protection mode and exportability stay.
+   * @throws KmsError integrityFailure where the blob was not bound as `from` says, or more than the names changes.
+   */
+  rebind(from: Binding, wrapped: WrappedKey, to: MaterialContext): WrappedKey
 }
 
 /** A statement that a region's identity key speaks for a region of a tenancy, signed by the tenancy's root (P-384, DER, base64). */
@@ -218,6 +244,13 @@ export interface Hsm {
    * @throws KmsError integrityFailure as `openVault` does.
    */
   withoutKeks(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys
+  /** @throws KmsError integrityFailure where the two are not of one tenancy, or the vault's KEKs were destroyed. */
+  backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup
+  /**
+   * The saved keys of the vault `from`, wrapped by this HSM for the vault `to`, which may have another OCID.
+   * @throws KmsError integrityFailure where they do not open with these backup keys, or `to` is of another kind or tenancy.
+   */
+  restoreVaultKeys(backup: VaultKeysOf, from: VaultContext, saved: VaultKeysBackup, to: VaultContext): WrappedVaultKeys
   /** The id of the material an AES ciphertext was made with; undefined where the bytes are no such ciphertext. */
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
 

@@ -4,8 +4,10 @@ import type { Permission } from '../iam/permissions.ts'
 import { notFoundOrForbidden } from '../kms/errors.ts'
 import type { VaultKey } from '../kms/keys.ts'
 import { vaultPrefixOf } from '../kms/ocid.ts'
+import type { VaultRow } from '../kms/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import type { Request } from './operation.ts'
+import { routes } from './routes.ts'
 
 type Variables = Readonly<Record<string, string>>
 
@@ -72,6 +74,15 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
   return vault
 }
 
+/** The vault at whose endpoint the request arrived, for restoring a key into a compartment. */
+export async function authorizedRestore(request: Request, compartmentOf: (row: VaultRow) => string): Promise<Vault> {
+  const vault = await ownVault(request, request.vaultId)
+  const compartmentId = compartmentOf(vault.row)
+  request.target.compartmentId = compartmentId
+  authorize(request, operationPermissions[request.operation], compartmentId, vaultVariables(vault))
+  return vault
+}
+
 /** A key of the vault at whose endpoint the request arrived, if the caller may do to it what the operation does. */
 export async function authorizedKey(request: Request, keyId: string, variables?: Variables): Promise<VaultKey> {
   const vault = await ownVault(request, request.vaultId)
@@ -88,6 +99,7 @@ export async function authorizedKeyForCrypto(
   const found = cache.vault(request.vaultId)
   const vault = found instanceof Promise ? await found : found
   if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
+  if (!isThere(request, vault.row)) throw notFoundOrForbidden()
   if (vaultPrefixOf(keyId) !== vault.row.vaultPrefix) throw notFoundOrForbidden()
   const key = cache.key(vault.keys, keyId)
   return judgeKey(request, vault, key instanceof Promise ? await key : key, keyId, variables)
@@ -101,7 +113,7 @@ function judgeKey(
   variables: Variables | undefined,
 ): VaultKey {
   request.target.resourceId = keyId
-  if (key === undefined || key.lifecycleState === 'DELETED' || key.vaultId !== vault.row.id) throw notFoundOrForbidden()
+  if (key?.vaultId !== vault.row.id || !isThere(request, key)) throw notFoundOrForbidden()
   request.target.resourceName = key.displayName
   request.target.compartmentId = key.compartmentId
   authorize(request, operationPermissions[request.operation], key.compartmentId, {
@@ -112,13 +124,25 @@ function judgeKey(
   return { vault, key }
 }
 
+/** A move takes the permission where the resource is, which `authorizedVault` asks for, and where it goes (contract §9.3). */
+export function authorizeMove(request: Request, to: string, vault: Vault, key?: VaultKey['key']): void {
+  const variables = { ...vaultVariables(vault), ...(key === undefined ? {} : { 'target.key.id': key.id }) }
+  authorize(request, operationPermissions[request.operation], to, variables)
+}
+
 async function ownVault(request: Request, vaultId: string): Promise<Vault> {
   const vault = await request.ports.cache.freshVault(vaultId)
   request.target.resourceId ??= vaultId
   if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
+  if (!isThere(request, vault.row)) throw notFoundOrForbidden()
   request.target.resourceName ??= vault.row.displayName
   request.target.compartmentId ??= vault.row.compartmentId
   return vault
+}
+
+/** What is DELETED answers reads only (contract §4). */
+function isThere({ operation }: Request, { lifecycleState }: { readonly lifecycleState: string }): boolean {
+  return lifecycleState !== 'DELETED' || routes[operation].method === 'GET'
 }
 
 function ownKey(request: Request, vault: Vault, keyId: string) {

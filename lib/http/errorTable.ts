@@ -26,6 +26,7 @@ const table = {
 
 export interface WireError {
   readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: { readonly code: string; readonly message: string }
 }
 
@@ -43,7 +44,8 @@ export function toWireError(error: unknown): WireError {
   return wireError(error)
 }
 
-function wireError({ code, message }: KmsError): WireError {
+function wireError({ code, message, retryAfter }: KmsError): WireError {
   const [status, wireCode] = table[code]
-  return { status, body: { code: wireCode, message } }
+  const headers = retryAfter === undefined ? {} : { headers: { 'retry-after': String(retryAfter) } }
+  return { status, ...headers, body: { code: wireCode, message } }
 }

@@ -54,6 +54,27 @@ const defined = v.pipe(
 export const freeformTags = v.nullish(freeform, {})
 export const definedTags = v.nullish(defined, {})
 
+const earliest = Date.UTC(1970, 0, 1)
+const latest = Date.UTC(9000, 0, 1)
+
+/** RFC 3339 (contract §2.1), as a Date. */
+export const timestamp = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i,
+    'expected a time like 2026-01-02T03:04:05Z',
+  ),
+  v.transform((text) => new Date(text)),
+  // NaN, for a day that no month has, fails both comparisons.
+  v.check((date) => date.getTime() >= earliest && date.getTime() < latest, 'expected a time like 2026-01-02T03:04:05Z'),
+)
+
+/** The body of every scheduled deletion; the range of the time is judged against the clock later. */
+export const scheduleDeletionDetails = v.object({ timeOfDeletion: v.nullish(timestamp) })
+
+/** The body of every move. */
+export const changeCompartmentDetails = v.object({ compartmentId: ocid })
+
 /** What an update may set; all of it optional. */
 export const updatableFields = {
   displayName: v.nullish(displayName),

@@ -1,6 +1,8 @@
 import type { AuditEvent } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identityCache.ts'
+import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
+import type { RateLimits } from './rateLimit.ts'
 
 /** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
 export interface AuditSink {
@@ -12,6 +14,11 @@ export interface AuditSink {
 }
 
 export interface HttpPorts extends KmsPorts {
+  /** Requests a second of a tenancy, by class; null: unlimited. */
+  readonly rateLimits: RateLimits | null
+  /** The largest file that a restore takes, in bytes. */
+  readonly maxFileBytes: number
+  readonly backups: BackupStore
   readonly identity: IdentityCache
   readonly audit: AuditSink
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */

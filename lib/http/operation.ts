@@ -4,6 +4,7 @@ import type { Mutation } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { RoutedOperation } from './routes.ts'
+import type { WireRequest } from './wireRequest.ts'
 
 /** What the audit says a request was about; an operation fills it in as soon as it knows. */
 export interface AuditTarget {
@@ -21,6 +22,8 @@ export interface Request<P extends HttpPorts = HttpPorts> {
   /** Segments of the path, decoded. */
   readonly parameters: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
+  /** Names in lower case. */
+  readonly headers: WireRequest['headers']
   /** The vault at whose endpoint the request arrived; '' at a region's own endpoint. */
   readonly vaultId: string
   readonly mutation: Mutation
@@ -33,6 +36,8 @@ export interface Answer {
   /** 200 unless set. */
   readonly status?: 200 | 202 | 204
   readonly body?: Json
+  /** Instead of `body`, where the answer is not JSON; `headers` then name its content type. */
+  readonly text?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -56,6 +61,14 @@ export function operation<S extends GenericSchema, P extends HttpPorts = HttpPor
 ): Operation<P> {
   // INVARIANT: the pipeline validates the body against `input` before it calls `run`.
   return { id, input: definition.input, run: definition.run }
+}
+
+/** An operation whose body is a file; `run` gets its bytes (Route.takesFile). */
+export function fileOperation<P extends HttpPorts = HttpPorts>(
+  id: RoutedOperation,
+  run: (request: Request<P>, body: unknown) => Promise<Answer>,
+): Operation<P> {
+  return { id, run }
 }
 
 /** An operation without a body. */

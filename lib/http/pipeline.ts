@@ -9,7 +9,8 @@ import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
 import { parseBody, parseInput } from './parseInput.ts'
 import { answerRequestId } from './requestId.ts'
 import { requestIdentity } from './retryToken.ts'
-import { matchRoute, routes, type Match } from './routes.ts'
+import { takeToken } from './rateLimit.ts'
+import { matchRoute, routes, type Match, type OutOfScope, type Route, type RoutedOperation } from './routes.ts'
 import {
   maxBodyBytes,
   parseQuery,
@@ -31,9 +32,13 @@ export function createPipeline<P extends HttpPorts>(
     const requestId = answerRequestId(ports.random, request.headers['opc-request-id'])
     let audited: AuditedRequest | undefined
     try {
-      if (request.body.length > maxBodyBytes)
-        throw new KmsError('payloadTooLarge', `A body has at most ${maxBodyBytes} bytes.`)
-      const match = route(request)
+      const found = matchRoute(request.method, request.rawPath)
+      requireSize(ports, found, request)
+      const match = requireRoute(found, request)
+      if ('outOfScope' in match) {
+        await authenticate(ports, request, now)
+        throw new KmsError('notImplemented', `${match.outOfScope} is not offered by this service.`)
+      }
       const operation = byId.get(match.operation)
       if (operation === undefined) throw noSuchRoute()
       const vaultId = await vaultOf(ports, match, request)
@@ -48,14 +53,16 @@ export function createPipeline<P extends HttpPorts>(
         target,
         receivedAt: now,
       }
+      await takeToken(ports, match.operation, caller.principal.tenancyId)
       const answer = await perform(ports, operation, audited, { match, vaultId })
-      return response(answer.status ?? 200, { ...answer.headers, 'opc-request-id': requestId }, answer.body)
+      const { status = 200, headers, body, text } = answer
+      return response(status, { ...headers, 'opc-request-id': requestId }, body, text)
     } catch (error) {
-      const { status, body } = toWireError(error)
+      const { status, headers, body } = toWireError(error)
       if (status === 500)
         ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
       if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
-      return response(status, { 'opc-request-id': requestId }, { ...body })
+      return response(status, { ...headers, 'opc-request-id': requestId }, { ...body })
     }
   }
 }
@@ -69,13 +76,14 @@ async function perform<P extends HttpPorts>(
   const { request, caller, target, receivedAt } = audited
   const { method } = routes[operation.id]
   const mutation = mutationOf(ports, audited)
-  const input = operation.input === undefined ? undefined : parseInput(operation.input, parseBody(request))
+  const input = inputOf(operation, request)
   const full: Request<P> = {
     operation: operation.id,
     ports,
     caller,
     parameters: match.parameters,
     query: parseQuery(request.rawQuery),
+    headers: request.headers,
     vaultId,
     mutation: mutation.mutation,
     target,
@@ -90,6 +98,11 @@ async function perform<P extends HttpPorts>(
     await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))
   }
   return answer
+}
+
+function inputOf<P extends HttpPorts>({ id, input }: Operation<P>, request: WireRequest): unknown {
+  if (isFileRoute(id)) return request.body
+  return input === undefined ? undefined : parseInput(input, parseBody(request))
 }
 
 function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Mutation; wasAudited: () => boolean } {
@@ -127,8 +140,19 @@ async function recordRefusal(
   }
 }
 
-function route({ method, rawPath }: WireRequest): Match {
-  const match = matchRoute(method, rawPath)
+/** Before anything else is looked at: bytes that nobody has signed cost no more than this (contract §2.5). */
+function requireSize({ maxFileBytes }: HttpPorts, found: ReturnType<typeof matchRoute>, { body }: WireRequest): void {
+  const takesFile = typeof found !== 'string' && 'operation' in found && isFileRoute(found.operation)
+  const limit = takesFile ? maxFileBytes : maxBodyBytes
+  if (body.length > limit) throw new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
+}
+
+function isFileRoute(operation: RoutedOperation): boolean {
+  const route: Route = routes[operation]
+  return route.takesFile === true
+}
+
+function requireRoute(match: ReturnType<typeof matchRoute>, { method }: WireRequest): Match | OutOfScope {
   if (match === 'noRoute') throw noSuchRoute()
   if (match === 'wrongMethod') throw new KmsError('methodNotAllowed', `${method} is not an operation of this path.`)
   return match
@@ -155,10 +179,15 @@ async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: Wire
   return vaultId ?? ''
 }
 
-function response(statusCode: number, headers: Record<string, string>, body: Answer['body']): HttpResponse {
+function response(
+  statusCode: number,
+  headers: Record<string, string>,
+  body: Answer['body'],
+  text = body === undefined ? '' : JSON.stringify(body),
+): HttpResponse {
   return {
     statusCode,
     headers: { 'content-type': 'application/json', ...headers },
-    body: body === undefined ? '' : JSON.stringify(body),
+    body: text,
   }
 }

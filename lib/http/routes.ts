@@ -1,4 +1,5 @@
 import type { OperationName } from '../iam/operationPermissions.ts'
+import { outOfScope } from './outOfScope.ts'
 
 /** Which function serves an operation, and at which endpoint it answers: the region's own or a vault's. */
 export type FunctionName = 'vault' | 'keys' | 'crypto' | 'identity' | 'audit'
@@ -10,6 +11,8 @@ export interface Route {
   readonly path: string
   readonly serves: FunctionName
   readonly plane: Plane
+  /** The body is a file, not JSON. */
+  readonly takesFile?: true
 }
 
 const vaults = '/20180608/vaults'
@@ -22,6 +25,40 @@ export const routes = {
   CreateVault: { method: 'POST', path: vaults, serves: 'vault', plane: 'region' },
   GetVault: { method: 'GET', path: `${vaults}/{vaultId}`, serves: 'vault', plane: 'region' },
   UpdateVault: { method: 'PUT', path: `${vaults}/{vaultId}`, serves: 'vault', plane: 'region' },
+  ScheduleVaultDeletion: {
+    method: 'POST',
+    path: `${vaults}/{vaultId}/actions/scheduleDeletion`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  CancelVaultDeletion: {
+    method: 'POST',
+    path: `${vaults}/{vaultId}/actions/cancelDeletion`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  ChangeVaultCompartment: {
+    method: 'POST',
+    path: `${vaults}/{vaultId}/actions/changeCompartment`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  BackupVault: { method: 'POST', path: `${vaults}/{vaultId}/actions/backup`, serves: 'vault', plane: 'region' },
+  RestoreVaultFromFile: {
+    method: 'POST',
+    path: `${vaults}/actions/restoreFromFile`,
+    serves: 'vault',
+    plane: 'region',
+    takesFile: true,
+  },
+  RestoreVaultFromObjectStore: {
+    method: 'POST',
+    path: `${vaults}/actions/restoreFromObjectStore`,
+    serves: 'vault',
+    plane: 'region',
+  },
+  GetVaultUsage: { method: 'GET', path: `${vaults}/{vaultId}/usage`, serves: 'vault', plane: 'region' },
+  ListKeyVersionUsage: { method: 'GET', path: '/20180608/usage/keyVersions', serves: 'vault', plane: 'region' },
   CreateVaultReplica: {
     method: 'POST',
     path: `${vaults}/{vaultId}/actions/createReplica`,
@@ -47,15 +84,58 @@ export const routes = {
   UpdateKey: { method: 'PUT', path: `${keys}/{keyId}`, serves: 'keys', plane: 'vault' },
   EnableKey: { method: 'POST', path: `${keys}/{keyId}/actions/enable`, serves: 'keys', plane: 'vault' },
   DisableKey: { method: 'POST', path: `${keys}/{keyId}/actions/disable`, serves: 'keys', plane: 'vault' },
+  ScheduleKeyDeletion: {
+    method: 'POST',
+    path: `${keys}/{keyId}/actions/scheduleDeletion`,
+    serves: 'keys',
+    plane: 'vault',
+  },
+  CancelKeyDeletion: { method: 'POST', path: `${keys}/{keyId}/actions/cancelDeletion`, serves: 'keys', plane: 'vault' },
+  ChangeKeyCompartment: {
+    method: 'POST',
+    path: `${keys}/{keyId}/actions/changeCompartment`,
+    serves: 'keys',
+    plane: 'vault',
+  },
   ListKeyVersions: { method: 'GET', path: `${keys}/{keyId}/keyVersions`, serves: 'keys', plane: 'vault' },
   CreateKeyVersion: { method: 'POST', path: `${keys}/{keyId}/keyVersions`, serves: 'keys', plane: 'vault' },
   GetKeyVersion: { method: 'GET', path: `${keys}/{keyId}/keyVersions/{keyVersionId}`, serves: 'keys', plane: 'vault' },
+  ScheduleKeyVersionDeletion: {
+    method: 'POST',
+    path: `${keys}/{keyId}/keyVersions/{keyVersionId}/actions/scheduleDeletion`,
+    serves: 'keys',
+    plane: 'vault',
+  },
+  CancelKeyVersionDeletion: {
+    method: 'POST',
+    path: `${keys}/{keyId}/keyVersions/{keyVersionId}/actions/cancelDeletion`,
+    serves: 'keys',
+    plane: 'vault',
+  },
   GetReplicationStatus: {
     method: 'GET',
     path: '/20180608/replicaOperations/{replicationId}/status',
     serves: 'keys',
     plane: 'vault',
   },
+
+  BackupKey: { method: 'POST', path: `${keys}/{keyId}/actions/backup`, serves: 'keys', plane: 'vault' },
+  RestoreKeyFromFile: {
+    method: 'POST',
+    path: `${keys}/actions/restoreFromFile`,
+    serves: 'keys',
+    plane: 'vault',
+    takesFile: true,
+  },
+  RestoreKeyFromObjectStore: {
+    method: 'POST',
+    path: `${keys}/actions/restoreFromObjectStore`,
+    serves: 'keys',
+    plane: 'vault',
+  },
+  GetWrappingKey: { method: 'GET', path: '/20180608/wrappingKeys', serves: 'keys', plane: 'vault' },
+  ImportKey: { method: 'POST', path: `${keys}/import`, serves: 'keys', plane: 'vault' },
+  ImportKeyVersion: { method: 'POST', path: `${keys}/{keyId}/keyVersions/import`, serves: 'keys', plane: 'vault' },
 
   Encrypt: { method: 'POST', path: '/20180608/encrypt', serves: 'crypto', plane: 'vault' },
   Decrypt: { method: 'POST', path: '/20180608/decrypt', serves: 'crypto', plane: 'vault' },
@@ -67,6 +147,7 @@ export const routes = {
   },
   Sign: { method: 'POST', path: '/20180608/sign', serves: 'crypto', plane: 'vault' },
   Verify: { method: 'POST', path: '/20180608/verify', serves: 'crypto', plane: 'vault' },
+  ExportKey: { method: 'POST', path: '/20180608/exportKey', serves: 'crypto', plane: 'vault' },
 
   ListCompartments: { method: 'GET', path: compartments, serves: 'identity', plane: 'region' },
   CreateCompartment: { method: 'POST', path: compartments, serves: 'identity', plane: 'region' },
@@ -89,17 +170,22 @@ export interface Match {
   readonly parameters: Readonly<Record<string, string>>
 }
 
+/** An operation of OCI that this service does not have. */
+export interface OutOfScope {
+  readonly outOfScope: keyof typeof outOfScope
+}
+
 interface Node {
   readonly literals: Map<string, Node>
   parameter?: Node
-  readonly operations: Map<string, { operation: RoutedOperation; names: readonly string[] }>
+  readonly operations: Map<string, { operation: string; names: readonly string[] }>
 }
 
-const root = buildTree()
+const root = buildTree({ ...routes, ...outOfScope })
 
-function buildTree(): Node {
+function buildTree(table: Readonly<Record<string, Pick<Route, 'method' | 'path'>>>): Node {
   const tree: Node = { literals: new Map(), operations: new Map() }
-  for (const [operation, route] of Object.entries(routes)) {
+  for (const [operation, route] of Object.entries(table)) {
     const names: string[] = []
     let node = tree
     for (const segment of route.path.slice(1).split('/')) {
@@ -113,7 +199,7 @@ function buildTree(): Node {
       else node.literals.set(segment, next)
       node = next
     }
-    node.operations.set(route.method, { operation: operation as RoutedOperation, names })
+    node.operations.set(route.method, { operation, names })
   }
   return tree
 }
@@ -122,7 +208,7 @@ function buildTree(): Node {
  * Finds the operation of a raw path; several slashes at its start count as one (contract §1.4).
  * `wrongMethod`: the path exists, with other methods. A segment that is not valid percent-encoding is no route.
  */
-export function matchRoute(method: string, rawPath: string): Match | 'noRoute' | 'wrongMethod' {
+export function matchRoute(method: string, rawPath: string): Match | OutOfScope | 'noRoute' | 'wrongMethod' {
   const segments = rawPath.replace(/^\/+/, '').split('/')
   const values: string[] = []
   let node = root
@@ -139,10 +225,18 @@ export function matchRoute(method: string, rawPath: string): Match | 'noRoute' |
   }
   const found = node.operations.get(method)
   if (found === undefined) return node.operations.size > 0 ? 'wrongMethod' : 'noRoute'
+  const { operation, names } = found
+  if (operation in outOfScope) return { outOfScope: operation as OutOfScope['outOfScope'] }
   return {
-    operation: found.operation,
-    parameters: Object.fromEntries(found.names.map((name, index) => [name, values[index] ?? ''])),
+    operation: operation as RoutedOperation,
+    parameters: Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])),
   }
+}
+
+/** Which function answers a request; what no operation has, the vault function answers. */
+export function servingFunction(method: string, rawPath: string): FunctionName {
+  const match = matchRoute(method, rawPath)
+  return typeof match !== 'string' && 'operation' in match ? routes[match.operation].serves : 'vault'
 }
 
 function decode(segment: string): string | undefined {

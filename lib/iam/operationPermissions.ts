@@ -10,6 +10,7 @@ export const operationPermissions = {
   ListVaultReplicas: ['VAULT_INSPECT'],
   GetVault: ['VAULT_READ'],
   GetVaultUsage: ['VAULT_READ'],
+  ListKeyVersionUsage: ['VAULT_INSPECT', 'KEY_INSPECT'], // chosen: our own operation
   CreateVault: ['VAULT_CREATE'],
   UpdateVault: ['VAULT_UPDATE'],
   ScheduleVaultDeletion: ['VAULT_DELETE'],

@@ -45,7 +45,7 @@ export function auditGroupWrite(events: AuditGroup): AuditWrite {
 }
 
 /** Says that a compartment has events in a minute, so that a year's listing does not try half a million partitions. */
-export function minuteMark(event: AuditEvent): Item {
+export function minuteMark(event: Pick<AuditEvent, 'eventTime'> & { data: { compartmentId: string } }): Item {
   const { compartmentId } = event.data
   return { pk: `marks#${compartmentId}#${event.eventTime.slice(0, 7)}`, sk: event.eventTime.slice(0, 16) }
 }

@@ -1,10 +1,17 @@
 import { crc32 } from 'node:zlib'
-import type { EncryptionAlgorithm, KeyShape, MessageType, SigningAlgorithm, UsableKey } from '../hsm/hsm.ts'
+import type {
+  EncryptionAlgorithm,
+  KeyShape,
+  MaterialContext,
+  MessageType,
+  SigningAlgorithm,
+  UsableKey,
+  WrappingScheme,
+} from '../hsm/hsm.ts'
 import { doesNotOpen, KmsError, notFoundOrForbidden } from './errors.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { VaultKey } from './keys.ts'
-import { requireKeyState, requireVersionEnabled, type KeyOperation } from './lifecycle.ts'
-import { requireVaultActive } from './mutation.ts'
+import { requireKeyState, requireVaultActive, requireVersionEnabled, type KeyOperation } from './lifecycle.ts'
 import { materialContext } from './newKeyVersion.ts'
 import { materialIdOf } from './ocid.ts'
 import type { KeyVersionRow } from './rows.ts'
@@ -144,6 +151,34 @@ export async function generateDataEncryptionKey(
   return { ...encrypted, plaintext }
 }
 
+export interface ExportInput {
+  readonly scheme: WrappingScheme
+  /** PEM SubjectPublicKeyInfo, RSA. */
+  readonly publicKey: string
+  readonly keyVersionId?: string
+}
+
+/** A SOFTWARE key's material, encrypted for a key that the caller holds (contract §6.7). */
+export async function exportKey(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: ExportInput,
+): Promise<{ version: KeyVersionRow; bytes: Buffer }> {
+  const { vault, key } = loaded
+  requireVaultActive(vault.row)
+  requireKeyState('ExportKey', key)
+  if (key.protectionMode !== 'SOFTWARE') {
+    throw new KmsError(
+      'invalidParameter',
+      `Only a key whose protectionMode is SOFTWARE can be exported; this one is ${key.protectionMode}.`,
+    )
+  }
+  const version = await versionInUse(ports, loaded, input.keyVersionId ?? key.currentKeyVersion)
+  if (version.wrapped === null) throw notFoundOrForbidden()
+  const context = contextOf(loaded, version)
+  return { version, bytes: await vault.keys.exportUnder(context, version.wrapped, input.scheme, input.publicKey) }
+}
+
 /** Unsigned CRC-32 (IEEE) of the bytes as decimal text (contract §6.3). */
 export function plaintextChecksum(bytes: Uint8Array): string {
   return String(crc32(bytes))
@@ -191,14 +226,13 @@ async function versionInUse(
   return version
 }
 
-function useVersion<T>(
-  { vault, key }: VaultKey,
-  version: KeyVersionRow,
-  work: (key: UsableKey) => Promise<T> | T,
-): Promise<T> {
-  const context = materialContext(
-    { keyId: key.id, shape: key.shape, protectionMode: key.protectionMode },
-    version.materialId,
-  )
-  return vault.keys.use(context, version.wrapped, work)
+function useVersion<T>(loaded: VaultKey, version: KeyVersionRow, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
+  // Only a DELETED version has none, and none of those comes here.
+  if (version.wrapped === null) throw notFoundOrForbidden()
+  return loaded.vault.keys.use(contextOf(loaded, version), version.wrapped, work)
+}
+
+function contextOf({ key }: VaultKey, version: KeyVersionRow): MaterialContext {
+  const { id: keyId, shape, protectionMode } = key
+  return materialContext({ keyId, shape, protectionMode }, version.materialId)
 }

@@ -27,11 +27,14 @@ export type ErrorCode =
 /** The message is shown to the caller: one sentence that says what is wrong and what to do, without secrets. */
 export class KmsError extends Error {
   readonly code: ErrorCode
+  /** Whole seconds after which the caller may try again. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfter?: number }) {
     super(message, options)
     this.name = 'KmsError'
     this.code = code
+    this.retryAfter = options?.retryAfter
   }
 }
 

@@ -1,36 +1,62 @@
+import type { MakeMaterial } from './createKey.ts'
 import { notFoundOrForbidden } from './errors.ts'
 import { finishChange } from './finishChange.ts'
-import { commitNew, keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from './keys.ts'
-import { requireKeyState } from './lifecycle.ts'
 import {
+  commitNew,
+  keyEffect,
+  requireWritable,
+  settledKey,
+  type KeyChange,
+  type ManagePorts,
+  type VaultKey,
+} from './keys.ts'
+import { requireKeyState, requireVersionState, type KeyVersionOperation } from './lifecycle.ts'
+import {
+  bookkeeping,
   earlierResult,
   requireMatch,
   requireUnchanged,
   untilCommitted,
+  vaultStands,
+  type AuditEffect,
   type Mutation,
   type RequestRow,
 } from './mutation.ts'
 import { newKeyVersion, newStamp } from './newKeyVersion.ts'
 import { materialIdOf } from './ocid.ts'
-import type { KeyVersionRow } from './rows.ts'
+import type { Write } from './ports.ts'
+import type { KeyRow, KeyVersionRow } from './rows.ts'
+import { requireRoomForVersion } from './serviceLimits.ts'
 import { sealKey, sealVersion } from './seal.ts'
 import { isSettled, settleKey } from './settleKey.ts'
+
+/** How a new version differs from one that a caller asked this service to make. */
+export interface NewVersion {
+  readonly operation: 'CreateKeyVersion' | 'ImportKeyVersion'
+  readonly make: MakeMaterial
+  /** What else of the key changes with it, judged on the key as it stands. */
+  readonly change?: (current: VaultKey) => KeyChange
+}
 
 /** Rotates a key. Until the new version is handed off, the previous one serves. */
 export async function createKeyVersion(
   ports: ManagePorts,
   mutation: Mutation,
   loaded: VaultKey,
+  { operation, make, change }: NewVersion = {
+    operation: 'CreateKeyVersion',
+    make: (vault, of, stamp) => newKeyVersion(ports, vault, of, stamp),
+  },
 ): Promise<KeyVersionRow> {
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
   requireWritable(ports, loaded.vault)
   requireMatch(mutation, loaded.key.etag)
   // Before material is made for nothing; an unsettled key is judged below, once it is settled.
-  if (isSettled(loaded.key)) requireKeyState('CreateKeyVersion', loaded.key)
+  if (isSettled(loaded.key)) requireKeyState(operation, loaded.key)
+  await requireRoomForVersion(ports, loaded.vault.row, loaded.key)
   const { id: keyId, shape, protectionMode } = loaded.key
-  const material = await newKeyVersion(
-    ports,
+  const material = await make(
     loaded.vault,
     { keyId, shape, protectionMode },
     newStamp(ports, loaded.vault, mutation, 0),
@@ -41,16 +67,69 @@ export async function createKeyVersion(
     const { vault, key } = await settledKey(ports, loaded, round)
     requireWritable(ports, vault)
     requireMatch(mutation, key.etag)
-    requireKeyState('CreateKeyVersion', key)
+    requireKeyState(operation, key)
+    const { set, also } = change?.({ vault, key }) ?? {}
     const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: material.etag }
+    const rotated = { ...key, ...set, ...stamp, pendingKeyVersion: material.id, versionCount: key.versionCount + 1 }
     const creating = {
-      key: sealKey(vault.keys, { ...key, ...stamp, pendingKeyVersion: material.id }),
+      key: sealKey(vault.keys, rotated),
       version: sealVersion(vault.keys, { ...material, ...stamp }),
     }
     const effect = { ...keyEffect(creating.key, key), resourceId: material.id }
-    const done = await commitNew(ports, mutation, vault, creating, { kind: 'revision', revision: key.revision }, effect)
-    return done?.version
+    const revision = { kind: 'revision', revision: key.revision } as const
+    return (await commitNew(ports, mutation, vault, creating, revision, effect, also))?.version
   })
+}
+
+/** Changes a version on a caller's request; its key's row moves along, because both share one revision. */
+export async function changeKeyVersion(
+  ports: ManagePorts,
+  mutation: Mutation,
+  loaded: VaultKey,
+  { keyVersionId, operation }: { readonly keyVersionId: string; readonly operation: KeyVersionOperation },
+  change: (current: VaultKey, version: KeyVersionRow) => VersionChange,
+): Promise<KeyVersionRow> {
+  const earlier = await earlierResult(ports, mutation)
+  if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
+  return untilCommitted(async (round) => {
+    const { vault, key } = await settledKey(ports, loaded, round)
+    const version = await keyVersion(ports, { vault, key }, keyVersionId)
+    if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+    requireWritable(ports, vault)
+    requireMatch(mutation, version.etag)
+    requireKeyState(operation, key)
+    requireVersionState(operation, version)
+    const { set, also } = change({ vault, key }, version)
+    const stamp = newStamp(ports, vault, mutation, key.revision + 1)
+    const next = sealVersion(vault.keys, { ...version, ...set, ...stamp })
+    const moved = sealKey(vault.keys, { ...key, ...stamp })
+    const outcome = await ports.tables.write([
+      vaultStands(vault.row),
+      { op: 'put', table: 'Keys', item: { ...moved }, condition: { kind: 'revision', revision: key.revision } },
+      { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: version.revision } },
+      ...also,
+      ...bookkeeping(mutation, versionEffect(key, next, version), next.etag),
+    ])
+    if (!outcome.ok) return undefined
+    await finishChange(ports, { vault: vault.row, key: moved, versions: [next], before: key.revision })
+    return next
+  })
+}
+
+export interface VersionChange {
+  readonly set: Partial<Pick<KeyVersionRow, 'lifecycleState' | 'timeOfDeletion'>>
+  readonly also: readonly Write[]
+}
+
+function versionEffect(key: KeyRow, next: KeyVersionRow, previous: KeyVersionRow): AuditEffect {
+  const facts = ({ lifecycleState, timeOfDeletion }: KeyVersionRow) => ({ lifecycleState, timeOfDeletion })
+  return {
+    resourceId: next.id,
+    resourceName: key.displayName,
+    compartmentId: key.compartmentId,
+    previous: facts(previous),
+    current: facts(next),
+  }
 }
 
 /** A version of a key by its OCID; undefined where the key has none such. */

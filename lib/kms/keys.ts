@@ -1,97 +1,35 @@
-import type { KeyShape, ProtectionMode } from '../hsm/hsm.ts'
-import { placedIn, requireCompartmentActive } from './compartmentContents.ts'
 import { notFoundOrForbidden } from './errors.ts'
 import { finishChange } from './finishChange.ts'
 import type { KmsPorts } from './kmsPorts.ts'
-import { requireKeyState, type KeyOperation } from './lifecycle.ts'
+import { requireKeyState, requireVaultActive, type KeyOperation } from './lifecycle.ts'
 import {
   bookkeeping,
   earlierResult,
   requireMatch,
   requirePrimary,
   requireUnchanged,
-  requireVaultActive,
   untilCommitted,
   vaultStands,
   type AuditEffect,
   type Mutation,
   type RequestRow,
 } from './mutation.ts'
-import { newKeyVersion, newStamp, type Stamp } from './newKeyVersion.ts'
-import { newOcid } from './ocid.ts'
+import { newStamp } from './newKeyVersion.ts'
 import type { Write } from './ports.ts'
-import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from './rows.ts'
-import { sealKey, sealVersion, type Unsealed } from './seal.ts'
+import type { KeyRow } from './rows.ts'
+import { sealKey } from './seal.ts'
 import { enable, isSettled, settle, settleKey, type Enabled } from './settleKey.ts'
 import type { Vault } from './vaultCache.ts'
 
-export type ManagePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region'>
-
-export interface CreateKeyInput {
-  readonly compartmentId: string
-  readonly displayName: string
-  readonly shape: KeyShape
-  readonly protectionMode: ProtectionMode
-  readonly freeformTags: Tags
-  readonly definedTags: DefinedTags
-}
+export type ManagePorts = Pick<
+  KmsPorts,
+  'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region' | 'serviceLimits'
+>
 
 /** A vault and one of its keys, as loaded and authorized for a request. */
 export interface VaultKey {
   readonly vault: Vault
   readonly key: KeyRow
-}
-
-/** The key is ENABLED in the answer; in a replicated vault only once its record is in the replica's inbox. */
-export async function createKey(
-  ports: ManagePorts,
-  mutation: Mutation,
-  loaded: Vault,
-  input: CreateKeyInput,
-): Promise<KeyRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return keyOfEarlier(ports, loaded, earlier)
-  requireWritable(ports, loaded)
-  const { tenancyId } = loaded.row
-  await requireCompartmentActive(ports, tenancyId, input.compartmentId)
-  const { region } = ports
-  const id = newOcid(ports.random, 'key', { region, vaultPrefix: loaded.row.vaultPrefix })
-  const stamp = newStamp(ports, loaded, mutation, 1)
-  const material = await newKeyVersion(ports, loaded, { keyId: id, ...input }, stamp)
-  return untilCommitted(async (round) => {
-    const vault = round === 0 ? loaded : await freshVault(ports, loaded)
-    requireWritable(ports, vault)
-    // A request with the same token may have overtaken this one.
-    const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
-    if (winner !== undefined) return keyOfEarlier(ports, vault, winner)
-    if (round > 0) await requireCompartmentActive(ports, tenancyId, input.compartmentId)
-    const { epoch } = vault.row
-    const key = sealKey(vault.keys, { ...newKey(vault, input, material), ...stamp, epoch })
-    const version = sealVersion(vault.keys, { ...material, epoch })
-    const placed = placedIn(tenancyId, input.compartmentId, { table: 'Keys', id })
-    return (await commitNew(ports, mutation, vault, { key, version }, { kind: 'absent' }, keyEffect(key), placed))?.key
-  })
-}
-
-function newKey(
-  { row }: Vault,
-  input: CreateKeyInput,
-  version: Unsealed<KeyVersionRow>,
-): Omit<Unsealed<KeyRow>, keyof Stamp> {
-  return {
-    ...input,
-    format: 'vaultspan/key-row/1',
-    pk: version.keyId,
-    sk: keySk,
-    id: version.keyId,
-    vaultId: row.id,
-    lifecycleState: 'CREATING',
-    timeCreated: version.timeCreated,
-    timeOfDeletion: null,
-    currentKeyVersion: version.id,
-    pendingKeyVersion: null,
-    restoredFromKeyId: null,
-  }
 }
 
 /**
@@ -120,18 +58,35 @@ export async function commitNew(
   return isReplicated ? settle(ports, vault, creating.key, creating.version) : first
 }
 
-/** What of a key a change sets. */
-export type KeyChange = Partial<
-  Pick<KeyRow, 'displayName' | 'lifecycleState' | 'compartmentId' | 'timeOfDeletion' | 'freeformTags' | 'definedTags'>
->
+/** What of a key a change sets, and what else is written with it. */
+export interface KeyChange {
+  readonly set: Partial<
+    Pick<
+      KeyRow,
+      | 'displayName'
+      | 'lifecycleState'
+      | 'compartmentId'
+      | 'timeOfDeletion'
+      | 'stateBeforeDeletion'
+      | 'freeformTags'
+      | 'definedTags'
+      | 'isAutoRotationEnabled'
+      | 'autoRotation'
+    >
+  >
+  readonly also?: readonly Write[]
+}
 
-/** Changes a key on a caller's request, in the contract's order (§2.5, steps 8 to 12). */
+/**
+ * Changes a key on a caller's request, in the contract's order (§2.5, steps 8 to 12). `change` sees the rows as they are;
+ * undefined says that there is nothing to do.
+ */
 export async function changeKey(
   ports: ManagePorts,
   mutation: Mutation,
   loaded: VaultKey,
   operation: KeyOperation,
-  change: KeyChange,
+  change: (current: VaultKey) => Promise<KeyChange | undefined> | KeyChange | undefined,
 ): Promise<KeyRow> {
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return keyOfEarlier(ports, loaded.vault, earlier)
@@ -140,14 +95,17 @@ export async function changeKey(
     requireWritable(ports, vault)
     requireMatch(mutation, key.etag)
     requireKeyState(operation, key)
-    const next = sealKey(vault.keys, { ...key, ...change, ...newStamp(ports, vault, mutation, key.revision + 1) })
+    const wanted = await change({ vault, key })
+    if (wanted === undefined) return key
+    const next = sealKey(vault.keys, { ...key, ...wanted.set, ...newStamp(ports, vault, mutation, key.revision + 1) })
     const outcome = await ports.tables.write([
       vaultStands(vault.row),
       { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },
+      ...(wanted.also ?? []),
       ...bookkeeping(mutation, keyEffect(next, key), next.etag),
     ])
     if (!outcome.ok) return undefined
-    await finishChange(ports, { vault: vault.row, key: next })
+    await finishChange(ports, { vault: vault.row, key: next, before: key.revision })
     return next
   })
 }
@@ -162,7 +120,7 @@ export async function settledKey(ports: ManagePorts, loaded: VaultKey, round: nu
   return { vault, key: await settleKey(ports, vault, key) }
 }
 
-async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, { row }: Vault): Promise<Vault> {
+export async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, { row }: Vault): Promise<Vault> {
   const vault = await cache.freshVault(row.id)
   if (vault === undefined) throw notFoundOrForbidden()
   return vault
@@ -174,7 +132,7 @@ export function requireWritable(ports: Pick<KmsPorts, 'region'>, vault: Vault): 
 }
 
 /** The first result again: handed off first, where the first attempt did not get that far. */
-async function keyOfEarlier(ports: ManagePorts, vault: Vault, earlier: RequestRow): Promise<KeyRow> {
+export async function keyOfEarlier(ports: ManagePorts, vault: Vault, earlier: RequestRow): Promise<KeyRow> {
   const stored = await ports.cache.freshKey(vault.keys, earlier.resourceId)
   requireUnchanged(earlier, stored?.etag)
   if (stored === undefined) throw notFoundOrForbidden()

@@ -2,6 +2,7 @@ import type { Hsm } from '../hsm/hsm.ts'
 import type { RandomBytes } from './ocid.ts'
 import type { Clock, Logger, Queues, Tables } from './ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from './rows.ts'
+import type { ServiceLimits } from './serviceLimits.ts'
 import type { VaultCache } from './vaultCache.ts'
 
 /** Where a vault answers, computed per region and never stored. */
@@ -17,6 +18,8 @@ export interface Change {
   readonly vault: VaultRow
   readonly key?: KeyRow
   readonly versions?: readonly KeyVersionRow[]
+  /** The key's revision before the change: `key` and `versions` are all that was written since. Undefined: not known. */
+  readonly before?: number
 }
 
 /** Sends a committed change to the replica's inbox before the caller gets an answer (lib/replication implements it). */
@@ -39,5 +42,7 @@ export interface KmsPorts {
   readonly endpoints: VaultEndpoints
   readonly cache: VaultCache
   readonly handOff: HandOff
+  /** null: as many as one likes. */
+  readonly serviceLimits: ServiceLimits | null
   readonly log: Logger
 }

@@ -94,12 +94,6 @@ export function requirePrimary({ region }: Pick<KmsPorts, 'region'>, vault: Vaul
   }
 }
 
-export function requireVaultActive(vault: VaultRow): void {
-  if (vault.lifecycleState !== 'ACTIVE') {
-    throw new KmsError('incorrectState', `The vault is ${vault.lifecycleState}; this call needs an ACTIVE vault.`)
-  }
-}
-
 /** Quotes, a weak prefix and a `--gzip` suffix do not count (contract §2.1). */
 export function requireMatch(mutation: Mutation, etag: string): void {
   if (mutation.ifMatch === undefined) return

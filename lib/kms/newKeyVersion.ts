@@ -48,7 +48,8 @@ export async function newKeyVersion(
   return versionRow(ports, vault, of, stamp, { materialId, wrapped, origin: 'INTERNAL' })
 }
 
-function versionRow(
+/** A version's row before it is enabled. */
+export function versionRow(
   ports: Pick<KmsPorts, 'random'>,
   vault: Vault,
   { keyId }: VersionOf,

@@ -10,7 +10,7 @@ import type { Ocid } from './ocid.ts'
  */
 
 export type VaultType = 'DEFAULT' | 'VIRTUAL_PRIVATE'
-export type VaultState = 'ACTIVE' | 'PENDING_DELETION' | 'DELETED'
+export type VaultState = 'ACTIVE' | 'PENDING_DELETION' | 'RESTORING' | 'DELETED'
 export type KeyState = 'CREATING' | 'ENABLED' | 'DISABLED' | 'PENDING_DELETION' | 'DELETED'
 export type KeyVersionState = 'CREATING' | 'ENABLED' | 'PENDING_DELETION' | 'DELETED'
 export type ReplicaStatus = 'CREATING' | 'CREATED' | 'DELETING'
@@ -64,6 +64,16 @@ export interface VaultRow extends Row, Listed {
   readonly fence: number
 }
 
+/** AutoKeyRotationDetails (contract §3.2), times as RFC 3339. */
+export interface AutoRotation extends JsonObject {
+  readonly rotationIntervalInDays: number
+  readonly timeOfScheduleStart: string
+  readonly timeOfNextRotation: string
+  readonly timeOfLastRotation: string | null
+  readonly lastRotationStatus: 'SUCCESS' | 'FAILED' | null
+  readonly lastRotationMessage: string | null
+}
+
 export interface KeyRow extends Row, Listed {
   readonly format: 'vaultspan/key-row/1'
   readonly id: Ocid
@@ -80,6 +90,12 @@ export interface KeyRow extends Row, Listed {
   readonly currentKeyVersion: Ocid
   /** A version that is committed and not yet handed off; the current one serves until it is. */
   readonly pendingKeyVersion: Ocid | null
+  /** Versions that are not DELETED, so that a vault's usage is counted without reading them. */
+  readonly versionCount: number
+  /** What a cancelled deletion returns the key to. */
+  readonly stateBeforeDeletion: 'ENABLED' | 'DISABLED' | null
+  readonly isAutoRotationEnabled: boolean
+  readonly autoRotation: AutoRotation | null
   readonly restoredFromKeyId: string | null
 }
 
@@ -95,12 +111,26 @@ export interface KeyVersionRow extends Row, Listed {
   readonly timeOfDeletion: string | null
   readonly isAutoRotated: boolean
   readonly restoredFromKeyVersionId: string | null
-  readonly wrapped: WrappedKey & JsonObject
+  /** null once the version is DELETED: its material is gone. */
+  readonly wrapped: (WrappedKey & JsonObject) | null
 }
 
-export type SealedRow = VaultRow | KeyRow | KeyVersionRow
+/** The RSA key under whose public half material is imported: one per vault, beside the vault's own row. */
+export interface WrappingKeyRow extends Row {
+  readonly format: 'vaultspan/wrapping-key-row/1'
+  readonly id: Ocid
+  readonly vaultId: Ocid
+  readonly materialId: string
+  readonly lifecycleState: 'ENABLED' | 'DELETED'
+  readonly timeCreated: string
+  readonly wrapped: (WrappedKey & JsonObject) | null
+}
+
+export type SealedRow = VaultRow | KeyRow | KeyVersionRow | WrappingKeyRow
+export type ListedRow = VaultRow | KeyRow | KeyVersionRow
 
 export const vaultSk = 'vault'
+export const wrappingKeySk = 'wrappingKey'
 export const keySk = 'key'
 export const versionSkPrefix = 'version#'
 export function versionSk(materialId: string): string {

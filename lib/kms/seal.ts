@@ -9,8 +9,10 @@ import {
   versionListingPartition,
   type KeyRow,
   type KeyVersionRow,
+  type ListedRow,
   type SealedRow,
   type VaultRow,
+  type WrappingKeyRow,
 } from './rows.ts'
 
 /** Everything but what is derived from other fields (the listing) or belongs to one region's table (the write's id). */
@@ -36,7 +38,11 @@ export function sealVersion(keys: VaultKeys, row: Unsealed<KeyVersionRow>): KeyV
   return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
 }
 
-type Listing = Pick<SealedRow, 'gpk' | 'byTime' | 'byName'>
+export function sealWrappingKey(keys: VaultKeys, row: Unsealed<WrappingKeyRow>): WrappingKeyRow {
+  return { ...row, mac: macOf(keys, row) }
+}
+
+type Listing = Pick<ListedRow, 'gpk' | 'byTime' | 'byName'>
 
 /** Where a row stands in the listing indexes: a row per format. */
 const listings = {
@@ -44,6 +50,7 @@ const listings = {
   'vaultspan/key-row/1': (row: Unsealed<KeyRow>) => listing(keyListingPartition(row.vaultId, shardOf(row.id)), row),
   'vaultspan/key-version-row/1': (row: Unsealed<KeyVersionRow>) =>
     listing(versionListingPartition(row.keyId), { ...row, displayName: '' }),
+  'vaultspan/wrapping-key-row/1': () => ({}),
 } as const
 
 /**
@@ -58,7 +65,7 @@ export function openRow<R extends SealedRow>(keys: VaultKeys, format: R['format'
   }
   // INVARIANT: a row under a valid MAC was built by sealVault, sealKey or sealVersion, so it has the format's type.
   const row = stored as unknown as R
-  return { ...row, ...(listings[format] as (row: R) => Listing)(row) }
+  return { ...row, ...(listings[format] as (row: R) => Partial<Listing>)(row) }
 }
 
 function macOf(keys: VaultKeys, row: object): string {

@@ -52,7 +52,8 @@ export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): 
 /** As settleKey, where the rows are at hand. */
 export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, version: KeyVersionRow): Promise<Enabled> {
   const enabled = enable(vault, key, version)
-  await finishChange(ports, { vault: vault.row, key: enabled.key, versions: [enabled.version] })
+  const before = key.revision - 1
+  await finishChange(ports, { vault: vault.row, key: enabled.key, versions: [enabled.version], before })
   await ports.tables.write([
     vaultStands(vault.row),
     { op: 'put', table: 'Keys', item: { ...enabled.key }, condition: { kind: 'revision', revision: key.revision } },

@@ -19,6 +19,7 @@ import { notFoundOrForbidden } from './errors.ts'
 import { newOcid, newVaultPrefix } from './ocid.ts'
 import type { Write } from './ports.ts'
 import { vaultSk, type DefinedTags, type Tags, type VaultRow, type VaultType } from './rows.ts'
+import { requireRoomForVault } from './serviceLimits.ts'
 import { sealVault, vaultContext, type Unsealed } from './seal.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from './vaultCache.ts'
 
@@ -29,9 +30,13 @@ export interface CreateVaultInput {
   readonly vaultType: VaultType
   readonly freeformTags: Tags
   readonly definedTags: DefinedTags
+  /** All compartments of the tenancy: vaults in any of them count towards its limit. */
+  readonly compartmentIds: readonly string[]
+  /** What a vault brings that was not made here: it may be older than replication. */
+  readonly origin?: Pick<VaultRow, 'isVaultReplicable' | 'timeCreated'>
 }
 
-type CreatePorts = Pick<KmsPorts, 'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'region'>
+type CreatePorts = Pick<KmsPorts, 'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'region' | 'serviceLimits'>
 
 /** A vault answers ACTIVE at once. Its wrapping key has its OCID from here on and its material when first needed. */
 export async function createVault(ports: CreatePorts, mutation: Mutation, input: CreateVaultInput): Promise<VaultRow> {
@@ -42,6 +47,8 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     if (vault !== undefined) return vault.row
   }
   await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
+  const { compartmentIds, origin, ...details } = input
+  await requireRoomForVault(ports, compartmentIds, input.vaultType)
   const { region, random } = ports
   const vaultPrefix = newVaultPrefix(random)
   const id = newOcid(random, 'vault', { region, vaultPrefix })
@@ -53,13 +60,13 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     pk: id,
     sk: vaultSk,
     id,
-    ...input,
+    ...details,
     vaultPrefix,
     wrappingKeyId: newOcid(random, 'key', { region, vaultPrefix }),
     lifecycleState: 'ACTIVE',
-    timeCreated: new Date(now).toISOString(),
     timeOfDeletion: null,
-    isVaultReplicable: true,
+    timeCreated: origin?.timeCreated ?? new Date(now).toISOString(),
+    isVaultReplicable: origin?.isVaultReplicable ?? true,
     restoredFromVaultId: null,
     primaryRegion: region,
     replicaRegion: null,
@@ -111,12 +118,12 @@ function vaultFacts({
 }
 
 /** What of a vault a change sets; identity, order and origin are not a caller's to set. */
-export type VaultChange = Partial<
+export type VaultMembers = Partial<
   Omit<Unsealed<VaultRow>, 'format' | 'pk' | 'sk' | 'id' | 'tenancyId' | 'vaultPrefix' | 'revision' | 'timeCreated'>
 >
 
 /** The next revision of a vault. `etag` stays unless the change sets it: only a caller's change gives a new one. */
-export function nextVault(ports: Pick<KmsPorts, 'clock'>, vault: Vault, change: VaultChange): VaultRow {
+export function nextVault(ports: Pick<KmsPorts, 'clock'>, vault: Vault, change: VaultMembers): VaultRow {
   return sealVault(vault.keys, {
     ...vault.row,
     ...change,
@@ -125,9 +132,15 @@ export function nextVault(ports: Pick<KmsPorts, 'clock'>, vault: Vault, change: 
   })
 }
 
+/** What a change sets, and what else is written with it. */
+export interface VaultChange {
+  readonly set: VaultMembers
+  readonly also?: readonly Write[]
+}
+
 /** A change whose end comes later: its event is a `.begin`, and what the `.end` needs is kept in the same transaction. */
 export interface Asynchronous {
-  readonly remember: (next: VaultRow, begin: AuditEvent) => Write
+  readonly remember: (next: VaultRow, begin: AuditEvent) => readonly Write[]
 }
 
 type ChangePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region'>
@@ -140,7 +153,7 @@ export async function changeVault(
   ports: ChangePorts,
   mutation: Mutation,
   loaded: Vault,
-  change: (vault: VaultRow) => VaultChange | undefined,
+  change: (vault: VaultRow) => Promise<VaultChange | undefined> | VaultChange | undefined,
   asynchronous?: Asynchronous,
 ): Promise<VaultRow> {
   const earlier = await earlierResult(ports, mutation)
@@ -154,10 +167,10 @@ export async function changeVault(
     const vault = round === 0 ? loaded : await freshVault(ports, loaded.row.id)
     requirePrimary(ports, vault.row)
     requireMatch(mutation, vault.row.etag)
-    const wanted = change(vault.row)
+    const wanted = await change(vault.row)
     if (wanted === undefined) return vault.row
     const next = nextVault(ports, vault, {
-      ...wanted,
+      ...wanted.set,
       etag: newEtag(ports.random),
       request: mutation.request?.pk ?? null,
     })
@@ -168,8 +181,9 @@ export async function changeVault(
     const books = bookkeeping(mutation, effect, next.etag)
     const outcome = await ports.tables.write([
       { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+      ...(wanted.also ?? []),
       ...books,
-      ...(asynchronous === undefined ? [] : [asynchronous.remember(next, books[0].item.events[0])]),
+      ...(asynchronous === undefined ? [] : asynchronous.remember(next, books[0].item.events[0])),
     ])
     return outcome.ok ? next : undefined
   })

@@ -1,8 +1,11 @@
 import { contentMark, type Contained } from '../kms/compartmentContents.ts'
+import type { VaultKeys } from '../hsm/hsm.ts'
+import type { JsonObject } from '../kms/canonicalJson.ts'
+import { withoutKeks } from '../kms/destroy.ts'
 import { KmsError } from '../kms/errors.ts'
 import { isAtLeast, type Order } from '../kms/epoch.ts'
 import type { Write } from '../kms/ports.ts'
-import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows.ts'
+import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../kms/rows.ts'
 import { openRow } from '../kms/seal.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
@@ -11,7 +14,7 @@ import type { Receipt } from './receipts.ts'
 import { orderOf, type KeyRecord, type VaultRecord } from './record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
-export type ApplyPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'region' | 'log'>
+export type ApplyPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'hsm' | 'region' | 'log'>
 
 /** `wait`: the records came before the vault's keys; deliver them again later. */
 export type Applied = readonly Receipt[] | 'wait'
@@ -49,7 +52,8 @@ function applyRecord(ports: ApplyPorts, vault: Vault, record: KeyRecord | VaultR
   throw new KmsError('integrityFailure', `A record has the unknown format ${record.format}.`)
 }
 
-async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, request }: VaultRecord): Promise<Receipt> {
+async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord): Promise<Receipt> {
+  const { vault: sent, request } = record
   const row = openRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
   // A row under a valid MAC is the primary's own; one that would make this region the primary comes by promotion only.
   if (row.id !== vault.row.id || row.pk !== row.id || row.primaryRegion !== vault.row.primaryRegion) {
@@ -58,8 +62,11 @@ async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, reques
   if (!isAtLeast(vault.row, row)) {
     // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
     const condition = { kind: 'revision', revision: vault.row.revision } as const
-    await writeNewer(ports, [
-      { op: 'put', table: 'Vaults', item: { ...row }, condition },
+    const isDestroyed = row.lifecycleState === 'DELETED' && vault.row.lifecycleState !== 'DELETED'
+    await writeAround(ports, { op: 'put', table: 'Vaults', item: { ...row }, condition }, [
+      // The primary's tombstone destroys here too, never this region's own clock.
+      ...(isDestroyed ? await withoutKeks(ports, vault) : []),
+      ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),
       ...markWrite(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
       ...requestWrite(request),
     ])
@@ -68,6 +75,17 @@ async function applyVault(ports: ApplyPorts, vault: Vault, { vault: sent, reques
   if (stored === undefined || !isAtLeast(stored, row))
     throw new Error(`The vault ${row.id} changed while a record was applied.`)
   return receipt(vault, row.id, orderOf(stored), stored.mac, row.committedAt, false)
+}
+
+/** The wrapping key's row as it came with its vault's. @throws KmsError integrityFailure where it is another vault's. */
+export function wrappingKeyWrite(keys: VaultKeys, vault: VaultRow, sent: JsonObject | null): readonly Write[] {
+  if (sent === null) return []
+  const row = openRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', sent)
+  if (row.vaultId !== vault.id || row.pk !== vault.id || row.id !== vault.wrappingKeyId) {
+    throw new KmsError('integrityFailure', `A record does not belong to the vault ${vault.id}.`)
+  }
+  const { epoch, revision } = row
+  return [{ op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'newer', epoch, revision } }]
 }
 
 async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Promise<Receipt> {
@@ -151,6 +169,19 @@ function coverageWrite(keyId: string, { epoch, revision }: Order): Write {
 
 export function coverageDelete(keyId: string): Write {
   return { op: 'delete', table: 'Replication', pk: coveragePk(keyId), sk: coverageSk }
+}
+
+/** The first write decides: where it fails nothing is written, where another does the rest is written without it. */
+async function writeAround(
+  { tables }: Pick<ApplyPorts, 'tables'>,
+  first: Write,
+  others: readonly Write[],
+): Promise<void> {
+  for (let left = others; ;) {
+    const outcome = await tables.write([first, ...left])
+    if (outcome.ok || outcome.failed.includes(0)) return
+    left = left.filter((_, index) => !outcome.failed.includes(index + 1))
+  }
 }
 
 /** One transaction; what turns out not to be newer is left out and the rest tried again. */

@@ -8,6 +8,8 @@ export type Task =
   | { readonly task: 'forward'; readonly to: string; readonly queue: QueueName; readonly envelope: string }
   | { readonly task: 'resendKey'; readonly vaultId: string; readonly keyId: string }
   | { readonly task: 'resendVault'; readonly vaultId: string }
+  | { readonly task: 'makeWrappingKey'; readonly vaultId: string }
+  | { readonly task: 'wantBackupKeys'; readonly tenancyId: string }
   | { readonly task: 'resendIdentity'; readonly tenancyId: string; readonly peer: string }
   | {
       readonly task: 'copy'

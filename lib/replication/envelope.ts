@@ -28,6 +28,8 @@ export type Body =
     }
   | { readonly kind: 'purge'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'identity'; readonly records: readonly IdentityRecord[] }
+  | { readonly kind: 'backupKeysOffer'; readonly offer: TransportOffer }
+  | { readonly kind: 'backupKeysBundle'; readonly bundle: TransferBundle }
   | { readonly kind: 'linkOffer'; readonly vaultId: string; readonly fence: number; readonly offer: TransportOffer }
   | { readonly kind: 'linkAccepted'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'purged'; readonly vaultId: string; readonly fence: number }

@@ -3,7 +3,9 @@ import { isAtLeast } from '../kms/epoch.ts'
 import type { KeyRow } from '../kms/rows.ts'
 import { isSettled, settleKey } from '../kms/settleKey.ts'
 import type { Vault } from '../kms/vaultCache.ts'
+import { storedWrappingKey, wrappingKey } from '../kms/wrappingKey.ts'
 import { markAtRisk } from './atRisk.ts'
+import { wantBackupKeys } from './backupKeys.ts'
 import { settleDeletion } from './compartmentDeletion.ts'
 import { leave, toPeer, type Task } from './deliver.ts'
 import { sendRecords } from './handOff.ts'
@@ -28,6 +30,7 @@ export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise
   if (changed.kind === 'identity') return fanOutIdentity(ports, changed.tenancyId)
   if (changed.kind === 'compartmentDeletion') return settleDeletion(ports, changed.tenancyId, changed.compartmentId)
   const vault = await ports.cache.freshVault(changed.vaultId)
+  if (vault !== undefined && changed.kind === 'vault') await wantWrappingKey(ports, vault)
   if (vault?.row.primaryRegion !== ports.region) return
   const peer = vault.row.handOffTo
   if (peer === null) return changed.kind === 'vault' ? driveLink(ports, vault.row) : undefined
@@ -38,6 +41,14 @@ export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise
     if (isKmsError(cause, 'integrityFailure')) throw cause
     await storeForLater(ports, vault, peer, changed, cause)
   }
+}
+
+/** Made in the background and not here: it takes a second, and the stream would wait. */
+async function wantWrappingKey(ports: ReplicationPorts, vault: Vault): Promise<void> {
+  const { id, lifecycleState, primaryRegion } = vault.row
+  if (!ports.preparesKeys || lifecycleState !== 'ACTIVE') return
+  if (primaryRegion === ports.region && (await storedWrappingKey(ports, vault)) === undefined)
+    await leave(ports, 'outbox', { task: 'makeWrappingKey', vaultId: id })
 }
 
 async function resendVault(ports: ReplicationPorts, { row }: Vault, peer: string): Promise<void> {
@@ -95,10 +106,18 @@ async function fanOutIdentity(ports: ReplicationPorts, tenancyId: string): Promi
 export async function workOutbox(ports: ReplicationPorts, task: Task): Promise<void> {
   if (task.task === 'forward') return toPeer(ports, { region: task.to, name: task.queue }, task.envelope)
   if (task.task === 'resendIdentity') return sendIdentity(ports, task.tenancyId, task.peer)
+  if (task.task === 'makeWrappingKey') return makeWrappingKey(ports, task.vaultId)
+  if (task.task === 'wantBackupKeys') return wantBackupKeys(ports, task.tenancyId)
   if (task.task !== 'resendKey' && task.task !== 'resendVault')
     throw new Error(`A ${task.task} task does not belong in the outbox.`)
   const vault = await ports.cache.freshVault(task.vaultId)
   const peer = vault?.row.handOffTo
   if (vault === undefined || peer == null || vault.row.primaryRegion !== ports.region) return
   await (task.task === 'resendKey' ? resendKey(ports, vault, peer, task.keyId) : resendVault(ports, vault, peer))
+}
+
+async function makeWrappingKey(ports: ReplicationPorts, vaultId: string): Promise<void> {
+  const vault = await ports.cache.freshVault(vaultId)
+  if (vault?.row.primaryRegion !== ports.region || vault.row.lifecycleState !== 'ACTIVE') return
+  await wrappingKey(ports, vault)
 }

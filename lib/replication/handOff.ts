@@ -37,19 +37,19 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
 }
 
 /** Sends what the replica lacks of the changed resource, the change included. @throws where it cannot be reached. */
-async function sendChange(ports: HandOffPorts, { vault, key, versions }: Change, peer: string): Promise<void> {
+async function sendChange(ports: HandOffPorts, { vault, key, versions, before }: Change, peer: string): Promise<void> {
   const resource = key ?? vault
   const covered = await coveredOrder(ports.tables, vault, resource.id)
   if (covered !== null && isAtLeast(covered, resource)) return
   if (key === undefined) return sendRecords(ports, vault, peer, [await vaultRecord(ports.tables, vault)])
-  // A new key's two rows are all there is; after a receipt of the state before, the change is all that is missing.
-  const before = key.revision - (versions === undefined ? 1 : 2)
-  const isWhole = covered === null ? key.revision <= 2 : covered.epoch === key.epoch && covered.revision >= before
+  // Of a new key the change is all there is; after a receipt of the state before, it is all that is missing.
+  const isKnown =
+    covered === null ? before === 0 : covered.epoch === key.epoch && covered.revision >= (before ?? Infinity)
   await sendRecords(
     ports,
     vault,
     peer,
-    await keyRecords(ports.tables, key, covered, isWhole ? (versions ?? []) : undefined),
+    await keyRecords(ports.tables, key, covered, isKnown ? (versions ?? []) : undefined),
   )
 }
 

@@ -1,9 +1,10 @@
+import { storedBackupKeys } from '../kms/backup/backupKeys.ts'
 import { KmsError } from '../kms/errors.ts'
 import { entryWrites, headSeq, statementSk, verifyIdentity } from '../kms/identityLog.ts'
 import { identitySk, type LogEntry } from '../kms/identityRows.ts'
 import type { Item } from '../kms/ports.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
-import { send, sendOrStore } from './deliver.ts'
+import { leave, send, sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import type { IdentityRecord } from './record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
@@ -59,6 +60,9 @@ export async function applyIdentity(
     if ((await applyEntry(ports, tenancyId, entry)) === 'wait') return 'wait'
     await voteOnDeletions(ports, envelope, entry)
   }
+  // A region must be able to open backups before it loses the home region.
+  if (ports.preparesKeys && (await storedBackupKeys(ports, tenancyId)) === undefined)
+    await leave(ports, 'outbox', { task: 'wantBackupKeys', tenancyId })
   const seq = await headSeq(ports, tenancyId)
   await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
   return undefined

@@ -1,4 +1,5 @@
 import { applyRecords } from './apply.ts'
+import { onBackupKeysBundle, onBackupKeysOffer } from './backupKeys.ts'
 import { parseTask, sendOrStore } from './deliver.ts'
 import { openEnvelope, type Envelope } from './envelope.ts'
 import { applyIdentity } from './identityLog.ts'
@@ -71,6 +72,12 @@ async function workEnvelope(ports: ReplicationPorts, envelope: Envelope): Promis
       return (await onLinkRequest(ports, envelope, body)) === 'wait' ? waiting : done
     case 'linkBundle':
       return (await onLinkBundle(ports, envelope, body)) === 'wait' ? waiting : done
+    case 'backupKeysOffer':
+      await onBackupKeysOffer(ports, envelope, body)
+      return done
+    case 'backupKeysBundle':
+      await onBackupKeysBundle(ports, envelope, body)
+      return done
     case 'purge':
       await onPurge(ports, envelope, body)
       return done

@@ -8,6 +8,7 @@ import type { VaultRow } from '../kms/rows.ts'
 import { openRow, vaultContext } from '../kms/seal.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../kms/vaultCache.ts'
 import { prefixRow } from '../kms/vaults.ts'
+import { wrappingKeyWrite } from './apply.ts'
 import { sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { knownFence } from './fence.ts'
@@ -37,6 +38,8 @@ async function standing(
   if (known !== undefined && fence < known) return 'isDropped'
   const row = (await ports.cache.freshVault(vaultId))?.row
   if (row === undefined) return 'isOpen'
+  // A deleted vault that was restored: its new replica takes the place of the tombstone.
+  if (row.lifecycleState === 'DELETED' && row.tenancyId === tenancyId && row.fence < fence) return 'isOpen'
   if (row.primaryRegion !== source || row.tenancyId !== tenancyId) {
     throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
   }
@@ -101,14 +104,21 @@ export async function onLinkBundle(
   if (waiting === undefined) throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
   const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, waiting.transport)
   const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
-  const row = openRow<VaultRow>(ports.hsm.openVault(context, wrapped), 'vaultspan/vault/1', body.vault.vault)
+  const keys = ports.hsm.openVault(context, wrapped)
+  const row = openRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
   requireReplica(ports, envelope, body, row)
   const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
+  const tombstone = (await ports.cache.freshVault(vaultId))?.row
+  const condition =
+    tombstone === undefined
+      ? ({ kind: 'absent' } as const)
+      : { kind: 'revision' as const, revision: tombstone.revision }
   const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
-    { op: 'put', table: 'Vaults', item: { ...keysRow }, condition: { kind: 'absent' } },
+    { op: 'put', table: 'Vaults', item: { ...row }, condition },
+    { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
+    ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
     { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } },
   ])
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.

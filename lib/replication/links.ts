@@ -1,11 +1,12 @@
 import { auditWrite, endOf, minuteMark, type AuditEvent } from '../kms/audit.ts'
 import { KmsError, notFoundOrForbidden } from '../kms/errors.ts'
 import { finishChange } from '../kms/finishChange.ts'
-import { requireVaultActive, type Mutation } from '../kms/mutation.ts'
+import { requireVaultState } from '../kms/lifecycle.ts'
+import type { Mutation } from '../kms/mutation.ts'
 import type { Item, Write } from '../kms/ports.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
-import { changeVault, nextVault, type Asynchronous, type VaultChange } from '../kms/vaults.ts'
+import { changeVault, nextVault, type Asynchronous, type VaultChange, type VaultMembers } from '../kms/vaults.ts'
 import { sendOrStore } from './deliver.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
@@ -21,6 +22,13 @@ interface LinkRow extends Item {
 
 function linkKey({ id, fence }: VaultRow): { pk: string; sk: string } {
   return { pk: `link#${id}`, sk: String(fence).padStart(10, '0') }
+}
+
+/** Which vaults this region replicates, for whoever must look at all of them. */
+export const linkedPk = 'linked'
+
+function linkedKey(vaultId: string): { pk: string; sk: string } {
+  return { pk: linkedPk, sk: vaultId }
 }
 
 /** Answers as soon as the replica's creation is durable here; the rest goes on by messages and survives a crash. */
@@ -42,7 +50,7 @@ function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string)
       `replicaRegion must be another subscribed region: ${others.join(', ') || 'there is none'}.`,
     )
   }
-  requireVaultActive(row)
+  requireVaultState('CreateVaultReplica', row)
   if (row.replicaStatus === 'DELETING') {
     throw new KmsError(
       'incorrectState',
@@ -56,10 +64,10 @@ function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string)
   if (!row.isVaultReplicable) {
     throw new KmsError(
       'conflict',
-      'This vault cannot be replicated (isVaultReplicable is false); create a new vault and move its keys there.',
+      'This vault cannot be replicated (isVaultReplicable is false); create a new vault and new keys in it.',
     )
   }
-  return { replicaRegion, replicaStatus: 'CREATING', handOffTo: null, fence: row.fence + 1 }
+  return { set: { replicaRegion, replicaStatus: 'CREATING', handOffTo: null, fence: row.fence + 1 } }
 }
 
 /** The replica's copy goes away at once; the source and its keys stay as they are. */
@@ -74,10 +82,11 @@ export async function deleteVaultReplica(
     mutation,
     vault,
     (row) => {
+      requireVaultState('DeleteVaultReplica', row)
       if (row.replicaRegion !== replicaRegion) throw notFoundOrForbidden()
       return row.replicaStatus === 'DELETING'
         ? undefined
-        : { replicaStatus: 'DELETING', handOffTo: null, fence: row.fence + 1 }
+        : { set: { replicaStatus: 'DELETING', handOffTo: null, fence: row.fence + 1 } }
     },
     remembering,
   )
@@ -86,7 +95,10 @@ export async function deleteVaultReplica(
 
 /** The audit event of the request also goes beside the link: its end repeats who asked. */
 const remembering: Asynchronous = {
-  remember: (row, begin) => ({ op: 'put', table: 'Replication', item: { ...linkKey(row), begin } satisfies LinkRow }),
+  remember: (row, begin) => [
+    { op: 'put', table: 'Replication', item: { ...linkKey(row), begin } satisfies LinkRow },
+    { op: 'put', table: 'Replication', item: linkedKey(row.id) },
+  ],
 }
 
 /** How long the answer to a caller may wait for the first message; the stream says it again. */
@@ -111,7 +123,7 @@ export async function driveLink(ports: ReplicationPorts, row: VaultRow): Promise
 }
 
 /** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */
-export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, change: VaultChange): Promise<void> {
+export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, change: VaultMembers): Promise<void> {
   const next = nextVault(ports, vault, change)
   const { pk, sk } = linkKey(vault.row)
   const link = (await ports.tables.get('Replication', pk, sk)) as LinkRow | undefined
@@ -122,6 +134,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
       : endWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
   const outcome = await ports.tables.write([
     { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+    ...(next.replicaRegion === null ? [unlinked(next)] : []),
     ...audit,
   ])
   // A failed condition means that the message came twice or the vault changed meanwhile: the caller's message comes again.
@@ -130,6 +143,10 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
 }
 
 /** The end of an asynchronous operation, and its minute's mark. */
+function unlinked({ id }: VaultRow): Write {
+  return { op: 'delete', table: 'Replication', ...linkedKey(id) }
+}
+
 export function endWrites(end: AuditEvent): readonly Write[] {
   return [auditWrite(end), { op: 'put', table: 'Audit', item: minuteMark(end) }]
 }

@@ -1,6 +1,7 @@
 import { KmsError } from '../kms/errors.ts'
+import { meterEnd } from '../kms/metering.ts'
 import type { Write } from '../kms/ports.ts'
-import { keyListingPartition, keySk, listingShards, vaultSk } from '../kms/rows.ts'
+import { keyListingPartition, keySk, listingShards, vaultSk, wrappingKeySk, type KeyVersionRow } from '../kms/rows.ts'
 import { vaultKeysSk } from '../kms/vaultCache.ts'
 import { prefixRow } from '../kms/vaults.ts'
 import { coverageDelete } from './apply.ts'
@@ -38,6 +39,7 @@ export async function onPurge(
         condition: { kind: 'fields', fields: { primaryRegion: source } },
       },
       { op: 'delete', table: 'Vaults', pk: vaultId, sk: vaultKeysSk },
+      { op: 'delete', table: 'Vaults', pk: vaultId, sk: wrappingKeySk },
       { op: 'delete', table: 'Vaults', pk, sk },
       ...(known === fence ? [] : [raiseFence(vaultId, fence)]),
     ])
@@ -56,7 +58,7 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
     const page = await ports.tables.queryIndex('Keys', 'byTime', keyListingPartition(task.vaultId, shard), {
       limit: 25,
     })
-    for (const { pk } of page.items) await purgeKey(ports, pk)
+    for (const { pk } of page.items) await purgeKey(ports, task.tenancyId, pk)
     if (page.items.length > 0) return leave(ports, 'inbox', { ...task, shard })
   }
   const { vaultId, fence, source, tenancyId } = task
@@ -64,10 +66,12 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
 }
 
 /** Versions first: a crash in between leaves the key in the listing, where the next pass finds it. */
-async function purgeKey({ tables }: Pick<ReplicationPorts, 'tables'>, keyId: string): Promise<void> {
+async function purgeKey({ tables, clock }: ReplicationPorts, tenancyId: string, keyId: string): Promise<void> {
   for (;;) {
     const page = await tables.query('Keys', keyId, 'version#', { limit: 90 })
     if (page.items.length === 0) break
+    for (const { id } of page.items as unknown as readonly KeyVersionRow[])
+      await meterEnd(tables, tenancyId, id, clock())
     await tables.write(page.items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Keys', pk, sk })))
   }
   await tables.write([{ op: 'delete', table: 'Keys', pk: keyId, sk: keySk }, coverageDelete(keyId)])

@@ -4,12 +4,21 @@ import type { Order } from '../kms/epoch.ts'
 import type { Item, Tables } from '../kms/ports.ts'
 import { requestSk } from '../kms/mutation.ts'
 import { materialIdOf } from '../kms/ocid.ts'
-import { versionSk, versionSkPrefix, type KeyRow, type KeyVersionRow, type VaultRow } from '../kms/rows.ts'
+import {
+  versionSk,
+  versionSkPrefix,
+  wrappingKeySk,
+  type KeyRow,
+  type KeyVersionRow,
+  type VaultRow,
+} from '../kms/rows.ts'
 
-/** A vault's row as it stands, with the retry token that made it. */
+/** A vault's row as it stands, with its wrapping key and the retry token that made it. */
 export interface VaultRecord {
   readonly format: 'vaultspan/vault-record/1'
   readonly vault: VaultRow & JsonObject
+  /** null: its material is not made yet. */
+  readonly wrappingKey: JsonObject | null
   readonly request: Item | null
 }
 
@@ -36,13 +45,20 @@ export interface IdentityRecord {
 
 /** Leaves room for the other records and the signature in a message of at most 256,000 bytes. */
 const maxRecordBytes = 120_000
+/** A record is applied in one transaction of at most 100 writes. */
+const maxRecordVersions = 90
 
 export function orderOf({ epoch, revision }: Order): Order {
   return { epoch, revision }
 }
 
 export async function vaultRecord(tables: Pick<Tables, 'get'>, vault: VaultRow): Promise<VaultRecord> {
-  return { format: 'vaultspan/vault-record/1', vault: { ...vault }, request: await requestOf(tables, vault) }
+  const [wrappingKey, request] = await Promise.all([
+    tables.get('Vaults', vault.id, wrappingKeySk),
+    requestOf(tables, vault),
+  ])
+  // INVARIANT: the receiver checks the row under the vault's MAC key.
+  return { format: 'vaultspan/vault-record/1', vault: { ...vault }, wrappingKey: wrappingKey ?? null, request }
 }
 
 /**
@@ -76,19 +92,30 @@ export async function keyRecords(
     batch = []
   }
   let bytes = 0
-  for (const version of versions) {
-    const size = JSON.stringify(version).length
+  for (const group of byRevision(versions)) {
+    const size = JSON.stringify(group).length
     const last = batch.at(-1)
-    // A cut between two versions of one revision would claim both: it waits for the next revision.
-    if (last !== undefined && bytes + size > maxRecordBytes && last.revision !== version.revision) {
+    if (last !== undefined && (bytes + size > maxRecordBytes || batch.length + group.length > maxRecordVersions)) {
       flush(last)
       bytes = 0
     }
-    batch.push(version)
+    batch.push(...group)
     bytes += size
   }
   flush(key)
   return records
+}
+
+/** A cut between two versions of one revision would claim both, so they stay together. */
+function byRevision(versions: readonly KeyVersionRow[]): readonly (readonly KeyVersionRow[])[] {
+  const groups: KeyVersionRow[][] = []
+  for (const version of versions) {
+    const last = groups.at(-1)
+    const [first] = last ?? []
+    if (last !== undefined && first?.revision === version.revision && first.epoch === version.epoch) last.push(version)
+    else groups.push([version])
+  }
+  return groups
 }
 
 async function versionsAfter(

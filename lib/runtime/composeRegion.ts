@@ -1,9 +1,12 @@
 import type { Hsm } from '../hsm/hsm.ts'
 import type { AuditSink, HttpPorts } from '../http/httpPorts.ts'
+import type { RateLimits } from '../http/rateLimit.ts'
 import { IdentityCache } from '../kms/identityCache.ts'
+import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { VaultEndpoints } from '../kms/kmsPorts.ts'
 import type { RandomBytes } from '../kms/ocid.ts'
 import type { Clock, Logger, Queues, Tables } from '../kms/ports.ts'
+import type { ServiceLimits } from '../kms/serviceLimits.ts'
 import { VaultCache } from '../kms/vaultCache.ts'
 import { createHandOff, type HandOffOptions } from '../replication/handOff.ts'
 import type { LagMeter, ReplicationPorts } from '../replication/replicationPorts.ts'
@@ -28,6 +31,11 @@ export interface RegionOptions {
   readonly audit: AuditSink
   readonly requiresServicePolicy: boolean
   readonly lag?: LagMeter
+  readonly preparesKeys: boolean
+  readonly rateLimits: RateLimits | null
+  readonly serviceLimits: ServiceLimits | null
+  readonly maxFileBytes: number
+  readonly backups: BackupStore
 }
 
 /** Everything the functions of a region are given. */

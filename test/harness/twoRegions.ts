@@ -15,17 +15,21 @@ import { keysFunction } from '../../handlers/keys/keysFunction.ts'
 import { acknowledgeFunction } from '../../handlers/replicate/acknowledge.ts'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
+import { scheduleFunction } from '../../handlers/schedule/scheduleFunction.ts'
 import { vaultFunction } from '../../handlers/vault/vaultFunction.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
-import { matchRoute, routes } from '../../lib/http/routes.ts'
+import { servingFunction } from '../../lib/http/routes.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
+import type { TestCloudOptions } from './testCloudOptions.ts'
 import { newOcid, realm } from '../../lib/kms/ocid.ts'
 import type { QueueName, Queues } from '../../lib/kms/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
+import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
+import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 
 export const regionA = 'us-ashburn-1'
@@ -44,12 +48,16 @@ export interface Answered {
   readonly body: Record<string, unknown>
   readonly list: readonly Record<string, unknown>[]
   readonly headers: Record<string, string>
+  /** The body as it came. */
+  readonly text: string
 }
 
 export interface TestCloud {
   readonly a: TestRegion
   readonly b: TestRegion
   readonly tenancyId: string
+  /** The objects of the backups' root, by path. */
+  readonly backups: Map<string, string>
   /** Links between regions: down, they refuse every message; `sent` shows what went over them. */
   readonly link: { isUp: boolean; isStuck: boolean; sent: { to: string; queue: QueueName; body: string }[] }
   readonly clock: { now: number }
@@ -64,6 +72,8 @@ export interface TestCloud {
   readonly addTenancy: () => Promise<{ tenancyId: string; call: TestCloud['call'] }>
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
   readonly settle: (rounds?: number) => Promise<void>
+  /** Runs what has fallen due in both regions. */
+  readonly fallDue: () => Promise<void>
   readonly close: () => void
 }
 
@@ -73,14 +83,14 @@ export interface CallOptions {
 }
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
-export async function twoRegions(
-  options: { isStrict?: boolean; logLevel?: 'silent' | 'error'; keyCacheMs?: number } = {},
-): Promise<TestCloud> {
+export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCloud> {
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const stores = new Map<string, SqliteRegionStore>()
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), options.logLevel ?? 'silent')
+  const objects = new Map<string, string>()
+  const backups = createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: 1_000_000 })
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
@@ -115,6 +125,11 @@ export async function twoRegions(
       handOff: { isStrict: options.isStrict ?? false, budgetMs: 1000 },
       audit,
       requiresServicePolicy: true,
+      preparesKeys: options.preparesKeys ?? false,
+      rateLimits: options.rateLimits ?? null,
+      serviceLimits: options.serviceLimits ?? null,
+      maxFileBytes: 1_000_000,
+      backups,
     })
     return { runtime, store, hsm }
   }
@@ -143,6 +158,7 @@ export async function twoRegions(
     a,
     b,
     tenancyId,
+    backups: objects,
     link,
     clock,
     call: callAs(tenancyId),
@@ -152,6 +168,9 @@ export async function twoRegions(
       return { tenancyId: id, call: callAs(id) }
     },
     settle: (rounds = 60) => settle([a, b], clock, rounds),
+    fallDue: async () => {
+      for (const { runtime } of [a, b]) await scheduleFunction(runtime)()
+    },
     close: () => {
       a.store.close()
       b.store.close()
@@ -178,7 +197,7 @@ async function call(
   body: unknown,
   { host = 'region', headers = {} }: CallOptions,
 ): Promise<Answered> {
-  const text = body === undefined ? '' : JSON.stringify(body)
+  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
   const signed: Record<string, string> = {
     date: new Date(now).toUTCString(),
     '(request-target)': `${method.toLowerCase()} ${target}`,
@@ -198,8 +217,7 @@ async function call(
   const authorization = `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${names.join(' ')}",signature="${signature}"`
   const { '(request-target)': _target, ...sent } = signed
   const [rawPath = '', rawQueryString = ''] = target.split('?')
-  const match = matchRoute(method, rawPath)
-  const serves = typeof match === 'string' ? 'vault' : routes[match.operation].serves
+  const serves = servingFunction(method, rawPath)
   const response: HttpResponse = await functions[serves](runtime)({
     rawPath,
     rawQueryString,
@@ -208,10 +226,12 @@ async function call(
     isBase64Encoded: false,
     requestContext: { http: { method, sourceIp: '127.0.0.1' } },
   })
-  const value: unknown = response.body === '' ? {} : JSON.parse(response.body)
+  const isJson = response.headers['content-type'] === 'application/json' && response.body !== ''
+  const value: unknown = isJson ? JSON.parse(response.body) : {}
   const isList = Array.isArray(value)
   return {
     status: response.statusCode,
+    text: response.body,
     body: (isList ? {} : value) as Record<string, unknown>,
     list: (isList ? value : []) as readonly Record<string, unknown>[],
     headers: response.headers,

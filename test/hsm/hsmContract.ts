@@ -9,6 +9,7 @@ import type {
   WrappedKey,
 } from '../../lib/hsm/hsm.ts'
 import { aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048, textsOf } from './fixtures.ts'
+import { backupContract } from './backupContract.ts'
 import { destroyContract } from './destroyContract.ts'
 import { exportContract } from './exportContract.ts'
 import { importContract } from './importContract.ts'
@@ -235,6 +236,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm): vo
     importRsaContract(openHsm)
     exportContract(openHsm)
     destroyContract(openHsm)
+    backupContract(openHsm)
 
     describe.each(Object.values(ecdsaShapes))('with a key on $curveId', (shape) => {
       test('signs by message and by digest, and each verifies as the other', async () => {

@@ -38,7 +38,12 @@ export async function ociCloud(settings: Partial<CloudSettings> = {}): Promise<O
   console.warn = () => undefined
   const clock = { offsetMs: 0 }
   const now = () => Date.now() + clock.offsetMs
-  const cloud = await startCloud({ directory: ':memory:', port: 0, clock: now, settings })
+  const cloud = await startCloud({
+    directory: ':memory:',
+    port: 0,
+    clock: now,
+    settings: { preparesKeys: false, ...settings },
+  })
   const { tenancyId, administrator } = cloud
   const { userId, fingerprint, privateKeyPem } = administrator
   const provider = new SimpleAuthenticationDetailsProvider(tenancyId, userId, fingerprint, privateKeyPem, null)

@@ -89,7 +89,7 @@ test.each([
   { displayName: 'x'.repeat(256) },
   { freeformTags: { a: 1 } },
   { definedTags: [] },
-  { isAutoRotationEnabled: true },
+  { isAutoRotationEnabled: 'yes' },
 ])('an update with %o is refused and changes nothing', async (details) => {
   const vaultId = await makeReplicatedVault(cloud)
   const { body: key } = await makeKey(cloud, vaultId)

@@ -19,6 +19,8 @@ import type {
   TransportOffer,
   VaultContext,
   VaultKeys,
+  VaultKeysBackup,
+  VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../keyWrap.ts'
@@ -33,6 +35,7 @@ import { runSelfTest } from './selfTest.ts'
 import type { SoftwareKey } from './softwareKey.ts'
 import { StateFile } from './stateFile.ts'
 import { TenancyRoots } from './tenancyRoots.ts'
+import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
 import { SoftwareVaultKeys } from './vaultKeys.ts'
 import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
 
@@ -104,6 +107,19 @@ export class SoftwareHsm implements Hsm {
     const destroyed = { format, hsmKek: null, softwareKek: null, macKey }
     this.openVault(context, destroyed)
     return destroyed
+  }
+
+  backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
+    return backUpVaultKeys(this.#root, backup, vault)
+  }
+
+  restoreVaultKeys(
+    backup: VaultKeysOf,
+    from: VaultContext,
+    saved: VaultKeysBackup,
+    to: VaultContext,
+  ): WrappedVaultKeys {
+    return restoreVaultKeys(this.#root, backup, from, saved, to)
   }
 
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {

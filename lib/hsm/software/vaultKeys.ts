@@ -1,8 +1,10 @@
 import { hash, type KeyObject } from 'node:crypto'
+import { canonicalJson } from '../../kms/canonicalJson.ts'
 import { KmsError } from '../../kms/errors.ts'
 import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
 import { Cmac } from '../cmac.ts'
 import type {
+  Binding,
   KeyShape,
   MaterialContext,
   UsableKey,
@@ -105,6 +107,15 @@ export class SoftwareVaultKeys implements VaultKeys {
     return this.#lend(context, wrapped, (secret) => wrapMaterial(scheme, publicKey, secret))
   }
 
+  rebind(from: Binding, wrapped: WrappedKey, to: MaterialContext): WrappedKey {
+    const isOld = isSameMac(
+      labelledMac(this.#mac, 'blob/v1', blobText(from.vault, from.material, wrapped)),
+      Buffer.from(wrapped.mac, 'base64'),
+    )
+    if (!isOld || !isSameMaterial(from.material, to)) throw broken(to)
+    return { ...wrapped, mac: this.#blobMac(to, wrapped).toString('base64') }
+  }
+
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
     return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
   }
@@ -181,6 +192,14 @@ export class SoftwareVaultKeys implements VaultKeys {
   #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
+}
+
+/** Everything but the key's name, which is what a restore changes. */
+function isSameMaterial(from: MaterialContext, to: MaterialContext): boolean {
+  return (
+    canonicalJson({ ...from, shape: { ...from.shape }, keyId: '' }) ===
+    canonicalJson({ ...to, shape: { ...to.shape }, keyId: '' })
+  )
 }
 
 function requireMaterialId(materialId: string): void {

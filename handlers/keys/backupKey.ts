@@ -1,0 +1,17 @@
+import * as v from 'valibot'
+import { authorizedKey } from '../../lib/http/authorize.ts'
+import { backupLocation } from '../../lib/http/backupFields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { backUpKey } from '../../lib/kms/backup/backUp.ts'
+import { toKey } from './keyWire.ts'
+
+export const backupKeyOperation = operation('BackupKey', {
+  input: v.object({ backupLocation: v.nullish(backupLocation) }),
+  run: async (request, { backupLocation: place }) => {
+    const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
+    const wish = place == null ? {} : { place }
+    const { row, workRequestId } = await backUpKey(request.ports, request.mutation, loaded, wish)
+    const headers = { etag: row.etag, 'opc-work-request-id': workRequestId }
+    return { body: toKey(request.ports, loaded.vault.row, row), headers }
+  },
+})

@@ -1,0 +1,32 @@
+import * as v from 'valibot'
+import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
+import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { createKey } from '../../lib/kms/createKey.ts'
+import { importMaterial } from '../../lib/kms/importMaterial.ts'
+import { toKey } from './keyWire.ts'
+import { rotationFields, rotationWish } from './rotationFields.ts'
+import { wrappedImportKey } from './wrappedImportKey.ts'
+
+const importKeyDetails = v.object({
+  compartmentId: ocid,
+  displayName,
+  keyShape,
+  protectionMode: v.nullish(v.picklist(['HSM', 'SOFTWARE']), 'HSM'),
+  wrappedImportKey,
+  ...rotationFields,
+  freeformTags,
+  definedTags,
+})
+
+export const importKeyOperation = operation('ImportKey', {
+  input: importKeyDetails,
+  run: async (request, { keyShape: shape, wrappedImportKey: brought, ...rest }) => {
+    const { isAutoRotationEnabled, autoKeyRotationDetails, ...details } = rest
+    const vault = await authorizedVaultForKey(request, details.compartmentId)
+    const rotation = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
+    const input = { ...details, shape, rotation }
+    const row = await createKey(request.ports, request.mutation, vault, input, importMaterial(request.ports, brought))
+    return { body: toKey(request.ports, vault.row, row), headers: { etag: row.etag } }
+  },
+})

@@ -1,0 +1,18 @@
+import * as v from 'valibot'
+import { base64 } from '../../lib/http/fields.ts'
+import type { WrappedImport } from '../../lib/kms/importMaterial.ts'
+
+/** The largest material is an RSA-4096 private key under AES-KWP, behind 512 bytes of OAEP. */
+const maxBlobBytes = 4096
+
+/** WrappedImportKey (contract §3.2). */
+export const wrappedImportKey = v.pipe(
+  v.object({
+    keyMaterial: base64(maxBlobBytes),
+    wrappingAlgorithm: v.picklist(['RSA_OAEP_SHA256', 'RSA_OAEP_AES_SHA256']),
+  }),
+  v.transform(({ keyMaterial, wrappingAlgorithm }): WrappedImport => ({
+    blob: keyMaterial,
+    scheme: wrappingAlgorithm,
+  })),
+)

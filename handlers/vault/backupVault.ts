@@ -1,0 +1,25 @@
+import * as v from 'valibot'
+import { authorizedVault } from '../../lib/http/authorize.ts'
+import { backupLocation } from '../../lib/http/backupFields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { backUpVault } from '../../lib/kms/backup/backUp.ts'
+import { wantBackupKeys } from '../../lib/replication/backupKeys.ts'
+import type { VaultPorts } from './vaultPorts.ts'
+import { toVault } from './vaultWire.ts'
+
+const backupVaultDetails = v.object({
+  backupLocation: v.nullish(backupLocation),
+  isIncludeKeys: v.nullish(v.boolean(), false),
+})
+
+export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPorts>('BackupVault', {
+  input: backupVaultDetails,
+  run: async (request, { backupLocation: place, isIncludeKeys }) => {
+    const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
+    await wantBackupKeys(request.ports, vault.row.tenancyId)
+    const wish = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
+    const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, wish)
+    const headers = { etag: row.etag, 'opc-work-request-id': workRequestId }
+    return { body: await toVault(request.ports, row), headers }
+  },
+})

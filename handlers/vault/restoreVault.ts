@@ -1,0 +1,28 @@
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import type { Answer, Request } from '../../lib/http/operation.ts'
+import { workRequest } from '../../lib/kms/backup/backUp.ts'
+import { restoreVault } from '../../lib/kms/backup/restoreVault.ts'
+import { wantBackupKeys } from '../../lib/replication/backupKeys.ts'
+import type { VaultPorts } from './vaultPorts.ts'
+import { toVault } from './vaultWire.ts'
+
+/** What both ways to restore a vault do alike; the file is read only for those who may. */
+export async function restore(
+  request: Request<VaultPorts>,
+  compartmentId: string,
+  read: () => Promise<string>,
+): Promise<Answer> {
+  const { ports, mutation, caller } = request
+  authorizedCompartment(request, compartmentId)
+  const { tenancyId } = caller.principal
+  await wantBackupKeys(ports, tenancyId)
+  const { compartments } = await ports.identity.tenancy(tenancyId)
+  const row = await restoreVault(ports, mutation, {
+    tenancyId,
+    compartmentId,
+    compartmentIds: compartments.map(({ id }) => id),
+    text: await read(),
+  })
+  const headers = { etag: row.etag, 'opc-work-request-id': workRequest(ports, mutation) }
+  return { body: await toVault(ports, row), headers }
+}

@@ -1,0 +1,36 @@
+import type { Route } from './routes.ts'
+
+/** Operations of OCI on HSM clusters and external key managers: they answer 501 to a signed caller (contract §2.6). */
+const clusters = '/20180608/hsmClusters'
+const endpoints = '/20180608/ekmsPrivateEndpoints'
+const cluster = `${clusters}/{hsmClusterId}`
+
+type OutOfScope = Pick<Route, 'method' | 'path'>
+
+export const outOfScope = {
+  ListHsmClusters: { method: 'GET', path: clusters },
+  CreateHsmCluster: { method: 'POST', path: clusters },
+  GetHsmCluster: { method: 'GET', path: cluster },
+  UpdateHsmCluster: { method: 'PUT', path: cluster },
+  ChangeHsmClusterCompartment: { method: 'POST', path: `${cluster}/actions/changeCompartment` },
+  ScheduleHsmClusterDeletion: { method: 'POST', path: `${cluster}/actions/scheduleDeletion` },
+  CancelHsmClusterDeletion: { method: 'POST', path: `${cluster}/actions/cancelDeletion` },
+  UploadPartitionCertificates: { method: 'POST', path: `${cluster}/actions/uploadPartitionCertificates` },
+  DownloadCertificateSigningRequest: { method: 'POST', path: `${cluster}/actions/downloadCertificateSigningRequest` },
+  EnableAuditMgmtLogging: { method: 'POST', path: `${cluster}/actions/enableAuditMgmtLogging` },
+  DisableAuditMgmtLogging: { method: 'POST', path: `${cluster}/actions/disableAuditMgmtLogging` },
+  InitiateAuditLogging: { method: 'POST', path: `${cluster}/actions/initiateAuditLogging` },
+  UpdateAuditLoggingDestination: { method: 'PUT', path: `${cluster}/actions/updateAuditLoggingDestination` },
+  GetPreCoUserCredentials: { method: 'GET', path: `${cluster}/preCoUserCredentials` },
+  ListHsmPartitions: { method: 'GET', path: `${cluster}/hsmPartitions` },
+  GetHsmPartition: { method: 'GET', path: `${cluster}/hsmPartitions/{hsmPartitionId}` },
+  ListEkmsPrivateEndpoints: { method: 'GET', path: endpoints },
+  CreateEkmsPrivateEndpoint: { method: 'POST', path: endpoints },
+  GetEkmsPrivateEndpoint: { method: 'GET', path: `${endpoints}/{ekmsPrivateEndpointId}` },
+  UpdateEkmsPrivateEndpoint: { method: 'PUT', path: `${endpoints}/{ekmsPrivateEndpointId}` },
+  UpdateRegisteredVaultForMtls: {
+    method: 'PUT',
+    path: '/20180608/vaults/{vaultId}/updateRegisteredVaultForMtls',
+  },
+  DeleteEkmsPrivateEndpoint: { method: 'DELETE', path: `${endpoints}/{ekmsPrivateEndpointId}` },
+} as const satisfies Record<string, OutOfScope>

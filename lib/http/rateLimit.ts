@@ -1,0 +1,88 @@
+import { KmsError } from '../kms/errors.ts'
+import type { Clock, Item, Tables } from '../kms/ports.ts'
+import type { RoutedOperation } from './routes.ts'
+
+/** Provisioning and management, writing and reading: OCI counts each per tenancy (contract §2.1). */
+export type RateClass = 'PW' | 'PR' | 'MW' | 'MR'
+
+/** Requests a second; a second's worth may come at once. */
+export type RateLimits = Readonly<Record<RateClass, number>>
+
+export const ociRateLimits: RateLimits = { PW: 10, PR: 10, MW: 10, MR: 10 }
+
+/** Operations for which OCI publishes a rate. */
+const classes: Partial<Record<RoutedOperation, RateClass>> = {
+  ListVaults: 'PR',
+  CreateVault: 'PW',
+  GetVault: 'PR',
+  UpdateVault: 'PW',
+  ScheduleVaultDeletion: 'PW',
+  CancelVaultDeletion: 'PW',
+  ChangeVaultCompartment: 'PW',
+  CreateVaultReplica: 'PW',
+  DeleteVaultReplica: 'PW',
+  ListVaultReplicas: 'PW',
+  ListKeys: 'MR',
+  CreateKey: 'MW',
+  GetKey: 'MR',
+  UpdateKey: 'MW',
+  EnableKey: 'MW',
+  DisableKey: 'MW',
+  ScheduleKeyDeletion: 'PW',
+  CancelKeyDeletion: 'PW',
+  ChangeKeyCompartment: 'PW',
+  ListKeyVersions: 'MR',
+  CreateKeyVersion: 'MW',
+  GetKeyVersion: 'MR',
+  ScheduleKeyVersionDeletion: 'PW',
+  CancelKeyVersionDeletion: 'PW',
+}
+
+interface Bucket extends Item {
+  readonly revision: number
+  readonly tokens: number
+  /** Unix milliseconds at which there were so many. */
+  readonly at: number
+}
+
+interface Ports {
+  readonly tables: Pick<Tables, 'get' | 'write'>
+  readonly clock: Clock
+  /** null: nothing is limited. */
+  readonly rateLimits: RateLimits | null
+}
+
+const attempts = 5
+
+/**
+ * Takes a token from the tenancy's bucket, which lies in the table so that all functions share it: a read and a write.
+ * @throws KmsError tooManyRequests with the seconds to wait.
+ */
+export async function takeToken(ports: Ports, operation: RoutedOperation, tenancyId: string): Promise<void> {
+  const rateClass = classes[operation]
+  if (rateClass === undefined || ports.rateLimits === null) return
+  const rate = ports.rateLimits[rateClass]
+  const key = { pk: `rate#${tenancyId}#${rateClass}`, sk: 'bucket' }
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const stored = (await ports.tables.get('Requests', key.pk, key.sk)) as Bucket | undefined
+    const at = ports.clock()
+    const passed = stored === undefined ? 0 : Math.max(0, at - stored.at)
+    const tokens = stored === undefined ? rate : Math.min(rate, stored.tokens + (passed * rate) / 1000)
+    if (tokens < 1) throw tooMany(rateClass, rate, Math.ceil((1 - tokens) / rate))
+    const expiresAt = Math.floor(at / 1000) + 3600
+    const next: Bucket = { ...key, revision: (stored?.revision ?? 0) + 1, tokens: tokens - 1, at, expiresAt }
+    const condition =
+      stored === undefined ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: stored.revision }
+    if ((await ports.tables.write([{ op: 'put', table: 'Requests', item: next, condition }])).ok) return
+  }
+  // So many at once that none of these attempts came through.
+  throw tooMany(rateClass, rate, 1)
+}
+
+function tooMany(rateClass: RateClass, rate: number, retryAfter: number): KmsError {
+  return new KmsError(
+    'tooManyRequests',
+    `Your tenancy makes more than ${rate} requests of the class ${rateClass} a second; try again after ${retryAfter} s.`,
+    { retryAfter },
+  )
+}

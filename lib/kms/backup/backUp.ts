@@ -1,0 +1,170 @@
+import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
+import { hash } from 'node:crypto'
+import { KmsError } from '../errors.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys.ts'
+import { requireKeyState, requireVaultState } from '../lifecycle.ts'
+import { keyPartitions } from '../listing.ts'
+import {
+  bookkeeping,
+  earlierResult,
+  requireMatch,
+  requirePrimary,
+  vaultStands,
+  type AuditEffect,
+  type Mutation,
+} from '../mutation.ts'
+import { versionSkPrefix, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows.ts'
+import { openRow, vaultContext } from '../seal.ts'
+import { isSettled } from '../settleKey.ts'
+import { eachRow } from '../usage.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { vaultEffect } from '../vaults.ts'
+import { storedWrappingKey } from '../wrappingKey.ts'
+import { backupText, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
+import { backupKeys } from './backupKeys.ts'
+import type { BackupPlace, BackupStore } from './backupPlace.ts'
+
+export type BackupPorts = ManagePorts & Pick<KmsPorts, 'hsm' | 'homeRegion'> & { readonly backups: BackupStore }
+
+export interface BackupWish {
+  /** Undefined: where the service keeps backups by itself. */
+  readonly place?: BackupPlace
+  readonly includesKeys?: boolean
+}
+
+export interface BackedUp<R> {
+  readonly row: R
+  readonly workRequestId: string
+}
+
+/** A private vault's keys under the tenancy's backup keys, with its HSM keys where they are wanted. */
+export async function backUpVault(
+  ports: BackupPorts,
+  mutation: Mutation,
+  vault: Vault,
+  wish: BackupWish,
+): Promise<BackedUp<VaultRow>> {
+  const workRequestId = workRequest(ports, mutation)
+  if ((await earlierResult(ports, mutation)) !== undefined) return { row: vault.row, workRequestId }
+  requirePrimary(ports, vault.row)
+  requireMatch(mutation, vault.row.etag)
+  requireVaultState('BackupVault', vault.row)
+  requirePrivate(vault.row)
+  const { row } = vault
+  const keys: SavedKey[] = []
+  if (wish.includesKeys === true) {
+    for (const gpk of keyPartitions(row.id)) {
+      for await (const { id } of eachRow<KeyRow>(ports.tables, 'Keys', gpk)) {
+        const key = await ports.cache.freshKey(vault.keys, id)
+        if (key !== undefined && isSaved(key)) keys.push(await savedKey(ports, { vault, key }))
+      }
+    }
+  }
+  const stored = await ports.tables.get('Vaults', row.id, vaultKeysSk)
+  if (stored === undefined) throw new KmsError('integrityFailure', `The keys of ${row.id} are missing.`)
+  const { wrapped } = stored as unknown as VaultKeysRow
+  const own = { context: vaultContext(row), wrapped }
+  const vaultKeys = ports.hsm.backUpVaultKeys(await backupKeys(ports, row.tenancyId), own)
+  const wrappingKey = await storedWrappingKey(ports, vault)
+  const text = backupText<VaultBackup>(vault.keys, {
+    format: 'vaultspan/vault-backup/1',
+    ...about(ports, row),
+    vault: { ...row },
+    vaultKeys: { ...vaultKeys },
+    wrappingKey: wrappingKey === undefined ? null : { ...wrappingKey },
+    keys,
+  })
+  await save(ports, vault, mutation, { wish, name: row.id, workRequestId, text }, vaultEffect(row))
+  return { row, workRequestId }
+}
+
+export async function backUpKey(
+  ports: BackupPorts,
+  mutation: Mutation,
+  loaded: VaultKey,
+  wish: BackupWish,
+): Promise<BackedUp<KeyRow>> {
+  const workRequestId = workRequest(ports, mutation)
+  if ((await earlierResult(ports, mutation)) !== undefined) return { row: loaded.key, workRequestId }
+  const { vault, key } = await settledKey(ports, loaded, 0)
+  requireWritable(ports, vault)
+  requireMatch(mutation, key.etag)
+  requireKeyState('BackupKey', key)
+  requirePrivate(vault.row)
+  if (key.protectionMode !== 'HSM') {
+    throw new KmsError('invalidParameter', 'Only HSM-protected keys are backed up; export a SOFTWARE key instead.')
+  }
+  const saved = await savedKey(ports, { vault, key })
+  const text = backupText<KeyBackup>(vault.keys, {
+    format: 'vaultspan/key-backup/1',
+    ...about(ports, vault.row),
+    vaultId: vault.row.id,
+    saved,
+  })
+  await save(ports, vault, mutation, { wish, name: key.id, workRequestId, text }, keyEffect(key))
+  return { row: key, workRequestId }
+}
+
+function isSaved(key: KeyRow): boolean {
+  const isAlive = key.lifecycleState === 'ENABLED' || key.lifecycleState === 'DISABLED'
+  return key.protectionMode === 'HSM' && isAlive && isSettled(key)
+}
+
+/** The key and those of its versions that can be used. */
+async function savedKey({ tables }: BackupPorts, { vault, key }: VaultKey): Promise<SavedKey> {
+  const versions: (KeyVersionRow & JsonObject)[] = []
+  for (let after: string | undefined; ;) {
+    const page = await tables.query('Keys', key.id, versionSkPrefix, {
+      limit: 500,
+      ...(after === undefined ? {} : { after }),
+    })
+    for (const item of page.items) {
+      const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', item)
+      if (version.lifecycleState === 'ENABLED') versions.push({ ...version })
+    }
+    if (page.next === undefined) return { key: { ...key }, versions }
+    after = page.next
+  }
+}
+
+function about({ region, clock }: BackupPorts, { tenancyId }: VaultRow) {
+  return { region, tenancyId, timeCreated: new Date(clock()).toISOString() }
+}
+
+function requirePrivate({ vaultType }: VaultRow): void {
+  if (vaultType === 'VIRTUAL_PRIVATE') return
+  throw new KmsError('invalidParameter', 'Only VIRTUAL_PRIVATE vaults and their keys can be backed up.')
+}
+
+interface Finished {
+  readonly wish: BackupWish
+  readonly name: string
+  readonly workRequestId: string
+  readonly text: string
+}
+
+/** The file first: an event of a backup that is not there would be worse than one too few. */
+async function save(
+  { tables, backups }: BackupPorts,
+  { row }: Vault,
+  mutation: Mutation,
+  { wish, name, workRequestId, text }: Finished,
+  effect: AuditEffect,
+): Promise<void> {
+  const place: BackupPlace = wish.place ?? {
+    destination: 'BUCKET',
+    namespace: 'vaultspan',
+    bucketName: 'backups',
+    objectName: `${name}/${workRequestId}.json`,
+  }
+  await backups.write(row.tenancyId, place, text)
+  const outcome = await tables.write([vaultStands(row), ...bookkeeping(mutation, effect, row.etag)])
+  if (!outcome.ok) throw new KmsError('incorrectState', 'The vault changed while it was backed up; try again.')
+}
+
+/** The same for a repeated request, so that its file is found again. */
+export function workRequest({ random }: Pick<KmsPorts, 'random'>, mutation: Mutation): string {
+  const of = mutation.request?.pk ?? Buffer.from(random(16)).toString('hex')
+  return `ocid1.coreservicesworkrequest.oc1..${hash('sha256', canonicalJson([of]), 'hex').slice(0, 60)}`
+}

@@ -1,0 +1,57 @@
+import type { VaultContext, WrappedVaultKeys } from '../../hsm/hsm.ts'
+import type { JsonObject } from '../canonicalJson.ts'
+import { KmsError } from '../errors.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import { realm } from '../ocid.ts'
+import type { Write } from '../ports.ts'
+
+/**
+ * The keys under which a tenancy's vaults are saved: a triple like a vault's own. They are made in the home region and
+ * cross to every other as a vault's keys do, so that a backup opens anywhere in the tenancy.
+ */
+export interface BackupKeys {
+  readonly context: VaultContext
+  readonly wrapped: WrappedVaultKeys
+}
+
+type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
+
+export function backupContext(tenancyId: string): VaultContext {
+  return { realm, tenancyId, vaultId: `backup.${tenancyId}`, isPrivate: true }
+}
+
+const backupKeysSk = 'backupKeys'
+
+function rowKey(tenancyId: string): { pk: string; sk: string } {
+  return { pk: `backup#${tenancyId}`, sk: backupKeysSk }
+}
+
+/** As this region has them; undefined where they have not arrived or were never needed. */
+export async function storedBackupKeys(
+  { tables }: Pick<Ports, 'tables'>,
+  tenancyId: string,
+): Promise<BackupKeys | undefined> {
+  const { pk, sk } = rowKey(tenancyId)
+  const stored = await tables.get('Vaults', pk, sk)
+  if (stored === undefined) return undefined
+  return { context: backupContext(tenancyId), wrapped: stored['wrapped'] as unknown as WrappedVaultKeys }
+}
+
+export function backupKeysWrite(tenancyId: string, wrapped: WrappedVaultKeys): Write {
+  const item = { ...rowKey(tenancyId), wrapped: { ...wrapped } as JsonObject }
+  return { op: 'put', table: 'Vaults', item, condition: { kind: 'absent' } }
+}
+
+/** In the home region, made where there are none yet. @throws KmsError incorrectState elsewhere, while they are on their way. */
+export async function backupKeys(ports: Ports, tenancyId: string): Promise<BackupKeys> {
+  const stored = await storedBackupKeys(ports, tenancyId)
+  if (stored !== undefined) return stored
+  if (ports.region !== ports.homeRegion) {
+    throw new KmsError(
+      'incorrectState',
+      `The tenancy's backup keys are on their way from the home region, ${ports.homeRegion}; try again.`,
+    )
+  }
+  await ports.tables.write([backupKeysWrite(tenancyId, await ports.hsm.createVaultKeys(backupContext(tenancyId)))])
+  return backupKeys(ports, tenancyId)
+}

@@ -1,0 +1,185 @@
+import type { MaterialContext, VaultContext } from '../../hsm/hsm.ts'
+import { resumedAutoRotation, rotationReminders } from '../autoRotation.ts'
+import { derivedBytes } from '../derivedBytes.ts'
+import { KmsError } from '../errors.ts'
+import type { ManagePorts } from '../keys.ts'
+import { newEtag, vaultStands } from '../mutation.ts'
+import { materialContext } from '../newKeyVersion.ts'
+import { newKeyVersionOcid, newOcid } from '../ocid.ts'
+import type { Write } from '../ports.ts'
+import { versionSk, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows.ts'
+import { openRow, sealKey, sealVersion, vaultContext, type Unsealed } from '../seal.ts'
+import type { Vault } from '../vaultCache.ts'
+import { damaged, type SavedKey } from './backupDocument.ts'
+
+/** What a restore is told beside the saved rows. */
+export interface RestoreOptions {
+  /** The vault that the rows were saved from: `to` itself, or the one it was restored from. */
+  readonly from: Pick<VaultRow, 'tenancyId' | 'id' | 'vaultType'>
+  /** Where a key goes whose own compartment is gone. */
+  readonly compartmentFor: (compartmentId: string) => string
+  /** Written with the first rows: audit and retry token. */
+  readonly also?: (key: KeyRow) => readonly Write[]
+}
+
+const batchSize = 80
+
+/**
+ * Brings back what of a key is missing: the whole key, or versions that are gone. What is there stays as it is, so a
+ * second restore adds nothing. In another vault key and versions get OCIDs of their own, the same each time.
+ */
+export async function restoreKey(
+  ports: ManagePorts,
+  to: Vault,
+  saved: SavedKey,
+  { from, compartmentFor, also = () => [] }: RestoreOptions,
+): Promise<KeyRow> {
+  const old = openRow<KeyRow>(to.keys, 'vaultspan/key-row/1', saved.key)
+  const versions = saved.versions.map((row) => openRow<KeyVersionRow>(to.keys, 'vaultspan/key-version-row/1', row))
+  const current = versions.find(({ id }) => id === old.currentKeyVersion)
+  const isWhole = old.vaultId === from.id && versions.every(({ keyId }) => keyId === old.id)
+  if (!isWhole || current === undefined) throw damaged()
+  const place: Place = { to, from: vaultContext(from), old, id: keyIdIn(ports, to, old) }
+  // The current version comes first: a key must never be there without it.
+  const ordered = [current, ...versions.filter(({ id }) => id !== current.id)]
+  let extra = also
+  for (;;) {
+    const stored = await ports.cache.freshKey(to.keys, place.id)
+    const missing = await missingVersions(ports, place, ordered)
+    const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
+    if (isAlive && missing.length === 0) {
+      const left = extra(stored)
+      if (left.length > 0) await ports.tables.write([...left])
+      return stored
+    }
+    const batch = missing.slice(0, batchSize)
+    if (await writeBatch(ports, place, stored, batch, compartmentFor, extra)) extra = () => []
+  }
+}
+
+interface Place {
+  readonly to: Vault
+  readonly from: VaultContext
+  readonly old: KeyRow
+  readonly id: KeyRow['id']
+}
+
+function keyIdIn({ region }: ManagePorts, { row }: Vault, old: KeyRow): KeyRow['id'] {
+  if (old.vaultId === row.id) return old.id
+  const { vaultPrefix } = row
+  return newOcid(derivedBytes('restored key', row.id, old.id), 'key', { region, vaultPrefix })
+}
+
+interface Missing {
+  readonly version: KeyVersionRow
+  /** The tombstone in its place. */
+  readonly stored: KeyVersionRow | undefined
+}
+
+async function missingVersions(
+  { cache }: ManagePorts,
+  { to, id }: Place,
+  versions: readonly KeyVersionRow[],
+): Promise<readonly Missing[]> {
+  const found: Missing[] = []
+  for (const version of versions) {
+    const stored = await cache.freshVersion(to.keys, id, version.materialId)
+    if (stored === undefined || stored.lifecycleState === 'DELETED') found.push({ version, stored })
+  }
+  return found
+}
+
+async function writeBatch(
+  ports: ManagePorts,
+  place: Place,
+  stored: KeyRow | undefined,
+  batch: readonly Missing[],
+  compartmentFor: RestoreOptions['compartmentFor'],
+  also: (key: KeyRow) => readonly Write[],
+): Promise<boolean> {
+  const { to, old, id } = place
+  const stamp = {
+    epoch: to.row.epoch,
+    revision: (stored?.revision ?? 0) + 1,
+    etag: newEtag(ports.random),
+    committedAt: ports.clock(),
+    request: null,
+  }
+  const rows = batch.map(({ version }) => sealVersion(to.keys, { ...restoredVersion(place, version), ...stamp }))
+  const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
+  const base: Unsealed<KeyRow> = isAlive
+    ? stored
+    : {
+        ...old,
+        pk: id,
+        id,
+        vaultId: to.row.id,
+        compartmentId: compartmentFor(old.compartmentId),
+        lifecycleState: old.lifecycleState === 'DISABLED' ? 'DISABLED' : 'ENABLED',
+        timeOfDeletion: null,
+        stateBeforeDeletion: null,
+        pendingKeyVersion: null,
+        currentKeyVersion: versionIdIn(place, old.currentKeyVersion, rows),
+        versionCount: 0,
+        restoredFromKeyId: old.id === id ? old.restoredFromKeyId : old.id,
+        ...resumedAutoRotation(old, ports.clock()),
+      }
+  const key = sealKey(to.keys, { ...base, ...stamp, versionCount: base.versionCount + rows.length })
+  const outcome = await ports.tables.write([
+    vaultStands(to.row),
+    {
+      op: 'put',
+      table: 'Keys',
+      item: { ...key },
+      condition: stored === undefined ? { kind: 'absent' } : { kind: 'revision', revision: stored.revision },
+    },
+    ...rows.map((item, index): Write => {
+      const before = batch[index]?.stored
+      const condition =
+        before === undefined ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: before.revision }
+      return { op: 'put', table: 'Keys', item: { ...item }, condition }
+    }),
+    ...(isAlive ? [] : rotationReminders(undefined, key)),
+    ...also(key),
+  ])
+  if (outcome.ok) await ports.handOff.send({ vault: to.row, key, versions: rows, before: stored?.revision ?? 0 })
+  return outcome.ok
+}
+
+function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVersionRow> {
+  const { to, id, old } = place
+  const isSame = id === old.id
+  return {
+    ...version,
+    pk: id,
+    sk: versionSk(version.materialId),
+    id: isSame ? version.id : derivedVersionId(place, version),
+    keyId: id,
+    vaultId: to.row.id,
+    restoredFromKeyVersionId: isSame ? version.restoredFromKeyVersionId : version.id,
+    wrapped: isSame ? version.wrapped : rebound(place, version),
+  }
+}
+
+/** The same blob, bound to its new vault and key: the HSM checks the old binding first. */
+function rebound({ to, from, old, id }: Place, { materialId, wrapped }: KeyVersionRow): KeyVersionRow['wrapped'] {
+  if (wrapped === null) throw damaged()
+  const context = (keyId: KeyRow['id']): MaterialContext =>
+    materialContext({ keyId, shape: old.shape, protectionMode: old.protectionMode }, materialId)
+  return { ...to.keys.rebind({ vault: from, material: context(old.id) }, wrapped, context(id)) }
+}
+
+function derivedVersionId({ to, id }: Place, { id: oldId, materialId }: KeyVersionRow): KeyVersionRow['id'] {
+  return newKeyVersionOcid(derivedBytes('restored version', to.row.id, oldId), id, materialId)
+}
+
+function versionIdIn(
+  { old, id }: Place,
+  oldId: KeyVersionRow['id'],
+  rows: readonly KeyVersionRow[],
+): KeyVersionRow['id'] {
+  if (old.id === id) return oldId
+  const found = rows.find(({ restoredFromKeyVersionId }) => restoredFromKeyVersionId === oldId)
+  if (found === undefined) throw new KmsError('integrityFailure', `The current version of ${old.id} is missing.`)
+  return found.id
+}

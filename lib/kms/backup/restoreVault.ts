@@ -1,0 +1,176 @@
+import { derivedBytes } from '../derivedBytes.ts'
+import { firstEpoch } from '../epoch.ts'
+import { KmsError, notFoundOrForbidden } from '../errors.ts'
+import { bookkeeping, earlierResult, newEtag, untilCommitted, type Mutation } from '../mutation.ts'
+import { keyPartitions } from '../listing.ts'
+import { newOcid, newVaultPrefix } from '../ocid.ts'
+import type { Write } from '../ports.ts'
+import { wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows.ts'
+import { requireRoomForVault } from '../serviceLimits.ts'
+import { openRow, sealVault, sealWrappingKey, vaultContext } from '../seal.ts'
+import { eachRow } from '../usage.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { nextVault, prefixRow, vaultEffect } from '../vaults.ts'
+import type { BackupPorts } from './backUp.ts'
+import { damaged, parseBackup, requireIntact, type VaultBackup } from './backupDocument.ts'
+import { backupKeys } from './backupKeys.ts'
+import { restoreKey } from './restoreKey.ts'
+
+export interface RestoreVaultInput {
+  readonly tenancyId: string
+  readonly compartmentId: string
+  /** All compartments of the tenancy. */
+  readonly compartmentIds: readonly string[]
+  readonly text: string
+}
+
+/**
+ * In the region of the backup the vault comes back under its OCID, in any other under a new one, the same each time. It
+ * is RESTORING until its keys are there: a restore that was cut off is begun again with the same file.
+ */
+export async function restoreVault(
+  ports: BackupPorts,
+  mutation: Mutation,
+  input: RestoreVaultInput,
+): Promise<VaultRow> {
+  const earlier = await earlierResult(ports, mutation)
+  if (earlier !== undefined) {
+    const vault = await ports.cache.freshVault(earlier.resourceId)
+    if (vault === undefined) throw notFoundOrForbidden()
+    return vault.row
+  }
+  const document = parseBackup<VaultBackup>('vaultspan/vault-backup/1', input.text)
+  if (document.tenancyId !== input.tenancyId || !hasForm(document)) throw damaged()
+  await requireRoomForVault(ports, input.compartmentIds, 'VIRTUAL_PRIVATE')
+  const vault = await restoringVault(ports, document, input)
+  const from = { ...document.vault }
+  const known = new Set(input.compartmentIds)
+  const compartmentFor = (id: string) => (known.has(id) ? id : input.compartmentId)
+  for (const saved of document.keys) await restoreKey(ports, vault, saved, { from, compartmentFor })
+  return untilCommitted(async () => {
+    const fresh = await ports.cache.freshVault(vault.row.id)
+    if (fresh?.row.lifecycleState !== 'RESTORING')
+      throw new KmsError('conflict', 'The vault was restored by another request.')
+    const next = nextVault(ports, fresh, { lifecycleState: 'ACTIVE', etag: newEtag(ports.random) })
+    const outcome = await ports.tables.write([
+      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: fresh.row.revision } },
+      ...bookkeeping(mutation, vaultEffect(next), next.etag),
+    ])
+    return outcome.ok ? next : undefined
+  })
+}
+
+/** Enough to look at; the MAC decides about the rest. */
+function hasForm(document: VaultBackup): boolean {
+  const { vault, vaultKeys, keys } = document as { readonly [name in keyof VaultBackup]?: unknown }
+  const { id, tenancyId, vaultType } = (vault ?? {}) as Partial<VaultRow>
+  const areTexts = [id, tenancyId, vaultType].every((text) => typeof text === 'string')
+  return areTexts && typeof vaultKeys === 'object' && vaultKeys !== null && Array.isArray(keys)
+}
+
+/** The vault with its keys and its wrapping key, in the state RESTORING. */
+async function restoringVault(ports: BackupPorts, document: VaultBackup, input: RestoreVaultInput): Promise<Vault> {
+  const saved = document.vault
+  const isSameRegion = document.region === ports.region
+  const ids = isSameRegion ? saved : newIds(ports.region, saved)
+  // Elsewhere the vault may stand as a replica under its old OCID: it must not be there twice.
+  const [existing, replica] = await Promise.all([ports.cache.freshVault(ids.id), ports.cache.freshVault(saved.id)])
+  const stands = [existing, replica].find((vault) => vault !== undefined && !isReplaceable(vault))
+  if (stands !== undefined) {
+    throw new KmsError('conflict', `The vault ${stands.row.id} exists here and is ${stands.row.lifecycleState}.`)
+  }
+  if (existing?.row.lifecycleState === 'DELETED') await requireSwept(ports, existing)
+  const backup = await backupKeys(ports, input.tenancyId)
+  const to = vaultContext({ ...saved, id: ids.id })
+  const wrapped = restoreKeys(ports, backup, document, to)
+  const keys = ports.hsm.openVault(to, wrapped)
+  requireIntact(keys, document)
+  const old = openRow<VaultRow>(keys, 'vaultspan/vault/1', saved)
+  const now = ports.clock()
+  const row = sealVault(keys, {
+    ...old,
+    pk: ids.id,
+    id: ids.id,
+    vaultPrefix: ids.vaultPrefix,
+    wrappingKeyId: ids.wrappingKeyId,
+    compartmentId: input.compartmentId,
+    lifecycleState: 'RESTORING',
+    timeOfDeletion: null,
+    restoredFromVaultId: isSameRegion ? old.restoredFromVaultId : old.id,
+    primaryRegion: ports.region,
+    replicaRegion: null,
+    replicaStatus: null,
+    handOffTo: null,
+    fence: Math.max(existing?.row.fence ?? 0, old.fence) + 1,
+    epoch: existing?.row.epoch ?? firstEpoch(ports.region),
+    revision: Math.max(existing?.row.revision ?? 0, isSameRegion ? old.revision : 0) + 1,
+    etag: newEtag(ports.random),
+    committedAt: now,
+    request: null,
+  })
+  const keysRow: VaultKeysRow = { pk: row.id, sk: vaultKeysSk, wrapped: { ...wrapped } }
+  const outcome = await ports.tables.write([
+    {
+      op: 'put',
+      table: 'Vaults',
+      item: { ...row },
+      condition: existing === undefined ? { kind: 'absent' } : { kind: 'revision', revision: existing.row.revision },
+    },
+    { op: 'put', table: 'Vaults', item: { ...keysRow } },
+    { op: 'put', table: 'Vaults', item: prefixRow(row) },
+    ...(isSameRegion ? wrappingKeyWrites(keys, row, document) : []),
+  ])
+  if (!outcome.ok) throw new KmsError('incorrectState', 'The vault is being restored by another request; try again.')
+  return { row, keys }
+}
+
+/** Only a tombstone and a restore that was cut off may be written over. */
+function isReplaceable({ row }: Vault): boolean {
+  return row.lifecycleState === 'DELETED' || row.lifecycleState === 'RESTORING'
+}
+
+/** Material of a deleted vault that is still in its rows would open again under the restored keys. */
+async function requireSwept({ tables }: BackupPorts, { row }: Vault): Promise<void> {
+  for (const gpk of keyPartitions(row.id)) {
+    for await (const key of eachRow<KeyRow>(tables, 'Keys', gpk)) {
+      if (key.lifecycleState !== 'DELETED' || key.versionCount > 0) {
+        throw new KmsError('incorrectState', `The vault ${row.id} is still being deleted; try again.`)
+      }
+    }
+  }
+}
+
+type Ids = Pick<VaultRow, 'id' | 'vaultPrefix' | 'wrappingKeyId'>
+
+function newIds(region: string, saved: VaultRow): Ids {
+  const random = derivedBytes('restored vault', region, saved.id)
+  const vaultPrefix = newVaultPrefix(random)
+  return {
+    vaultPrefix,
+    id: newOcid(random, 'vault', { region, vaultPrefix }),
+    wrappingKeyId: newOcid(random, 'key', { region, vaultPrefix }),
+  }
+}
+
+function restoreKeys(
+  { hsm }: BackupPorts,
+  backup: Awaited<ReturnType<typeof backupKeys>>,
+  document: VaultBackup,
+  to: ReturnType<typeof vaultContext>,
+) {
+  try {
+    return hsm.restoreVaultKeys(backup, vaultContext(document.vault), document.vaultKeys, to)
+  } catch (cause) {
+    // What a caller brings is not this service's own data: a file that does not open is the caller's mistake.
+    throw new KmsError('invalidParameter', damaged().message, { cause })
+  }
+}
+
+function wrappingKeyWrites(keys: Vault['keys'], row: VaultRow, { wrappingKey }: VaultBackup): readonly Write[] {
+  if (wrappingKey === null) return []
+  const old = openRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', wrappingKey)
+  if (old.id !== row.wrappingKeyId || old.vaultId !== row.id) throw damaged()
+  const { epoch, revision, committedAt } = row
+  const next = sealWrappingKey(keys, { ...old, pk: row.id, sk: wrappingKeySk, epoch, revision, committedAt })
+  return [{ op: 'put', table: 'Vaults', item: { ...next } }]
+}

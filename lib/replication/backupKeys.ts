@@ -1,0 +1,71 @@
+import type { TransferContext, TransportKey } from '../hsm/hsm.ts'
+import { backupContext, backupKeys, backupKeysWrite, storedBackupKeys } from '../kms/backup/backupKeys.ts'
+import type { JsonObject } from '../kms/canonicalJson.ts'
+import { KmsError } from '../kms/errors.ts'
+import type { Item } from '../kms/ports.ts'
+import { sendOrStore } from './deliver.ts'
+import type { BodyOf, Envelope } from './envelope.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+
+/** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
+
+interface TransportRow extends Item {
+  readonly transport: TransportKey & JsonObject
+}
+
+function transportKey(tenancyId: string): { pk: string; sk: string } {
+  return { pk: `transport#backup#${tenancyId}`, sk: 'transport' }
+}
+
+function transferContext(ports: ReplicationPorts, tenancyId: string, destination: string): TransferContext {
+  return { ...backupContext(tenancyId), source: ports.homeRegion, destination, epoch: '' }
+}
+
+/** Asks the home region, unless they are here. Asking again does no harm. */
+export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string): Promise<void> {
+  if (ports.region === ports.homeRegion || (await storedBackupKeys(ports, tenancyId)) !== undefined) return
+  const { pk, sk } = transportKey(tenancyId)
+  const earlier = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
+  let transport = earlier?.transport
+  if (transport === undefined) {
+    const made = await ports.hsm.createTransportKey(transferContext(ports, tenancyId, ports.region))
+    transport = { ...made } as TransportKey & JsonObject
+    const item: TransportRow = { pk, sk, transport }
+    const outcome = await ports.tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+    if (!outcome.ok) return wantBackupKeys(ports, tenancyId)
+  }
+  const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
+  await sendOrStore(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
+}
+
+/** In the home region. */
+export async function onBackupKeysOffer(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { offer }: BodyOf<'backupKeysOffer'>,
+): Promise<void> {
+  if (ports.region !== ports.homeRegion)
+    throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
+  const { wrapped } = await backupKeys(ports, tenancyId)
+  const bundle = await ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer)
+  await sendOrStore(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
+}
+
+/** In the region that asked. */
+export async function onBackupKeysBundle(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { bundle }: BodyOf<'backupKeysBundle'>,
+): Promise<void> {
+  if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
+  const { pk, sk } = transportKey(tenancyId)
+  const waiting = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
+  // A second answer: they are here, and the transport key is gone.
+  if (waiting === undefined) return
+  const context = transferContext(ports, tenancyId, ports.region)
+  const wrapped = await ports.hsm.importVaultKeys(context, bundle, waiting.transport)
+  await ports.tables.write([
+    backupKeysWrite(tenancyId, wrapped),
+    { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } },
+  ])
+}

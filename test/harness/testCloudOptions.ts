@@ -1,0 +1,11 @@
+import type { RateLimits } from '../../lib/http/rateLimit.ts'
+import type { ServiceLimits } from '../../lib/kms/serviceLimits.ts'
+
+export interface TestCloudOptions {
+  readonly isStrict?: boolean
+  readonly logLevel?: 'silent' | 'error'
+  readonly keyCacheMs?: number
+  readonly preparesKeys?: boolean
+  readonly rateLimits?: RateLimits
+  readonly serviceLimits?: ServiceLimits
+}
