@@ -1,12 +1,12 @@
 import * as v from 'valibot'
-import { timestamp } from '../../lib/http/fields.ts'
+import { optionalMembers, timestamp } from '../../lib/http/fields.ts'
 import type { RotationWish } from '../../lib/kms/autoRotation.ts'
 
 /** What a caller may say of a key's automatic rotation; the read-only members of the details are ignored. */
 export const rotationFields = {
   isAutoRotationEnabled: v.nullish(v.boolean()),
   autoKeyRotationDetails: v.nullish(
-    v.object({
+    optionalMembers({
       rotationIntervalInDays: v.nullish(
         v.pipe(
           v.number(),

@@ -16,7 +16,7 @@ export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPo
   input: backupVaultDetails,
   run: async (request, { backupLocation: place, isIncludeKeys }) => {
     const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
-    await wantBackupKeys(request.ports, vault.row.tenancyId)
+    if (vault.row.primaryRegion === request.ports.region) await wantBackupKeys(request.ports, vault.row.tenancyId)
     const wish = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
     const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, wish)
     const headers = { etag: row.etag, 'opc-work-request-id': workRequestId }

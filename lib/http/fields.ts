@@ -17,13 +17,19 @@ export const displayName = v.pipe(
   v.maxLength(255, 'at most 255 characters'),
 )
 
+const isMap = (input: unknown) => typeof input === 'object' && input !== null && !Array.isArray(input)
+
 /** A JSON object used as a map; valibot's record alone takes an array for one. */
 function mapOf<K extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, V extends v.GenericSchema>(
   key: K,
   value: V,
 ) {
-  const isMap = (input: unknown) => typeof input === 'object' && input !== null && !Array.isArray(input)
   return v.pipe(v.custom<Record<string, unknown>>(isMap, 'expected an object'), v.record(key, value))
+}
+
+/** An object all of whose members are optional: valibot's own takes an array for an empty one. */
+export function optionalMembers<E extends v.ObjectEntries>(entries: E) {
+  return v.pipe(v.custom<Record<string, unknown>>(isMap, 'expected an object'), v.object(entries))
 }
 
 const freeform = v.pipe(

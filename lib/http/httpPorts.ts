@@ -6,7 +6,7 @@ import type { RateLimits } from './rateLimit.ts'
 
 /** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
 export interface AuditSink {
-  /** Resolves at once where events are written in groups; the loss window is the host's (docs/operations). */
+  /** Resolves at once where events are written in groups; the loss window is the host's (docs/operating). */
   append(event: AuditEvent): Promise<void> | void
   /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
   prepare(event: AuditEvent): Promise<void> | void

@@ -5,26 +5,58 @@ import type { WireRequest } from './wireRequest.ts'
 /** The body as JSON; an empty one counts as `{}`, because some clients send zero bytes for it (contract §2.1). */
 export function parseBody({ body }: WireRequest): unknown {
   if (body.length === 0) return {}
+  const text = body.toString('utf8')
+  const value = parse(text)
+  if (surrogateEscape.test(text) && !isWellFormed(value)) {
+    throw new KmsError('invalidParameter', 'The body holds half of a surrogate pair; send well-formed Unicode.')
+  }
+  return value
+}
+
+function parse(text: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'))
+    return JSON.parse(text)
   } catch {
     throw new KmsError('cannotParseRequest', 'The body is not valid JSON.')
   }
+}
+
+/** Only by an escape can half a pair come in. Stored as UTF-8 it would be another text, and its row's MAC would not fit. */
+const surrogateEscape = /\\u[dD][89a-fA-F]/
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, member]) => name.isWellFormed() && isWellFormed(member))
 }
 
 /**
  * @throws KmsError missingParameter or invalidParameter, naming the member and what it takes; never echoing its value.
  */
 export function parseInput(schema: v.GenericSchema, value: unknown): unknown {
+  // To valibot an array is an object without the wanted members.
+  if (Array.isArray(value)) throw notAnObject()
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
   const path = v.getDotPath(issue)
-  if (path === null) throw new KmsError('invalidParameter', 'The body must be a JSON object.')
+  if (path === null) throw notAnObject()
+  const array = issue.path?.findIndex(({ type, input }) => type === 'object' && Array.isArray(input)) ?? -1
+  if (array > 0) {
+    const name = issue.path
+      ?.slice(0, array)
+      .map(({ key }) => String(key))
+      .join('.')
+    throw new KmsError('invalidParameter', `${name ?? ''} is not valid: expected an object.`)
+  }
   const isMissing = issue.input === undefined || issue.input === null
   if (isMissing) throw new KmsError('missingParameter', `${path} is missing.`)
   throw new KmsError(
     'invalidParameter',
     `${path} is not valid: ${issue.kind === 'schema' && issue.type !== 'custom' ? `expected ${issue.expected ?? issue.type}` : issue.message}.`,
   )
+}
+
+function notAnObject(): KmsError {
+  return new KmsError('invalidParameter', 'The body must be a JSON object.')
 }

@@ -16,8 +16,6 @@ const vaultOperations = {
   CreateKey: ['ACTIVE'],
   ImportKey: ['ACTIVE'],
   GetWrappingKey: ['ACTIVE'],
-  RestoreKeyFromFile: ['ACTIVE'],
-  RestoreKeyFromObjectStore: ['ACTIVE'],
 } as const satisfies Record<string, readonly VaultState[]>
 
 /** Each of these also needs an ACTIVE vault. */

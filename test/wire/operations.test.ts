@@ -1,0 +1,53 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { routes, type RoutedOperation } from '../../lib/http/routes.ts'
+import { absent, commonRows, forbidden } from './operations/commonRows.ts'
+import { operationsDoc } from './operations/operationsDoc.ts'
+import { play, success, type Played, type Row } from './operations/row.ts'
+import { openStage, type Stage } from './operations/stage.ts'
+
+/** Every operation over the wire with Oracle's own client: what succeeds, and every refusal the contract knows for it. */
+
+const rows: readonly Row[] = [...commonRows]
+const operations = Object.keys(routes) as RoutedOperation[]
+const passed: Row[] = []
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage()
+}, 60_000)
+afterAll(() => stage.close())
+
+describe.each(operations)('%s', (operation) => {
+  const own = rows.filter((row) => row.operation === operation)
+  let played: ReadonlyMap<Row, Played>
+  let written: readonly string[]
+  beforeAll(async () => {
+    ;({ played, written } = await play(stage, own))
+  }, 60_000)
+
+  test.each(own)('$tried: $expected', (row) => {
+    expect(played.get(row)).toMatchObject({ outcome: row.expected })
+    passed.push(row)
+  })
+
+  test('what it refuses writes nothing but the audit', () => {
+    expect(written).toEqual([])
+  })
+
+  test('absent and forbidden are the same answer, word for word', () => {
+    const messages = own.filter(({ tried }) => tried === absent || tried === forbidden).map((row) => played.get(row))
+    expect(new Set(messages.map((each) => JSON.stringify(each))).size).toBe(1)
+  })
+})
+
+test('every operation has succeeded', () => {
+  const succeeded = new Set(passed.filter(({ expected }) => expected === success).map(({ operation }) => operation))
+  expect(operations.filter((operation) => !succeeded.has(operation))).toEqual([])
+})
+
+test('docs/operations.md says what was tried here', () => {
+  const file = new URL('../../docs/operations.md', import.meta.url)
+  const text = operationsDoc(passed)
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(file, text)
+  expect(readFileSync(file, 'utf8')).toBe(text)
+})

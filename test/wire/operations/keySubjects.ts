@@ -1,0 +1,125 @@
+import { shapes } from '../ociCloud.ts'
+import { freshKey, named, type Stage, type Target } from './stage.ts'
+import { listed, someText, something, type Subject } from './subject.ts'
+
+const days = (count: number) => new Date(Date.now() + count * 86_400_000)
+const change = {
+  takes: ['if-match', 'opc-retry-token'],
+  about: 'key',
+  refusedByReplica: true,
+  needsActiveVault: true,
+} as const
+
+/** The KmsManagement client's operations on keys. */
+export const keySubjects = {
+  ListKeys: {
+    call: (who, { vault, compartmentId }) => who.keys(vault.managementEndpoint).listKeys({ compartmentId }),
+    answers: { items: listed({ lifecycleState: 'ENABLED' }) },
+    about: 'compartment',
+  },
+  CreateKey: {
+    call: (who, { vault, compartmentId, name }, conditions) => {
+      const createKeyDetails = { compartmentId, displayName: name, keyShape: shapes.aes256 }
+      return who.keys(vault.managementEndpoint).createKey({ createKeyDetails, ...conditions })
+    },
+    fresh: named,
+    answers: { key: { lifecycleState: 'ENABLED' }, etag: someText },
+    takes: ['opc-retry-token'],
+    about: 'compartment',
+    body: ({ compartmentId }) => ({
+      compartmentId,
+      displayName: 'made',
+      keyShape: shapes.aes256,
+      protectionMode: 'HSM',
+      isAutoRotationEnabled: false,
+      autoKeyRotationDetails: { rotationIntervalInDays: 90 },
+      freeformTags: {},
+      definedTags: {},
+    }),
+    required: ['compartmentId', 'displayName', 'keyShape'],
+    refusedByReplica: true,
+    needsActiveVault: true,
+  },
+  GetKey: {
+    call: (who, { vault, keyId }) => who.keys(vault.managementEndpoint).getKey({ keyId }),
+    answers: { key: { lifecycleState: 'ENABLED' }, etag: someText },
+    about: 'key',
+  },
+  UpdateKey: {
+    call: (who, { vault, keyId }, conditions) =>
+      who
+        .keys(vault.managementEndpoint)
+        .updateKey({ keyId, updateKeyDetails: { displayName: 'renamed' }, ...conditions }),
+    fresh: (stage) => freshKey(stage),
+    answers: { key: { displayName: 'renamed' }, etag: someText },
+    ...change,
+    takes: ['if-match'],
+    body: () => ({
+      displayName: 'renamed',
+      isAutoRotationEnabled: false,
+      autoKeyRotationDetails: { rotationIntervalInDays: 90 },
+      freeformTags: {},
+      definedTags: {},
+    }),
+  },
+  EnableKey: {
+    call: (who, { vault, keyId }, conditions) => who.keys(vault.managementEndpoint).enableKey({ keyId, ...conditions }),
+    fresh: disabledKey,
+    answers: { key: { lifecycleState: 'ENABLED' }, etag: someText },
+    ...change,
+  },
+  DisableKey: {
+    call: (who, { vault, keyId }, conditions) =>
+      who.keys(vault.managementEndpoint).disableKey({ keyId, ...conditions }),
+    fresh: (stage) => freshKey(stage),
+    answers: { key: { lifecycleState: 'DISABLED' }, etag: someText },
+    ...change,
+  },
+  ScheduleKeyDeletion: {
+    call: (who, { vault, keyId }, conditions) => {
+      const scheduleKeyDeletionDetails = { timeOfDeletion: days(9) }
+      const request = { keyId, scheduleKeyDeletionDetails, ...conditions }
+      return who.keys(vault.managementEndpoint).scheduleKeyDeletion(request)
+    },
+    fresh: (stage) => freshKey(stage),
+    answers: { key: { lifecycleState: 'PENDING_DELETION', timeOfDeletion: something } },
+    ...change,
+    body: () => ({ timeOfDeletion: days(9).toISOString() }),
+  },
+  CancelKeyDeletion: {
+    call: (who, { vault, keyId }, conditions) =>
+      who.keys(vault.managementEndpoint).cancelKeyDeletion({ keyId, ...conditions }),
+    fresh: async (stage) => {
+      const about = await freshKey(stage)
+      await keySubjects.ScheduleKeyDeletion.call(stage.administrator, about, {})
+      return about
+    },
+    answers: { key: { lifecycleState: 'ENABLED', timeOfDeletion: null } },
+    ...change,
+  },
+  ChangeKeyCompartment: {
+    call: (who, { vault, keyId, subcompartmentId: compartmentId }, conditions) =>
+      who.keys(vault.managementEndpoint).changeKeyCompartment({
+        keyId,
+        changeKeyCompartmentDetails: { compartmentId },
+        ...conditions,
+      }),
+    fresh: (stage) => freshKey(stage),
+    answers: { etag: someText },
+    ...change,
+    body: ({ subcompartmentId: compartmentId }) => ({ compartmentId }),
+    required: ['compartmentId'],
+  },
+  GetReplicationStatus: {
+    call: (who, { vault, replicationId }) => who.keys(vault.managementEndpoint).getReplicationStatus({ replicationId }),
+    fresh: async ({ replica }) => replica,
+    answers: { replicationStatusDetails: { replicaDetails: [{ status: 'REPLICATED' }] } },
+    about: 'replication',
+  },
+} as const satisfies Record<string, Subject>
+
+async function disabledKey(stage: Stage): Promise<Target> {
+  const about = await freshKey(stage)
+  await keySubjects.DisableKey.call(stage.administrator, about, {})
+  return about
+}

@@ -1,0 +1,18 @@
+import type { RoutedOperation } from '../../../lib/http/routes.ts'
+import { backupSubjects } from './backupSubjects.ts'
+import { cryptoSubjects } from './cryptoSubjects.ts'
+import { identitySubjects } from './identitySubjects.ts'
+import { keySubjects } from './keySubjects.ts'
+import type { Subject } from './subject.ts'
+import { vaultSubjects } from './vaultSubjects.ts'
+import { versionSubjects } from './versionSubjects.ts'
+
+/** Every operation there is: the type makes this list complete. */
+export const subjects: Readonly<Record<RoutedOperation, Subject>> = {
+  ...vaultSubjects,
+  ...keySubjects,
+  ...versionSubjects,
+  ...backupSubjects,
+  ...cryptoSubjects,
+  ...identitySubjects,
+}
