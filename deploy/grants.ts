@@ -1,0 +1,87 @@
+import type { QueueName, TableName } from '../lib/kms/ports.ts'
+
+/** What a function does with a table, in the words of its port; `list` reads the indexes. */
+export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'
+
+export interface Grants {
+  readonly tables: Partial<Record<TableName, readonly TableUse[]>>
+  /** Queues of this region and of its peers that the function sends to. */
+  readonly sends?: { readonly own?: readonly QueueName[]; readonly peers?: readonly ('inbox' | 'outcome')[] }
+  /** Queues and streams that call the function. */
+  readonly receives?: readonly QueueName[]
+  readonly streams?: readonly TableName[]
+  /** May make the HSM's state and write it; every function may read it. */
+  readonly provisions?: true
+}
+
+const caller = { Identity: ['get', 'query'], Audit: ['put'] } as const
+
+/** One row per function, and one role per row: test/aws/template/grants.test.ts runs the functions and compares. */
+export const grants = {
+  vault: {
+    tables: {
+      ...caller,
+      Vaults: ['get', 'list', 'put'],
+      Requests: ['get', 'put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
+  },
+  keys: {
+    tables: {
+      ...caller,
+      Vaults: ['get', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Requests: ['get', 'put'],
+      Replication: ['get', 'put'],
+    },
+    sends: { peers: ['inbox'] },
+  },
+  crypto: { tables: { ...caller, Vaults: ['get'], Keys: ['get'] } },
+  identity: {
+    tables: { Identity: ['get', 'query', 'put', 'delete', 'check'], Audit: ['put'], Requests: ['get', 'put'] },
+  },
+  audit: { tables: { ...caller, Audit: ['query', 'put'] } },
+  fanOut: {
+    tables: {
+      Vaults: ['get'],
+      Keys: ['get', 'query'],
+      Identity: ['get', 'query'],
+      Requests: ['get'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox', 'outcome'] },
+    receives: ['outbox'],
+    streams: ['Vaults', 'Keys', 'Identity'],
+  },
+  apply: {
+    tables: {
+      Vaults: ['get', 'query', 'put', 'delete', 'check'],
+      Keys: ['get', 'query', 'list', 'put', 'delete'],
+      Identity: ['get', 'query', 'put', 'delete', 'check'],
+      Requests: ['put'],
+      Replication: ['get', 'query', 'put', 'delete', 'check'],
+    },
+    sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
+    receives: ['inbox'],
+  },
+  acknowledge: {
+    tables: {
+      Vaults: ['get', 'put'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Identity: ['get', 'query'],
+      Audit: ['put'],
+      Requests: ['get'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
+    receives: ['outcome'],
+  },
+  provision: {
+    tables: { Identity: ['get', 'put'], Replication: ['get', 'put'] },
+    sends: { own: ['outbox'] },
+    provisions: true,
+  },
+} as const satisfies Record<string, Grants>
+
+export type DeployedFunction = keyof typeof grants

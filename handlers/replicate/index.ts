@@ -1,0 +1,8 @@
+import { lambdaFunction } from '../../lib/runtime/lambdaFunction.ts'
+import { acknowledgeFunction } from './acknowledge.ts'
+import { applyFunction } from './apply.ts'
+import { fanOutFunction } from './fanOut.ts'
+
+export const fanOut = lambdaFunction(fanOutFunction)
+export const apply = lambdaFunction(applyFunction)
+export const acknowledge = lambdaFunction(acknowledgeFunction)
