@@ -1,4 +1,3 @@
-import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
 import { parseTask } from '../../lib/replication/deliver.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
@@ -43,16 +42,18 @@ async function fanOutStream(ports: ReplicationPorts, { Records }: DynamoDBStream
 
 /** What a stream record says has changed; undefined for rows that do not replicate. */
 function changedBy({ dynamodb }: DynamoDBRecord): Changed | undefined {
-  // The stream's own types are those of the SDK but for the class names.
-  const image = dynamodb?.NewImage as Parameters<typeof unmarshall>[0] | undefined
+  const image = dynamodb?.NewImage
   if (image === undefined) return undefined
-  const row = unmarshall(image)
-  if (row['format'] === 'vaultspan/vault/1') return { kind: 'vault', vaultId: String(row['id']) }
-  if (row['format'] === 'vaultspan/key-row/1')
-    return { kind: 'key', vaultId: String(row['vaultId']), keyId: String(row['id']) }
-  if (row['format'] === 'vaultspan/identity-entry/1') return { kind: 'identity', tenancyId: String(row['pk']) }
-  return undefined
+  const text = (name: string) => image[name]?.S ?? ''
+  return changedIn.get(text('format'))?.(text)
 }
+
+/** By the format of its row. All else is read again from the table. */
+const changedIn = new Map<string, (text: (name: string) => string) => Changed>([
+  ['vaultspan/vault/1', (text) => ({ kind: 'vault', vaultId: text('id') })],
+  ['vaultspan/key-row/1', (text) => ({ kind: 'key', vaultId: text('vaultId'), keyId: text('id') })],
+  ['vaultspan/identity-entry/1', (text) => ({ kind: 'identity', tenancyId: text('pk') })],
+])
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {
   const failed = await Promise.all(
