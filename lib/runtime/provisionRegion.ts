@@ -93,7 +93,7 @@ export function provisionRegion<S extends ProvisionStep['step']>(
   input: Extract<ProvisionStep, { step: S }>,
 ): Promise<ProvisionAnswers[S]> {
   if (!Object.hasOwn(steps, input.step)) throw new Error(`There is no step "${input.step}".`)
-  return (steps[input.step])(ports, input)
+  return steps[input.step](ports, input)
 }
 
 /** Works with the region's HSM and keeps what that has changed; of two at once the second works again. */
