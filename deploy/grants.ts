@@ -15,17 +15,14 @@ export interface Grants {
 }
 
 const caller = { Identity: ['get', 'query'], Audit: ['put'] } as const
+/** Of a change that is handed off: receipts are read, what is at risk is marked, and the mark taken away again. */
+const handOff = ['get', 'put', 'delete'] as const
 
 /** One row per function, and one role per row: test/aws/template/grants.test.ts runs the functions and compares. */
 export const grants = {
   vault: {
-    tables: {
-      ...caller,
-      Vaults: ['get', 'list', 'put'],
-      Requests: ['get', 'put'],
-      Replication: ['get', 'query', 'put', 'delete'],
-    },
-    sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
+    tables: { ...caller, Vaults: ['get', 'list', 'put'], Requests: ['get', 'put'], Replication: handOff },
+    sends: { own: ['outbox'], peers: ['inbox'] },
   },
   keys: {
     tables: {
@@ -33,46 +30,43 @@ export const grants = {
       Vaults: ['get', 'check'],
       Keys: ['get', 'query', 'list', 'put'],
       Requests: ['get', 'put'],
-      Replication: ['get', 'put'],
+      Replication: handOff,
     },
     sends: { peers: ['inbox'] },
   },
   crypto: { tables: { ...caller, Vaults: ['get'], Keys: ['get'] } },
-  identity: {
-    tables: { Identity: ['get', 'query', 'put', 'delete', 'check'], Audit: ['put'], Requests: ['get', 'put'] },
-  },
-  audit: { tables: { ...caller, Audit: ['query', 'put'] } },
+  identity: { tables: { Identity: ['get', 'query', 'put', 'delete'], Audit: ['put'], Requests: ['get', 'put'] } },
+  audit: { tables: { Identity: ['get', 'query'], Audit: ['query', 'put'] } },
   fanOut: {
     tables: {
-      Vaults: ['get'],
-      Keys: ['get', 'query'],
-      Identity: ['get', 'query'],
+      Vaults: ['get', 'check'],
+      Keys: ['get', 'query', 'put'],
+      Identity: ['query'],
       Requests: ['get'],
-      Replication: ['get', 'query', 'put', 'delete'],
+      Replication: handOff,
     },
-    sends: { own: ['outcome', 'outbox'], peers: ['inbox', 'outcome'] },
+    sends: { own: ['outbox'], peers: ['inbox', 'outcome'] },
     receives: ['outbox'],
     streams: ['Vaults', 'Keys', 'Identity'],
   },
   apply: {
     tables: {
-      Vaults: ['get', 'query', 'put', 'delete', 'check'],
+      Vaults: ['get', 'put', 'delete', 'check'],
       Keys: ['get', 'query', 'list', 'put', 'delete'],
-      Identity: ['get', 'query', 'put', 'delete', 'check'],
+      Identity: ['get', 'put', 'delete'],
       Requests: ['put'],
-      Replication: ['get', 'query', 'put', 'delete', 'check'],
+      Replication: ['get', 'put', 'delete'],
     },
     sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
     receives: ['inbox'],
   },
   acknowledge: {
     tables: {
-      Vaults: ['get', 'put'],
+      Vaults: ['get', 'put', 'check'],
       Keys: ['get', 'query', 'list', 'put'],
-      Identity: ['get', 'query'],
       Audit: ['put'],
       Requests: ['get'],
-      Replication: ['get', 'query', 'put', 'delete'],
+      Replication: handOff,
     },
     sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
     receives: ['outcome'],
