@@ -45,6 +45,12 @@ module.exports = {
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     {
+      name: 'no-aws-client-on-sqlite',
+      severity: 'error',
+      from: { path: '^(local|lib/store/sqlite)/' },
+      to: { path: '^lib/store/(dynamodb|sqs)/', reachable: true },
+    },
+    {
       name: 'no-dev-dependency-in-product',
       severity: 'error',
       from: { path: '^(handlers|lib)/' },

@@ -14,7 +14,7 @@ export type Script = readonly (Answer | ((asked: Asked) => Answer))[]
 
 interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array | string
+  readonly body: Uint8Array
 }
 
 /** The SDK's own client speaks; only the wire is a script, for answers that no emulator gives when asked. */
@@ -28,7 +28,7 @@ export class ScriptedHttp {
 
   async handle({ headers, body }: HttpRequest) {
     const operation = headers['x-amz-target']?.split('.')[1] ?? ''
-    const asked: Asked = { operation, body: JSON.parse(Buffer.from(body).toString()) as Asked['body'] }
+    const asked: Asked = { operation, body: JSON.parse(new TextDecoder().decode(body)) as Asked['body'] }
     const answer = this.#answers[Math.min(this.asked.length, this.#answers.length - 1)]?.(asked)
     this.asked.push(asked)
     if (answer === undefined || answer === 'lost') {

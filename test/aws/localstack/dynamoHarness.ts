@@ -10,7 +10,7 @@ import type { Aws } from './onLocalStack.ts'
 import { StreamReader } from './streamReader.ts'
 import { createTables, deleteTables } from './tables.ts'
 
-const region = 'us-east-1'
+export const suiteRegion = 'us-east-1'
 const streamed = ['Keys', 'Vaults', 'Identity'] as const satisfies readonly TableName[]
 const start = 1_800_000_000_000
 
@@ -27,14 +27,14 @@ export class DynamoSuite {
   }
 
   get client() {
-    return this.#aws.dynamo(region)
+    return this.#aws.dynamo(suiteRegion)
   }
 
   readonly tableName = (table: TableName): string => `${this.#aws.run}-${table}`
 
   async create(): Promise<void> {
     await createTables(this.client, this.tableName)
-    const streams = new DynamoDBStreamsClient(this.#aws.options(region))
+    const streams = new DynamoDBStreamsClient(this.#aws.options(suiteRegion))
     for (const table of streamed) {
       this.#readers.set(table, await StreamReader.open(this.client, streams, this.tableName(table)))
     }

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { awsClientOptions } from '../../../lib/store/awsClientOptions.ts'
+import { regionA, regionB } from '../../harness/twoRegions.ts'
 import { startLocalStack, type Emulator } from './startLocalStack.ts'
 
 /** Clients of an emulator; tables and queues of a run have its name, so that runs may share one emulator. */
@@ -59,7 +60,11 @@ function defineOn({ endpoint, stop }: Emulator, define: (aws: Aws) => void): voi
   })
 }
 
-function emulatorOptions(region: string, endpoint: string) {
+/** Emulators take a name that AWS does not have for us-east-1. */
+const awsRegions: Readonly<Record<string, string>> = { [regionA]: 'us-east-1', [regionB]: 'us-west-2' }
+
+function emulatorOptions(name: string, endpoint: string) {
+  const region = awsRegions[name] ?? name
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
   const options = awsClientOptions({ region, endpoint })
   // The first call makes the emulator start its database.

@@ -2,6 +2,7 @@ import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   DeleteQueueCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   type Message,
   type SQSClient,
@@ -11,6 +12,12 @@ import { SqsQueues } from '../../../lib/store/sqs/sqsQueues.ts'
 import type { Aws } from './onLocalStack.ts'
 
 const names = ['inbox', 'outcome', 'outbox'] as const satisfies readonly QueueName[]
+
+const counters = [
+  'ApproximateNumberOfMessages',
+  'ApproximateNumberOfMessagesNotVisible',
+  'ApproximateNumberOfMessagesDelayed',
+] as const
 
 /** The queues of some regions, made for a run; `visibilitySeconds` is how long a failed message stays hidden. */
 export class RunQueues {
@@ -66,6 +73,17 @@ export class RunQueues {
       bodies.push(...messages.map(({ Body = '' }) => Body))
       await this.remove(from, messages)
     }
+  }
+
+  /** No message is to be received, is held by a receiver or waits for its delay to end. */
+  async areEmpty(): Promise<boolean> {
+    const counts = [...this.#urls].map(async ([address, QueueUrl]) => {
+      const { Attributes = {} } = await this.#aws
+        .sqs(address.split('/')[0] ?? '')
+        .send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...counters] }))
+      return counters.every((counter) => Attributes[counter] === '0')
+    })
+    return (await Promise.all(counts)).every((isEmpty) => isEmpty)
   }
 
   async delete(): Promise<void> {

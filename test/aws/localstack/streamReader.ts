@@ -12,8 +12,8 @@ import {
 export class StreamReader {
   readonly #streams: DynamoDBStreamsClient
   readonly #arn: string
-  /** Where each shard is to be read on; undefined: it is closed and was read to its end. */
-  readonly #places = new Map<string, string | undefined>()
+  /** The last record that was read, by shard. */
+  readonly #last = new Map<string, string>()
 
   private constructor(streams: DynamoDBStreamsClient, arn: string) {
     this.#streams = streams
@@ -28,30 +28,28 @@ export class StreamReader {
 
   /** What has come since the last call. */
   async read(): Promise<readonly _Record[]> {
-    if (this.#places.size === 0 || [...this.#places.values()].includes(undefined)) await this.#findShards()
+    const { StreamDescription } = await this.#streams.send(new DescribeStreamCommand({ StreamArn: this.#arn }))
     const records: _Record[] = []
-    for (const [shard, place] of this.#places) {
-      let iterator = place
-      while (iterator !== undefined) {
-        const found = await this.#streams.send(new GetRecordsCommand({ ShardIterator: iterator }))
-        records.push(...(found.Records ?? []).map(mended))
-        iterator = found.NextShardIterator
-        if (found.Records === undefined || found.Records.length === 0) break
-      }
-      this.#places.set(shard, iterator)
-    }
+    for (const { ShardId = '' } of StreamDescription?.Shards ?? []) records.push(...(await this.#readShard(ShardId)))
     return records
   }
 
-  async #findShards(): Promise<void> {
-    const { StreamDescription } = await this.#streams.send(new DescribeStreamCommand({ StreamArn: this.#arn }))
-    for (const { ShardId } of StreamDescription?.Shards ?? []) {
-      if (ShardId === undefined || this.#places.has(ShardId)) continue
-      const { ShardIterator } = await this.#streams.send(
-        new GetShardIteratorCommand({ StreamArn: this.#arn, ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
-      )
-      this.#places.set(ShardId, ShardIterator)
-    }
+  /** By a new iterator each time: one made while a shard was empty leads DynamoDB Local nowhere later. */
+  async #readShard(ShardId: string): Promise<readonly _Record[]> {
+    const last = this.#last.get(ShardId)
+    const { ShardIterator } = await this.#streams.send(
+      new GetShardIteratorCommand({
+        StreamArn: this.#arn,
+        ShardId,
+        ...(last === undefined
+          ? { ShardIteratorType: 'TRIM_HORIZON' }
+          : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: last }),
+      }),
+    )
+    const { Records = [] } = await this.#streams.send(new GetRecordsCommand({ ShardIterator }))
+    const sequenceNumber = Records.at(-1)?.dynamodb?.SequenceNumber
+    if (sequenceNumber !== undefined) this.#last.set(ShardId, sequenceNumber)
+    return Records.map(mended)
   }
 }
 
