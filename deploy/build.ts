@@ -1,19 +1,24 @@
 import { createWriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { build } from 'esbuild'
 import { ZipFile } from 'yazl'
 import { buildDirectory, bundledModule, bundles, type Bundle } from './bundles.ts'
 
-/** `.build/handlers/{bundle}/index.mjs` and `.build/{bundle}.zip`; the same sources give the same bytes. */
-export async function buildBundles(directory = buildDirectory): Promise<void> {
-  await rm(directory, { recursive: true, force: true })
-  await Promise.all(bundles.map((bundle) => buildBundle(bundle, directory)))
+export interface Built {
+  readonly bundle: Bundle
+  readonly bytes: number
+  /** What the runtime must bring. */
+  readonly imports: readonly string[]
 }
 
-async function buildBundle(bundle: Bundle, directory: string): Promise<void> {
-  await build({
+/** `.build/handlers/{bundle}/index.mjs` and `.build/{bundle}.zip`; the same sources give the same bytes. */
+export function buildBundles(directory = buildDirectory): Promise<readonly Built[]> {
+  return Promise.all(bundles.map((bundle) => buildBundle(bundle, directory)))
+}
+
+async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
+  const { metafile } = await build({
     entryPoints: [`handlers/${bundle}/index.ts`],
     outfile: join(directory, bundledModule(bundle)),
     bundle: true,
@@ -28,8 +33,12 @@ async function buildBundle(bundle: Bundle, directory: string): Promise<void> {
     // Dependencies that are CommonJS ask for Node's own modules by `require`.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     logLevel: 'warning',
+    metafile: true,
   })
   await zip(join(directory, bundledModule(bundle)), bundledModule(bundle), join(directory, `${bundle}.zip`))
+  const [output] = Object.values(metafile.outputs)
+  const imports = output?.imports.filter(({ external }) => external === true).map(({ path }) => path) ?? []
+  return { bundle, bytes: output?.bytes ?? 0, imports: [...new Set(imports)] }
 }
 
 async function zip(file: string, name: string, to: string): Promise<void> {
