@@ -22,6 +22,11 @@ const rooms = [
   { room: 'iam', from: '^lib/iam/', may: ['^lib/iam/', leaf] },
   { room: 'runtime', from: '^lib/runtime/', may: ['^lib/'] },
   { room: 'client', from: '^client/', may: ['^client/'] },
+  {
+    room: 'deploy',
+    from: '^deploy/',
+    may: ['^deploy/', kmsPorts, '^lib/runtime/provisionRegion\\.ts$', '^lib/store/dynamodb/tableDefinitions\\.ts$'],
+  },
   { room: 'local', from: '^local/', may: ['^local/', '^handlers/', '^lib/'] },
 ]
 
@@ -31,13 +36,19 @@ module.exports = {
       name: `room-${room}`,
       severity: 'error',
       from: { path: from },
-      to: { path: '^(handlers|lib|local|client|console|test|bench)/', pathNot: may },
+      to: { path: '^(handlers|lib|local|deploy|client|console|test|bench)/', pathNot: may },
     })),
     {
       name: 'no-cycles',
       severity: 'error',
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-aws-client-on-sqlite',
+      severity: 'error',
+      from: { path: '^(local|lib/store/sqlite)/' },
+      to: { path: '^lib/store/(dynamodb|sqs)/', reachable: true },
     },
     {
       name: 'no-dev-dependency-in-product',

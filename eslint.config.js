@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'test/vectors/', 'lib/iam/policyParser.js', '.vaultspan/'] },
+  { ignores: ['node_modules/', 'test/vectors/', 'lib/iam/policyParser.js', '.vaultspan/', '.build/', '.serverless/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -1,5 +1,4 @@
-import { unmarshall } from '@aws-sdk/util-dynamodb'
-import type { DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
+import type { AttributeValue, DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
 import { meterVersion, type MeteredVersion } from '../../lib/kms/metering.ts'
 import { parseTask } from '../../lib/replication/deliver.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
@@ -26,9 +25,9 @@ async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent)
 async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
   const versions = new Map<string, { version: MeteredVersion; sequenceNumber: string }>()
   for (const record of Records) {
-    const row = newImage(record)
-    if (row?.['format'] !== 'vaultspan/key-version-row/1') continue
-    const version = row as unknown as MeteredVersion
+    const text = textsOf(record.dynamodb?.NewImage)
+    if (text?.('format') !== 'vaultspan/key-version-row/1') continue
+    const version = meteredVersion(text)
     versions.set(version.id, { version, sequenceNumber: record.dynamodb?.SequenceNumber ?? '' })
   }
   const failures = await Promise.all(
@@ -43,6 +42,11 @@ async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStrea
     }),
   )
   return failures.flat()
+}
+
+function meteredVersion(text: Texts): MeteredVersion {
+  const [id, keyId, vaultId] = [text('id'), text('keyId'), text('vaultId')]
+  return { id, keyId, vaultId, timeCreated: text('timeCreated'), isDeleted: text('lifecycleState') === 'DELETED' }
 }
 
 async function meter({ cache, tables, region, clock }: ReplicationPorts, version: MeteredVersion): Promise<void> {
@@ -79,24 +83,29 @@ async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamE
 }
 
 /** What a stream record says has changed; undefined for rows that do not replicate. */
-function changedBy(record: DynamoDBRecord): Changed | undefined {
-  const row = newImage(record)
-  if (row === undefined) return undefined
-  if (row['format'] === 'vaultspan/vault/1') return { kind: 'vault', vaultId: String(row['id']) }
-  if (row['format'] === 'vaultspan/key-row/1')
-    return { kind: 'key', vaultId: String(row['vaultId']), keyId: String(row['id']) }
-  if (row['format'] === 'vaultspan/identity-row/1' && row['kind'] === 'compartment')
-    return row['lifecycleState'] === 'DELETING'
-      ? { kind: 'compartmentDeletion', tenancyId: String(row['pk']), compartmentId: String(row['id']) }
-      : undefined
-  if (row['format'] === 'vaultspan/identity-entry/1') return { kind: 'identity', tenancyId: String(row['pk']) }
-  return undefined
+function changedBy({ dynamodb }: DynamoDBRecord): Changed | undefined {
+  const text = textsOf(dynamodb?.NewImage)
+  return text === undefined ? undefined : changedIn.get(text('format'))?.(text)
 }
 
-function newImage({ dynamodb }: DynamoDBRecord): Record<string, unknown> | undefined {
-  // The stream's own types are those of the SDK but for the class names.
-  const image = dynamodb?.NewImage as Parameters<typeof unmarshall>[0] | undefined
-  return image === undefined ? undefined : unmarshall(image)
+type Texts = (name: string) => string
+
+/** The members of a row that are texts; all else is read again from the table. */
+function textsOf(image: Record<string, AttributeValue> | undefined): Texts | undefined {
+  return image === undefined ? undefined : (name) => image[name]?.S ?? ''
+}
+
+/** By the format of its row. */
+const changedIn = new Map<string, (text: Texts) => Changed | undefined>([
+  ['vaultspan/vault/1', (text) => ({ kind: 'vault', vaultId: text('id') })],
+  ['vaultspan/key-row/1', (text) => ({ kind: 'key', vaultId: text('vaultId'), keyId: text('id') })],
+  ['vaultspan/identity-row/1', compartmentDeletion],
+  ['vaultspan/identity-entry/1', (text) => ({ kind: 'identity', tenancyId: text('pk') })],
+])
+
+function compartmentDeletion(text: Texts): Changed | undefined {
+  if (text('kind') !== 'compartment' || text('lifecycleState') !== 'DELETING') return undefined
+  return { kind: 'compartmentDeletion', tenancyId: text('pk'), compartmentId: text('id') }
 }
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {

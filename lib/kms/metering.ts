@@ -1,5 +1,4 @@
 import type { Item, Page, Tables, Write } from './ports.ts'
-import type { KeyVersionRow } from './rows.ts'
 
 /**
  * When a key version began to exist in this region, and when it ended: two rows that are written once and never changed.
@@ -14,7 +13,14 @@ interface MeterRow extends Item {
   readonly day: string
 }
 
-export type MeteredVersion = Pick<KeyVersionRow, 'id' | 'keyId' | 'vaultId' | 'timeCreated' | 'lifecycleState'>
+/** What of a version's row the meter reads. */
+export interface MeteredVersion {
+  readonly id: string
+  readonly keyId: string
+  readonly vaultId: string
+  readonly timeCreated: string
+  readonly isDeleted: boolean
+}
 
 function meterPk(tenancyId: string): string {
   return `meter#${tenancyId}`
@@ -35,7 +41,7 @@ export async function meterVersion(tables: MeterTables, version: MeteredVersion,
   const { items } = await tables.query('Audit', meterPk(place.tenancyId), `${version.id}#`, { limit: 1000 })
   const last = items.at(-1)
   const isRunning = last !== undefined && !last.sk.endsWith(ended)
-  if (version.lifecycleState === 'DELETED') {
+  if (version.isDeleted) {
     if (isRunning) await tables.write([endOf(last as MeterRow, place.now)])
     return
   }

@@ -98,7 +98,7 @@ export interface QueueAddress {
 }
 
 export interface QueueMessage {
-  /** At most 256,000 bytes of UTF-8. */
+  /** JSON, at most 256,000 bytes of UTF-8. An adapter may escape in it what its queue cannot carry. */
   readonly body: string
   readonly delaySeconds?: number
 }

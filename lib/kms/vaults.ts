@@ -93,7 +93,11 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
 
 /** Leads from a vault's host to the vault, by primary key. */
 export function prefixRow(vault: VaultRow): { pk: string; sk: string; vaultId: string } {
-  return { pk: `prefix#${vault.vaultPrefix}`, sk: vaultSk, vaultId: vault.id }
+  return { ...prefixKey(vault.vaultPrefix), vaultId: vault.id }
+}
+
+export function prefixKey(vaultPrefix: string): { pk: string; sk: string } {
+  return { pk: `prefix#${vaultPrefix}`, sk: vaultSk }
 }
 
 export function vaultEffect(row: VaultRow, previous?: VaultRow): AuditEffect {

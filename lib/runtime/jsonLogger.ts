@@ -1,4 +1,5 @@
 import type { Json } from '../kms/canonicalJson.ts'
+import { KmsError } from '../kms/errors.ts'
 import type { Logger } from '../kms/ports.ts'
 
 const levels = { info: 0, warn: 1, error: 2, silent: 3 } as const
@@ -29,6 +30,8 @@ export function jsonLogger(
 
 function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
+  // The code of a refusal is what alarms search for.
+  const code = cause instanceof KmsError ? `${cause.code}: ` : ''
   const inner = cause.cause === undefined ? '' : ` (caused by ${describe(cause.cause)})`
-  return `${cause.stack ?? cause.message}${inner}`
+  return `${code}${cause.stack ?? cause.message}${inner}`
 }

@@ -1,12 +1,15 @@
 import { KmsError } from '../kms/errors.ts'
+import type { Json } from '../kms/canonicalJson.ts'
 import type { Condition, Item, TableName, Write } from '../kms/ports.ts'
+import { isKeyText, maxPartitionKeyBytes, maxSortKeyBytes } from './keyText.ts'
 
 export const maxWrites = 100
 export const maxItemBytes = 200_000
 export const maxCallBytes = 4_000_000
-/** DynamoDB's limits for the two parts of a key, in bytes of UTF-8; neither may be empty. */
-export const maxPartitionKeyBytes = 2048
-export const maxSortKeyBytes = 1024
+/** DynamoDB's limits: lists and maps within each other, the item itself being one, and the magnitudes that its numbers can have. */
+const maxDepth = 32
+const smallestNumber = 1e-130
+const largestNumber = 9.9e125
 
 /** A write that keeps every limit of the port, its item as the text to store. */
 export interface EncodedWrite {
@@ -53,13 +56,29 @@ function encodeItem(item: Item, writeId: string | undefined): string {
     throw new KmsError('invalidParameter', `The resource takes ${bytes} bytes; at most ${maxItemBytes} can be stored.`)
   }
   if (!isWellFormed(text)) throw new KmsError('invalidParameter', 'A text holds half of a surrogate pair.')
+  requireStorable(item, maxDepth)
   return text
 }
 
+function requireStorable(value: Json | undefined, depth: number): void {
+  if (typeof value === 'number' && value !== 0) {
+    const magnitude = Math.abs(value)
+    if (magnitude < smallestNumber || magnitude > largestNumber) {
+      throw new KmsError('invalidParameter', `The number ${value} cannot be stored.`)
+    }
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (depth === 0) throw new KmsError('invalidParameter', `A value can be nested ${maxDepth - 1} deep at most.`)
+  for (const [name, inner] of Object.entries(value)) {
+    if (name === '') throw new KmsError('invalidParameter', 'A member must have a name.')
+    requireStorable(inner, depth - 1)
+  }
+}
+
 function requireKey(member: string, value: string, maxBytes: number): void {
-  const bytes = Buffer.byteLength(value)
-  if (bytes === 0 || bytes > maxBytes) throw new RangeError(`${member} must take 1 to ${maxBytes} bytes, not ${bytes}.`)
-  if (!value.isWellFormed()) throw new RangeError(`${member} must be well-formed Unicode.`)
+  if (!isKeyText(value, maxBytes)) {
+    throw new RangeError(`${member} must be well-formed Unicode of 1 to ${maxBytes} bytes.`)
+  }
 }
 
 /** JSON.stringify escapes exactly the lone surrogates; a text that merely spells `\ud800` has its backslash doubled. */

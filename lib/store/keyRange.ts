@@ -1,5 +1,7 @@
+import { KmsError } from '../kms/errors.ts'
 import type { PageRequest } from '../kms/ports.ts'
 import { compareUtf8 } from './compareUtf8.ts'
+import { isKeyText, maxSortKeyBytes } from './keyText.ts'
 
 /** Sort keys from `from` (inclusive) up to `to` (exclusive; absent: without end), in the order of UTF-8 bytes. */
 export interface KeyRange {
@@ -16,10 +18,19 @@ export function keyRange(prefix: string, { after, descending = false }: PageRequ
   return range(compareUtf8(after, prefix) < 0 ? prefix : `${after}\u0000`, end)
 }
 
-/** @throws RangeError where the limit is none of 1 to 1000. */
-export function requireLimit({ limit }: PageRequest): void {
+/**
+ * What every adapter refuses, whatever its database would accept.
+ * @throws RangeError where the limit is none of 1 to 1000; KmsError invalidParameter where no sort key can be `after`,
+ * which comes from a caller's page token.
+ */
+export function requirePage({ limit, after }: PageRequest): void {
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
     throw new RangeError(`A page holds 1 to 1000, not ${limit}.`)
+  if (after !== undefined && !isKeyText(after, maxSortKeyBytes))
+    throw new KmsError(
+      'invalidParameter',
+      'page is not a token of this list; give the opc-next-page of the page before.',
+    )
 }
 
 function range(from: string, to: string | undefined): KeyRange {

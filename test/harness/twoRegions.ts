@@ -1,75 +1,43 @@
-import {
-  generateKeyPairSync,
-  randomBytes,
-  randomUUID,
-  sign as signBytes,
-  createHash,
-  createPublicKey,
-} from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
-import { auditFunction } from '../../handlers/audit/auditFunction.ts'
-import { cryptoFunction } from '../../handlers/crypto/cryptoFunction.ts'
-import { identityFunction } from '../../handlers/identity/identityFunction.ts'
-import { keysFunction } from '../../handlers/keys/keysFunction.ts'
 import { acknowledgeFunction } from '../../handlers/replicate/acknowledge.ts'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { scheduleFunction } from '../../handlers/schedule/scheduleFunction.ts'
-import { vaultFunction } from '../../handlers/vault/vaultFunction.ts'
-import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
-import { servingFunction } from '../../lib/http/routes.ts'
-import type { HttpResponse } from '../../lib/http/wireRequest.ts'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { TestCloudOptions } from './testCloudOptions.ts'
 import { newOcid, realm } from '../../lib/kms/ocid.ts'
 import type { QueueName, Queues } from '../../lib/kms/ports.ts'
-import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
+import { composeRegion, type RegionOptions, type Runtime } from '../../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
-import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
 import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { newTenancy, signedCall, type Answered, type Call, type CallableRegion, type StoryCloud } from './signedCall.ts'
+
+const maxFileBytes = 1_000_000
 
 export const regionA = 'us-ashburn-1'
 export const regionB = 'us-phoenix-1'
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+export type { Answered }
 
-export interface TestRegion {
-  readonly runtime: Runtime
+export interface TestRegion extends CallableRegion {
   readonly store: SqliteRegionStore
-  readonly hsm: SoftwareHsm
 }
 
-export interface Answered {
-  readonly status: number
-  readonly body: Record<string, unknown>
-  readonly list: readonly Record<string, unknown>[]
-  readonly headers: Record<string, string>
-  /** The body as it came. */
-  readonly text: string
-}
-
-export interface TestCloud {
+export interface TestCloud extends StoryCloud {
   readonly a: TestRegion
   readonly b: TestRegion
-  readonly tenancyId: string
   /** The objects of the backups' root, by path. */
   readonly backups: Map<string, string>
   /** Links between regions: down, they refuse every message; `sent` shows what went over them. */
   readonly link: { isUp: boolean; isStuck: boolean; sent: { to: string; queue: QueueName; body: string }[] }
   readonly clock: { now: number }
-  readonly call: (
-    region: TestRegion,
-    method: string,
-    target: string,
-    body?: unknown,
-    options?: CallOptions,
-  ) => Promise<Answered>
   /** Another tenancy in the same cloud, with an administrator of its own. */
-  readonly addTenancy: () => Promise<{ tenancyId: string; call: TestCloud['call'] }>
+  readonly addTenancy: () => Promise<{ tenancyId: string; call: Call }>
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
   readonly settle: (rounds?: number) => Promise<void>
   /** Runs what has fallen due in both regions. */
@@ -77,9 +45,31 @@ export interface TestCloud {
   readonly close: () => void
 }
 
-export interface CallOptions {
-  readonly host?: string
-  readonly headers?: Record<string, string>
+type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'clock' | 'log' | 'keyCacheMs'> & {
+  readonly isStrict: boolean
+} & Partial<Pick<RegionOptions, 'preparesKeys' | 'rateLimits' | 'serviceLimits' | 'backups'>>
+
+/** One of the two regions, in which a vault is found by its id as the host. */
+export function composeTestRegion({ isStrict, ...ports }: Composed): Runtime {
+  return composeRegion({
+    preparesKeys: false,
+    rateLimits: null,
+    serviceLimits: null,
+    maxFileBytes,
+    backups: createBackupStore({ root: memoryRoot(), allowedHosts: [], maxBytes: maxFileBytes }),
+    ...ports,
+    homeRegion: regionA,
+    regions: [regionA, regionB],
+    endpoints: {
+      of: async ({ id }, of) => ({ management: `http://${of}/${id}`, crypto: `http://${of}/${id}` }),
+      regions: [regionA, regionB],
+    },
+    vaultAt: (host) => (host.startsWith('ocid1.vault') ? host : undefined),
+    random: randomBytes,
+    handOff: { isStrict, budgetMs: 1000 },
+    audit: new GroupedAuditSink(ports.tables, { flushMs: 5, recordsCrypto: true, log: ports.log }),
+    requiresServicePolicy: true,
+  })
 }
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
@@ -90,7 +80,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   const stores = new Map<string, SqliteRegionStore>()
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), options.logLevel ?? 'silent')
   const objects = new Map<string, string>()
-  const backups = createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: 1_000_000 })
+  const backups = createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes })
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
@@ -98,37 +88,24 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
     const queues: Queues = {
       send: async (to, messages) => {
         if (to.region !== region && link.isStuck) await new Promise(() => undefined)
-        if (to.region !== region && link.isStuck) await new Promise(() => undefined)
         if (to.region !== region && !link.isUp) throw new Error(`${to.region} is unreachable`)
         if (to.region !== region)
           link.sent.push(...messages.map(({ body }) => ({ to: to.region, queue: to.name, body })))
         await stores.get(to.region)?.queues.send(to.name, messages)
       },
     }
-    const audit = new GroupedAuditSink(store.tables, { flushMs: 5, recordsCrypto: true, log })
-    const runtime = composeRegion({
+    const runtime = composeTestRegion({
       region,
-      homeRegion: regionA,
-      regions: [regionA, regionB],
       tables: store.tables,
       queues,
       hsm,
-      endpoints: {
-        of: async ({ id }, of) => ({ management: `http://${of}/${id}`, crypto: `http://${of}/${id}` }),
-        regions: [regionA, regionB],
-      },
-      vaultAt: (host) => (host.startsWith('ocid1.vault') ? host : undefined),
       clock: () => clock.now,
-      random: randomBytes,
       log,
       keyCacheMs: options.keyCacheMs ?? 0,
-      handOff: { isStrict: options.isStrict ?? false, budgetMs: 1000 },
-      audit,
-      requiresServicePolicy: true,
+      isStrict: options.isStrict ?? false,
       preparesKeys: options.preparesKeys ?? false,
       rateLimits: options.rateLimits ?? null,
       serviceLimits: options.serviceLimits ?? null,
-      maxFileBytes: 1_000_000,
       backups,
     })
     return { runtime, store, hsm }
@@ -137,23 +114,13 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   const b = open(regionB)
   const keyIds = new Map<string, string>()
   const addTenancy = async (id: string) => {
-    const root = a.hsm.createTenancyRoot(id)
-    for (const { hsm } of [a, b])
-      await hsm.acceptStatement(root, a.hsm.issueStatement(id, hsm.region, hsm.identityPublicKey))
-    const userId = newOcid(randomBytes, 'user')
-    const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
-    await provisionTenancy(a.runtime, {
-      tenancyId: id,
-      tenancyName: 'test',
-      administrator: { userId, name: 'admin', publicKeyPem },
-    })
-    keyIds.set(id, `${id}/${userId}/${fingerprint(createPublicKey(privateKey))}`)
+    keyIds.set(id, await newTenancy([a, b], id))
   }
   await addTenancy(tenancyId)
   const callAs =
-    (id: string): TestCloud['call'] =>
+    (id: string): Call =>
     (region, method, target, body, callOptions = {}) =>
-      call(region, keyIds.get(id) ?? '', (clock.now += 1), method, target, body, callOptions)
+      signedCall(region, keyIds.get(id) ?? '', (clock.now += 1), method, target, body, callOptions)
   const cloud: TestCloud = {
     a,
     b,
@@ -178,64 +145,6 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   }
   await cloud.settle()
   return cloud
-}
-
-const functions = {
-  vault: vaultFunction,
-  keys: keysFunction,
-  crypto: cryptoFunction,
-  identity: identityFunction,
-  audit: auditFunction,
-}
-
-async function call(
-  { runtime }: TestRegion,
-  keyId: string,
-  now: number,
-  method: string,
-  target: string,
-  body: unknown,
-  { host = 'region', headers = {} }: CallOptions,
-): Promise<Answered> {
-  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
-  const signed: Record<string, string> = {
-    date: new Date(now).toUTCString(),
-    '(request-target)': `${method.toLowerCase()} ${target}`,
-    host,
-  }
-  if (method !== 'GET' && method !== 'DELETE') {
-    signed['content-length'] = String(Buffer.byteLength(text))
-    signed['content-type'] = 'application/json'
-    signed['x-content-sha256'] = createHash('sha256').update(text).digest('base64')
-  }
-  const names = Object.keys(signed)
-  const signature = signBytes(
-    'sha256',
-    Buffer.from(names.map((name) => `${name}: ${signed[name] ?? ''}`).join('\n')),
-    privateKey,
-  ).toString('base64')
-  const authorization = `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${names.join(' ')}",signature="${signature}"`
-  const { '(request-target)': _target, ...sent } = signed
-  const [rawPath = '', rawQueryString = ''] = target.split('?')
-  const serves = servingFunction(method, rawPath)
-  const response: HttpResponse = await functions[serves](runtime)({
-    rawPath,
-    rawQueryString,
-    headers: { ...sent, ...headers, authorization },
-    ...(text === '' ? {} : { body: text }),
-    isBase64Encoded: false,
-    requestContext: { http: { method, sourceIp: '127.0.0.1' } },
-  })
-  const isJson = response.headers['content-type'] === 'application/json' && response.body !== ''
-  const value: unknown = isJson ? JSON.parse(response.body) : {}
-  const isList = Array.isArray(value)
-  return {
-    status: response.statusCode,
-    text: response.body,
-    body: (isList ? {} : value) as Record<string, unknown>,
-    list: (isList ? value : []) as readonly Record<string, unknown>[],
-    headers: response.headers,
-  }
 }
 
 async function settle(regions: readonly TestRegion[], clock: { now: number }, rounds: number): Promise<void> {

@@ -1,8 +1,9 @@
-import { regionB, type Answered, type TestCloud, type TestRegion } from './twoRegions.ts'
+import type { Answered, CallableRegion, StoryCloud } from './signedCall.ts'
+import { regionB } from './twoRegions.ts'
 
 /** The steps that most tests start with, over the wire of the source region. */
 
-export async function makeVault({ call, a, tenancyId }: TestCloud, vaultType = 'VIRTUAL_PRIVATE'): Promise<string> {
+export async function makeVault({ call, a, tenancyId }: StoryCloud, vaultType = 'VIRTUAL_PRIVATE'): Promise<string> {
   const { body } = await call(a, 'POST', '/20180608/vaults', {
     compartmentId: tenancyId,
     displayName: 'vault',
@@ -19,7 +20,7 @@ export interface KeyOptions {
 }
 
 export function makeKey(
-  { call, a, tenancyId }: TestCloud,
+  { call, a, tenancyId }: StoryCloud,
   vaultId: string,
   options: KeyOptions = {},
 ): Promise<Answered> {
@@ -34,7 +35,7 @@ export function makeKey(
   return call(a, 'POST', '/20180608/keys', body, { host: vaultId, headers })
 }
 
-export async function allowReplication({ call, a, tenancyId }: TestCloud): Promise<void> {
+export async function allowReplication({ call, a, tenancyId }: StoryCloud): Promise<void> {
   await call(a, 'POST', '/20160918/policies', {
     compartmentId: tenancyId,
     name: 'replication',
@@ -43,21 +44,21 @@ export async function allowReplication({ call, a, tenancyId }: TestCloud): Promi
   })
 }
 
-export function createReplica({ call, a }: TestCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
+export function createReplica({ call, a }: StoryCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
   return call(a, 'POST', `/20180608/vaults/${vaultId}/actions/createReplica`, { replicaRegion })
 }
 
-export function deleteReplica({ call, a }: TestCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
+export function deleteReplica({ call, a }: StoryCloud, vaultId: string, replicaRegion = regionB): Promise<Answered> {
   return call(a, 'POST', `/20180608/vaults/${vaultId}/actions/deleteReplica`, { replicaRegion })
 }
 
-export async function replicaStatus({ call, a }: TestCloud, vaultId: string): Promise<unknown> {
+export async function replicaStatus({ call, a }: StoryCloud, vaultId: string): Promise<unknown> {
   const { list } = await call(a, 'GET', `/20180608/vaults/${vaultId}/actions/listReplicas`)
   return list[0]?.['status']
 }
 
 /** A vault whose replica is CREATED. */
-export async function makeReplicatedVault(cloud: TestCloud): Promise<string> {
+export async function makeReplicatedVault(cloud: StoryCloud): Promise<string> {
   const vaultId = await makeVault(cloud)
   await allowReplication(cloud)
   await createReplica(cloud, vaultId)
@@ -66,8 +67,8 @@ export async function makeReplicatedVault(cloud: TestCloud): Promise<string> {
 }
 
 export async function encrypt(
-  { call }: TestCloud,
-  region: TestRegion,
+  { call }: StoryCloud,
+  region: CallableRegion,
   vaultId: string,
   keyId: unknown,
   plaintext = 'aGVsbG8=',
@@ -77,8 +78,8 @@ export async function encrypt(
 }
 
 export function decrypt(
-  { call }: TestCloud,
-  region: TestRegion,
+  { call }: StoryCloud,
+  region: CallableRegion,
   vaultId: string,
   keyId: unknown,
   ciphertext: unknown,

@@ -158,6 +158,31 @@ export function queryContract(open: OpenTables): void {
     })()
   })
 
+  test.each([
+    ['an empty text', ''],
+    ['more than 1,024 bytes', 'é'.repeat(513)],
+    ['half of a surrogate pair', 'a\ud83d'],
+  ])('a page after %s, which no sort key is, is an invalid parameter', async (_, after) => {
+    await withTables(open, async ({ tables }) => {
+      const refusal = { code: 'invalidParameter' }
+      await expect(tables.query('Keys', freshPk(), '', { limit: 1, after })).rejects.toMatchObject(refusal)
+      await expect(tables.queryIndex('Keys', 'byTime', freshPk(), { limit: 1, after })).rejects.toMatchObject(refusal)
+    })()
+  })
+
+  test.each([
+    ['empty', ''],
+    ['too long', 'é'.repeat(1025)],
+    ['half of a surrogate pair', 'a\ud83d'],
+  ])('a key that no item can have, %s, finds nothing', async (_, text) => {
+    await withTables(open, async ({ tables }) => {
+      expect(await tables.get('Keys', text, 'row')).toBeUndefined()
+      expect(await tables.get('Keys', freshPk(), text)).toBeUndefined()
+      expect(await tables.query('Keys', text, '', { limit: 9 })).toEqual({ items: [] })
+      expect(await tables.queryIndex('Keys', 'byName', text, { limit: 9 })).toEqual({ items: [] })
+    })()
+  })
+
   test(
     'an expired item is read nowhere, before its removal and after',
     withTables(open, async ({ tables, now, advance, sweep }) => {

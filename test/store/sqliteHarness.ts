@@ -41,6 +41,9 @@ export function openStore(file: string, options: Partial<SqliteRegionStoreOption
       time += ms
     },
     now: () => time,
+    commitsInOrder: true,
+    showsExpired: false,
+    commitGrainMs: 0,
     changes: () => store.tables.readChanges(0, 10_000),
     sweep: async () => {
       await store.tables.sweepExpired(1000)

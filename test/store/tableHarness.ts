@@ -8,6 +8,12 @@ export interface TableHarness {
   readonly advance: (ms: number) => void
   /** Now, by the adapter's clock. */
   readonly now: () => number
+  /** Whether calls made at once commit in their order. */
+  readonly commitsInOrder: boolean
+  /** Whether a change's old image may be an item that had expired and was not removed yet. */
+  readonly showsExpired: boolean
+  /** How far before its commit a change may say that it was. */
+  readonly commitGrainMs: number
   /** Every change since opening, once no more is under way. */
   readonly changes: () => Promise<readonly Change[]>
   /** Removes what has expired from the storage itself. */

@@ -1,3 +1,4 @@
+import type { Json } from '../../lib/kms/canonicalJson.ts'
 import { KmsError } from '../../lib/kms/errors.ts'
 import type { Item, Write } from '../../lib/kms/ports.ts'
 import { anItem, freshPk, refused, sortKeys, withTables, written, type OpenTables } from './tableHarness.ts'
@@ -16,6 +17,10 @@ function itemOfBytes(pk: string, bytes: number, sk = 'row'): Item {
   return { pk, sk, filler: 'x'.repeat(bytes - empty) }
 }
 
+function nested(depth: number): Json {
+  return depth === 0 ? 1 : depth % 2 === 0 ? [nested(depth - 1)] : { inner: nested(depth - 1) }
+}
+
 export function writeContract(open: OpenTables): void {
   const stores = (title: string, body: Parameters<typeof withTables>[1]): void => {
     test(title, withTables(open, body))
@@ -24,7 +29,7 @@ export function writeContract(open: OpenTables): void {
   stores('an item reads back as it was written, whatever JSON it holds', async ({ tables }) => {
     const item = anItem(freshPk(), {
       texts: ['', 'a"b\\c', 'é', '\u{1f511}', '\u0000\u001f', '\u2028', '\\ud800 spelt out'],
-      numbers: [0, -1, 0.1, 1e-7, 1e21, Number.MAX_SAFE_INTEGER],
+      numbers: [0, -1, 0.1, 0.1 + 0.2, 1e-7, 1e-130, 1e21, -1.7e125, Number.MAX_SAFE_INTEGER, 2 ** 53 + 2],
       flags: [true, false, null],
       empty: { list: [], object: {}, text: '' },
       nested: { a: [{ b: [{ c: [1, [2, [null]]] }] }] },
@@ -199,6 +204,25 @@ export function writeContract(open: OpenTables): void {
       await withTables(open, async ({ tables }) => {
         await expect(tables.write([put(anItem(freshPk(), members))])).rejects.toThrow(RangeError)
       })()
+    })
+
+    test.each([
+      ['nested 32 deep', { tags: nested(32) }],
+      ['beyond the largest number', { tags: { n: 1e126 } }],
+      ['below the smallest number', { n: -1e-131 }],
+      ['a member without a name', { tags: [{ '': 'x' }] }],
+    ])('a value that is %s is an invalid parameter', async (_, members) => {
+      await withTables(open, async ({ tables }) => {
+        const pk = freshPk()
+        await expect(tables.write([put(anItem(pk, members))])).rejects.toMatchObject({ code: 'invalidParameter' })
+        expect(await tables.get('Keys', pk, 'row')).toBeUndefined()
+      })()
+    })
+
+    stores('a value nested 31 deep reads back', async ({ tables }) => {
+      const item = anItem(freshPk(), { tags: nested(31) })
+      await tables.write([put(item)])
+      expect(await tables.get('Keys', item.pk, 'row')).toEqual(item)
     })
 
     stores('a text with half of a surrogate pair is an invalid parameter', async ({ tables }) => {

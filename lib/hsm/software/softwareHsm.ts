@@ -33,6 +33,7 @@ import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial } from './material.ts'
 import { runSelfTest } from './selfTest.ts'
 import type { SoftwareKey } from './softwareKey.ts'
+import { MemoryState, newState, type StateStore } from './hsmState.ts'
 import { StateFile } from './stateFile.ts'
 import { TenancyRoots } from './tenancyRoots.ts'
 import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
@@ -42,8 +43,9 @@ import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
 export interface SoftwareHsmOptions {
   readonly region: string
   readonly realm: string
-  /** Where the root and the identity live. Without it they live in memory and die with the process. */
+  /** Where the root and the identity live: a file, or a store of the host's. Without either they die with the process. */
   readonly file?: string
+  readonly store?: StateStore
   /** How many opened keys are kept. Default 1,000. */
   readonly handleCapacity?: number
 }
@@ -68,13 +70,12 @@ export class SoftwareHsm implements Hsm {
   readonly #vaults = new LruCache<OpenVault>(1_000)
 
   /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
-  constructor({ region, realm, file, handleCapacity = 1_000 }: SoftwareHsmOptions) {
-    const stateFile = new StateFile(region, file)
+  constructor({ region, realm, file, store = openStore(region, file), handleCapacity = 1_000 }: SoftwareHsmOptions) {
     this.region = region
-    this.#identity = createPrivateKey(stateFile.state.identity)
+    this.#identity = createPrivateKey(store.state.identity)
     this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
-    this.#root = new VaultRoot(Buffer.from(stateFile.state.root, 'base64'))
-    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, stateFile)
+    this.#root = new VaultRoot(Buffer.from(store.state.root, 'base64'))
+    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, store)
     this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
     this.#handles = new HandleCache(handleCapacity, (key: SoftwareKey) => {
       key.destroy()
@@ -217,6 +218,10 @@ export class SoftwareHsm implements Hsm {
   #transportWrappingKey(offer: TransportOffer): KeyObject {
     return this.#root.transportWrappingKey(offer.context, unsignedBytes(offer).toString())
   }
+}
+
+function openStore(region: string, file: string | undefined): StateStore {
+  return file === undefined ? new MemoryState(newState(region)) : new StateFile(region, file)
 }
 
 const oaepSha256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const

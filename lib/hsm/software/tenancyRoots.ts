@@ -3,7 +3,7 @@ import { KmsError } from '../../kms/errors.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PublicKey, publicKeyPem } from '../p384.ts'
 import { isStatementOf, unsignedBytes } from '../statement.ts'
-import type { StateFile, TenancyState } from './stateFile.ts'
+import type { StateStore, TenancyState } from './hsmState.ts'
 
 interface Owner {
   readonly realm: string
@@ -15,13 +15,13 @@ interface Owner {
 /** The tenancies that a region knows, each with the root that it pins. Provisioning is rare, so it may block. */
 export class TenancyRoots {
   readonly #owner: Owner
-  readonly #file: StateFile
+  readonly #store: StateStore
   readonly #trustRoots = new Map<string, KeyObject>()
 
-  constructor(owner: Owner, file: StateFile) {
+  constructor(owner: Owner, store: StateStore) {
     this.#owner = owner
-    this.#file = file
-    for (const [tenancyId, { trustRoot }] of Object.entries(file.state.tenancies)) {
+    this.#store = store
+    for (const [tenancyId, { trustRoot }] of Object.entries(store.state.tenancies)) {
       this.#trustRoots.set(tenancyId, createPublicKey(trustRoot))
     }
   }
@@ -85,11 +85,11 @@ export class TenancyRoots {
 
   /** The own property only: a tenancy may have any name, and `constructor` is one that every object knows. */
   #tenancy(tenancyId: string): TenancyState | undefined {
-    return this.#trustRoots.has(tenancyId) ? this.#file.state.tenancies[tenancyId] : undefined
+    return this.#trustRoots.has(tenancyId) ? this.#store.state.tenancies[tenancyId] : undefined
   }
 
   #keep(tenancyId: string, root: KeyObject, tenancy: TenancyState): void {
-    this.#file.setTenancy(tenancyId, tenancy)
+    this.#store.setTenancy(tenancyId, tenancy)
     this.#trustRoots.set(tenancyId, root)
   }
 }

@@ -1,8 +1,6 @@
 import type { Clock, QueueMessage, QueueName } from '../../kms/ports.ts'
 import {
   deadLetterQueue,
-  maxBodyBytes,
-  maxDelaySeconds,
   type AnyQueueName,
   type DeadLetter,
   type QueueCounts,
@@ -10,6 +8,7 @@ import {
   type Received,
   type RegionQueues,
 } from '../regionQueues.ts'
+import { requireSendable } from '../requireSendable.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { MessageStatements, type MessageRow } from './messageStatements.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
@@ -190,13 +189,4 @@ export class SqliteQueues implements RegionQueues {
 
 function received({ id, body, receive_count, first_sent_at }: MessageRow): Received {
   return { id, body, receiveCount: receive_count, firstSentAt: first_sent_at }
-}
-
-function requireSendable({ body, delaySeconds = 0 }: QueueMessage): void {
-  const bytes = Buffer.byteLength(body)
-  if (bytes > maxBodyBytes) throw new RangeError(`A message may take ${maxBodyBytes} bytes, not ${bytes}.`)
-  if (!body.isWellFormed()) throw new RangeError('A message must be well-formed Unicode.')
-  if (!(delaySeconds >= 0 && delaySeconds <= maxDelaySeconds)) {
-    throw new RangeError(`A message may wait 0 to ${maxDelaySeconds} seconds, not ${delaySeconds}.`)
-  }
 }

@@ -12,7 +12,8 @@ import type {
 import { compareUtf8 } from '../compareUtf8.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
 import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'
-import { keyRange, requireLimit, type KeyRange } from '../keyRange.ts'
+import { keyRange, requirePage, type KeyRange } from '../keyRange.ts'
+import { pageOf } from '../pageOf.ts'
 import { ChangeLog, type NumberedChange } from './changeLog.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { addressOf, IndexLag } from './indexLag.ts'
@@ -73,7 +74,7 @@ export class SqliteTables implements Tables {
   }
 
   async query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
-    requireLimit(request)
+    requirePage(request)
     const { limit, descending = false } = request
     const range = keyRange(skPrefix, request)
     const items = this.#items.list(table, 'sk', pk, range, descending, this.#clock(), limit + 1)
@@ -81,7 +82,7 @@ export class SqliteTables implements Tables {
   }
 
   async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {
-    requireLimit(request)
+    requirePage(request)
     const { limit, descending = false } = request
     const now = this.#clock()
     const range = keyRange('', request)
@@ -188,11 +189,4 @@ function carries(item: Item | undefined, writeId: string | undefined): boolean {
 
 function inRange(key: string | undefined, { from, to }: KeyRange): boolean {
   return key !== undefined && compareUtf8(key, from) >= 0 && (to === undefined || compareUtf8(key, to) < 0)
-}
-
-function pageOf(found: readonly Item[], limit: number, key: 'sk' | IndexName): Page {
-  if (found.length <= limit) return { items: found }
-  const items = found.slice(0, limit)
-  const next = items.at(-1)?.[key]
-  return next === undefined ? { items } : { items, next }
 }

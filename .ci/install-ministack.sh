@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Installs MiniStack, an emulator of AWS that runs functions without Docker, for `npm run test:deployed`.
+# Usage: .ci/install-ministack.sh DIR; then MINISTACK_DIR=DIR npm run test:deployed. Needs Python 3.10 or newer.
+set -euo pipefail
+directory=${1:?Usage: $0 DIR}
+python=${PYTHON:-python3}
+"$python" -m venv "$directory"
+"$directory/bin/pip" install --quiet --disable-pip-version-check 'ministack==1.5.33'
+echo "MINISTACK_DIR=$directory"

@@ -1,0 +1,232 @@
+import { grants } from './grants.ts'
+
+export interface AlarmOptions {
+  readonly prefix: string
+  readonly region: string
+  readonly peers: readonly string[]
+}
+
+interface Metric {
+  readonly Namespace: string
+  readonly MetricName: string
+  readonly Dimensions?: readonly { readonly Name: string; readonly Value: unknown }[]
+}
+
+interface Alarm extends Metric {
+  readonly AlarmDescription: string
+  readonly Statistic?: 'Sum' | 'Maximum'
+  readonly ExtendedStatistic?: string
+  readonly Threshold: number
+  readonly EvaluationPeriods?: number
+}
+
+const functions = Object.keys(grants)
+const queues = ['inbox', 'outcome', 'outbox', 'stream'] as const
+const httpApi = [{ Name: 'ApiId', Value: { Ref: 'HttpApi' } }]
+
+/** Who is called when, and what they look at. Alarms tell the topic; whoever should know subscribes to it. */
+export function alarms(options: AlarmOptions): Record<string, object> {
+  const rows = alarmRows(options)
+  return {
+    AlarmTopic: { Type: 'AWS::SNS::Topic', Properties: { TopicName: `${options.prefix}-alarms` } },
+    ...Object.fromEntries(
+      Object.entries(rows).map(([id, row]) => [
+        id,
+        {
+          Type: 'AWS::CloudWatch::Alarm',
+          Properties: {
+            AlarmName: `${options.prefix}-${id}`,
+            ComparisonOperator: 'GreaterThanThreshold',
+            Period: 60,
+            EvaluationPeriods: 1,
+            TreatMissingData: 'notBreaching',
+            AlarmActions: [{ Ref: 'AlarmTopic' }],
+            ...row,
+          },
+        },
+      ]),
+    ),
+    ...integrityFilters(options.prefix),
+    Dashboard: {
+      Type: 'AWS::CloudWatch::Dashboard',
+      Properties: { DashboardName: `${options.prefix}-${options.region}`, DashboardBody: dashboard(options) },
+    },
+  }
+}
+
+function alarmRows({ prefix, peers }: AlarmOptions): Record<string, Alarm> {
+  return {
+    ...Object.fromEntries(
+      peers.map((peer) => [
+        `Lag${idOf(peer)}`,
+        {
+          AlarmDescription: `From a commit to its receipt from ${peer}: more than 10 s for 3 minutes.`,
+          ...lag(prefix, peer),
+          ExtendedStatistic: 'p99',
+          Threshold: 10_000,
+          EvaluationPeriods: 3,
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      queues.map((name) => [
+        `Dead${idOf(name)}`,
+        {
+          AlarmDescription: `Messages of ${name} that could not be worked: see their reasons in the log, then redrive.`,
+          ...queueMetric(`${prefix}-${name}-dead`, 'ApproximateNumberOfMessagesVisible'),
+          Statistic: 'Maximum',
+          Threshold: 0,
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      (['inbox', 'outcome', 'outbox'] as const).map((name) => [
+        `Age${idOf(name)}`,
+        {
+          AlarmDescription: `The oldest message of ${name} waits for more than 5 minutes; in the outbox: a peer is down.`,
+          ...queueMetric(`${prefix}-${name}`, 'ApproximateAgeOfOldestMessage'),
+          Statistic: 'Maximum',
+          Threshold: 300,
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      functions.flatMap((name) =>
+        (['Errors', 'Throttles'] as const).map((metric) => [
+          `${metric}${idOf(name)}`,
+          {
+            AlarmDescription: `${metric} of the function ${name}.`,
+            ...functionMetric(`${prefix}-${name}`, metric),
+            Statistic: 'Sum',
+            Threshold: 0,
+            EvaluationPeriods: 3,
+          },
+        ]),
+      ),
+    ),
+    StreamAge: {
+      AlarmDescription: 'The tables’ streams are read more than 5 minutes late.',
+      ...functionMetric(`${prefix}-fanOut`, 'IteratorAge'),
+      Statistic: 'Maximum',
+      Threshold: 300_000,
+    },
+    ServerErrors: {
+      AlarmDescription: 'The API answered 5xx more than 5 times in a minute.',
+      Namespace: 'AWS/ApiGateway',
+      MetricName: '5xx',
+      Dimensions: httpApi,
+      Statistic: 'Sum',
+      Threshold: 5,
+    },
+    SlowAnswers: {
+      AlarmDescription: 'One answer in a hundred took more than 2 s, for 3 minutes.',
+      Namespace: 'AWS/ApiGateway',
+      MetricName: 'Latency',
+      Dimensions: httpApi,
+      ExtendedStatistic: 'p99',
+      Threshold: 2_000,
+      EvaluationPeriods: 3,
+    },
+    IntegrityFailures: {
+      AlarmDescription: 'A row or a message did not verify: somebody wrote into a table or a queue (docs/security.md).',
+      ...integrityMetric(prefix),
+      Statistic: 'Sum',
+      Threshold: 0,
+    },
+  }
+}
+
+/** Every function's log is searched for the one error that always wants a person. */
+function integrityFilters(prefix: string): Record<string, object> {
+  return Object.fromEntries(
+    functions.map((name) => [
+      `Integrity${idOf(name)}`,
+      {
+        Type: 'AWS::Logs::MetricFilter',
+        Properties: {
+          LogGroupName: { Ref: `${idOf(name)}LogGroup` },
+          FilterPattern: '"integrityFailure"',
+          MetricTransformations: [
+            {
+              MetricNamespace: integrityMetric(prefix).Namespace,
+              MetricName: integrityMetric(prefix).MetricName,
+              MetricValue: '1',
+            },
+          ],
+        },
+      },
+    ]),
+  )
+}
+
+function dashboard({ prefix, region, peers }: AlarmOptions): object {
+  const widget = (title: string, stat: string, metrics: readonly Metric[]) => ({
+    type: 'metric',
+    width: 12,
+    height: 6,
+    properties: {
+      title,
+      region,
+      stat,
+      period: 60,
+      metrics: metrics.map(({ Namespace, MetricName, Dimensions = [] }) => [
+        Namespace,
+        MetricName,
+        ...Dimensions.flatMap(({ Name, Value }) => [Name, Name === 'ApiId' ? '${HttpApi}' : Value]),
+      ]),
+    },
+  })
+  const each = (metric: string) => functions.map((name) => functionMetric(`${prefix}-${name}`, metric))
+  const depth = (name: string) => queueMetric(`${prefix}-${name}`, 'ApproximateNumberOfMessagesVisible')
+  const api = (MetricName: string): Metric => ({ Namespace: 'AWS/ApiGateway', MetricName, Dimensions: httpApi })
+  const body = {
+    widgets: [
+      widget(
+        'Replication lag, p99, ms',
+        'p99',
+        peers.map((peer) => lag(prefix, peer)),
+      ),
+      widget(
+        'Dead letters',
+        'Maximum',
+        queues.map((name) => depth(`${name}-dead`)),
+      ),
+      widget('Queues', 'Maximum', ['inbox', 'outcome', 'outbox'].map(depth)),
+      widget('Answers, p99, ms', 'p99', [api('Latency'), api('IntegrationLatency')]),
+      widget('Requests and errors', 'Sum', [api('Count'), api('4xx'), api('5xx')]),
+      widget('Functions: p99, ms', 'p99', each('Duration')),
+      widget('Functions: errors', 'Sum', each('Errors')),
+      widget('Functions: throttles', 'Sum', each('Throttles')),
+    ].map((each, index) => ({ ...each, x: (index % 2) * 12, y: Math.floor(index / 2) * 6 })),
+  }
+  return { 'Fn::Sub': JSON.stringify(body) }
+}
+
+/** Written by lib/runtime/lagMetric.ts. */
+function lag(prefix: string, peer: string): Metric {
+  return {
+    Namespace: 'Vaultspan',
+    MetricName: 'ReplicationLag',
+    Dimensions: [
+      { Name: 'deployment', Value: prefix },
+      { Name: 'peer', Value: peer },
+    ],
+  }
+}
+
+function integrityMetric(prefix: string): Metric {
+  return { Namespace: 'Vaultspan', MetricName: `IntegrityFailures-${prefix}` }
+}
+
+function queueMetric(name: string, MetricName: string): Metric {
+  return { Namespace: 'AWS/SQS', MetricName, Dimensions: [{ Name: 'QueueName', Value: name }] }
+}
+
+function functionMetric(name: string, MetricName: string): Metric {
+  return { Namespace: 'AWS/Lambda', MetricName, Dimensions: [{ Name: 'FunctionName', Value: name }] }
+}
+
+/** `us-east-1` → `UsEast1`. */
+function idOf(name: string): string {
+  return name.replace(/(^|-)([a-z0-9])/g, (_match, _dash, first: string) => first.toUpperCase())
+}

@@ -1,0 +1,126 @@
+import type { QueueName, TableName } from '../lib/kms/ports.ts'
+
+/** What a function does with a table, in the words of its port; `list` reads the indexes. */
+export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'
+
+export interface Grants {
+  readonly tables: Partial<Record<TableName, readonly TableUse[]>>
+  /** Queues of this region and of its peers that the function sends to. */
+  readonly sends?: { readonly own?: readonly QueueName[]; readonly peers?: readonly ('inbox' | 'outcome')[] }
+  /** Queues and streams that call the function. */
+  readonly receives?: readonly QueueName[]
+  readonly streams?: readonly TableName[]
+  /** May make the HSM's state and write it; every function may read it. */
+  readonly provisions?: true
+}
+
+/** One row per function, and one role per row: test/aws/template/grants.test.ts runs the functions and compares. */
+export const grants = {
+  vault: {
+    tables: {
+      Vaults: ['get', 'list', 'put', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Identity: ['get', 'query', 'check'],
+      Audit: ['query', 'put'],
+      Requests: ['get', 'put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outbox'], peers: ['inbox'] },
+  },
+  keys: {
+    tables: {
+      Vaults: ['get', 'put', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Identity: ['get', 'query', 'check'],
+      Audit: ['put'],
+      Requests: ['get', 'put'],
+      Replication: ['get', 'put', 'delete'],
+    },
+    sends: { peers: ['inbox'] },
+  },
+  crypto: {
+    tables: {
+      Vaults: ['get'],
+      Keys: ['get'],
+      Identity: ['get', 'query'],
+      Audit: ['put'],
+    },
+  },
+  identity: {
+    tables: {
+      Vaults: ['get'],
+      Keys: ['get'],
+      Identity: ['get', 'query', 'put', 'delete'],
+      Audit: ['put'],
+      Requests: ['get', 'put'],
+      Replication: ['query', 'put'],
+    },
+  },
+  audit: {
+    tables: {
+      Identity: ['get', 'query'],
+      Audit: ['query', 'put'],
+    },
+  },
+  fanOut: {
+    tables: {
+      Vaults: ['get', 'put', 'check'],
+      Keys: ['get', 'query', 'put'],
+      Identity: ['get', 'query'],
+      Audit: ['query', 'put'],
+      Requests: ['get'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outbox'], peers: ['inbox', 'outcome'] },
+    receives: ['outbox'],
+    streams: ['Vaults', 'Keys', 'Identity'],
+  },
+  apply: {
+    tables: {
+      Vaults: ['get', 'put', 'delete', 'check'],
+      Keys: ['get', 'query', 'list', 'put', 'delete'],
+      Identity: ['get', 'put', 'delete'],
+      Audit: ['query', 'put'],
+      Requests: ['put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
+    receives: ['inbox'],
+  },
+  acknowledge: {
+    tables: {
+      Vaults: ['get', 'put', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Identity: ['get', 'put', 'delete'],
+      Audit: ['put'],
+      Requests: ['get'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
+    receives: ['outcome'],
+  },
+  reconcile: {
+    tables: {
+      Vaults: ['get', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outbox'], peers: ['inbox'] },
+  },
+  schedule: {
+    tables: {
+      Vaults: ['get', 'put', 'check'],
+      Keys: ['get', 'query', 'list', 'put'],
+      Audit: ['put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { peers: ['inbox'] },
+  },
+  provision: {
+    tables: { Identity: ['get', 'put'], Replication: ['get', 'put'] },
+    sends: { own: ['outbox'] },
+    provisions: true,
+  },
+} as const satisfies Record<string, Grants>
+
+export type DeployedFunction = keyof typeof grants

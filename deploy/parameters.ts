@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+
+/** What a deployment is made with; every region of one stage is given the same but for `region`. */
+export interface Parameters {
+  readonly stage: string
+  readonly regions: readonly string[]
+  /** Where identity is written; fixed once a tenancy is provisioned. */
+  readonly homeRegion: string
+  /** Vaults answer at `{vaultPrefix}-{management|crypto}.kms.{region}.{domain}`. */
+  readonly domain: string
+  /** The Route 53 zone of the domain. Without it certificates, domain names and DNS records are the deployer's. */
+  readonly hostedZoneId?: string
+}
+
+export type GivenParameters = Readonly<Partial<Record<'stage' | 'regions' | 'home' | 'domain' | 'hosted-zone', string>>>
+
+/** One line that says what to change; nothing was deployed. */
+export class ParameterError extends Error {}
+
+export const stages = Object.keys(
+  JSON.parse(readFileSync(new URL('stages.json', import.meta.url), 'utf8')) as Record<string, unknown>,
+)
+
+const regionName = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/
+const domainName = /^(?=.{3,180}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
+
+/** @throws ParameterError before anything is deployed. */
+export function requireParameters(given: GivenParameters): Parameters {
+  const stage = required(given, 'stage', 'prod')
+  if (!stages.includes(stage)) {
+    throw new ParameterError(`Stage "${stage}" is not known; use one of ${stages.join(', ')} (deploy/stages.json).`)
+  }
+  const regions = requireRegions(required(given, 'regions', 'us-east-1,us-west-2'))
+  const homeRegion = given.home ?? regions[0] ?? ''
+  if (!regions.includes(homeRegion)) {
+    throw new ParameterError(`The home region "${homeRegion}" must be among --regions ${regions.join(',')}.`)
+  }
+  const domain = required(given, 'domain', 'example.com')
+  if (!domainName.test(domain)) throw new ParameterError(`"${domain}" is no domain name in lower case.`)
+  const hostedZoneId = given['hosted-zone']
+  if (hostedZoneId !== undefined && !/^Z[A-Z0-9]+$/.test(hostedZoneId)) {
+    throw new ParameterError(`"${hostedZoneId}" is no hosted zone id; it looks like Z0123456789ABC.`)
+  }
+  return { stage, regions, homeRegion, domain, ...(hostedZoneId === undefined ? {} : { hostedZoneId }) }
+}
+
+/** The regions that a region replicates to. @throws ParameterError where it is none of the deployment's. */
+export function peersOf(region: string, { regions }: Pick<Parameters, 'regions'>): readonly string[] {
+  if (!regions.includes(region)) {
+    throw new ParameterError(`Region ${region} is not among the deployment's regions ${regions.join(', ')}.`)
+  }
+  return regions.filter((each) => each !== region)
+}
+
+export function requireRegions(list: string): readonly string[] {
+  const regions = list.split(',').map((name) => name.trim())
+  const wrong = regions.find((name) => !regionName.test(name))
+  if (wrong !== undefined) throw new ParameterError(`"${wrong}" is no region name; one looks like us-east-1.`)
+  const twice = regions.find((name, index) => regions.indexOf(name) !== index)
+  if (twice !== undefined) throw new ParameterError(`--regions names ${twice} twice: a region is no peer of itself.`)
+  return regions
+}
+
+function required(given: GivenParameters, name: keyof GivenParameters, example: string): string {
+  const value = given[name]
+  if (value !== undefined && value !== '') return value
+  throw new ParameterError(`--${name} is missing; give one, for example --${name} ${example}.`)
+}

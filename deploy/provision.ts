@@ -1,0 +1,97 @@
+import { createPublicKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import type { ProvisionAnswers, ProvisionStep } from '../lib/runtime/provisionRegion.ts'
+import { command, options, reasonOf } from './commandLine.ts'
+import { deployedWith, prefixOf } from './deployed.ts'
+import { ParameterError, requireParameters, type Parameters } from './parameters.ts'
+
+/**
+ * `npm run provision -- --stage S --regions a,b --public-key FILE --name N`: a tenancy with its administrator. Who may
+ * invoke the provision functions decides whom the regions trust (docs/deploy.md). May be repeated.
+ */
+await command(async () => {
+  const given = options(['stage', 'regions', 'home', 'public-key', 'name'])
+  const name = required(given.name, 'name', 'acme')
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) throw new ParameterError('--name takes a-z, 0-9 and -, at most 63.')
+  const publicKeyPem = readPublicKey(required(given['public-key'], 'public-key', 'administrator.pub.pem'))
+  const parameters = requireParameters({ ...given, domain: 'example.com' })
+  await requireDeployed(parameters)
+  const { regions, homeRegion, stage } = parameters
+  const home = invoker(homeRegion, stage)
+  const { tenancyId, userId, trustRoot } = await home({ step: 'createTenancy', name })
+  for (const region of regions) {
+    const there = invoker(region, stage)
+    const { publicKey } = await there({ step: 'openHsm' })
+    const { statement } = await home({ step: 'issueStatement', tenancyId, region, publicKey })
+    await there({ step: 'acceptStatement', trustRoot, statement })
+    console.error(`${region}: its simulated (software) HSM speaks for the tenancy.`)
+  }
+  const { fingerprint } = await home({ step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
+  for (const peer of regions) if (peer !== homeRegion) await home({ step: 'sendIdentity', tenancyId, peer })
+  await identityEverywhere(parameters, tenancyId)
+  console.log(`[DEFAULT]\nuser=${userId}\nfingerprint=${fingerprint}\ntenancy=${tenancyId}\nregion=${homeRegion}`)
+})
+
+type Invoke = <S extends ProvisionStep['step']>(
+  input: Extract<ProvisionStep, { step: S }>,
+) => Promise<ProvisionAnswers[S]>
+
+/** Calls the provision function of a region with the deployer's own credentials. */
+function invoker(region: string, stage: string): Invoke {
+  const client = new LambdaClient({ region })
+  return async <S extends ProvisionStep['step']>(input: Extract<ProvisionStep, { step: S }>) => {
+    const FunctionName = `${prefixOf({ stage })}-provision`
+    const { Payload, FunctionError } = await client.send(
+      new InvokeCommand({ FunctionName, Payload: JSON.stringify(input) }),
+    )
+    const text = Buffer.from(Payload ?? []).toString()
+    if (FunctionError === undefined) return JSON.parse(text) as ProvisionAnswers[S]
+    const { errorMessage } = JSON.parse(text) as { errorMessage?: string }
+    throw new ParameterError(`Step ${input.step} failed in ${region}: ${errorMessage ?? FunctionError}`)
+  }
+}
+
+async function requireDeployed(parameters: Parameters): Promise<void> {
+  for (const region of parameters.regions) {
+    const outputs = await deployedWith(region, parameters)
+    if (outputs === undefined) throw new ParameterError(`Stage ${parameters.stage} is not deployed in ${region}.`)
+    const { HomeRegion } = outputs
+    if (HomeRegion !== undefined && HomeRegion !== parameters.homeRegion) {
+      throw new ParameterError(`The home region of this deployment is ${HomeRegion}; give --home ${HomeRegion}.`)
+    }
+  }
+}
+
+/** Callers can sign in everywhere once every region has the first entry of the identity log. */
+async function identityEverywhere({ regions, stage }: Parameters, tenancyId: string): Promise<void> {
+  const waiting = new Set(regions)
+  for (let seconds = 0; waiting.size > 0 && seconds < 120; seconds += 1) {
+    for (const region of waiting) {
+      if ((await invoker(region, stage)({ step: 'identityStatus', tenancyId })).seq > 0) waiting.delete(region)
+    }
+    if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1000))
+  }
+  if (waiting.size === 0) return
+  throw new ParameterError(
+    `The identity log has not reached ${[...waiting].join(', ')} within two minutes; see the logs of fanOut and apply ` +
+      'there, then run the same command again.',
+  )
+}
+
+function readPublicKey(file: string): string {
+  try {
+    const key = createPublicKey(readFileSync(file))
+    if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048) {
+      throw new Error('it is no RSA key of 2048 bits or more')
+    }
+    return key.export({ type: 'spki', format: 'pem' }).toString()
+  } catch (cause) {
+    throw new ParameterError(`The public key ${file} cannot be used: ${reasonOf(cause)}.`)
+  }
+}
+
+function required(value: string | undefined, name: string, example: string): string {
+  if (value !== undefined && value !== '') return value
+  throw new ParameterError(`--${name} is missing; give one, for example --${name} ${example}.`)
+}

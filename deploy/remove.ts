@@ -1,0 +1,32 @@
+import { command, options } from './commandLine.ts'
+import { prefixOf } from './deployed.ts'
+import { ParameterError, requireParameters } from './parameters.ts'
+import { deleteData, hsmStateKeyOf } from './deleteData.ts'
+import { runServerless } from './runServerless.ts'
+
+/** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables and their key stay. */
+await command(async () => {
+  const given = options(['stage', 'regions', 'home', 'delete-data'])
+  // A stack is removed by its name; what it was deployed with does not matter.
+  const parameters = requireParameters({ ...given, domain: 'example.com' })
+  const prefix = prefixOf(parameters)
+  const deletes = given['delete-data']
+  if (deletes !== undefined && deletes !== prefix) {
+    throw new ParameterError(`To delete every key and table for good, give --delete-data ${prefix}.`)
+  }
+  const { regions, homeRegion } = parameters
+  const order = [...regions.filter((region) => region !== homeRegion), homeRegion]
+  for (const [index, region] of order.entries()) {
+    console.log(`\n[${index + 1}/${order.length}] ${region}`)
+    const keyId = deletes === undefined ? undefined : await hsmStateKeyOf(region, prefix)
+    if (!(await runServerless('remove', region, parameters))) {
+      throw new ParameterError(`\n${region} failed; the reason is above. Put it right and run the same command again.`)
+    }
+    if (deletes !== undefined) await deleteData(region, prefix, keyId)
+  }
+  console.log(
+    deletes === undefined
+      ? `\nRemoved. The tables ${prefix}-* and the key that wraps the HSM's state are kept (docs/deploy.md).`
+      : '\nRemoved, with all tables; the keys that wrapped the HSMs’ states are deleted in 30 days.',
+  )
+})

@@ -1,0 +1,139 @@
+import type { TableName } from '../lib/kms/ports.ts'
+import { tableId } from './tables.ts'
+import { grants, type DeployedFunction, type Grants, type TableUse } from './grants.ts'
+
+interface Statement {
+  readonly Sid: string
+  readonly Effect: 'Allow' | 'Deny'
+  readonly Action: readonly string[]
+  readonly Resource: unknown
+  readonly Condition?: object
+}
+
+export interface RoleOptions {
+  /** Of every name: `vaultspan-{stage}`. */
+  readonly prefix: string
+  readonly region: string
+  readonly peers: readonly string[]
+}
+
+/** Written by provisioning only (lib/runtime/sealedHsmState.ts). */
+const hsmPk = 'hsm'
+
+/** A role for each function, named with its region because IAM is one for all regions. */
+export function roles(options: RoleOptions): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(grants as Record<DeployedFunction, Grants>).map(([name, granted]) => [
+      roleId(name),
+      {
+        Type: 'AWS::IAM::Role',
+        Properties: {
+          RoleName: `${options.prefix}-${options.region}-${name}`,
+          AssumeRolePolicyDocument: policy([
+            { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: ['sts:AssumeRole'] },
+          ]),
+          Policies: [{ PolicyName: name, PolicyDocument: policy(statements(name, granted, options)) }],
+        },
+      },
+    ]),
+  )
+}
+
+export function roleId(functionName: string): string {
+  return `${functionName.charAt(0).toUpperCase()}${functionName.slice(1)}Role`
+}
+
+function policy(Statement: readonly object[]): object {
+  return { Version: '2012-10-17', Statement }
+}
+
+function statements(name: string, granted: Grants, { prefix, peers }: RoleOptions): readonly Statement[] {
+  const queue = (region: string, queueName: string) =>
+    arn(`arn:\${AWS::Partition}:sqs:${region}:\${AWS::AccountId}:${prefix}-${queueName}`)
+  const here = '${AWS::Region}'
+  const sends = [
+    ...(granted.sends?.own ?? []).map((queueName) => queue(here, queueName)),
+    ...(granted.sends?.peers ?? []).flatMap((queueName) => peers.map((peer) => queue(peer, queueName))),
+    ...(granted.streams === undefined ? [] : [queue(here, 'stream-dead')]),
+  ]
+  return [
+    ...logs(prefix, name),
+    ...Object.entries(granted.tables).flatMap(([table, uses]) => tableStatements(table as TableName, uses)),
+    ...hsmState(granted),
+    ...(sends.length === 0 ? [] : [allow('Send', ['sqs:SendMessage'], sends)]),
+    ...(granted.receives ?? []).map((queueName) =>
+      allow(
+        `Receive${capital(queueName)}`,
+        ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+        [queue(here, queueName)],
+      ),
+    ),
+    ...(granted.streams ?? []).map((table) =>
+      allow(
+        `Stream${table}`,
+        ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+        [{ 'Fn::GetAtt': [tableId(table), 'StreamArn'] }],
+      ),
+    ),
+  ]
+}
+
+function logs(prefix: string, name: string): readonly Statement[] {
+  const group = `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/${prefix}-${name}`
+  return [allow('Log', ['logs:CreateLogStream', 'logs:PutLogEvents'], [arn(`${group}:*`)])]
+}
+
+const actions: Record<Exclude<TableUse, 'list'>, string> = {
+  get: 'dynamodb:GetItem',
+  query: 'dynamodb:Query',
+  put: 'dynamodb:PutItem',
+  delete: 'dynamodb:DeleteItem',
+  check: 'dynamodb:ConditionCheckItem',
+}
+
+function tableStatements(table: TableName, uses: readonly TableUse[]): readonly Statement[] {
+  const ofTable = uses.flatMap((use) => (use === 'list' ? [] : [actions[use]]))
+  const arnOf = { 'Fn::GetAtt': [tableId(table), 'Arn'] }
+  const index = (name: string) => ({ 'Fn::Sub': `\${${tableId(table)}.Arn}/index/${name}` })
+  return [
+    ...(ofTable.length === 0 ? [] : [allow(table, ofTable, [arnOf])]),
+    ...(uses.includes('list')
+      ? [allow(`${table}Indexes`, ['dynamodb:Query'], [index('byTime'), index('byName')])]
+      : []),
+  ]
+}
+
+/** The row of the HSM's state and the key it is wrapped with; only provisioning may write it. */
+function hsmState({ provisions, tables }: Grants): readonly Statement[] {
+  const table = [{ 'Fn::GetAtt': [tableId('Replication'), 'Arn'] }]
+  const isState = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
+  const hasState = { 'ForAnyValue:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
+  const key = [{ 'Fn::GetAtt': ['HsmStateKey', 'Arn'] }]
+  const forThisRegion = { StringEquals: { 'kms:EncryptionContext:vaultspan:region': { Ref: 'AWS::Region' } } }
+  const writes = ['dynamodb:PutItem', 'dynamodb:DeleteItem']
+  const mayWriteTable = tables.Replication?.some((use) => use === 'put' || use === 'delete') ?? false
+  return [
+    ...(tables.Replication?.includes('get') === true
+      ? []
+      : [{ ...allow('ReadHsmState', ['dynamodb:GetItem'], table), Condition: isState }]),
+    ...(provisions === undefined && mayWriteTable
+      ? [{ ...allow('KeepHsmState', writes, table), Effect: 'Deny' as const, Condition: hasState }]
+      : []),
+    {
+      ...allow('OpenHsmState', provisions ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'], key),
+      Condition: forThisRegion,
+    },
+  ]
+}
+
+function allow(Sid: string, Action: readonly string[], Resource: readonly unknown[]): Statement {
+  return { Sid, Effect: 'Allow', Action, Resource }
+}
+
+function arn(text: string): object {
+  return { 'Fn::Sub': text }
+}
+
+function capital(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`
+}

@@ -1,0 +1,45 @@
+// What serverless.yml computes: osls reads .cjs, Node 24 reads the TypeScript behind it.
+const stages = require('./stages.json')
+const { alarms } = require('./alarms.ts')
+const { customDomain } = require('./customDomain.ts')
+const { peersOf, requireParameters } = require('./parameters.ts')
+const { roles } = require('./roles.ts')
+const { tables } = require('./tables.ts')
+
+async function parametersOf({ resolveVariable }) {
+  const given = {
+    stage: await resolveVariable('sls:stage'),
+    regions: await resolveVariable('param:regions'),
+    home: (await resolveVariable('param:home, ""')) || undefined,
+    domain: await resolveVariable('param:domain'),
+    'hosted-zone': (await resolveVariable('param:hostedZone, ""')) || undefined,
+  }
+  const parameters = requireParameters(given)
+  const region = await resolveVariable('opt:region')
+  return { ...parameters, region, peers: peersOf(region, parameters), prefix: `vaultspan-${parameters.stage}` }
+}
+
+function settingsOf({ stage }) {
+  return stages[stage]
+}
+
+/** Checked here too, so that a plain `serverless deploy` is refused as `npm run deploy` is. */
+exports.parameters = async (context) => {
+  const { regions, homeRegion, domain, prefix } = await parametersOf(context)
+  return { regions: regions.join(','), homeRegion, domain, prefix }
+}
+
+exports.settings = async (context) => settingsOf(await parametersOf(context))
+
+exports.resources = async (context) => {
+  const parameters = await parametersOf(context)
+  const { hostedZoneId, prefix } = parameters
+  return {
+    Resources: {
+      ...tables(prefix, settingsOf(parameters).isDeletionProtected),
+      ...roles(parameters),
+      ...alarms(parameters),
+      ...(hostedZoneId === undefined ? {} : customDomain(parameters)),
+    },
+  }
+}

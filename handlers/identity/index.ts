@@ -1,0 +1,4 @@
+import { lambdaFunction } from '../../lib/runtime/lambdaFunction.ts'
+import { identityFunction } from './identityFunction.ts'
+
+export const handler = lambdaFunction(identityFunction)

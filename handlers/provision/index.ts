@@ -1,0 +1,3 @@
+import { provisionFunction } from '../../lib/runtime/provisionFunction.ts'
+
+export const handler = provisionFunction()

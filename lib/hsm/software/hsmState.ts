@@ -1,0 +1,108 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import * as v from 'valibot'
+import type { RegionStatement } from '../hsm.ts'
+import { p384PrivateKey, p384PublicKey } from '../p384.ts'
+
+const FORMAT = 'vaultspan/simulated-hsm/1'
+
+/** Everything a simulated HSM must keep; all other secrets are wrapped by its root. */
+export interface HsmState {
+  readonly format: typeof FORMAT
+  readonly region: string
+  /** 32 bytes, base64. */
+  readonly root: string
+  /** PKCS#8 PEM, P-384. */
+  readonly identity: string
+  readonly tenancies: Readonly<Record<string, TenancyState>>
+}
+
+export interface TenancyState {
+  /** PEM SubjectPublicKeyInfo, pinned. */
+  readonly trustRoot: string
+  readonly statement: RegionStatement
+  /** PKCS#8 PEM, in the home region's HSM only. */
+  readonly rootKey?: string
+}
+
+/** Where a simulated HSM keeps its state: a file (StateFile), or memory, from which a host may keep it elsewhere. */
+export interface StateStore {
+  readonly state: HsmState
+  setTenancy(tenancyId: string, tenancy: TenancyState): void
+}
+
+export class MemoryState implements StateStore {
+  #state: HsmState
+
+  constructor(state: HsmState) {
+    this.#state = state
+  }
+
+  get state(): HsmState {
+    return this.#state
+  }
+
+  setTenancy(tenancyId: string, tenancy: TenancyState): void {
+    this.#state = withTenancy(this.#state, tenancyId, tenancy)
+  }
+}
+
+export function withTenancy(state: HsmState, tenancyId: string, tenancy: TenancyState): HsmState {
+  return { ...state, tenancies: { ...state.tenancies, [tenancyId]: tenancy } }
+}
+
+export function newState(region: string): HsmState {
+  const { privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-384',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+  return { format: FORMAT, region, root: randomBytes(32).toString('base64'), identity: privateKey, tenancies: {} }
+}
+
+const isRoot = (text: string) => Buffer.from(text, 'base64').length === 32
+const publicPem = v.pipe(
+  v.string(),
+  v.check((pem) => p384PublicKey(pem) !== undefined),
+)
+const privatePem = v.pipe(
+  v.string(),
+  v.check((pem) => p384PrivateKey(pem) !== undefined),
+)
+const statementSchema = v.strictObject({
+  format: v.literal('vaultspan/region-statement/1'),
+  realm: v.string(),
+  tenancyId: v.string(),
+  region: v.string(),
+  publicKey: v.string(),
+  signature: v.string(),
+})
+const stateSchema = v.strictObject({
+  format: v.literal(FORMAT),
+  region: v.string(),
+  root: v.pipe(v.string(), v.base64(), v.check(isRoot)),
+  identity: privatePem,
+  tenancies: v.record(
+    v.string(),
+    v.strictObject({ trustRoot: publicPem, statement: statementSchema, rootKey: v.exactOptional(privatePem) }),
+  ),
+})
+
+/** `place` names where the text was found. Nothing of the content is quoted in an error: it holds keys. */
+export function parseState(place: string, text: string, region: string): HsmState {
+  let content: unknown
+  try {
+    content = JSON.parse(text)
+  } catch {
+    throw new Error(`The HSM state ${place} is not JSON; restore it from a backup.`)
+  }
+  const parsed = v.safeParse(stateSchema, content)
+  if (parsed.success) {
+    if (parsed.output.region === region) return parsed.output
+    throw new Error(`The HSM state ${place} belongs to region ${parsed.output.region}, not to ${region}.`)
+  }
+  const { success, output } = v.safeParse(v.object({ format: v.string() }), content)
+  if (success && output.format !== FORMAT) {
+    throw new Error(`The HSM state ${place} has format ${output.format}; this program reads ${FORMAT} only.`)
+  }
+  throw new Error(`The HSM state ${place} is damaged; restore it from a backup.`)
+}

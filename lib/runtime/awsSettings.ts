@@ -1,0 +1,44 @@
+import { regionSettings, SettingError, type RegionSettings } from './regionSettings.ts'
+import type { LogLevel } from './jsonLogger.ts'
+
+/** What serverless.yml tells a function. */
+export interface AwsSettings extends RegionSettings {
+  readonly region: string
+  readonly regions: readonly string[]
+  readonly homeRegion: string
+  /** Of every table's and queue's name: `vaultspan-{stage}`. */
+  readonly resourcePrefix: string
+  readonly accountId: string
+  readonly domain: string
+  readonly logLevel: LogLevel
+}
+
+const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
+
+/** @throws SettingError naming the variable that is missing or wrong. */
+export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
+  const required = (name: string): string => {
+    const value = environment[name]
+    if (value === undefined || value === '') throw new SettingError(`The environment variable ${name} is missing.`)
+    return value
+  }
+  const region = required('AWS_REGION')
+  const regions = required('REGIONS').split(',')
+  const homeRegion = required('HOME_REGION')
+  for (const [name, each] of Object.entries({ AWS_REGION: region, HOME_REGION: homeRegion })) {
+    if (!regions.includes(each)) throw new SettingError(`${name} is "${each}", which is not among REGIONS.`)
+  }
+  const level = environment['LOG_LEVEL'] ?? 'warn'
+  const logLevel = logLevels.find((each) => each === level)
+  if (logLevel === undefined) throw new SettingError(`LOG_LEVEL is "${level}"; it takes ${logLevels.join(', ')}.`)
+  return {
+    ...regionSettings(environment, { keyCacheMs: 1000, rateLimits: 'on' }),
+    region,
+    regions,
+    homeRegion,
+    resourcePrefix: required('RESOURCE_PREFIX'),
+    accountId: required('ACCOUNT_ID'),
+    domain: required('DOMAIN'),
+    logLevel,
+  }
+}

@@ -1,0 +1,46 @@
+import { LruCache } from '../hsm/lruCache.ts'
+import type { VaultEndpoints } from '../kms/kmsPorts.ts'
+import type { Tables } from '../kms/ports.ts'
+import { prefixKey } from '../kms/vaults.ts'
+
+export interface VaultHostsOptions {
+  readonly region: string
+  readonly regions: readonly string[]
+  readonly domain: string
+}
+
+/** Where vaults answer under a wildcard domain: `{vaultPrefix}-{management|crypto}.kms.{region}.{domain}`. */
+export class VaultHosts {
+  readonly endpoints: VaultEndpoints
+  readonly #tables: Pick<Tables, 'get'>
+  readonly #suffix: string
+  /** A prefix belongs to one vault for ever. */
+  readonly #known = new LruCache<string>(1_000)
+
+  constructor(tables: Pick<Tables, 'get'>, { region, regions, domain }: VaultHostsOptions) {
+    this.#tables = tables
+    this.#suffix = `.kms.${region}.${domain}`
+    this.endpoints = {
+      of: async ({ vaultPrefix }, at) => ({
+        management: `https://${vaultPrefix}-management.kms.${at}.${domain}`,
+        crypto: `https://${vaultPrefix}-crypto.kms.${at}.${domain}`,
+      }),
+      regions,
+    }
+  }
+
+  /** By the Host header, because that is what the client signed; with or without a port. */
+  async vaultAt(host: string): Promise<string | undefined> {
+    const name = host.toLowerCase().replace(/:\d+$/, '')
+    if (!name.endsWith(this.#suffix)) return undefined
+    const [, vaultPrefix] = /^([a-z0-9]+)-(?:management|crypto)$/.exec(name.slice(0, -this.#suffix.length)) ?? []
+    if (vaultPrefix === undefined) return undefined
+    const known = this.#known.get(vaultPrefix)
+    if (known !== undefined) return known
+    const { pk, sk } = prefixKey(vaultPrefix)
+    const vaultId = (await this.#tables.get('Vaults', pk, sk))?.['vaultId']
+    if (typeof vaultId !== 'string') return undefined
+    this.#known.set(vaultPrefix, vaultId)
+    return vaultId
+  }
+}

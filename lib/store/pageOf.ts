@@ -1,0 +1,9 @@
+import type { IndexName, Item, Page } from '../kms/ports.ts'
+
+/** The page of a request for `limit` items, of which one more was looked for: only then more follow for certain. */
+export function pageOf(found: readonly Item[], limit: number, key: 'sk' | IndexName): Page {
+  if (found.length <= limit) return { items: found }
+  const items = found.slice(0, limit)
+  const next = items.at(-1)?.[key]
+  return next === undefined ? { items } : { items, next }
+}

@@ -1,0 +1,55 @@
+import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs'
+import type { QueueAddress, QueueMessage, Queues } from '../../kms/ports.ts'
+import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
+import { requireSendable } from '../requireSendable.ts'
+import { messageBatches } from './messageBatches.ts'
+
+export interface SqsQueuesOptions {
+  /**
+   * Of the queue's own region, whose name is in the request's signature; made once per process, with
+   * `useQueueUrlAsEndpoint: false` where an endpoint is given.
+   */
+  readonly clientOf: (region: string) => SQSClient
+  readonly urlOf: (to: QueueAddress) => string
+  readonly backoff?: Backoff
+}
+
+/** Sends to the queues of any region. On AWS their messages come to the functions by event source mappings. */
+export class SqsQueues implements Queues {
+  readonly #clientOf: (region: string) => SQSClient
+  readonly #urlOf: (to: QueueAddress) => string
+  readonly #backoff: Backoff
+
+  constructor({ clientOf, urlOf, backoff = defaultBackoff }: SqsQueuesOptions) {
+    this.#clientOf = clientOf
+    this.#urlOf = urlOf
+    this.#backoff = backoff
+  }
+
+  async send(to: QueueAddress, messages: readonly QueueMessage[]): Promise<void> {
+    messages.forEach(requireSendable)
+    const batches = messageBatches(messages)
+    await Promise.all(batches.map((batch) => this.#sendBatch(to, batch)))
+  }
+
+  /** A batch may be taken in part: only what was refused is sent again. */
+  async #sendBatch(to: QueueAddress, batch: readonly SendMessageBatchRequestEntry[]): Promise<void> {
+    let entries = batch
+    for (let attempt = 1; ; attempt += 1) {
+      const { Failed = [] } = await this.#clientOf(to.region).send(
+        new SendMessageBatchCommand({ QueueUrl: this.#urlOf(to), Entries: [...entries] }),
+      )
+      if (Failed.length === 0) return
+      const ids = new Set(Failed.map(({ Id }) => Id))
+      entries = entries.filter(({ Id }) => ids.has(Id))
+      const isOurFault = Failed.some(({ SenderFault }) => SenderFault === true)
+      if (isOurFault || attempt >= this.#backoff.maxAttempts) {
+        const codes = [...new Set(Failed.map(({ Code }) => Code))].join(', ')
+        throw new Error(
+          `${Failed.length} of ${batch.length} messages were not taken by ${to.region}/${to.name}: ${codes}.`,
+        )
+      }
+      await backOff(this.#backoff, attempt)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { DeployedFunction, TableUse } from '../../../deploy/grants.ts'
+import { reconcile } from '../../../lib/replication/reconcile.ts'
+import { servingFunction } from '../../../lib/http/routes.ts'
+import type { QueueName, TableName, Tables, Write } from '../../../lib/kms/ports.ts'
+import { GroupedAuditSink } from '../../../lib/runtime/groupedAuditSink.ts'
+import type { SqliteTables } from '../../../lib/store/sqlite/sqliteTables.ts'
+import type { TestCloud, TestRegion } from '../../harness/twoRegions.ts'
+
+/** One use of a port: by which function, where, of what; writes of one call have a number in common. */
+export type Use = { readonly by: DeployedFunction; readonly region: string } & (
+  | { readonly use: TableUse; readonly table: TableName; readonly bytes: number; readonly call: number }
+  | { readonly use: 'send'; readonly queue: QueueName; readonly to: string }
+)
+
+const consumers = { inbox: 'apply', outcome: 'acknowledge', outbox: 'fanOut' } as const
+
+/** Every use that the functions of a cloud make of their tables and queues, from now on. */
+export function recordUses(cloud: TestCloud): Use[] {
+  const uses: Use[] = []
+  const called = new AsyncLocalStorage<DeployedFunction>()
+  for (const region of [cloud.a, cloud.b]) recordRegion(region, called, uses)
+  const { call } = cloud
+  const { fallDue } = cloud
+  Object.assign(cloud, {
+    fallDue: () => called.run('schedule', fallDue),
+    reconcile: () =>
+      called.run('reconcile', async () => {
+        for (let run = 0; run < 20; run += 1) await reconcile(cloud.a.runtime)
+      }),
+    call: (...args: Parameters<TestCloud['call']>) => {
+      const serves = servingFunction(args[1], args[2].split('?')[0] ?? '')
+      return called.run(serves, async () => {
+        const answer = await call(...args)
+        // As every invocation does (lib/runtime/lambdaFunction.ts).
+        const { audit } = args[0].runtime
+        if (audit instanceof GroupedAuditSink) await audit.flush()
+        return answer
+      })
+    },
+  })
+  return uses
+}
+
+function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<DeployedFunction>, uses: Use[]): void {
+  // The harness feeds one function after another; outside a call from a client it is the one that was fed last.
+  let fed: DeployedFunction = 'fanOut'
+  const { region, tables, queues } = runtime
+  const by = () => called.getStore() ?? fed
+  let calls = 0
+  const read = (use: TableUse, table: TableName, found: unknown) => {
+    uses.push({ by: by(), region, use, table, bytes: sizeOf(found), call: (calls += 1) })
+  }
+  const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'readChanges'])
+  const receive = store.queues.receive.bind(store.queues)
+  Object.assign(tables, {
+    get: async (...args: Parameters<Tables['get']>) => {
+      const item = await original.get(...args)
+      read('get', args[0], item)
+      return item
+    },
+    query: async (...args: Parameters<Tables['query']>) => {
+      const page = await original.query(...args)
+      read('query', args[0], page.items)
+      return page
+    },
+    queryIndex: async (...args: Parameters<Tables['queryIndex']>) => {
+      const page = await original.queryIndex(...args)
+      read('list', args[0], page.items)
+      return page
+    },
+    write: (writes: readonly Write[], writeId?: string) => {
+      const call = (calls += 1)
+      for (const write of writes) {
+        const bytes = write.op === 'put' ? sizeOf(write.item) : 0
+        uses.push({ by: by(), region, use: write.op, table: write.table, bytes, call })
+      }
+      return original.write(writes, writeId)
+    },
+    readChanges: (...args: Parameters<SqliteTables['readChanges']>) => {
+      fed = 'fanOut'
+      return original.readChanges(...args)
+    },
+  })
+  Object.assign(store.queues, {
+    receive: (...args: Parameters<typeof receive>) => {
+      fed = consumers[args[0]]
+      return receive(...args)
+    },
+  })
+  const send = queues.send.bind(queues)
+  Object.assign(queues, {
+    send: (...args: Parameters<typeof send>) => {
+      const [{ region: to, name: queue }, messages] = args
+      for (const _ of messages) uses.push({ by: by(), region, use: 'send', queue, to })
+      return send(...args)
+    },
+  })
+}
+
+function bound<T extends object, N extends keyof T>(target: T, names: readonly N[]): Pick<T, N> {
+  return Object.fromEntries(
+    names.map((name) => [name, (target[name] as (...args: unknown[]) => unknown).bind(target)]),
+  ) as Pick<T, N>
+}
+
+function sizeOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value))
+}

@@ -1,0 +1,130 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { DynamoDBStreamsClient, type _Record } from '@aws-sdk/client-dynamodb-streams'
+import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
+import { acknowledgeFunction } from '../../../handlers/replicate/acknowledge.ts'
+import { applyFunction } from '../../../handlers/replicate/apply.ts'
+import { fanOutFunction } from '../../../handlers/replicate/fanOut.ts'
+import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
+import { newOcid, realm } from '../../../lib/kms/ocid.ts'
+import type { TableName } from '../../../lib/kms/ports.ts'
+import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
+import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
+import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
+import { newTenancy, signedCall, type CallableRegion, type StoryCloud } from '../../harness/signedCall.ts'
+import { composeTestRegion, regionA, regionB } from '../../harness/twoRegions.ts'
+import type { Aws } from './onLocalStack.ts'
+import { RunQueues } from './queues.ts'
+import { StreamReader } from './streamReader.ts'
+import { createTables, deleteTables, tableNames } from './tables.ts'
+
+interface AwsRegion extends CallableRegion {
+  /** Each table's stream, with what its function has not taken yet. */
+  readonly streams: readonly { readonly reader: StreamReader; waiting: readonly _Record[] }[]
+}
+
+export interface AwsCloud extends StoryCloud {
+  readonly close: () => Promise<void>
+}
+
+/** The two regions of test/harness/twoRegions.ts on DynamoDB tables, their streams and SQS queues. */
+export async function awsRegions(aws: Aws): Promise<AwsCloud> {
+  const nameOf = (table: TableName): string => `${aws.run}-${table}`
+  // What fails or must wait comes again after a second.
+  const made = await RunQueues.create(aws, [regionA, regionB], 1)
+  const open = async (region: string): Promise<AwsRegion> => {
+    const client = aws.dynamo(region)
+    await createTables(client, nameOf)
+    const tables = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID })
+    const hsm = openSoftwareHsm({ region, realm })
+    const log = jsonLogger(() => undefined, 'silent')
+    const { queues } = made
+    const runtime = composeTestRegion({
+      region,
+      tables,
+      queues,
+      hsm,
+      clock: Date.now,
+      log,
+      keyCacheMs: 0,
+      isStrict: false,
+    })
+    const readers = new DynamoDBStreamsClient(aws.options(region))
+    const streams = tableNames
+      .filter((table) => tableDefinitions[table].StreamSpecification !== undefined)
+      .map(async (table) => ({ reader: await StreamReader.open(client, readers, nameOf(table)), waiting: [] }))
+    return { runtime, hsm, streams: await Promise.all(streams) }
+  }
+  const [a, b] = [await open(regionA), await open(regionB)]
+  const tenancyId = newOcid(randomBytes, 'tenancy')
+  const keyId = await newTenancy([a, b], tenancyId)
+  const settle = async (): Promise<void> => {
+    let isIdle: boolean
+    do {
+      const worked = [await pump(a, made), await pump(b, made)]
+      isIdle = !worked.includes(true) && (await made.areEmpty())
+    } while (!isIdle)
+  }
+  await settle()
+  return {
+    a,
+    b,
+    tenancyId,
+    call: (region, method, target, body, options = {}) =>
+      signedCall(region, keyId, Date.now(), method, target, body, options),
+    settle,
+    close: async () => {
+      await made.delete()
+      for (const region of [regionA, regionB]) await deleteTables(aws.dynamo(region), nameOf)
+    },
+  }
+}
+
+/** Calls the functions with what streams and queues hold, as event source mappings do. True where there was something. */
+async function pump(region: AwsRegion, queues: RunQueues): Promise<boolean> {
+  const changes = await pumpStreams(region)
+  const messages = await pumpQueues(region, queues)
+  return changes || messages
+}
+
+async function pumpStreams({ runtime, streams }: AwsRegion): Promise<boolean> {
+  const consume = fanOutFunction(runtime)
+  let hasWorked = false
+  for (const stream of streams) {
+    const records = [...stream.waiting, ...(await stream.reader.read())]
+    if (records.length === 0) continue
+    hasWorked = true
+    const { batchItemFailures } = await consume({ Records: records } as unknown as DynamoDBStreamEvent)
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+    // The mapping starts again at the first that failed.
+    const first = records.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''))
+    stream.waiting = first === -1 ? [] : records.slice(first)
+  }
+  return hasWorked
+}
+
+async function pumpQueues({ runtime }: AwsRegion, queues: RunQueues): Promise<boolean> {
+  const consumers = {
+    inbox: applyFunction(runtime),
+    outcome: acknowledgeFunction(runtime),
+    outbox: fanOutFunction(runtime),
+  } as const
+  let hasWorked = false
+  for (const name of ['inbox', 'outcome', 'outbox'] as const) {
+    const from = { region: runtime.region, name }
+    const messages = await queues.receive(from)
+    if (messages.length === 0) continue
+    hasWorked = true
+    const Records = messages.map(({ MessageId, Body, Attributes }) => ({
+      messageId: MessageId,
+      body: Body,
+      attributes: Attributes,
+    }))
+    const { batchItemFailures } = await consumers[name]({ Records } as unknown as SQSEvent)
+    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+    await queues.remove(
+      from,
+      messages.filter(({ MessageId = '' }) => !failed.has(MessageId)),
+    )
+  }
+  return hasWorked
+}

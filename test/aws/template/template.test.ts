@@ -1,0 +1,144 @@
+import { routes } from '../../../lib/http/routes.ts'
+import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
+import { grants } from '../../../deploy/grants.ts'
+import { ofType, packagedTemplates, type Template } from './packagedTemplate.ts'
+
+let home: Template
+let peer: Template
+
+beforeAll(async () => {
+  ;[home, peer] = await packagedTemplates('--stage', 'prod', '--hosted-zone', 'Z0123456789ABC')
+}, 120_000)
+
+interface Statement {
+  readonly Sid?: string
+  readonly Effect: string
+  readonly Action: string | readonly string[]
+  readonly Resource?: unknown
+}
+
+function statementsOf(template: Template, role: string): readonly Statement[] {
+  const { Policies } = template.Resources[role]?.Properties as {
+    Policies: readonly { PolicyDocument: { Statement: readonly Statement[] } }[]
+  }
+  return Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+}
+
+test('the HTTP API has exactly the routes of the router, each to its function, and one for all else', () => {
+  const deployed = ofType(home, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
+    const text = JSON.stringify(Properties['Target'])
+    const [, integration = ''] = /"HttpApiIntegration(\w+)"/.exec(text) ?? []
+    return `${String(Properties['RouteKey'])} → ${integration.toLowerCase()}`
+  })
+  const expected = Object.values(routes).map(({ method, path, serves }) => `${method} ${path} → ${serves}`)
+  expect(deployed.sort()).toEqual([...expected, '$default → vault'].sort())
+})
+
+test('the tables are those that the adapter is tested with; they are recoverable, encrypted and outlive the stack', () => {
+  const tables = ofType(home, 'AWS::DynamoDB::Table')
+  expect(tables.map(([, { Properties }]) => Properties['TableName'])).toEqual(
+    Object.keys(tableDefinitions).map((name) => `vaultspan-prod-${name}`),
+  )
+  for (const [id, { DeletionPolicy, Properties }] of tables) {
+    expect(DeletionPolicy).toBe('Retain')
+    expect(Properties).toMatchObject({
+      ...tableDefinitions[id.replace(/Table$/, '') as keyof typeof tableDefinitions],
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: true },
+      DeletionProtectionEnabled: true,
+    })
+  }
+})
+
+test('every queue that a function works has dead letters, and every queue is encrypted', () => {
+  const queues = ofType(home, 'AWS::SQS::Queue')
+  for (const [id, { Properties }] of queues) {
+    expect(Properties['SqsManagedSseEnabled']).toBe(true)
+    expect('RedrivePolicy' in Properties).toBe(!id.endsWith('DeadLetters'))
+  }
+  expect(queues).toHaveLength(7)
+})
+
+test('mappings report failures one by one', () => {
+  const mappings = ofType(home, 'AWS::Lambda::EventSourceMapping')
+  expect(mappings).toHaveLength(6)
+  for (const [, { Properties }] of mappings) {
+    expect(Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures'])
+  }
+})
+
+test('each function has its own role, named with its region', () => {
+  const functions = ofType(home, 'AWS::Lambda::Function')
+  expect(functions.map(([, { Properties }]) => Properties['Role'])).toEqual(
+    functions.map(([id]) => ({ 'Fn::GetAtt': [id.replace('LambdaFunction', 'Role'), 'Arn'] })),
+  )
+  expect(ofType(peer, 'AWS::IAM::Role').map(([, { Properties }]) => Properties['RoleName'])).toEqual(
+    Object.keys(grants).map((name) => `vaultspan-prod-us-west-2-${name}`),
+  )
+})
+
+test('no role names an action by a pattern, or every resource', () => {
+  for (const [id] of ofType(home, 'AWS::IAM::Role')) {
+    for (const { Action, Resource } of statementsOf(home, id)) {
+      expect(JSON.stringify(Action)).not.toContain('*')
+      for (const each of [Resource].flat()) expect(each).not.toBe('*')
+    }
+  }
+})
+
+test.each([
+  // osls makes it: no plain HTTP to the bundles' bucket.
+  ['ServerlessDeploymentBucketPolicy', 'AWS::S3::BucketPolicy', ['s3:*']],
+  // In a key policy * is the key.
+  ['HsmStateKey', 'AWS::KMS::Key', []],
+])('outside the roles only %s has a *', (id, type, patterns) => {
+  const { Type, Properties } = home.Resources[id] ?? {}
+  expect(Type).toBe(type)
+  const { Statement } = (Properties?.['PolicyDocument'] ?? Properties?.['KeyPolicy']) as {
+    Statement: readonly Statement[]
+  }
+  expect(Statement.flatMap(({ Action }) => Action).filter((action) => action.includes('*'))).toEqual(patterns)
+  const withPolicies = Object.entries(home.Resources).filter(([, { Type: each }]) => /Policy$|Key$/.test(each))
+  expect(withPolicies.map(([name]) => name).sort()).toEqual(['HsmStateKey', 'ServerlessDeploymentBucketPolicy'])
+})
+
+test('only provisioning may make data keys and write the HSM’s state; everybody who writes its table is denied that row', () => {
+  for (const name of Object.keys(grants)) {
+    const statements = statementsOf(home, `${name.charAt(0).toUpperCase()}${name.slice(1)}Role`)
+    const allowed = statements.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Action }) => Action)
+    expect(allowed.includes('kms:GenerateDataKey')).toBe(name === 'provision')
+    const replication = statements.find(({ Sid }) => Sid === 'Replication')?.Action ?? []
+    const isDenied = statements.some(({ Sid, Effect }) => Sid === 'KeepHsmState' && Effect === 'Deny')
+    const writes = ['dynamodb:PutItem', 'dynamodb:DeleteItem'].some((action) => replication.includes(action))
+    expect(isDenied).toBe(writes && name !== 'provision')
+  }
+})
+
+test('a function may send to its peers’ queues in exactly their regions', () => {
+  const regionsOf = (template: Template) => {
+    const sends = statementsOf(template, 'FanOutRole').find(({ Sid }) => Sid === 'Send')
+    return [...new Set(JSON.stringify(sends?.Resource).match(/(?<=:sqs:)[^:]+/g))].sort()
+  }
+  expect(regionsOf(home)).toEqual(['${AWS', 'us-west-2'])
+  expect(regionsOf(peer)).toEqual(['${AWS', 'us-east-1'])
+})
+
+test('a wildcard domain serves every vault', () => {
+  expect(ofType(peer, 'AWS::ApiGatewayV2::DomainName').map(([, { Properties }]) => Properties['DomainName'])).toEqual([
+    'kms.us-west-2.example.com',
+    '*.kms.us-west-2.example.com',
+  ])
+})
+
+test('somebody is told of lag, dead letters, age, errors, throttles, slow answers and broken integrity', () => {
+  const names = ofType(home, 'AWS::CloudWatch::Alarm').map(([id]) => id)
+  const functions = Object.keys(grants).map((name) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`)
+  expect(names.sort()).toEqual(
+    [
+      'LagUsWest2',
+      ...['DeadInbox', 'DeadOutcome', 'DeadOutbox', 'DeadStream', 'AgeInbox', 'AgeOutcome', 'AgeOutbox'],
+      ...functions.flatMap((name) => [`Errors${name}`, `Throttles${name}`]),
+      ...['StreamAge', 'ServerErrors', 'SlowAnswers', 'IntegrityFailures'],
+    ].sort(),
+  )
+})

@@ -1,0 +1,126 @@
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign as signBytes } from 'node:crypto'
+import { auditFunction } from '../../handlers/audit/auditFunction.ts'
+import { cryptoFunction } from '../../handlers/crypto/cryptoFunction.ts'
+import { identityFunction } from '../../handlers/identity/identityFunction.ts'
+import { keysFunction } from '../../handlers/keys/keysFunction.ts'
+import { vaultFunction } from '../../handlers/vault/vaultFunction.ts'
+import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { servingFunction } from '../../lib/http/routes.ts'
+import type { HttpResponse } from '../../lib/http/wireRequest.ts'
+import { newOcid } from '../../lib/kms/ocid.ts'
+import type { Runtime } from '../../lib/runtime/composeRegion.ts'
+import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
+
+export interface CallableRegion {
+  readonly runtime: Runtime
+  readonly hsm: SoftwareHsm
+}
+
+export interface Answered {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly list: readonly Record<string, unknown>[]
+  readonly headers: Record<string, string>
+  /** The body as it came. */
+  readonly text: string
+}
+
+export interface CallOptions {
+  readonly host?: string
+  readonly headers?: Record<string, string>
+}
+
+export type Call = (
+  region: CallableRegion,
+  method: string,
+  target: string,
+  body?: unknown,
+  options?: CallOptions,
+) => Promise<Answered>
+
+/** What the steps of test/harness/vaultStory.ts need of a cloud, whatever its regions keep their rows in. */
+export interface StoryCloud {
+  readonly a: CallableRegion
+  readonly b: CallableRegion
+  readonly tenancyId: string
+  readonly call: Call
+  /** Runs streams and queues until nothing is left to do. */
+  readonly settle: () => Promise<void>
+}
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+/** Provisions a tenancy, first of all in its home region; resolves with the keyId of its administrator. */
+export async function newTenancy([home, ...others]: readonly [CallableRegion, ...CallableRegion[]], tenancyId: string) {
+  const root = home.hsm.createTenancyRoot(tenancyId)
+  for (const { hsm } of [home, ...others])
+    await hsm.acceptStatement(root, home.hsm.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
+  const userId = newOcid(randomBytes, 'user')
+  const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
+  await provisionTenancy(home.runtime, {
+    tenancyId,
+    tenancyName: 'test',
+    administrator: { userId, name: 'admin', publicKeyPem },
+  })
+  return `${tenancyId}/${userId}/${fingerprint(createPublicKey(privateKey))}`
+}
+
+const functions = {
+  vault: vaultFunction,
+  keys: keysFunction,
+  crypto: cryptoFunction,
+  identity: identityFunction,
+  audit: auditFunction,
+}
+
+/** Signs the call as the administrator and gives it to the function that serves it. */
+export async function signedCall(
+  { runtime }: CallableRegion,
+  keyId: string,
+  now: number,
+  method: string,
+  target: string,
+  body: unknown,
+  { host = 'region', headers = {} }: CallOptions,
+): Promise<Answered> {
+  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
+  const signed: Record<string, string> = {
+    date: new Date(now).toUTCString(),
+    '(request-target)': `${method.toLowerCase()} ${target}`,
+    host,
+  }
+  if (method !== 'GET' && method !== 'DELETE') {
+    signed['content-length'] = String(Buffer.byteLength(text))
+    signed['content-type'] = 'application/json'
+    signed['x-content-sha256'] = createHash('sha256').update(text).digest('base64')
+  }
+  const names = Object.keys(signed)
+  const signature = signBytes(
+    'sha256',
+    Buffer.from(names.map((name) => `${name}: ${signed[name] ?? ''}`).join('\n')),
+    privateKey,
+  ).toString('base64')
+  const authorization = `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${names.join(' ')}",signature="${signature}"`
+  const { '(request-target)': _target, ...sent } = signed
+  const [rawPath = '', rawQueryString = ''] = target.split('?')
+  const serves = servingFunction(method, rawPath)
+  const response: HttpResponse = await functions[serves](runtime)({
+    rawPath,
+    rawQueryString,
+    headers: { ...sent, ...headers, authorization },
+    ...(text === '' ? {} : { body: text }),
+    isBase64Encoded: false,
+    requestContext: { http: { method, sourceIp: '127.0.0.1' } },
+  })
+  const isJson = response.headers['content-type'] === 'application/json' && response.body !== ''
+  const value: unknown = isJson ? JSON.parse(response.body) : {}
+  const isList = Array.isArray(value)
+  return {
+    status: response.statusCode,
+    text: response.body,
+    body: (isList ? {} : value) as Record<string, unknown>,
+    list: (isList ? value : []) as readonly Record<string, unknown>[],
+    headers: response.headers,
+  }
+}
