@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { benchEncrypt } from './encrypt.ts'
 import { benchLag } from './lag.ts'
+import { benchOperations } from './operations.ts'
 
 /** `npm run bench`: prints what it measures; nothing here decides whether a test passes. */
 const [cpu] = cpus()
@@ -9,3 +10,5 @@ console.log(
 )
 await benchLag()
 await benchEncrypt()
+// `npm run bench -- 1000 100000 1000000` takes the time that so many keys take to make.
+await benchOperations(process.argv.slice(2).map(Number))

@@ -13,6 +13,8 @@ export interface Service {
   readonly startMs: number
   /** User and system time of the process so far, ms. */
   cpuMs(): Promise<number>
+  /** The longest time its event loop stood still since the last call, ms. */
+  loopGap(): Promise<number>
   signed(method: string, origin: string, path: string, body?: unknown): SignedRequest
   call(
     method: string,
@@ -30,12 +32,26 @@ export interface SignedRequest {
   readonly body: string
 }
 
-export async function startService(port: number, environment: Record<string, string> = {}): Promise<Service> {
+function loopGap(directory: string): Record<string, string> {
+  const module = new URL('loopGap.ts', import.meta.url).href
+  return { NODE_OPTIONS: `--import=${module}`, LOOP_GAP_FILE: join(directory, 'gap') }
+}
+
+/** `measuresLoop`: at the price of a timer every millisecond. */
+export async function startService(
+  port: number,
+  environment: Record<string, string> = {},
+  measuresLoop = false,
+): Promise<Service> {
   const directory = await mkdtemp(join(tmpdir(), 'vaultspan-bench-'))
   const startedAt = performance.now()
   const child = spawn(process.execPath, ['local/main.ts', '--data', directory, '--port', String(port)], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...environment },
+    env: {
+      ...process.env,
+      ...(measuresLoop ? loopGap(directory) : {}),
+      ...environment,
+    },
   })
   await firstAnswer(`http://127.0.0.1:${port}/healthz`)
   const startMs = performance.now() - startedAt
@@ -50,6 +66,11 @@ export async function startService(port: number, environment: Record<string, str
     directory,
     startMs,
     cpuMs: () => cpuOf(child),
+    loopGap: async () => {
+      child.kill('SIGUSR2')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return Number(await readFile(join(directory, 'gap'), 'utf8'))
+    },
     signed: (method, origin, path, body) => signRequest(signer, method, origin, path, body),
     call: async (method, origin, path, body) => {
       const { headers, body: text } = signRequest(signer, method, origin, path, body)
