@@ -1,6 +1,7 @@
-import { createWriteStream } from 'node:fs'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import { ZipFile } from 'yazl'
 import { buildDirectory, bundledModule, bundles, type Bundle } from './bundles.ts'
@@ -18,7 +19,7 @@ export function buildBundles(directory = buildDirectory): Promise<readonly Built
 }
 
 async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [`handlers/${bundle}/index.ts`],
     outfile: join(directory, bundledModule(bundle)),
     bundle: true,
@@ -34,18 +35,30 @@ async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     logLevel: 'warning',
     metafile: true,
+    write: false,
   })
-  await zip(join(directory, bundledModule(bundle)), bundledModule(bundle), join(directory, `${bundle}.zip`))
+  const code = Buffer.from(outputFiles[0]?.contents ?? [])
+  const module = join(directory, bundledModule(bundle))
+  await mkdir(dirname(module), { recursive: true })
+  await replace(module, code)
+  await replace(join(directory, `${bundle}.zip`), await zip(bundledModule(bundle), code))
   const [output] = Object.values(metafile.outputs)
   const imports = output?.imports.filter(({ external }) => external === true).map(({ path }) => path) ?? []
   return { bundle, bytes: output?.bytes ?? 0, imports: [...new Set(imports)] }
 }
 
-async function zip(file: string, name: string, to: string): Promise<void> {
+async function zip(name: string, content: Buffer): Promise<Buffer> {
   const archive = new ZipFile()
-  archive.addFile(file, name, { mtime: new Date('2000-01-01T00:00:00Z'), mode: 0o100644 })
+  archive.addBuffer(content, name, { mtime: new Date('2000-01-01T00:00:00Z'), mode: 0o100644 })
   archive.end()
-  await pipeline(archive.outputStream, createWriteStream(to))
+  return buffer(archive.outputStream)
+}
+
+/** Whoever packages at the same time sees the old file or the new one, which are the same for the same sources. */
+async function replace(file: string, content: Buffer): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`
+  await writeFile(temporary, content)
+  await rename(temporary, file)
 }
 
 if (import.meta.main) await buildBundles()

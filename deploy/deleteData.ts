@@ -1,5 +1,10 @@
 import { CloudFormationClient, DescribeStackResourceCommand } from '@aws-sdk/client-cloudformation'
-import { DeleteTableCommand, DynamoDBClient, UpdateTableCommand } from '@aws-sdk/client-dynamodb'
+import {
+  DeleteTableCommand,
+  DynamoDBClient,
+  UpdateTableCommand,
+  waitUntilTableNotExists,
+} from '@aws-sdk/client-dynamodb'
 import { KMSClient, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms'
 import { tableNames } from './tables.ts'
 
@@ -22,6 +27,10 @@ export async function deleteData(region: string, prefix: string, keyId: string |
     const TableName = `${prefix}-${table}`
     await unlessAbsent(() => client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false })))
     await unlessAbsent(() => client.send(new DeleteTableCommand({ TableName })))
+  }
+  // Until they are gone a deployment would find them.
+  for (const table of tableNames) {
+    await waitUntilTableNotExists({ client, maxWaitTime: 300 }, { TableName: `${prefix}-${table}` })
   }
   if (keyId === undefined) return
   const kms = new KMSClient({ region })

@@ -34,6 +34,12 @@ export interface Deployment {
   close(): Promise<void>
 }
 
+/** What a command that failed had to say is the reason of the test's failure. */
+export function requireDone(ran: Ran): Ran {
+  if (ran.code !== 0) throw new Error(ran.output)
+  return ran
+}
+
 const place = ['--stage', 'local', '--regions', regions.join(',')]
 
 export async function openDeployment(program: string): Promise<Deployment> {
@@ -63,8 +69,7 @@ export async function openDeployment(program: string): Promise<Deployment> {
     run,
     deploy: () => run('deploy', '--domain', domain),
     provision: async (name) => {
-      const { code, output } = await run('provision', '--public-key', publicKeyFile, '--name', name)
-      if (code !== 0) throw new Error(output)
+      const { output } = requireDone(await run('provision', '--public-key', publicKeyFile, '--name', name))
       const {
         user = '',
         fingerprint = '',

@@ -1,7 +1,7 @@
 import { AuditClient } from 'oci-audit'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
-import { domain, home, openDeployment, other, type Deployment, type Tenancy } from './deployment.ts'
+import { domain, home, openDeployment, other, requireDone, type Deployment, type Tenancy } from './deployment.ts'
 import type { Front } from './front.ts'
 import { findMiniStack } from './ministack.ts'
 
@@ -58,8 +58,7 @@ const p256 = { algorithm: models.KeyShape.Algorithm.Ecdsa, length: 32, curveId: 
     // The client repeats every refusal on the console; the tests look at the refusal itself.
     console.warn = () => undefined
     deployment = await openDeployment(program ?? '')
-    const { code, output } = await deployment.deploy()
-    if (code !== 0) throw new Error(output)
+    requireDone(await deployment.deploy())
     front = await deployment.front()
     acme = await deployment.provision('acme')
   })
@@ -171,8 +170,7 @@ const p256 = { algorithm: models.KeyShape.Algorithm.Ecdsa, length: 32, curveId: 
   })
 
   test('a second deployment over the first loses nothing, and provisioning again changes nothing', async () => {
-    const { code, output } = await deployment.deploy()
-    expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' })
+    requireDone(await deployment.deploy())
     expect((await deployment.provision('acme')).tenancyId).toBe(acme.tenancyId)
     for (const each of secrets) {
       expect(await decrypt(vault.cryptoEndpoint, each)).toBe(text)
@@ -212,11 +210,11 @@ const p256 = { algorithm: models.KeyShape.Algorithm.Ecdsa, length: 32, curveId: 
   })
 
   test('removing keeps the tables, and a deployment beside them is refused; deleting the data clears the way', async () => {
-    expect(await deployment.run('remove')).toMatchObject({ code: 0 })
+    requireDone(await deployment.run('remove'))
     const refused = await deployment.deploy()
     expect(refused.code).toBe(1)
     expect(refused.output).toMatch(/holds the tables of an earlier deployment/)
-    expect(await deployment.run('remove', '--delete-data', 'vaultspan-local')).toMatchObject({ code: 0 })
-    expect(await deployment.deploy()).toMatchObject({ code: 0 })
+    requireDone(await deployment.run('remove', '--delete-data', 'vaultspan-local'))
+    requireDone(await deployment.deploy())
   })
 })

@@ -9,7 +9,13 @@ import type { TestCloud, TestRegion } from '../../harness/twoRegions.ts'
 
 /** One use of a port: by which function, where, of what; writes of one call have a number in common. */
 export type Use = { readonly by: DeployedFunction; readonly region: string } & (
-  | { readonly use: TableUse; readonly table: TableName; readonly bytes: number; readonly call: number }
+  | {
+      readonly use: TableUse
+      readonly table: TableName
+      readonly bytes: number
+      readonly isIndexed: boolean
+      readonly call: number
+    }
   | { readonly use: 'send'; readonly queue: QueueName; readonly to: string }
 )
 
@@ -49,7 +55,7 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
   const by = () => called.getStore() ?? fed
   let calls = 0
   const read = (use: TableUse, table: TableName, found: unknown) => {
-    uses.push({ by: by(), region, use, table, bytes: sizeOf(found), call: (calls += 1) })
+    uses.push({ by: by(), region, use, table, bytes: sizeOf(found), isIndexed: false, call: (calls += 1) })
   }
   const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'readChanges'])
   const receive = store.queues.receive.bind(store.queues)
@@ -73,7 +79,8 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
       const call = (calls += 1)
       for (const write of writes) {
         const bytes = write.op === 'put' ? sizeOf(write.item) : 0
-        uses.push({ by: by(), region, use: write.op, table: write.table, bytes, call })
+        const isIndexed = write.op === 'put' && write.item.gpk !== undefined
+        uses.push({ by: by(), region, use: write.op, table: write.table, bytes, isIndexed, call })
       }
       return original.write(writes, writeId)
     },

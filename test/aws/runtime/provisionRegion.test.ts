@@ -1,0 +1,166 @@
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { grants } from '../../../deploy/grants.ts'
+import { MemoryState } from '../../../lib/hsm/software/hsmState.ts'
+import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../../lib/kms/ocid.ts'
+import type { Queues, Tables, Write } from '../../../lib/kms/ports.ts'
+import { provisionRegion, type ProvisionPorts } from '../../../lib/runtime/provisionRegion.ts'
+import { readHsmState, writeHsmState, type KeyService, type KeptState } from '../../../lib/runtime/sealedHsmState.ts'
+import { openSqliteRegionStore, type SqliteRegionStore } from '../../../lib/store/sqlite/openSqliteRegionStore.ts'
+
+/** A key service as AWS KMS is one: a wrapped key opens in the context that it was made in. */
+function aKeyService(): KeyService & { calls: string[] } {
+  const kept = new Map<string, { key: Buffer; context: string }>()
+  const calls: string[] = []
+  return {
+    calls,
+    generateDataKey: async (context) => {
+      calls.push('generate')
+      const [key, id] = [randomBytes(32), randomBytes(16)]
+      kept.set(id.toString('hex'), { key: Buffer.from(key), context: JSON.stringify(context) })
+      return { plaintext: key, wrapped: id }
+    },
+    decrypt: async (wrapped, context) => {
+      calls.push('decrypt')
+      const found = kept.get(Buffer.from(wrapped).toString('hex'))
+      if (found?.context !== JSON.stringify(context)) throw new Error('InvalidCiphertextException')
+      return Buffer.from(found.key)
+    },
+  }
+}
+
+const [home, other] = ['us-east-1', 'us-west-2'] as const
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+let stores: SqliteRegionStore[] = []
+let used: Set<string>
+const keys = aKeyService()
+
+function portsOf(region: string): ProvisionPorts {
+  const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
+  stores.push(store)
+  const { tables } = store
+  const queues: Queues = {
+    send: async ({ name }) => {
+      used.add(`send ${name}`)
+    },
+  }
+  const watched: Tables = {
+    get: (table, pk, sk) => (used.add(`${table} get`), tables.get(table, pk, sk)),
+    query: (table, pk, prefix, page) => (used.add(`${table} query`), tables.query(table, pk, prefix, page)),
+    queryIndex: (table, index, gpk, page) => (used.add(`${table} list`), tables.queryIndex(table, index, gpk, page)),
+    write: (writes: readonly Write[], id?: string) => {
+      for (const { table, op } of writes) used.add(`${table} ${op}`)
+      return tables.write(writes, id)
+    },
+  }
+  const common = { resourcePrefix: 'vaultspan-test', keys, homeRegion: home, random: randomBytes, clock: Date.now }
+  return { ...common, region, tables: watched, queues }
+}
+
+let a: ProvisionPorts
+let b: ProvisionPorts
+beforeEach(() => {
+  used = new Set()
+  a = portsOf(home)
+  b = portsOf(other)
+})
+afterEach(() => {
+  for (const store of stores) store.close()
+  stores = []
+})
+
+async function provision(name: string) {
+  const { tenancyId, userId, trustRoot } = await provisionRegion(a, { step: 'createTenancy', name })
+  for (const ports of [a, b]) {
+    const { publicKey: identity } = await provisionRegion(ports, { step: 'openHsm' })
+    const issue = { step: 'issueStatement', tenancyId, region: ports.region, publicKey: identity } as const
+    const { statement } = await provisionRegion(a, issue)
+    await provisionRegion(ports, { step: 'acceptStatement', trustRoot, statement })
+  }
+  await provisionRegion(a, { step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
+  await provisionRegion(a, { step: 'sendIdentity', tenancyId, peer: other })
+  return { tenancyId, userId, trustRoot, ...(await provisionRegion(a, { step: 'identityStatus', tenancyId })) }
+}
+
+async function stateOf(ports: ProvisionPorts): Promise<KeptState> {
+  const kept = await readHsmState(ports)
+  if (kept === undefined || kept === 'unchanged') throw new Error('There is no state.')
+  return kept
+}
+
+test('two regions come to trust each other through the tenancy’s root', async () => {
+  const { tenancyId, seq } = await provision('acme')
+  expect(seq).toBe(1)
+  const [one, two] = await Promise.all(
+    [a, b].map(async (ports) =>
+      openSoftwareHsm({ region: ports.region, realm, store: new MemoryState((await stateOf(ports)).state) }),
+    ),
+  )
+  const bytes = createHash('sha256').update('a message').digest()
+  const signature = await two?.sign(bytes)
+  if (one === undefined || two === undefined || signature === undefined) throw new Error('unreachable')
+  expect(await one.isSignedBy(two.statement(tenancyId), bytes, signature)).toBe(true)
+})
+
+test('repeated, it makes nothing anew and writes no state', async () => {
+  const first = await provision('acme')
+  const { revision } = await stateOf(a)
+  expect(await provision('acme')).toEqual(first)
+  expect((await stateOf(a)).revision).toBe(revision)
+  expect((await provision('globex')).tenancyId).not.toBe(first.tenancyId)
+})
+
+test('two that open an HSM at once agree on one', async () => {
+  const opened = await Promise.all([1, 2, 3].map(() => provisionRegion(a, { step: 'openHsm' })))
+  expect(new Set(opened.map(({ publicKey: identity }) => identity)).size).toBe(1)
+})
+
+test('its role allows what it does and no more', async () => {
+  await provision('acme')
+  const { tables, sends } = grants.provision
+  const granted = [
+    ...Object.entries(tables).flatMap(([table, uses]) => uses.map((use) => `${table} ${use}`)),
+    ...sends.own.map((queue) => `send ${queue}`),
+  ]
+  expect([...used].sort()).toEqual(granted.sort())
+})
+
+test('the state lies in the table as ciphertext only, and is opened again only where it changed', async () => {
+  await provisionRegion(a, { step: 'openHsm' })
+  const kept = await stateOf(a)
+  const row = JSON.stringify(await a.tables.get('Replication', 'hsm', 'state'))
+  for (const secret of [kept.state.root, kept.state.identity, 'PRIVATE KEY']) expect(row).not.toContain(secret)
+  keys.calls.length = 0
+  expect(await readHsmState(a, kept)).toBe('unchanged')
+  expect(keys.calls).toEqual([])
+})
+
+test.each([
+  ['another region’s table', () => b],
+  ['another stage’s table', () => ({ ...b, region: home, resourcePrefix: 'vaultspan-other' })],
+])('a state put into %s does not open', async (_what, into) => {
+  await provisionRegion(a, { step: 'openHsm' })
+  const item = await a.tables.get('Replication', 'hsm', 'state')
+  if (item === undefined) throw new Error('unreachable')
+  await into().tables.write([{ op: 'put', table: 'Replication', item }])
+  await expect(readHsmState(into())).rejects.toThrow('InvalidCiphertextException')
+})
+
+test.each(['sealed', 'iv', 'revision'])('a state whose %s was altered is refused', async (member) => {
+  await provisionRegion(a, { step: 'openHsm' })
+  const item = await a.tables.get('Replication', 'hsm', 'state')
+  if (item === undefined) throw new Error('unreachable')
+  const text = item[member]
+  const altered = typeof text === 'string' ? `${text.startsWith('A') ? 'B' : 'A'}${text.slice(1)}` : 7
+  await a.tables.write([{ op: 'put', table: 'Replication', item: { ...item, [member]: altered } }])
+  await expect(readHsmState(a)).rejects.toMatchObject({ code: 'integrityFailure' })
+})
+
+test('of two writers of one state the second is refused', async () => {
+  await provisionRegion(a, { step: 'openHsm' })
+  const { state, revision } = await stateOf(a)
+  expect(await writeHsmState(a, { state, revision: revision + 1 })).toBe(true)
+  expect(await writeHsmState(a, { state, revision: revision + 1 })).toBe(false)
+})

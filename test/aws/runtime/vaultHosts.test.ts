@@ -1,0 +1,54 @@
+import { prefixKey } from '../../../lib/kms/vaults.ts'
+import { VaultHosts } from '../../../lib/runtime/vaultHosts.ts'
+
+const known = prefixKey('abcdefghijklm')
+const vaultId = 'ocid1.vault.oc1.us-east-1.abcdefghijklm.x'
+let reads = 0
+const tables = {
+  get: async (_table: string, pk: string, sk: string) => {
+    reads += 1
+    return pk === known.pk && sk === known.sk ? { ...known, vaultId } : undefined
+  },
+}
+const hosts = new VaultHosts(tables, {
+  region: 'us-east-1',
+  regions: ['us-east-1', 'us-west-2'],
+  domain: 'example.com',
+})
+
+test('a vault answers at the hosts that its endpoints name, in the region of the endpoint', async () => {
+  const vault = { id: vaultId, vaultPrefix: 'abcdefghijklm' } as const
+  const { management, crypto } = await hosts.endpoints.of(vault as never, 'us-west-2')
+  expect(management).toBe('https://abcdefghijklm-management.kms.us-west-2.example.com')
+  expect(crypto).toBe('https://abcdefghijklm-crypto.kms.us-west-2.example.com')
+})
+
+test.each([
+  'abcdefghijklm-management.kms.us-east-1.example.com',
+  'abcdefghijklm-crypto.kms.us-east-1.example.com',
+  'ABCDEFGHIJKLM-crypto.kms.us-east-1.example.com:443',
+])('%s leads to the vault', async (host) => {
+  expect(await hosts.vaultAt(host)).toBe(vaultId)
+})
+
+test.each([
+  'kms.us-east-1.example.com',
+  'abcdefghijklm-crypto.kms.us-west-2.example.com',
+  'abcdefghijklm-crypto.kms.us-east-1.example.com.evil.test',
+  'a.abcdefghijklm-crypto.kms.us-east-1.example.com',
+  'abcdefghijklm-other.kms.us-east-1.example.com',
+  'nobody-crypto.kms.us-east-1.example.com',
+  'api.execute-api.us-east-1.amazonaws.com',
+  '',
+])('%s leads to no vault', async (host) => {
+  expect(await hosts.vaultAt(host)).toBeUndefined()
+})
+
+test('a vault is read once, an unknown prefix each time', async () => {
+  reads = 0
+  await hosts.vaultAt('abcdefghijklm-crypto.kms.us-east-1.example.com')
+  expect(reads).toBe(0)
+  await hosts.vaultAt('nobody-crypto.kms.us-east-1.example.com')
+  await hosts.vaultAt('nobody-crypto.kms.us-east-1.example.com')
+  expect(reads).toBe(2)
+})
