@@ -2,7 +2,7 @@ import { derivedBytes } from '../derivedBytes.ts'
 import { firstEpoch } from '../epoch.ts'
 import { placedIn, requireCompartmentActive } from '../compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../errors.ts'
-import { bookkeeping, earlierResult, newEtag, untilCommitted, type Mutation } from '../mutation.ts'
+import { bookkeeping, earlierResult, newEtag, requireUnchanged, untilCommitted, type Mutation } from '../mutation.ts'
 import { keyPartitions } from '../listing.ts'
 import { newOcid, newVaultPrefix } from '../ocid.ts'
 import type { Write } from '../ports.ts'
@@ -39,6 +39,7 @@ export async function restoreVault(
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) {
     const vault = await ports.cache.freshVault(earlier.resourceId)
+    requireUnchanged(earlier, vault?.row.etag)
     if (vault === undefined) throw notFoundOrForbidden()
     return vault.row
   }
