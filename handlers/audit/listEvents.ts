@@ -25,6 +25,8 @@ export const listEventsOperation = bodyless('ListEvents', async (request) => {
   return { body: events, headers: nextPage(request, next) }
 })
 
+const earliest = Date.UTC(1970, 0, 1)
+const latest = Date.UTC(9000, 0, 1)
 const form = /^(\d{4}-\d{2}-\d{2})T(\d{1,2})(:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+ -]\d{2}:?\d{2})$/i
 
 /** RFC 3339, and the forms that clients send: an hour of one digit, a `+` that arrived as a blank (contract §10.2). */
@@ -35,6 +37,8 @@ function parseTime(query: Readonly<Record<string, string>>, name: string): strin
   const time = Date.parse(
     `${date ?? ''}T${(hour ?? '').padStart(2, '0')}${rest ?? ''}${(zone ?? '').replace(' ', '+')}`,
   )
-  if (Number.isNaN(time)) throw new KmsError('invalidParameter', `${name} must be a time like 2026-01-02T03:04:05Z.`)
+  // NaN, for what is no time, fails both comparisons.
+  if (!(time >= earliest && time < latest))
+    throw new KmsError('invalidParameter', `${name} must be a time like 2026-01-02T03:04:05Z.`)
   return new Date(time).toISOString()
 }

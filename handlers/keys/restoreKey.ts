@@ -1,19 +1,24 @@
-import { authorizedRestore } from '../../lib/http/authorize.ts'
+import { authorizedRestore, authorizeSomewhere } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { openKeyBackup, restoreKeyBackup } from '../../lib/kms/backup/restoreKeyBackup.ts'
+import { activeIds } from '../../lib/kms/compartmentContents.ts'
 import { toKey } from './keyWire.ts'
 
 /** What both ways to restore a key do alike. */
-export async function restore(request: Request, text: string): Promise<Answer> {
+export async function restore(request: Request, read: () => Promise<string>): Promise<Answer> {
   const { ports, mutation, caller } = request
-  const backup = openKeyBackup(text)
   const { compartments } = await ports.identity.tenancy(caller.principal.tenancyId)
-  const known = new Set(compartments.map(({ id }) => id))
-  const vault = await authorizedRestore(request, (row) =>
-    known.has(backup.saved.key.compartmentId) ? backup.saved.key.compartmentId : row.compartmentId,
+  authorizeSomewhere(
+    request,
+    compartments.map(({ id }) => id),
   )
-  const compartmentFor = (id: string) => (known.has(id) ? id : vault.row.compartmentId)
+  const backup = openKeyBackup(await read())
+  const active = activeIds(compartments)
+  const vault = await authorizedRestore(request, (row) =>
+    active.has(backup.saved.key.compartmentId) ? backup.saved.key.compartmentId : row.compartmentId,
+  )
+  const compartmentFor = (id: string) => (active.has(id) ? id : vault.row.compartmentId)
   const row = await restoreKeyBackup(ports, mutation, vault, backup, compartmentFor)
   const headers = { etag: row.etag, 'opc-work-request-id': workRequest(ports, mutation) }
   return { body: toKey(ports, vault.row, row), headers }

@@ -4,6 +4,6 @@ import { restore } from './restoreKey.ts'
 
 export const restoreKeyFromFileOperation = fileOperation('RestoreKeyFromFile', async (request, body) => {
   const { text, md5 } = restoredFile(request, body)
-  const answer = await restore(request, text)
+  const answer = await restore(request, async () => text)
   return { ...answer, headers: { ...answer.headers, 'opc-content-md5': md5 } }
 })

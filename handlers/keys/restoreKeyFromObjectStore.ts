@@ -5,5 +5,5 @@ import { restore } from './restoreKey.ts'
 
 export const restoreKeyFromObjectStoreOperation = operation('RestoreKeyFromObjectStore', {
   input: v.object({ backupLocation: v.nullish(backupLocation) }),
-  run: async (request, { backupLocation: place }) => restore(request, await backupAt(request, place)),
+  run: (request, { backupLocation: place }) => restore(request, () => backupAt(request, place)),
 })

@@ -1,11 +1,11 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { pageLimit } from '../../lib/http/paging.ts'
+import { listRequest } from '../../lib/http/paging.ts'
 import { requireMatch } from '../../lib/kms/mutation.ts'
 
 /** A vault has at most one replica, so there is never a second page; the replica answers as its primary does. */
 export const listVaultReplicasOperation = bodyless('ListVaultReplicas', async (request) => {
-  pageLimit(request.query)
+  listRequest(request)
   const { row } = await authorizedVault(request, request.parameters['vaultId'] ?? '')
   requireMatch(request.mutation, row.etag)
   // A deleted vault's replica is deleted with it.

@@ -2,6 +2,7 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { restoreVault } from '../../lib/kms/backup/restoreVault.ts'
+import { activeIds } from '../../lib/kms/compartmentContents.ts'
 import { wantBackupKeys } from '../../lib/replication/backupKeys.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 import { toVault } from './vaultWire.ts'
@@ -21,6 +22,7 @@ export async function restore(
     tenancyId,
     compartmentId,
     compartmentIds: compartments.map(({ id }) => id),
+    active: activeIds(compartments),
     text: await read(),
   })
   const headers = { etag: row.etag, 'opc-work-request-id': workRequest(ports, mutation) }

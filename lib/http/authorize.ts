@@ -74,6 +74,16 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
   return vault
 }
 
+/**
+ * For a call whose compartment stands in a file that is still to be read: who may nowhere learns nothing of the file, and
+ * has nothing fetched.
+ */
+export function authorizeSomewhere(request: Request, compartmentIds: readonly string[]): void {
+  const permissions = operationPermissions[request.operation]
+  const variables = { 'target.vault.id': request.vaultId }
+  if (!compartmentIds.some((id) => isAuthorized(request, permissions, id, variables))) throw notFoundOrForbidden()
+}
+
 /** The vault at whose endpoint the request arrived, for restoring a key into a compartment. */
 export async function authorizedRestore(request: Request, compartmentOf: (row: VaultRow) => string): Promise<Vault> {
   const vault = await ownVault(request, request.vaultId)

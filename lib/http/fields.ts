@@ -17,6 +17,9 @@ export const displayName = v.pipe(
   v.maxLength(255, 'at most 255 characters'),
 )
 
+/** valibot's record leaves these names out without a word; what a caller wants bound to a ciphertext must not get lost. */
+const lostNames = ['__proto__', 'prototype', 'constructor']
+
 const isMap = (input: unknown) => typeof input === 'object' && input !== null && !Array.isArray(input)
 
 /** A JSON object used as a map; valibot's record alone takes an array for one. */
@@ -24,7 +27,14 @@ function mapOf<K extends v.BaseSchema<string, string, v.BaseIssue<unknown>>, V e
   key: K,
   value: V,
 ) {
-  return v.pipe(v.custom<Record<string, unknown>>(isMap, 'expected an object'), v.record(key, value))
+  return v.pipe(
+    v.custom<Record<string, unknown>>(isMap, 'expected an object'),
+    v.check(
+      (map) => !lostNames.some((name) => Object.hasOwn(map, name)),
+      `the names ${lostNames.join(', ')} are not taken`,
+    ),
+    v.record(key, value),
+  )
 }
 
 /** An object all of whose members are optional: valibot's own takes an array for an empty one. */

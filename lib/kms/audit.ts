@@ -1,6 +1,6 @@
 import type { JsonObject } from './canonicalJson.ts'
 import type { RandomBytes } from './ocid.ts'
-import type { Item, Tables, Write } from './ports.ts'
+import type { Clock, Item, Tables, Write } from './ports.ts'
 
 /** An event as ListEvents returns it (contract §10.1). */
 export interface AuditEvent extends JsonObject {
@@ -16,6 +16,8 @@ export type AuditGroup = readonly [AuditEvent, ...AuditEvent[]]
 export interface AuditItem extends Item {
   readonly events: AuditGroup
 }
+
+const dayMs = 86_400_000
 
 /** Spreads one compartment's events of a minute over partitions. */
 const shards = 4
@@ -88,12 +90,14 @@ export interface EventQuery {
 
 /** Events in ascending order of their time. */
 export async function listEvents(
-  { tables }: { readonly tables: Pick<Tables, 'query'> },
+  { tables, clock }: { readonly tables: Pick<Tables, 'query'>; readonly clock: Clock },
   query: EventQuery,
 ): Promise<{ readonly events: readonly AuditEvent[]; readonly next?: string }> {
   const found: AuditEvent[] = []
-  const start = query.after ?? query.startTime
-  for await (const minute of minutes(tables, query.compartmentId, start, query.endTime)) {
+  // What comes after now has no events yet, however far a caller looks ahead.
+  const now = new Date(clock() + dayMs).toISOString()
+  const end = query.endTime < now ? query.endTime : now
+  for await (const minute of minutes(tables, query, end)) {
     const pages = await Promise.all(
       Array.from({ length: shards }, (_, shard) => minuteEvents(tables, partition(query.compartmentId, minute, shard))),
     )
@@ -114,14 +118,15 @@ export async function listEvents(
   return { events, ...(found.length > query.limit && last !== undefined ? { next: placeOf(last) } : {}) }
 }
 
+/** `after` comes from a page token, so it is only compared, never taken for a time. */
 async function* minutes(
   tables: Pick<Tables, 'query'>,
-  compartmentId: string,
-  start: string,
+  { compartmentId, startTime, after: seen = '' }: EventQuery,
   end: string,
 ): AsyncGenerator<string> {
-  const first = start.slice(0, 16)
-  for (const month of months(start, end)) {
+  const first = (seen > startTime ? seen : startTime).slice(0, 16)
+  for (const month of months(startTime, end)) {
+    if (month < first.slice(0, 7)) continue
     for (let after: string | undefined; ;) {
       const page = await tables.query('Audit', `marks#${compartmentId}#${month}`, '', {
         limit: 1000,

@@ -1,5 +1,5 @@
 import { KmsError, notFoundOrForbidden } from './errors.ts'
-import { identitySk, type SubcompartmentRow } from './identityRows.ts'
+import { identitySk, type CompartmentRow, type SubcompartmentRow } from './identityRows.ts'
 import type { Item, TableName, Tables, Write } from './ports.ts'
 import { keySk, vaultSk } from './rows.ts'
 
@@ -19,6 +19,13 @@ const rowSk = { Vaults: vaultSk, Keys: keySk } as const satisfies Partial<Record
 
 interface MarkItem extends Item {
   readonly table: keyof typeof rowSk
+}
+
+/** Those into which something may come, as far as a cached row tells: the write itself decides (compartmentStands). */
+export function activeIds(compartments: readonly CompartmentRow[]): ReadonlySet<string> {
+  return new Set(
+    compartments.filter((row) => row.parentId === null || row.lifecycleState === 'ACTIVE').map(({ id }) => id),
+  )
 }
 
 function markPk(compartmentId: string): string {

@@ -87,7 +87,8 @@ function listing(gpk: string, row: { id: string; timeCreated: string; displayNam
   return {
     gpk,
     byTime: `${row.timeCreated}#${row.id}`,
-    byName: `${row.displayName.slice(0, maxNameInSortKey)}#${row.id}`,
+    // The cut may fall between the halves of a character.
+    byName: `${row.displayName.slice(0, maxNameInSortKey).toWellFormed()}#${row.id}`,
   }
 }
 

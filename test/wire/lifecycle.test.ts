@@ -1,4 +1,5 @@
 import { lifecycle } from '../../lib/kms/lifecycle.ts'
+import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
 import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
 import { allowReplication, createReplica, encrypt, makeKey, makeVault } from '../harness/vaultStory.ts'
 
@@ -178,6 +179,9 @@ function isLetThrough({ status, body }: Answered): boolean {
   return status < 300 || ['InvalidParameter', 'NotAuthorizedOrNotFound'].includes(String(body['code']))
 }
 
+/** What the cells did, for the audit. */
+const tried: { operation: string; id: string; status: number }[] = []
+
 interface Cell {
   readonly operation: keyof typeof acts
   readonly state: string
@@ -212,10 +216,15 @@ describe.each([
     // While a key is CREATING a change first completes its creation, which needs the replica.
     if (state === 'CREATING' && isAllowed) cloud.link.isUp = true
     const path = resource === 'vault' ? vaultPath(of) : keyPath(of)
-    const before = (await send(of, 'GET', path)).body
+    const { body: before, headers: tag } = await send(of, 'GET', path)
     const answer = await acts[operation](of)
+    tried.push({ operation, id: answer.headers['opc-request-id'] ?? '', status: answer.status })
     if (isAllowed) {
       expect([answer.body, isLetThrough(answer)]).toEqual([answer.body, true])
+      if (answer.status >= 300) return
+      // A change has a new etag.
+      const { body: after, headers } = await send(of, 'GET', path)
+      if (JSON.stringify(after) !== JSON.stringify(before)) expect(headers['etag']).not.toBe(tag['etag'])
       return
     }
     // While a change of a CREATING key cannot be completed, the answer is that it must be tried again.
@@ -231,3 +240,28 @@ test('every state of every table is reached', () => {
   expect(Object.keys(keyStates)).toEqual(expect.arrayContaining([...states(lifecycle.key)]))
   expect(Object.keys(versionStates)).toEqual(expect.arrayContaining([...states(lifecycle.keyVersion)]))
 })
+
+test('the audit has an event of every call, with its operation and status', async () => {
+  const range = 'startTime=1970-01-01T00:00:00Z&endTime=8999-01-01T00:00:00Z'
+  const found = new Map<unknown, readonly unknown[]>()
+  const { audit } = cloud.a.runtime
+  if (audit instanceof GroupedAuditSink) await audit.flush()
+  for (let page = ''; ;) {
+    const target = `/20190901/auditEvents?compartmentId=${cloud.tenancyId}&${range}${page}`
+    const { list, headers } = await cloud.call(cloud.a, 'GET', target)
+    for (const { data } of list as unknown as readonly { data: AuditData }[]) {
+      found.set(data.request.id, [data.eventName, data.response.status])
+    }
+    if (headers['opc-next-page'] === undefined) break
+    page = `&page=${headers['opc-next-page']}`
+  }
+  // A change's event is committed with it, before its hand-off: where only that fails, it says 200.
+  const expected = tried.map(({ id, operation, status }) => [id, [operation, String(status < 300 ? 200 : status)]])
+  expect(tried.map(({ id }) => [id, found.get(id)])).toEqual(expected)
+})
+
+interface AuditData {
+  readonly eventName: string
+  readonly request: { readonly id: string }
+  readonly response: { readonly status: string }
+}

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { routes, type RoutedOperation } from '../../lib/http/routes.ts'
-import { absent, commonRows, forbidden } from './operations/commonRows.ts'
+import { allRows as rows } from './operations/allRows.ts'
+import { absent, forbidden } from './operations/commonRows.ts'
 import { operationsDoc } from './operations/operationsDoc.ts'
 import { play, success, type Played, type Row } from './operations/row.ts'
 import { openStage, type Stage } from './operations/stage.ts'
 
 /** Every operation over the wire with Oracle's own client: what succeeds, and every refusal the contract knows for it. */
 
-const rows: readonly Row[] = [...commonRows]
 const operations = Object.keys(routes) as RoutedOperation[]
 const passed: Row[] = []
 

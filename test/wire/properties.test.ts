@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
+import { keys, requestModels, type Ids, type Members } from './requestModels.ts'
 
 /** Whatever a body or a query says, the answer is a success or a refusal of the contract, never a 500 (contract §7). */
 
@@ -15,19 +16,35 @@ const codes = new Set([
   'NotFound',
   'IncorrectState',
   'Conflict',
+  'NoEtagMatch',
   'InvalidatedRetryToken',
   'NotAuthorizedOrResourceAlreadyExists',
   'PayloadTooLarge',
 ])
 
 let cloud: TestCloud
-let ids: { vaultId: string; keyId: string; signingKeyId: string; versionId: string }
+let ids: Ids
 beforeAll(async () => {
   cloud = await twoRegions()
   const vaultId = await makeVault(cloud)
   const key = await makeKey(cloud, vaultId, { protectionMode: 'SOFTWARE' })
   const signing = await makeKey(cloud, vaultId, { keyShape: { algorithm: 'ECDSA', length: 32 } })
+  // Made when it is first wanted, also by an import that is refused then.
+  await cloud.call(cloud.a, 'GET', '/20180608/wrappingKeys', undefined, { host: vaultId })
+  const spareVaultId = await makeVault(cloud)
+  const spare = await makeKey(cloud, spareVaultId)
+  const { call, a, tenancyId, clock } = cloud
+  const here = { compartmentId: tenancyId, description: 'd' }
+  const statements = ['Allow group g to read keys in tenancy']
+  const policy = await call(a, 'POST', '/20160918/policies', { ...here, name: 'p', statements })
+  const compartment = await call(a, 'POST', '/20160918/compartments', { ...here, name: 'c' })
   ids = {
+    tenancyId,
+    now: () => clock.now,
+    spareVaultId,
+    spareKeyId: String(spare.body['id']),
+    policyId: String(policy.body['id']),
+    compartmentId: String(compartment.body['id']),
     vaultId,
     keyId: String(key.body['id']),
     signingKeyId: String(signing.body['id']),
@@ -39,6 +56,10 @@ afterAll(() => {
 })
 
 const seen = new Map<number, number>()
+
+function nested(depth: number): unknown {
+  return depth === 0 ? {} : { a: nested(depth - 1) }
+}
 
 /** Odd values of every JSON type. */
 const odd = fc.oneof(
@@ -54,6 +75,8 @@ const odd = fc.oneof(
     'a\udfff',
     '__proto__',
     'é'.repeat(300),
+    'x'.repeat(5000),
+    nested(300),
     1e308,
     -0,
     0.5,
@@ -64,8 +87,6 @@ const odd = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   fc.constant(JSON.parse('{"__proto__":{"a":1},"constructor":[]}') as object),
 )
-
-type Members = Record<string, unknown>
 
 /** A good body in which some members are odd, missing or too many. */
 function bodies(good: () => Members): fc.Arbitrary<unknown> {
@@ -81,108 +102,16 @@ function bodies(good: () => Members): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 8, arbitrary: changed }, { weight: 1, arbitrary: odd })
 }
 
-const aes = { algorithm: 'AES', length: 32 }
-const text = 'aGVsbG8='
-const tags = { freeformTags: { a: 'b' }, definedTags: { n: { k: 1 } } }
-const named = () => ({ compartmentId: cloud.tenancyId, displayName: 'd', ...tags })
-const rotation = { isAutoRotationEnabled: true, autoKeyRotationDetails: { rotationIntervalInDays: 90 } }
-const wrappedImportKey = { keyMaterial: text, wrappingAlgorithm: 'RSA_OAEP_SHA256' }
-const inAWeek = () => ({ timeOfDeletion: new Date(cloud.clock.now + 8 * 86_400_000).toISOString() })
-const context = { associatedData: { a: 'b' }, loggingContext: { c: 'd' } }
-const bucket = { destination: 'BUCKET', namespace: 'n', bucketName: 'b', objectName: 'o' }
-const signing = () => ({
-  keyId: ids.signingKeyId,
-  message: text,
-  messageType: 'RAW',
-  signingAlgorithm: 'ECDSA_SHA_256',
-})
-const policy = () => ({
-  ...tags,
-  description: 'd',
-  statements: ['Allow group g to read keys in tenancy'],
-  versionDate: '',
-})
-const keys = '/20180608/keys'
-const key = () => `${keys}/${ids.keyId}`
-const vault = () => `/20180608/vaults/${ids.vaultId}`
-
-const models: readonly (readonly [string, 'POST' | 'PUT', () => string, () => Members])[] = [
-  ['CreateVaultDetails', 'POST', () => '/20180608/vaults', () => ({ ...named(), vaultType: 'DEFAULT' })],
-  ['UpdateVaultDetails', 'PUT', vault, () => ({ displayName: 'd', ...tags })],
-  ['CreateVaultReplicaDetails', 'POST', () => `${vault()}/actions/createReplica`, () => ({ replicaRegion: 'x-y-1' })],
-  ['DeleteVaultReplicaDetails', 'POST', () => `${vault()}/actions/deleteReplica`, () => ({ replicaRegion: 'x-y-1' })],
-  [
-    'BackupVaultDetails',
-    'POST',
-    () => `${vault()}/actions/backup`,
-    () => ({ backupLocation: bucket, isIncludeKeys: true }),
-  ],
-  [
-    'ChangeVaultCompartmentDetails',
-    'POST',
-    () => `${vault()}/actions/changeCompartment`,
-    () => ({ compartmentId: cloud.tenancyId }),
-  ],
-  ['CreateKeyDetails', 'POST', () => keys, () => ({ ...named(), keyShape: aes, protectionMode: 'HSM', ...rotation })],
-  ['UpdateKeyDetails', 'PUT', key, () => ({ displayName: 'd', ...tags, ...rotation })],
-  ['ImportKeyDetails', 'POST', () => `${keys}/import`, () => ({ ...named(), keyShape: aes, wrappedImportKey })],
-  ['ImportKeyVersionDetails', 'POST', () => `${key()}/keyVersions/import`, () => ({ wrappedImportKey })],
-  ['BackupKeyDetails', 'POST', () => `${key()}/actions/backup`, () => ({ backupLocation: bucket })],
-  [
-    'RestoreKeyFromObjectStoreDetails',
-    'POST',
-    () => `${keys}/actions/restoreFromObjectStore`,
-    () => ({ backupLocation: bucket }),
-  ],
-  [
-    'ScheduleKeyVersionDeletionDetails',
-    'POST',
-    () => `${key()}/keyVersions/${ids.versionId}/actions/scheduleDeletion`,
-    inAWeek,
-  ],
-  ['ScheduleKeyDeletionDetails', 'POST', () => `${keys}/${ids.vaultId}/actions/scheduleDeletion`, inAWeek],
-  ['EncryptDataDetails', 'POST', () => '/20180608/encrypt', () => ({ keyId: ids.keyId, plaintext: text, ...context })],
-  ['DecryptDataDetails', 'POST', () => '/20180608/decrypt', () => ({ keyId: ids.keyId, ciphertext: text, ...context })],
-  [
-    'GenerateKeyDetails',
-    'POST',
-    () => '/20180608/generateDataEncryptionKey',
-    () => ({ keyId: ids.keyId, includePlaintextKey: true, keyShape: aes, ...context }),
-  ],
-  ['SignDataDetails', 'POST', () => '/20180608/sign', signing],
-  [
-    'VerifyDataDetails',
-    'POST',
-    () => '/20180608/verify',
-    () => ({ ...signing(), keyVersionId: ids.versionId, signature: text }),
-  ],
-  [
-    'ExportKeyDetails',
-    'POST',
-    () => '/20180608/exportKey',
-    () => ({ keyId: ids.keyId, algorithm: 'RSA_OAEP_SHA256', publicKey: 'x' }),
-  ],
-  [
-    'CreatePolicyDetails',
-    'POST',
-    () => '/20160918/policies',
-    () => ({ compartmentId: cloud.tenancyId, name: 'n', ...policy() }),
-  ],
-  [
-    'CreateCompartmentDetails',
-    'POST',
-    () => '/20160918/compartments',
-    () => ({ compartmentId: cloud.tenancyId, name: 'n', description: 'd', ...tags }),
-  ],
-]
-
-test.each(models)(
+test.each(requestModels)(
   '%s',
   async (_name, method, target, good) => {
     await fc.assert(
-      fc.asyncProperty(bodies(good), async (body) => {
-        await requireContract(method, target(), JSON.stringify(body))
-      }),
+      fc.asyncProperty(
+        bodies(() => good(ids)),
+        async (body) => {
+          await requireContract(method, target(ids), JSON.stringify(body))
+        },
+      ),
       { numRuns: runs },
     )
   },
@@ -198,13 +127,15 @@ test('bytes that are no JSON', async () => {
   )
 })
 
-const lists = [
-  '/20180608/vaults',
-  keys,
-  '/20180608/usage/keyVersions',
-  '/20160918/policies',
-  '/20160918/compartments',
-  '/20190901/auditEvents',
+const lists: readonly (readonly [string, () => string])[] = [
+  ['vaults', () => '/20180608/vaults'],
+  ['a vault’s replicas', () => `/20180608/vaults/${ids.vaultId}/actions/listReplicas`],
+  ['keys', () => keys],
+  ['a key’s versions', () => `${keys}/${ids.keyId}/keyVersions`],
+  ['usage', () => '/20180608/usage/keyVersions'],
+  ['policies', () => '/20160918/policies'],
+  ['compartments', () => '/20160918/compartments'],
+  ['events', () => '/20190901/auditEvents'],
 ]
 const parameters = [
   'compartmentId',
@@ -218,6 +149,11 @@ const parameters = [
   'startTime',
   'endTime',
   'name',
+  'algorithm',
+  'curveId',
+  'accessLevel',
+  'compartmentIdInSubtree',
+  'lifecycleState',
 ]
 const query = fc.array(
   fc.tuple(
@@ -228,18 +164,76 @@ const query = fc.array(
 )
 
 test.each(lists)(
-  'the query of %s',
-  async (path) => {
+  'the query of the list of %s',
+  async (_name, path) => {
     await fc.assert(
       fc.asyncProperty(query, async (pairs) => {
         const more = pairs.map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`)
-        await requireContract('GET', `${path}?${[`compartmentId=${cloud.tenancyId}`, ...more].join('&')}`)
+        await requireContract('GET', `${path()}?${[`compartmentId=${cloud.tenancyId}`, ...more].join('&')}`)
       }),
       { numRuns: runs },
     )
   },
   60_000,
 )
+
+const paged: readonly (readonly [string, () => string, object | undefined])[] = [
+  ['vaults', () => '/20180608/vaults', { displayName: 'v', vaultType: 'DEFAULT' }],
+  ['keys', () => keys, { displayName: 'k', keyShape: { algorithm: 'AES', length: 32 } }],
+  ['compartments', () => '/20160918/compartments', { description: 'd' }],
+  ['events', () => '/20190901/auditEvents', undefined],
+]
+
+/** The hash inside a token is no secret: whoever has one token makes another that points anywhere. */
+test.each(paged)(
+  'a forged page token of the list of %s',
+  async (_name, path, details) => {
+    const host = path() === keys ? ids.vaultId : 'region'
+    for (const name of details === undefined ? [] : ['n1', 'n2']) {
+      await cloud.call(cloud.a, 'POST', path(), { compartmentId: ids.tenancyId, name, ...details }, { host })
+    }
+    const [from, to] = [-1, 1].map((days) => new Date(ids.now() + days * 86_400_000).toISOString())
+    const range = details === undefined ? `&startTime=${from ?? ''}&endTime=${to ?? ''}` : '&limit=1'
+    const target = `${path()}?compartmentId=${ids.tenancyId}${range}`
+    const [list] = await tokenOf(target)
+    const place = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\ud800', '2026-1', 'é'.repeat(3000)))
+    await fc.assert(
+      fc.asyncProperty(place, async (odd) => {
+        const token = Buffer.from(JSON.stringify([list, odd])).toString('base64url')
+        await requireContract('GET', `${target}&page=${token}`)
+      }),
+      { numRuns: runs },
+    )
+  },
+  60_000,
+)
+
+async function tokenOf(target: string): Promise<readonly unknown[]> {
+  const host = target.startsWith(keys) ? ids.vaultId : 'region'
+  // A page of events is 100 long.
+  for (let call = 0; call < 101; call += 1) await cloud.call(cloud.a, 'GET', target, undefined, { host })
+  const { headers } = await cloud.call(cloud.a, 'GET', target, undefined, { host })
+  return JSON.parse(Buffer.from(headers['opc-next-page'] ?? '', 'base64url').toString()) as readonly unknown[]
+}
+
+test('any header', async () => {
+  const name = fc.constantFrom(
+    'opc-retry-token',
+    'if-match',
+    'opc-request-id',
+    'content-md5',
+    'opc-client-info',
+    'accept',
+  )
+  const value = fc.oneof(fc.string({ maxLength: 600 }), fc.constantFrom('', '"', 'W/"', '*', 'x'.repeat(129)))
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(name, value), async (headers) => {
+      const target = `${keys}/${ids.keyId}`
+      await requireContract('PUT', target, JSON.stringify({ displayName: 'd' }), headers)
+    }),
+    { numRuns: runs },
+  )
+})
 
 test('any path', async () => {
   const segment = fc.oneof(fc.constantFrom('20180608', 'keys', 'vaults', 'actions', '%', '%2F', '..'), fc.webSegment())
@@ -257,14 +251,26 @@ test('requests were both accepted and refused, and none for its signature', () =
   expect(seen.has(401)).toBe(false)
 })
 
-async function requireContract(method: string, target: string, body?: string): Promise<void> {
-  const host =
-    target.startsWith(keys) || /encrypt|decrypt|sign|verify|generate|export/.test(target) ? ids.vaultId : 'region'
-  const answer = await cloud.call(cloud.a, method, target, body, { host })
+/** A success, or a refusal of the contract that has written nothing but its audit event. */
+async function requireContract(
+  method: string,
+  target: string,
+  body?: string,
+  headers: Record<string, string> = {},
+): Promise<void> {
+  const isOfVault = target.startsWith(keys) || /encrypt|decrypt|sign|verify|generate|export/.test(target)
+  const host = isOfVault ? (target.includes(ids.spareKeyId) ? ids.spareVaultId : ids.vaultId) : 'region'
+  const written: string[] = []
+  const detach = cloud.a.store.tables.onCommit((touched) => {
+    for (const { table, sk } of touched) if (table !== 'Audit') written.push(`${table} ${sk}`)
+  })
+  const answer = await cloud.call(cloud.a, method, target, body, { host, headers }).finally(detach)
   expect(answer.headers['opc-request-id']).toMatch(/^.+\/[0-9A-F]{32}$/)
   seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1)
   if (answer.status < 300) return
-  expect([answer.body, codes.has(String(answer.body['code']))]).toEqual([answer.body, true])
+  const { code, message, ...more } = answer.body
+  expect([answer.body, codes.has(String(code))]).toEqual([answer.body, true])
+  expect([typeof message, more, written]).toEqual(['string', {}, []])
   expect(answer.status).toBeGreaterThanOrEqual(400)
   expect(answer.status).toBeLessThan(500)
 }

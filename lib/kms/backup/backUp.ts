@@ -10,6 +10,7 @@ import {
   earlierResult,
   requireMatch,
   requirePrimary,
+  requireUnchanged,
   vaultStands,
   type AuditEffect,
   type Mutation,
@@ -46,7 +47,11 @@ export async function backUpVault(
   wish: BackupWish,
 ): Promise<BackedUp<VaultRow>> {
   const workRequestId = workRequest(ports, mutation)
-  if ((await earlierResult(ports, mutation)) !== undefined) return { row: vault.row, workRequestId }
+  const earlier = await earlierResult(ports, mutation)
+  if (earlier !== undefined) {
+    requireUnchanged(earlier, vault.row.etag)
+    return { row: vault.row, workRequestId }
+  }
   requirePrimary(ports, vault.row)
   requireMatch(mutation, vault.row.etag)
   requireVaultState('BackupVault', vault.row)
@@ -75,7 +80,7 @@ export async function backUpVault(
     wrappingKey: wrappingKey === undefined ? null : { ...wrappingKey },
     keys,
   })
-  await save(ports, vault, mutation, { wish, name: row.id, workRequestId, text }, vaultEffect(row))
+  await save(ports, vault, mutation, { wish, of: row, workRequestId, text }, vaultEffect(row))
   return { row, workRequestId }
 }
 
@@ -86,7 +91,11 @@ export async function backUpKey(
   wish: BackupWish,
 ): Promise<BackedUp<KeyRow>> {
   const workRequestId = workRequest(ports, mutation)
-  if ((await earlierResult(ports, mutation)) !== undefined) return { row: loaded.key, workRequestId }
+  const earlier = await earlierResult(ports, mutation)
+  if (earlier !== undefined) {
+    requireUnchanged(earlier, loaded.key.etag)
+    return { row: loaded.key, workRequestId }
+  }
   const { vault, key } = await settledKey(ports, loaded, 0)
   requireWritable(ports, vault)
   requireMatch(mutation, key.etag)
@@ -102,7 +111,7 @@ export async function backUpKey(
     vaultId: vault.row.id,
     saved,
   })
-  await save(ports, vault, mutation, { wish, name: key.id, workRequestId, text }, keyEffect(key))
+  await save(ports, vault, mutation, { wish, of: key, workRequestId, text }, keyEffect(key))
   return { row: key, workRequestId }
 }
 
@@ -139,7 +148,8 @@ function requirePrivate({ vaultType }: VaultRow): void {
 
 interface Finished {
   readonly wish: BackupWish
-  readonly name: string
+  /** The vault or the key. */
+  readonly of: { readonly id: string; readonly etag: string }
   readonly workRequestId: string
   readonly text: string
 }
@@ -149,17 +159,17 @@ async function save(
   { tables, backups }: BackupPorts,
   { row }: Vault,
   mutation: Mutation,
-  { wish, name, workRequestId, text }: Finished,
+  { wish, of, workRequestId, text }: Finished,
   effect: AuditEffect,
 ): Promise<void> {
   const place: BackupPlace = wish.place ?? {
     destination: 'BUCKET',
     namespace: 'vaultspan',
     bucketName: 'backups',
-    objectName: `${name}/${workRequestId}.json`,
+    objectName: `${of.id}/${workRequestId}.json`,
   }
   await backups.write(row.tenancyId, place, text)
-  const outcome = await tables.write([vaultStands(row), ...bookkeeping(mutation, effect, row.etag)])
+  const outcome = await tables.write([vaultStands(row), ...bookkeeping(mutation, effect, of.etag)])
   if (!outcome.ok) throw new KmsError('incorrectState', 'The vault changed while it was backed up; try again.')
 }
 

@@ -1,5 +1,6 @@
 import type { MaterialContext, VaultContext } from '../../hsm/hsm.ts'
 import { resumedAutoRotation, rotationReminders } from '../autoRotation.ts'
+import { placedIn } from '../compartmentContents.ts'
 import { derivedBytes } from '../derivedBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { ManagePorts } from '../keys.ts'
@@ -23,6 +24,8 @@ export interface RestoreOptions {
 }
 
 const batchSize = 80
+/** A batch fails where the key changed, which is read again, or where the vault or the compartment did. */
+const attempts = 8
 
 /**
  * Brings back what of a key is missing: the whole key, or versions that are gone. What is there stays as it is, so a
@@ -43,7 +46,7 @@ export async function restoreKey(
   // The current version comes first: a key must never be there without it.
   const ordered = [current, ...versions.filter(({ id }) => id !== current.id)]
   let extra = also
-  for (;;) {
+  for (let failures = 0; failures < attempts;) {
     const stored = await ports.cache.freshKey(to.keys, place.id)
     const missing = await missingVersions(ports, place, ordered)
     const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
@@ -54,7 +57,9 @@ export async function restoreKey(
     }
     const batch = missing.slice(0, batchSize)
     if (await writeBatch(ports, place, stored, batch, compartmentFor, extra)) extra = () => []
+    else failures += 1
   }
+  throw new KmsError('incorrectState', 'The vault, the key or its compartment is being changed; try again.')
 }
 
 interface Place {
@@ -139,6 +144,7 @@ async function writeBatch(
         before === undefined ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: before.revision }
       return { op: 'put', table: 'Keys', item: { ...item }, condition }
     }),
+    ...(isAlive ? [] : placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id })),
     ...(isAlive ? [] : rotationReminders(undefined, key)),
     ...also(key),
   ])

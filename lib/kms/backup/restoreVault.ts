@@ -1,7 +1,8 @@
 import { derivedBytes } from '../derivedBytes.ts'
 import { firstEpoch } from '../epoch.ts'
+import { placedIn, requireCompartmentActive } from '../compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../errors.ts'
-import { bookkeeping, earlierResult, newEtag, untilCommitted, type Mutation } from '../mutation.ts'
+import { bookkeeping, earlierResult, newEtag, requireUnchanged, untilCommitted, type Mutation } from '../mutation.ts'
 import { keyPartitions } from '../listing.ts'
 import { newOcid, newVaultPrefix } from '../ocid.ts'
 import type { Write } from '../ports.ts'
@@ -21,6 +22,8 @@ export interface RestoreVaultInput {
   readonly compartmentId: string
   /** All compartments of the tenancy. */
   readonly compartmentIds: readonly string[]
+  /** Those of them into which a key may come back. */
+  readonly active: ReadonlySet<string>
   readonly text: string
 }
 
@@ -36,16 +39,17 @@ export async function restoreVault(
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) {
     const vault = await ports.cache.freshVault(earlier.resourceId)
+    requireUnchanged(earlier, vault?.row.etag)
     if (vault === undefined) throw notFoundOrForbidden()
     return vault.row
   }
   const document = parseBackup<VaultBackup>('vaultspan/vault-backup/1', input.text)
   if (document.tenancyId !== input.tenancyId || !hasForm(document)) throw damaged()
+  await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
   await requireRoomForVault(ports, input.compartmentIds, 'VIRTUAL_PRIVATE')
   const vault = await restoringVault(ports, document, input)
   const from = { ...document.vault }
-  const known = new Set(input.compartmentIds)
-  const compartmentFor = (id: string) => (known.has(id) ? id : input.compartmentId)
+  const compartmentFor = (id: string) => (input.active.has(id) ? id : input.compartmentId)
   for (const saved of document.keys) await restoreKey(ports, vault, saved, { from, compartmentFor })
   return untilCommitted(async () => {
     const fresh = await ports.cache.freshVault(vault.row.id)
@@ -119,6 +123,7 @@ async function restoringVault(ports: BackupPorts, document: VaultBackup, input: 
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...(isSameRegion ? wrappingKeyWrites(keys, row, document) : []),
+    ...placedIn(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
   ])
   if (!outcome.ok) throw new KmsError('incorrectState', 'The vault is being restored by another request; try again.')
   return { row, keys }

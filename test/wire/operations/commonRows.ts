@@ -1,13 +1,12 @@
 import { routes, type RoutedOperation, type Route } from '../../../lib/http/routes.ts'
 import type { Caller } from './callers.ts'
-import { success, type Row } from './row.ts'
+import { notFound, success, type Row } from './row.ts'
 import type { Stage, Target } from './stage.ts'
 import type { Subject } from './subject.ts'
 import { subjects } from './subjects.ts'
 
 const nothingInIt = {} as Target
 
-export const notFound = '404 NotAuthorizedOrNotFound'
 export const absent = 'what does not exist'
 export const forbidden = 'a caller to whom no policy grants it'
 

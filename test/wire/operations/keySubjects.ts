@@ -1,8 +1,8 @@
 import { shapes } from '../ociCloud.ts'
+import { days } from './days.ts'
 import { freshKey, named, type Stage, type Target } from './stage.ts'
 import { listed, someText, something, type Subject } from './subject.ts'
 
-const days = (count: number) => new Date(Date.now() + count * 86_400_000)
 const change = {
   takes: ['if-match', 'opc-retry-token'],
   about: 'key',

@@ -14,6 +14,27 @@ export interface Row {
 /** `success`, or a refusal's status and code as one text, `404 NotFound`. */
 export type Outcome = string
 export const success = 'success'
+export const invalid = '400 InvalidParameter'
+export const missing = '400 MissingParameter'
+export const notFound = '404 NotAuthorizedOrNotFound'
+export const incorrectState = '409 IncorrectState'
+export const conflict = '409 Conflict'
+export const invalidatedToken = '409 InvalidatedRetryToken'
+
+/** What a case of one operation needs to know: the stage, for the call that is to be refused. */
+export type Tried = readonly [tried: string, expected: Outcome, prepare: Row['prepare']]
+
+/** Rows of several operations, each written as a tuple. */
+export function rowsOf(cases: Partial<Record<RoutedOperation, readonly Tried[]>>): readonly Row[] {
+  return Object.entries(cases).flatMap(([operation, tried]) =>
+    tried.map(([what, expected, prepare]) => ({
+      operation: operation as RoutedOperation,
+      tried: what,
+      expected,
+      prepare,
+    })),
+  )
+}
 
 export interface Played {
   readonly outcome: Outcome

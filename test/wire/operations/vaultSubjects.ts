@@ -1,11 +1,11 @@
 import { models } from 'oci-keymanagement'
 import { makeVault } from '../ociCloud.ts'
+import { days } from './days.ts'
 import { freshVault, named, type Stage, type Target } from './stage.ts'
 import { listed, someText, something, type Subject } from './subject.ts'
 
 const write = { takes: ['if-match', 'opc-retry-token'], about: 'vault' } as const
 const { VirtualPrivate } = models.CreateVaultDetails.VaultType
-const days = (count: number) => new Date(Date.now() + count * 86_400_000)
 
 /** The KmsVault client's operations, and our own one beside them. */
 export const vaultSubjects = {

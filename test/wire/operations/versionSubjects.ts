@@ -1,9 +1,9 @@
 import { models } from 'oci-keymanagement'
 import { shapes } from '../ociCloud.ts'
+import { days } from './days.ts'
 import { freshKey, named, type Stage, type Target } from './stage.ts'
 import { somePem, someText, something, type Subject } from './subject.ts'
 
-const days = (count: number) => new Date(Date.now() + count * 86_400_000)
 const { RsaOaepSha256 } = models.WrappedImportKey.WrappingAlgorithm
 const change = { about: 'key', refusedByReplica: true, needsActiveVault: true } as const
 const both = ['if-match', 'opc-retry-token'] as const
