@@ -113,7 +113,7 @@ export const keySubjects = {
   GetReplicationStatus: {
     call: (who, { vault, replicationId }) => who.keys(vault.managementEndpoint).getReplicationStatus({ replicationId }),
     fresh: async ({ replica }) => replica,
-    answers: { replicationStatusDetails: { replicaDetails: [{ status: 'REPLICATED' }] } },
+    answers: { replicationStatusDetails: { replicaDetails: [{ status: 'REPLICATED' }] }, etag: someText },
     about: 'replication',
   },
 } as const satisfies Record<string, Subject>
