@@ -3,7 +3,7 @@ import { meterVersion, type MeteredVersion } from '../../lib/kms/metering.ts'
 import { parseTask } from '../../lib/replication/deliver.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
-import { failing, type BatchFailures } from './batchFailures.ts'
+import { failedOf, failing, type BatchFailures } from './batchFailures.ts'
 
 export type FanOutFunction = (event: DynamoDBStreamEvent | SQSEvent) => Promise<BatchFailures>
 
@@ -23,25 +23,20 @@ async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent)
 
 /** Every key version counts in every region that has it. Of several changes in a batch the last one tells. */
 async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
-  const versions = new Map<string, { version: MeteredVersion; sequenceNumber: string }>()
+  const versions = new Map<string, { version: MeteredVersion; itemIdentifier: string }>()
   for (const record of Records) {
     const text = textsOf(record.dynamodb?.NewImage)
     if (text?.('format') !== 'vaultspan/key-version-row/1') continue
     const version = meteredVersion(text)
-    versions.set(version.id, { version, sequenceNumber: record.dynamodb?.SequenceNumber ?? '' })
+    versions.set(version.id, { version, itemIdentifier: record.dynamodb?.SequenceNumber ?? '' })
   }
-  const failures = await Promise.all(
-    [...versions.values()].map(async ({ version, sequenceNumber }) => {
-      try {
-        await meter(ports, version)
-        return []
-      } catch (cause) {
-        ports.log.error('A key version could not be metered.', cause)
-        return [sequenceNumber]
-      }
-    }),
+  return failedOf(
+    versions.values(),
+    ({ version }) => meter(ports, version),
+    (cause) => {
+      ports.log.error('A key version could not be metered.', cause)
+    },
   )
-  return failures.flat()
 }
 
 function meteredVersion(text: Texts): MeteredVersion {
@@ -59,27 +54,20 @@ async function meter({ cache, tables, region, clock }: ReplicationPorts, version
 
 async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
   // A batch that touches a key five times sends it once, as it is now.
-  const resources = new Map<string, { changed: Changed; sequenceNumbers: string[] }>()
+  const resources = new Map<string, { changed: Changed; itemIdentifier: string }>()
   for (const record of Records) {
     const changed = changedBy(record)
     if (changed === undefined) continue
     const name = JSON.stringify(changed)
-    const known = resources.get(name) ?? { changed, sequenceNumbers: [] }
-    known.sequenceNumbers.push(record.dynamodb?.SequenceNumber ?? '')
-    resources.set(name, known)
+    if (!resources.has(name)) resources.set(name, { changed, itemIdentifier: record.dynamodb?.SequenceNumber ?? '' })
   }
-  const failures = await Promise.all(
-    [...resources.values()].map(async ({ changed, sequenceNumbers }) => {
-      try {
-        await fanOut(ports, changed)
-        return []
-      } catch (cause) {
-        ports.log.error('A change could not be sent.', cause)
-        return sequenceNumbers.slice(0, 1)
-      }
-    }),
+  return failedOf(
+    resources.values(),
+    ({ changed }) => fanOut(ports, changed),
+    (cause) => {
+      ports.log.error('A change could not be sent.', cause)
+    },
   )
-  return failures.flat()
 }
 
 /** What a stream record says has changed; undefined for rows that do not replicate. */
@@ -109,18 +97,16 @@ function compartmentDeletion(text: Texts): Changed | undefined {
 }
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {
-  const failed = await Promise.all(
-    Records.map(async ({ messageId, body }) => {
-      try {
-        const task = parseTask(body)
-        if (task === undefined) throw new Error('The outbox holds tasks only.')
-        await workOutbox(ports, task)
-        return []
-      } catch (cause) {
-        ports.log.info('A message stays in the outbox.', { cause: String(cause) })
-        return [messageId]
-      }
-    }),
+  const failed = await failedOf(
+    Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
+    ({ body }) => {
+      const task = parseTask(body)
+      if (task === undefined) throw new Error('The outbox holds tasks only.')
+      return workOutbox(ports, task)
+    },
+    (cause) => {
+      ports.log.info('A message stays in the outbox.', { cause: String(cause) })
+    },
   )
-  return failing(failed.flat())
+  return failing(failed)
 }

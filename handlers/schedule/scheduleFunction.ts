@@ -1,9 +1,10 @@
-import { fallDue, type FallDuePorts } from '../../lib/kms/fallDue.ts'
+import type { DestroyPorts } from '../../lib/kms/destroy.ts'
+import { fallDue } from '../../lib/kms/fallDue.ts'
 
 export type ScheduleFunction = () => Promise<void>
 
 /** Called once a minute: scheduled deletions and rotations whose time has come. */
-export function scheduleFunction(ports: FallDuePorts): ScheduleFunction {
+export function scheduleFunction(ports: DestroyPorts): ScheduleFunction {
   return async () => {
     const count = await fallDue(ports)
     if (count > 0) ports.log.info('What fell due was done.', { count })

@@ -1,5 +1,6 @@
 import { KmsError } from '../kms/errors.ts'
-import type { Clock, Item, Tables } from '../kms/ports.ts'
+import { unchangedSince } from '../kms/mutation.ts'
+import type { Clock, Item, Tables, Write } from '../kms/ports.ts'
 import type { RoutedOperation } from './routes.ts'
 
 /** Provisioning and management, writing and reading: OCI counts each per tenancy (contract §2.1). */
@@ -71,9 +72,8 @@ export async function takeToken(ports: Ports, operation: RoutedOperation, tenanc
     if (tokens < 1) throw tooMany(rateClass, rate, Math.ceil((1 - tokens) / rate))
     const expiresAt = Math.floor(at / 1000) + 3600
     const next: Bucket = { ...key, revision: (stored?.revision ?? 0) + 1, tokens: tokens - 1, at, expiresAt }
-    const condition =
-      stored === undefined ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: stored.revision }
-    if ((await ports.tables.write([{ op: 'put', table: 'Requests', item: next, condition }])).ok) return
+    const put: Write = { op: 'put', table: 'Requests', item: next, condition: unchangedSince(stored) }
+    if ((await ports.tables.write([put])).ok) return
   }
   // So many at once that none of these attempts came through.
   throw tooMany(rateClass, rate, 1)

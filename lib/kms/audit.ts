@@ -1,6 +1,7 @@
 import type { JsonObject } from './canonicalJson.ts'
 import type { RandomBytes } from './ocid.ts'
-import type { Clock, Item, Tables, Write } from './ports.ts'
+import { eachItem, eachPage } from './pages.ts'
+import type { Clock, Item, PageRequest, Tables, Write } from './ports.ts'
 
 /** An event as ListEvents returns it (contract §10.1). */
 export interface AuditEvent extends JsonObject {
@@ -47,9 +48,17 @@ export function auditGroupWrite(events: AuditGroup): AuditWrite {
 }
 
 /** Says that a compartment has events in a minute, so that a year's listing does not try half a million partitions. */
-export function minuteMark(event: Pick<AuditEvent, 'eventTime'> & { data: { compartmentId: string } }): Item {
-  const { compartmentId } = event.data
-  return { pk: `marks#${compartmentId}#${event.eventTime.slice(0, 7)}`, sk: event.eventTime.slice(0, 16) }
+export function minuteMark({
+  eventTime,
+  data: { compartmentId },
+}: Pick<AuditEvent, 'eventTime'> & { data: { compartmentId: string } }): Extract<Write, { op: 'put' }> {
+  const item: Item = { pk: `marks#${compartmentId}#${eventTime.slice(0, 7)}`, sk: eventTime.slice(0, 16) }
+  return { op: 'put', table: 'Audit', item }
+}
+
+/** An event with its minute's mark, for a transaction whose minute nobody has marked. */
+export function markedAuditWrites(event: AuditEvent): readonly Write[] {
+  return [auditWrite(event), minuteMark(event)]
 }
 
 /** The `.end` that belongs to a `.begin`: same request, its own id and time. */
@@ -127,15 +136,8 @@ async function* minutes(
   const first = (seen > startTime ? seen : startTime).slice(0, 16)
   for (const month of months(startTime, end)) {
     if (month < first.slice(0, 7)) continue
-    for (let after: string | undefined; ;) {
-      const page = await tables.query('Audit', `marks#${compartmentId}#${month}`, '', {
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      })
-      for (const { sk } of page.items) if (sk >= first && sk <= end) yield sk
-      if (page.next === undefined) break
-      after = page.next
-    }
+    const read = (request: PageRequest) => tables.query('Audit', `marks#${compartmentId}#${month}`, '', request)
+    for await (const { sk } of eachItem(read, { limit: 1000 })) if (sk >= first && sk <= end) yield sk
   }
 }
 
@@ -149,10 +151,8 @@ function* months(start: string, end: string): Generator<string> {
 
 async function minuteEvents(tables: Pick<Tables, 'query'>, pk: string): Promise<readonly AuditEvent[]> {
   const events: AuditEvent[] = []
-  for (let after: string | undefined; ;) {
-    const page = await tables.query('Audit', pk, '', { limit: 1000, ...(after === undefined ? {} : { after }) })
-    events.push(...(page.items as readonly AuditItem[]).flatMap((item) => item.events))
-    if (page.next === undefined) return events
-    after = page.next
+  for await (const items of eachPage((request) => tables.query('Audit', pk, '', request), { limit: 1000 })) {
+    events.push(...(items as readonly AuditItem[]).flatMap((item) => item.events))
   }
+  return events
 }

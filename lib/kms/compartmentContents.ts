@@ -1,6 +1,7 @@
 import { KmsError, notFoundOrForbidden } from './errors.ts'
 import { identitySk, type CompartmentRow, type SubcompartmentRow } from './identityRows.ts'
-import type { Item, TableName, Tables, Write } from './ports.ts'
+import { eachPage } from './pages.ts'
+import type { Item, PageRequest, TableName, Tables, Write } from './ports.ts'
 import { keySk, vaultSk } from './rows.ts'
 
 /**
@@ -88,17 +89,14 @@ export async function firstContained(
   { tables }: { readonly tables: Pick<Tables, 'get' | 'query'> },
   compartmentId: string,
 ): Promise<string | undefined> {
-  for (let after: string | undefined; ;) {
-    const page = await tables.query('Replication', markPk(compartmentId), '', {
-      limit: 100,
-      ...(after === undefined ? {} : { after }),
-    })
+  const read = (request: PageRequest) => tables.query('Replication', markPk(compartmentId), '', request)
+  for await (const marks of eachPage(read, { limit: 100 })) {
     const rows = await Promise.all(
-      (page.items as readonly MarkItem[]).map(({ table, sk }) => tables.get(table, sk, rowSk[table])),
+      (marks as readonly MarkItem[]).map(({ table, sk }) => tables.get(table, sk, rowSk[table])),
     )
     // The row's seal is not checked: whoever could forge a DELETED here could as well take the row away.
     const found = rows.find((row) => row?.['compartmentId'] === compartmentId && row['lifecycleState'] !== 'DELETED')
-    if (found !== undefined || page.next === undefined) return found?.pk
-    after = page.next
+    if (found !== undefined) return found.pk
   }
+  return undefined
 }

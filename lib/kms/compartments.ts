@@ -1,7 +1,7 @@
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from './errors.ts'
 import type { IdentityCache } from './identityCache.ts'
-import { appendIdentity, headSeq, requireHomeRegion, verifyIdentity } from './identityLog.ts'
+import { appendIdentity, headSeq, identityRow, requireHomeRegion } from './identityLog.ts'
 import { identitySk, type CompartmentRow, type SubcompartmentRow } from './identityRows.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import {
@@ -36,13 +36,12 @@ export type CompartmentChange = Partial<Omit<CompartmentInput, 'compartmentId'>>
 const maxDepth = 6
 
 /** The tenancy or a compartment of it; undefined where there is none. */
-export async function compartmentById(
+export function compartmentById(
   ports: ReadPorts,
   tenancyId: string,
   compartmentId: string,
 ): Promise<CompartmentRow | undefined> {
-  const stored = await ports.tables.get('Identity', tenancyId, identitySk.compartment(compartmentId))
-  return stored === undefined ? undefined : verifyIdentity<CompartmentRow>(ports, tenancyId, stored)
+  return identityRow<CompartmentRow>(ports, tenancyId, identitySk.compartment(compartmentId))
 }
 
 /** @throws KmsError invalidParameter for the tenancy itself, which stays as it is. */

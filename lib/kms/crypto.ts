@@ -2,7 +2,6 @@ import { crc32 } from 'node:zlib'
 import type {
   EncryptionAlgorithm,
   KeyShape,
-  MaterialContext,
   MessageType,
   SigningAlgorithm,
   UsableKey,
@@ -12,7 +11,7 @@ import { doesNotOpen, KmsError, notFoundOrForbidden } from './errors.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { VaultKey } from './keys.ts'
 import { requireKeyState, requireVaultActive, requireVersionEnabled, type KeyOperation } from './lifecycle.ts'
-import { materialContext } from './newKeyVersion.ts'
+import { versionContext } from './newKeyVersion.ts'
 import { materialIdOf } from './ocid.ts'
 import type { KeyVersionRow } from './rows.ts'
 
@@ -175,7 +174,7 @@ export async function exportKey(
   }
   const version = await versionInUse(ports, loaded, input.keyVersionId ?? key.currentKeyVersion)
   if (version.wrapped === null) throw notFoundOrForbidden()
-  const context = contextOf(loaded, version)
+  const context = versionContext(loaded.key, version.materialId)
   return { version, bytes: await vault.keys.exportUnder(context, version.wrapped, input.scheme, input.publicKey) }
 }
 
@@ -229,10 +228,5 @@ async function versionInUse(
 function useVersion<T>(loaded: VaultKey, version: KeyVersionRow, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
   // Only a DELETED version has none, and none of those comes here.
   if (version.wrapped === null) throw notFoundOrForbidden()
-  return loaded.vault.keys.use(contextOf(loaded, version), version.wrapped, work)
-}
-
-function contextOf({ key }: VaultKey, version: KeyVersionRow): MaterialContext {
-  const { id: keyId, shape, protectionMode } = key
-  return materialContext({ keyId, shape, protectionMode }, version.materialId)
+  return loaded.vault.keys.use(versionContext(loaded.key, version.materialId), version.wrapped, work)
 }

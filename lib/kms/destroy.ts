@@ -5,9 +5,10 @@ import type { KmsPorts } from './kmsPorts.ts'
 import { keyEffect, type ManagePorts, type VaultKey } from './keys.ts'
 import { newEtag, untilCommitted, vaultStands } from './mutation.ts'
 import { rotationReminders } from './autoRotation.ts'
-import { materialContext } from './newKeyVersion.ts'
+import { newStamp, versionContext } from './newKeyVersion.ts'
+import { eachRow, eachVersion } from './pages.ts'
 import type { Write } from './ports.ts'
-import { versionSkPrefix, type KeyRow, type KeyVersionRow } from './rows.ts'
+import type { KeyRow, KeyVersionRow } from './rows.ts'
 import { openRow, sealKey, sealVersion, sealWrappingKey, vaultContext } from './seal.ts'
 import { settleKey } from './settleKey.ts'
 import { systemAudit } from './systemChange.ts'
@@ -30,15 +31,7 @@ const batchSize = 80
 export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due): Promise<void> {
   const gone = vault.row.lifecycleState === 'DELETED' ? vault : await destroyVaultKeys(ports, vault)
   for (const gpk of keyPartitions(gone.row.id)) {
-    for (let after: string | undefined; ;) {
-      const page = await ports.tables.queryIndex('Keys', 'byTime', gpk, {
-        limit: 100,
-        ...(after === undefined ? {} : { after }),
-      })
-      for (const { pk } of page.items) await destroyKey(ports, gone, pk)
-      if (page.next === undefined) break
-      after = page.next
-    }
+    for await (const { id } of eachRow<KeyRow>(ports.tables, 'Keys', gpk)) await destroyKey(ports, gone, id)
   }
   await ports.tables.write([...forget(due)])
 }
@@ -138,12 +131,7 @@ async function writeDestroyed(
   versions: readonly KeyVersionRow[],
   { lifecycleState, timeOfDeletion, also }: Destroyed,
 ): Promise<boolean> {
-  const stamp = {
-    revision: key.revision + 1,
-    etag: newEtag(ports.random),
-    committedAt: ports.clock(),
-    request: null,
-  }
+  const stamp = newStamp(ports, vault, {}, key.revision + 1)
   const versionCount = key.versionCount - versions.length
   const next = sealKey(vault.keys, { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount })
   const gone = versions.map((version) =>
@@ -172,24 +160,16 @@ async function writeDestroyed(
 
 /** What is opened in memory goes with the material. */
 function forgetHandles({ vault, key }: VaultKey, versions: readonly KeyVersionRow[]): void {
-  const { id: keyId, shape, protectionMode } = key
   for (const { materialId, wrapped } of versions) {
-    if (wrapped !== null) vault.keys.forget(materialContext({ keyId, shape, protectionMode }, materialId), wrapped)
+    if (wrapped !== null) vault.keys.forget(versionContext(key, materialId), wrapped)
   }
 }
 
 async function versionsLeft(ports: DestroyPorts, { vault, key }: VaultKey): Promise<readonly KeyVersionRow[]> {
   const found: KeyVersionRow[] = []
-  for (let after: string | undefined; ;) {
-    const page = await ports.tables.query('Keys', key.id, versionSkPrefix, {
-      limit: 200,
-      ...(after === undefined ? {} : { after }),
-    })
-    for (const item of page.items) {
-      const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', item)
-      if (version.lifecycleState !== 'DELETED') found.push(version)
-    }
-    if (page.next === undefined || found.length > batchSize) return found
-    after = page.next
+  for await (const stored of eachVersion(ports.tables, key.id)) {
+    const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
+    if (version.lifecycleState !== 'DELETED' && found.push(version) > batchSize) break
   }
+  return found
 }

@@ -1,4 +1,5 @@
-import type { Item, Page, Tables, Write } from './ports.ts'
+import { eachItem } from './pages.ts'
+import type { Item, PageRequest, Tables, Write } from './ports.ts'
 
 /** What falls due: the deletion of a vault, a key or a version, or a key's next rotation. */
 export interface Due {
@@ -61,6 +62,7 @@ export async function latestKeyDeletion(tables: Pick<Tables, 'query'>, vaultId: 
 }
 
 /** Reminders of one shard in the order of their times, the earliest first. */
-export function listDue(tables: Pick<Tables, 'query'>, shard: number, limit: number, after?: string): Promise<Page> {
-  return tables.query('Replication', duePartition(shard), '', { limit, ...(after === undefined ? {} : { after }) })
+export async function* eachDue(tables: Pick<Tables, 'query'>, shard: number): AsyncGenerator<DueRow> {
+  const read = (request: PageRequest) => tables.query('Replication', duePartition(shard), '', request)
+  for await (const item of eachItem(read, { limit: 50 })) yield item as DueRow
 }

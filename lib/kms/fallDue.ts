@@ -1,20 +1,16 @@
 import { rotated, rotationReminders } from './autoRotation.ts'
 import { destroyKey, destroyVault, destroyVersion, type DestroyPorts } from './destroy.ts'
-import { dueShards, forget, listDue, type Due, type DueRow } from './due.ts'
+import { dueShards, eachDue, forget, type Due } from './due.ts'
 import { isKmsError } from './errors.ts'
 import type { VaultKey } from './keys.ts'
 import { createKeyVersion } from './keyVersions.ts'
-import { newEtag, vaultStands } from './mutation.ts'
-import { newKeyVersion } from './newKeyVersion.ts'
+import { vaultStands } from './mutation.ts'
+import { newKeyVersion, newStamp } from './newKeyVersion.ts'
 import type { AutoRotation } from './rows.ts'
 import { sealKey } from './seal.ts'
 import { settleKey } from './settleKey.ts'
 import { systemMark, systemMutation } from './systemChange.ts'
 import type { Vault } from './vaultCache.ts'
-
-export type FallDuePorts = DestroyPorts
-
-const pageSize = 50
 
 /**
  * Does everything that is due by now and of which this region is the primary. What fails stays due and blocks nothing
@@ -28,24 +24,20 @@ export async function fallDue(ports: DestroyPorts): Promise<number> {
 
 async function workShard(ports: DestroyPorts, shard: number, now: string): Promise<number> {
   let worked = 0
-  for (let after: string | undefined; ;) {
-    const page = await listDue(ports.tables, shard, pageSize, after)
-    for (const item of page.items as readonly DueRow[]) {
-      if (item.at > now) return worked
-      try {
-        await work(ports, item)
-        worked += 1
-      } catch (cause) {
-        ports.log.error('What fell due could not be done; it is tried again.', cause, {
-          vault: item.vaultId,
-          key: item.keyId,
-          kind: item.kind,
-        })
-      }
+  for await (const due of eachDue(ports.tables, shard)) {
+    if (due.at > now) break
+    try {
+      await work(ports, due)
+      worked += 1
+    } catch (cause) {
+      ports.log.error('What fell due could not be done; it is tried again.', cause, {
+        vault: due.vaultId,
+        key: due.keyId,
+        kind: due.kind,
+      })
     }
-    if (page.next === undefined) return worked
-    after = page.next
   }
+  return worked
 }
 
 async function work(ports: DestroyPorts, due: Due): Promise<void> {
@@ -119,9 +111,7 @@ async function postpone(
   message: string,
 ): Promise<void> {
   const autoRotation = rotated(plan, { status: 'FAILED', message }, ports.clock())
-  const revision = key.revision + 1
-  const stamp = { revision, etag: newEtag(ports.random), committedAt: ports.clock(), request: null }
-  const next = sealKey(vault.keys, { ...key, ...stamp, autoRotation })
+  const next = sealKey(vault.keys, { ...key, ...newStamp(ports, vault, {}, key.revision + 1), autoRotation })
   const outcome = await ports.tables.write([
     vaultStands(vault.row),
     { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },

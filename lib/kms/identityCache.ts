@@ -1,4 +1,4 @@
-import { headSeq, verifyIdentity } from './identityLog.ts'
+import { headSeq, identityRow, verifyIdentity } from './identityLog.ts'
 import {
   identitySk,
   type ApiKeyRow,
@@ -10,7 +10,8 @@ import {
   type UserRow,
 } from './identityRows.ts'
 import type { KmsPorts } from './kmsPorts.ts'
-import type { Item } from './ports.ts'
+import { eachPage } from './pages.ts'
+import type { Item, PageRequest } from './ports.ts'
 
 /** What judging requests of a tenancy needs, at one entry of its log. */
 export interface TenancyIdentity {
@@ -118,30 +119,18 @@ export class IdentityCache {
 
   async #loadUser(tenancyId: string, userId: string, fingerprint: string): Promise<UserIdentity | undefined> {
     const [user, apiKey] = await Promise.all([
-      this.#row<UserRow>(tenancyId, identitySk.user(userId)),
-      this.#row<ApiKeyRow>(tenancyId, identitySk.apiKey(userId, fingerprint)),
+      identityRow<UserRow>(this.#ports, tenancyId, identitySk.user(userId)),
+      identityRow<ApiKeyRow>(this.#ports, tenancyId, identitySk.apiKey(userId, fingerprint)),
     ])
     if (user === undefined || apiKey === undefined) return undefined
     const memberships = await this.#rows<MembershipRow>(tenancyId, identitySk.membership(userId, ''))
     return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
   }
 
-  async #row<R extends IdentityRow>(tenancyId: string, sk: string): Promise<R | undefined> {
-    const stored = await this.#ports.tables.get('Identity', tenancyId, sk)
-    return stored === undefined ? undefined : verifyIdentity<R>(this.#ports, tenancyId, stored)
-  }
-
   async #rows<R extends IdentityRow>(tenancyId: string, prefix: string): Promise<readonly R[]> {
     const items: Item[] = []
-    for (let after: string | undefined; ;) {
-      const page = await this.#ports.tables.query('Identity', tenancyId, prefix, {
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      })
-      items.push(...page.items)
-      if (page.next === undefined) break
-      after = page.next
-    }
+    const read = (request: PageRequest) => this.#ports.tables.query('Identity', tenancyId, prefix, request)
+    for await (const page of eachPage(read, { limit: 1000 })) items.push(...page)
     return Promise.all(items.map((item) => verifyIdentity<R>(this.#ports, tenancyId, item)))
   }
 }

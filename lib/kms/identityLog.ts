@@ -99,7 +99,7 @@ export const statementSk = 'statement'
 
 /** @throws KmsError integrityFailure where the home region did not sign this row of this tenancy. */
 export async function verifyIdentity<R extends IdentityRow | LogEntry>(
-  { hsm, tables, homeRegion }: Pick<KmsPorts, 'hsm' | 'tables' | 'homeRegion' | 'region'>,
+  { hsm, tables, homeRegion }: LogPorts,
   tenancyId: string,
   stored: Item,
 ): Promise<R> {
@@ -114,6 +114,16 @@ export async function verifyIdentity<R extends IdentityRow | LogEntry>(
   }
   // INVARIANT: the home region signs only rows and entries of these types.
   return stored as unknown as R
+}
+
+/** One row of the tenancy, verified; undefined where there is none. */
+export async function identityRow<R extends IdentityRow>(
+  ports: LogPorts,
+  tenancyId: string,
+  sk: string,
+): Promise<R | undefined> {
+  const stored = await ports.tables.get('Identity', tenancyId, sk)
+  return stored === undefined ? undefined : verifyIdentity<R>(ports, tenancyId, stored)
 }
 
 async function homeStatement(tables: Pick<Tables, 'get'>, tenancyId: string) {

@@ -3,6 +3,7 @@ import { KmsError } from './errors.ts'
 import type { MakeMaterial } from './createKey.ts'
 import type { ManagePorts } from './keys.ts'
 import { materialContext, versionRow } from './newKeyVersion.ts'
+import { newMaterialId } from './ocid.ts'
 import { wrappingKey } from './wrappingKey.ts'
 
 /** Material as a caller brings it: wrapped for the vault's wrapping key (contract §6.6). */
@@ -16,7 +17,7 @@ export function importMaterial(ports: ManagePorts, { blob, scheme }: WrappedImpo
   return async (vault, of, stamp) => {
     const wrapping = await wrappingKey(ports, vault)
     if (wrapping.wrapped === null) throw new KmsError('incorrectState', 'The wrapping key of this vault is DELETED.')
-    const materialId = Buffer.from(ports.random(16)).toString('hex')
+    const materialId = newMaterialId(ports.random)
     const opener = {
       context: { keyId: wrapping.id, materialId: wrapping.materialId },
       wrapped: wrapping.wrapped,

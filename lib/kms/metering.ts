@@ -38,14 +38,10 @@ type MeterTables = Pick<Tables, 'query' | 'write'>
 
 /** Called with every change of a version's row, as often as the stream likes. */
 export async function meterVersion(tables: MeterTables, version: MeteredVersion, place: Place): Promise<void> {
+  if (version.isDeleted) return meterEnd(tables, place.tenancyId, version.id, place.now)
   const { items } = await tables.query('Audit', meterPk(place.tenancyId), `${version.id}#`, { limit: 1000 })
   const last = items.at(-1)
-  const isRunning = last !== undefined && !last.sk.endsWith(ended)
-  if (version.isDeleted) {
-    if (isRunning) await tables.write([endOf(last as MeterRow, place.now)])
-    return
-  }
-  if (isRunning) return
+  if (last !== undefined && !last.sk.endsWith(ended)) return
   const day = place.isPrimary && last === undefined ? version.timeCreated.slice(0, 10) : dayOf(place.now)
   const row: MeterRow = {
     pk: meterPk(place.tenancyId),
@@ -59,7 +55,7 @@ export async function meterVersion(tables: MeterTables, version: MeteredVersion,
   await tables.write([{ op: 'put', table: 'Audit', item: row, condition: { kind: 'absent' } }])
 }
 
-/** The end of a version that goes without a tombstone: its replica was deleted. */
+/** The end of a version that was deleted, or that goes without a tombstone: its replica was deleted. */
 export async function meterEnd(tables: MeterTables, tenancyId: string, versionId: string, now: number): Promise<void> {
   const { items } = await tables.query('Audit', meterPk(tenancyId), `${versionId}#`, { limit: 1000 })
   const last = items.at(-1)

@@ -3,7 +3,7 @@ import { KmsError } from './errors.ts'
 import type { JsonObject } from './canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { RandomBytes } from './ocid.ts'
-import type { Item, Tables, Write } from './ports.ts'
+import type { Condition, Item, Tables, Write } from './ports.ts'
 import type { VaultRow } from './rows.ts'
 
 /** What an audit event says of the resource that was changed. */
@@ -104,6 +104,11 @@ export function requireMatch(mutation: Mutation, etag: string): void {
       'The resource changed since the given if-match; read it again and repeat the call.',
     )
   }
+}
+
+/** Holds where nothing was written since `read`, an absent row included. */
+export function unchangedSince(read: { readonly revision: number } | undefined): Condition {
+  return read === undefined ? { kind: 'absent' } : { kind: 'revision', revision: read.revision }
 }
 
 export function newEtag(random: RandomBytes): string {

@@ -2,7 +2,7 @@ import type { KeyShape, MaterialContext, ProtectionMode, WrappedKey } from '../h
 import type { JsonObject } from './canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import { newEtag, type Mutation } from './mutation.ts'
-import { newKeyVersionOcid, type Ocid } from './ocid.ts'
+import { newKeyVersionOcid, newMaterialId, type Ocid } from './ocid.ts'
 import { versionSk, type KeyRow, type KeyVersionRow } from './rows.ts'
 import type { Unsealed } from './seal.ts'
 import type { Vault } from './vaultCache.ts'
@@ -13,7 +13,7 @@ export type Stamp = Pick<KeyRow, 'epoch' | 'revision' | 'etag' | 'committedAt' |
 export function newStamp(
   ports: Pick<KmsPorts, 'random' | 'clock'>,
   vault: Vault,
-  mutation: Mutation,
+  mutation: Pick<Mutation, 'request'>,
   revision: number,
 ): Stamp {
   return {
@@ -36,6 +36,14 @@ export function materialContext({ keyId, shape, protectionMode }: VersionOf, mat
   return { keyId, materialId, shape, protectionMode, isExportable: protectionMode === 'SOFTWARE' }
 }
 
+/** The same for a version of a key that there is. */
+export function versionContext(
+  { id: keyId, shape, protectionMode }: Pick<KeyRow, 'id' | 'shape' | 'protectionMode'>,
+  materialId: string,
+): MaterialContext {
+  return materialContext({ keyId, shape, protectionMode }, materialId)
+}
+
 /** Makes the material in the HSM. Nothing is stored yet: what a crash leaves behind here is a blob that nobody has. */
 export async function newKeyVersion(
   ports: Pick<KmsPorts, 'random'>,
@@ -43,7 +51,7 @@ export async function newKeyVersion(
   of: VersionOf,
   stamp: Stamp,
 ): Promise<Unsealed<KeyVersionRow>> {
-  const materialId = Buffer.from(ports.random(16)).toString('hex')
+  const materialId = newMaterialId(ports.random)
   const wrapped = await vault.keys.generate(materialContext(of, materialId))
   return versionRow(ports, vault, of, stamp, { materialId, wrapped, origin: 'INTERNAL' })
 }

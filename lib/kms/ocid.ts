@@ -45,6 +45,11 @@ export function newVaultPrefix(random: RandomBytes): string {
   return randomBase32(random, prefixLength)
 }
 
+/** What a version's material is called inside its OCID, its row and its ciphertexts: 32 hex digits. */
+export function newMaterialId(random: RandomBytes): string {
+  return Buffer.from(random(16)).toString('hex')
+}
+
 /**
  * A key version's OCID carries its material id in the first 26 characters of `unique`, so that a version's row is
  * found by its OCID and by the id inside a ciphertext alike, without an index.

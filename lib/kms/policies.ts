@@ -1,6 +1,6 @@
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from './errors.ts'
-import { appendIdentity, headSeq, verifyIdentity, type IdentityChange } from './identityLog.ts'
+import { appendIdentity, headSeq, identityRow, type IdentityChange } from './identityLog.ts'
 import { identitySk, type PolicyRow } from './identityRows.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import {
@@ -29,9 +29,8 @@ export interface PolicyInput {
 }
 
 /** A policy of the tenancy; undefined where there is none. Statements are checked by the caller (lib/iam). */
-export async function policyById(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow | undefined> {
-  const stored = await ports.tables.get('Identity', tenancyId, identitySk.policy(policyId))
-  return stored === undefined ? undefined : verifyIdentity<PolicyRow>(ports, tenancyId, stored)
+export function policyById(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow | undefined> {
+  return identityRow<PolicyRow>(ports, tenancyId, identitySk.policy(policyId))
 }
 
 export async function createPolicy(

@@ -5,8 +5,9 @@ import { changeKey, type ManagePorts, type VaultKey } from './keys.ts'
 import { changeKeyVersion } from './keyVersions.ts'
 import { requireVaultState } from './lifecycle.ts'
 import type { Mutation } from './mutation.ts'
+import { eachVersion } from './pages.ts'
 import type { Tables } from './ports.ts'
-import { versionSkPrefix, type KeyRow, type KeyVersionRow, type VaultRow } from './rows.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from './rows.ts'
 import type { Vault } from './vaultCache.ts'
 import { changeVault } from './vaults.ts'
 
@@ -111,25 +112,18 @@ function vaultDue({ id }: VaultRow, at: string | null): Due {
   return { kind: 'deletion', vaultId: id, keyId: null, materialId: null, at: at ?? '' }
 }
 
-export function keyDue({ id, vaultId }: KeyRow, at: string | null): Due {
+function keyDue({ id, vaultId }: KeyRow, at: string | null): Due {
   return { kind: 'deletion', vaultId, keyId: id, materialId: null, at: at ?? '' }
 }
 
-export function versionDue({ keyId, vaultId, materialId }: KeyVersionRow, at: string | null): Due {
+function versionDue({ keyId, vaultId, materialId }: KeyVersionRow, at: string | null): Due {
   return { kind: 'deletion', vaultId, keyId, materialId, at: at ?? '' }
 }
 
 async function latestVersionDeletion(tables: Pick<Tables, 'query'>, keyId: string): Promise<string | undefined> {
   const times: string[] = []
-  for (let after: string | undefined; ;) {
-    const page = await tables.query('Keys', keyId, versionSkPrefix, {
-      limit: 500,
-      ...(after === undefined ? {} : { after }),
-    })
-    for (const { lifecycleState, timeOfDeletion } of page.items as unknown as readonly KeyVersionRow[]) {
-      if (lifecycleState === 'PENDING_DELETION' && timeOfDeletion !== null) times.push(timeOfDeletion)
-    }
-    if (page.next === undefined) return times.sort().at(-1)
-    after = page.next
+  for await (const { lifecycleState, timeOfDeletion } of eachVersion(tables, keyId)) {
+    if (lifecycleState === 'PENDING_DELETION' && timeOfDeletion !== null) times.push(timeOfDeletion)
   }
+  return times.sort().at(-1)
 }

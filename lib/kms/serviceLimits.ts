@@ -1,9 +1,9 @@
 import type { KeyShape, ProtectionMode } from '../hsm/hsm.ts'
 import { KmsError } from './errors.ts'
 import { keyPartitions } from './listing.ts'
+import { eachRow } from './pages.ts'
 import type { Tables } from './ports.ts'
 import { vaultListingPartition, type KeyRow, type VaultRow, type VaultType } from './rows.ts'
-import { eachRow } from './usage.ts'
 
 /** How much a tenancy may have in one region (contract §3.7). */
 export interface ServiceLimits {

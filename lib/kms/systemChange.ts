@@ -1,4 +1,4 @@
-import { auditWrite, minuteMark, newEventId, type AuditEvent } from './audit.ts'
+import { auditWrite, markedAuditWrites, minuteMark, newEventId, type AuditEvent } from './audit.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { AuditEffect, Mutation } from './mutation.ts'
 import type { Write } from './ports.ts'
@@ -22,17 +22,12 @@ export function systemAudit(
   operation: SystemOperation,
   effect: AuditEffect,
 ): readonly Write[] {
-  const event = systemEvent(ports, tenancyId, operation, effect)
-  return [auditWrite(event), markWrite(event)]
+  return markedAuditWrites(systemEvent(ports, tenancyId, operation, effect))
 }
 
 /** The mark of the present minute, for a change whose own event is written by `systemMutation`. */
 export function systemMark(ports: Ports, compartmentId: string): Write {
-  return markWrite({ eventTime: new Date(ports.clock()).toISOString(), data: { compartmentId } })
-}
-
-function markWrite(event: Parameters<typeof minuteMark>[0]): Write {
-  return { op: 'put', table: 'Audit', item: minuteMark(event) }
+  return minuteMark({ eventTime: new Date(ports.clock()).toISOString(), data: { compartmentId } })
 }
 
 function systemEvent(

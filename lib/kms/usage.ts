@@ -1,6 +1,7 @@
 import type { ProtectionMode } from '../hsm/hsm.ts'
 import { keyPartitions } from './listing.ts'
-import type { TableName, Tables } from './ports.ts'
+import { eachRow } from './pages.ts'
+import type { Tables } from './ports.ts'
 import type { KeyRow, VaultRow } from './rows.ts'
 
 export interface Counts {
@@ -27,21 +28,4 @@ export async function vaultUsage(
     }),
   )
   return counts
-}
-
-/** Every row of a listing partition, for counting: the rows' MACs are not checked. */
-export async function* eachRow<R>(
-  tables: Pick<Tables, 'queryIndex'>,
-  table: TableName,
-  gpk: string,
-): AsyncGenerator<R> {
-  for (let after: string | undefined; ;) {
-    const page = await tables.queryIndex(table, 'byTime', gpk, {
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
-    })
-    yield* page.items as unknown as readonly R[]
-    if (page.next === undefined) return
-    after = page.next
-  }
 }

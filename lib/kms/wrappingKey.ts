@@ -3,6 +3,7 @@ import { finishChange } from './finishChange.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import { requireVaultState } from './lifecycle.ts'
 import { untilCommitted } from './mutation.ts'
+import { newMaterialId } from './ocid.ts'
 import { wrappingKeySk, type WrappingKeyRow } from './rows.ts'
 import { openRow, sealWrappingKey } from './seal.ts'
 import type { Vault } from './vaultCache.ts'
@@ -52,7 +53,7 @@ export async function wrappingKey(ports: Ports, loaded: Vault): Promise<Wrapping
 }
 
 async function make(ports: Ports, loaded: Vault): Promise<WrappingKeyRow> {
-  const materialId = Buffer.from(ports.random(16)).toString('hex')
+  const materialId = newMaterialId(ports.random)
   const { wrappingKeyId: keyId } = loaded.row
   const wrapped = await loaded.keys.generateWrappingKey({ keyId, materialId })
   return untilCommitted(async () => {

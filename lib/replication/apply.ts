@@ -63,7 +63,7 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
     // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
     const condition = { kind: 'revision', revision: vault.row.revision } as const
     const isDestroyed = row.lifecycleState === 'DELETED' && vault.row.lifecycleState !== 'DELETED'
-    await writeAround(ports, { op: 'put', table: 'Vaults', item: { ...row }, condition }, [
+    await writeNewer(ports, { op: 'put', table: 'Vaults', item: { ...row }, condition }, [
       // The primary's tombstone destroys here too, never this region's own clock.
       ...(isDestroyed ? await withoutKeks(ports, vault) : []),
       ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),
@@ -101,15 +101,14 @@ async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Pro
   const before = await coverage(ports, key.id)
   const joins = record.from === null || isAtLeast(before, record.from)
   const covered = joins && !isAtLeast(before, record.to) ? record.to : undefined
-  const outcome = await writeNewer(ports, [
+  const isWritten = await writeNewer(ports, standsAsReplica(vault.row), [
     put(key),
     ...versions.map(put),
     ...markWrite(vault, key.compartmentId, { table: 'Keys', id: key.id }),
     ...requestWrite(record.request),
     ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
-    standsAsReplica(vault.row),
   ])
-  if (outcome === 'vaultChanged') throw new Error(`The vault ${vault.row.id} changed while a record was applied.`)
+  if (!isWritten) throw new Error(`The vault ${vault.row.id} changed while a record was applied.`)
   const [stored, reached] = await Promise.all([ports.cache.freshKey(vault.keys, key.id), coverage(ports, key.id)])
   return receipt(vault, key.id, reached ?? { epoch: '', revision: 0 }, stored?.mac ?? '', key.committedAt, !joins)
 }
@@ -171,31 +170,20 @@ export function coverageDelete(keyId: string): Write {
   return { op: 'delete', table: 'Replication', pk: coveragePk(keyId), sk: coverageSk }
 }
 
-/** The first write decides: where it fails nothing is written, where another does the rest is written without it. */
-async function writeAround(
-  { tables }: Pick<ApplyPorts, 'tables'>,
-  first: Write,
-  others: readonly Write[],
-): Promise<void> {
-  for (let left = others; ;) {
-    const outcome = await tables.write([first, ...left])
-    if (outcome.ok || outcome.failed.includes(0)) return
-    left = left.filter((_, index) => !outcome.failed.includes(index + 1))
-  }
-}
-
-/** One transaction; what turns out not to be newer is left out and the rest tried again. */
+/**
+ * One transaction; what turns out not to be newer is left out and the rest tried again. `decisive` is never left out:
+ * false, and nothing is written, where it fails.
+ */
 async function writeNewer(
   { tables }: Pick<ApplyPorts, 'tables'>,
-  writes: readonly Write[],
-): Promise<'done' | 'vaultChanged'> {
-  let left = writes
-  while (left.some(({ op }) => op !== 'check')) {
-    const outcome = await tables.write(left)
-    if (outcome.ok) return 'done'
-    const failed = new Set(outcome.failed)
-    if (left.some(({ op }, index) => op === 'check' && failed.has(index))) return 'vaultChanged'
-    left = left.filter((_, index) => !failed.has(index))
+  decisive: Write,
+  others: readonly Write[],
+): Promise<boolean> {
+  for (let left = others; decisive.op !== 'check' || left.length > 0;) {
+    const outcome = await tables.write([decisive, ...left])
+    if (outcome.ok) return true
+    if (outcome.failed.includes(0)) return false
+    left = left.filter((_, index) => !outcome.failed.includes(index + 1))
   }
-  return 'done'
+  return true
 }

@@ -1,19 +1,14 @@
-import type { TransferContext, TransportKey } from '../hsm/hsm.ts'
+import type { TransferContext } from '../hsm/hsm.ts'
 import { backupContext, backupKeys, backupKeysWrite, storedBackupKeys } from '../kms/backup/backupKeys.ts'
-import type { JsonObject } from '../kms/canonicalJson.ts'
 import { KmsError } from '../kms/errors.ts'
-import type { Item } from '../kms/ports.ts'
 import { sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
 
 /** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
 
-interface TransportRow extends Item {
-  readonly transport: TransportKey & JsonObject
-}
-
-function transportKey(tenancyId: string): { pk: string; sk: string } {
+function transportPlace(tenancyId: string): TransportPlace {
   return { pk: `transport#backup#${tenancyId}`, sk: 'transport' }
 }
 
@@ -24,16 +19,9 @@ function transferContext(ports: ReplicationPorts, tenancyId: string, destination
 /** Asks the home region, unless they are here. Asking again does no harm. */
 export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string): Promise<void> {
   if (ports.region === ports.homeRegion || (await storedBackupKeys(ports, tenancyId)) !== undefined) return
-  const { pk, sk } = transportKey(tenancyId)
-  const earlier = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
-  let transport = earlier?.transport
-  if (transport === undefined) {
-    const made = await ports.hsm.createTransportKey(transferContext(ports, tenancyId, ports.region))
-    transport = { ...made } as TransportKey & JsonObject
-    const item: TransportRow = { pk, sk, transport }
-    const outcome = await ports.tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
-    if (!outcome.ok) return wantBackupKeys(ports, tenancyId)
-  }
+  const context = transferContext(ports, tenancyId, ports.region)
+  const transport = await transportAt(ports, transportPlace(tenancyId), context)
+  if (transport === undefined) return wantBackupKeys(ports, tenancyId)
   const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
   await sendOrStore(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
 }
@@ -58,14 +46,11 @@ export async function onBackupKeysBundle(
   { bundle }: BodyOf<'backupKeysBundle'>,
 ): Promise<void> {
   if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
-  const { pk, sk } = transportKey(tenancyId)
-  const waiting = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
+  const place = transportPlace(tenancyId)
+  const transport = await waitingTransport(ports, place)
   // A second answer: they are here, and the transport key is gone.
-  if (waiting === undefined) return
+  if (transport === undefined) return
   const context = transferContext(ports, tenancyId, ports.region)
-  const wrapped = await ports.hsm.importVaultKeys(context, bundle, waiting.transport)
-  await ports.tables.write([
-    backupKeysWrite(tenancyId, wrapped),
-    { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } },
-  ])
+  const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
+  await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
 }

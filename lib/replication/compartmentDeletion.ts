@@ -1,4 +1,4 @@
-import { endOf, type AuditEvent } from '../kms/audit.ts'
+import { endOf, markedAuditWrites, type AuditEvent } from '../kms/audit.ts'
 import { firstContained, requireCompartmentActive } from '../kms/compartmentContents.ts'
 import {
   compartmentEffect,
@@ -15,7 +15,6 @@ import { newOcid } from '../kms/ocid.ts'
 import type { Item, Write } from '../kms/ports.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { resendEntry } from './identityLog.ts'
-import { endWrites } from './links.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /**
@@ -131,7 +130,7 @@ export async function settleDeletion(ports: ReplicationPorts, tenancyId: string,
     const puts = [{ ...row, lifecycleState: verdict.lifecycleState }]
     const isDone = await appendIdentity(ports, tenancyId, { after, puts, deletes }, [
       ...items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Replication', pk, sk })),
-      ...(begin === undefined ? [] : endWrites(endOf(begin.begin, ports.clock(), ports.random, verdict))),
+      ...(begin === undefined ? [] : markedAuditWrites(endOf(begin.begin, ports.clock(), ports.random, verdict))),
     ])
     return isDone ? 'settled' : undefined
   })

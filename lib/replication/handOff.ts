@@ -10,7 +10,7 @@ import { withinBudget } from './withinBudget.ts'
 
 type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'region' | 'log'>
 
-export interface HandOffOptions {
+interface HandOffOptions {
   readonly isStrict: boolean
   /** How long an answer may wait for the replica's inbox. */
   readonly budgetMs: number

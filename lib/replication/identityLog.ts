@@ -2,7 +2,8 @@ import { storedBackupKeys } from '../kms/backup/backupKeys.ts'
 import { KmsError } from '../kms/errors.ts'
 import { entryWrites, headSeq, statementSk, verifyIdentity } from '../kms/identityLog.ts'
 import { identitySk, type LogEntry } from '../kms/identityRows.ts'
-import type { Item } from '../kms/ports.ts'
+import { eachPage } from '../kms/pages.ts'
+import type { Item, PageRequest } from '../kms/ports.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
 import { leave, send, sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
@@ -19,13 +20,12 @@ const batchSize = 20
 export async function sendIdentity(ports: ReplicationPorts, tenancyId: string, peer: string): Promise<void> {
   const { pk, sk } = receiptKey(tenancyId, peer)
   const acknowledged = await ports.tables.get('Replication', pk, sk)
-  for (let after = identitySk.log(acknowledged?.revision ?? 0); ;) {
-    const page = await ports.tables.query('Identity', tenancyId, 'log#', { limit: batchSize, after })
-    const records = page.items.map(identityRecord)
+  const after = identitySk.log(acknowledged?.revision ?? 0)
+  const read = (request: PageRequest) => ports.tables.query('Identity', tenancyId, 'log#', request)
+  for await (const entries of eachPage(read, { limit: batchSize, after })) {
+    const records = entries.map(identityRecord)
     if (records.length > 0)
       await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
-    if (page.next === undefined) return
-    after = page.next
   }
 }
 

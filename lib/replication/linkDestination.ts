@@ -1,9 +1,8 @@
 import { realm } from '../kms/ocid.ts'
-import type { TransferContext, TransportKey } from '../hsm/hsm.ts'
+import type { TransferContext } from '../hsm/hsm.ts'
 import { contentMark } from '../kms/compartmentContents.ts'
 import { KmsError } from '../kms/errors.ts'
-import type { JsonObject } from '../kms/canonicalJson.ts'
-import type { Item } from '../kms/ports.ts'
+import { unchangedSince } from '../kms/mutation.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import { openRow, vaultContext } from '../kms/seal.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../kms/vaultCache.ts'
@@ -13,15 +12,11 @@ import { sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { knownFence } from './fence.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
 
 /** What a region does when it is asked to hold a replica. Each message may come twice, late, or not at all. */
 
-/** A transport key that waits for its bundle. The private part is wrapped under this HSM's root; deleting the row destroys it. */
-interface TransportRow extends Item {
-  readonly transport: TransportKey & JsonObject
-}
-
-function transportKey(vaultId: string, fence: number): { pk: string; sk: string } {
+function transportPlace(vaultId: string, fence: number): TransportPlace {
   return { pk: `transport#${vaultId}`, sk: String(fence).padStart(10, '0') }
 }
 
@@ -57,15 +52,8 @@ export async function onLinkRequest(
   if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
   if (state === 'waits') return 'wait'
   if (state === 'isDropped') return undefined
-  const { pk, sk } = transportKey(vaultId, fence)
-  const earlier = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
-  let transport = earlier?.transport
-  if (transport === undefined) {
-    transport = { ...(await ports.hsm.createTransportKey(context)) } as TransportKey & JsonObject
-    const item: TransportRow = { pk, sk, transport }
-    const outcome = await ports.tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
-    if (!outcome.ok) return onLinkRequest(ports, envelope, body)
-  }
+  const transport = await transportAt(ports, transportPlace(vaultId, fence), context)
+  if (transport === undefined) return onLinkRequest(ports, envelope, body)
   const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
   await sendOrStore(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })
   return undefined
@@ -99,27 +87,23 @@ export async function onLinkBundle(
   if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
   if (state === 'waits') return 'wait'
   if (state === 'isDropped') return undefined
-  const { pk, sk } = transportKey(vaultId, fence)
-  const waiting = (await ports.tables.get('Replication', pk, sk)) as TransportRow | undefined
-  if (waiting === undefined) throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
-  const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, waiting.transport)
+  const place = transportPlace(vaultId, fence)
+  const transport = await waitingTransport(ports, place)
+  if (transport === undefined) throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
+  const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
   const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
   const keys = ports.hsm.openVault(context, wrapped)
   const row = openRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
   requireReplica(ports, envelope, body, row)
   const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
   const tombstone = (await ports.cache.freshVault(vaultId))?.row
-  const condition =
-    tombstone === undefined
-      ? ({ kind: 'absent' } as const)
-      : { kind: 'revision' as const, revision: tombstone.revision }
   const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...row }, condition },
+    { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(tombstone) },
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
     ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
-    { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } },
+    transportUsed(place),
   ])
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.
   if (!outcome.ok) return onLinkBundle(ports, envelope, body)

@@ -1,4 +1,4 @@
-import { auditWrite, endOf, minuteMark, type AuditEvent } from '../kms/audit.ts'
+import { endOf, markedAuditWrites, type AuditEvent } from '../kms/audit.ts'
 import { KmsError, notFoundOrForbidden } from '../kms/errors.ts'
 import { finishChange } from '../kms/finishChange.ts'
 import { requireVaultState } from '../kms/lifecycle.ts'
@@ -131,7 +131,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
   const audit =
     link === undefined
       ? []
-      : endWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
+      : markedAuditWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
   const outcome = await ports.tables.write([
     { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
     ...(next.replicaRegion === null ? [unlinked(next)] : []),
@@ -142,11 +142,6 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
   await finishChange(ports, { vault: next })
 }
 
-/** The end of an asynchronous operation, and its minute's mark. */
 function unlinked({ id }: VaultRow): Write {
   return { op: 'delete', table: 'Replication', ...linkedKey(id) }
-}
-
-export function endWrites(end: AuditEvent): readonly Write[] {
-  return [auditWrite(end), { op: 'put', table: 'Audit', item: minuteMark(end) }]
 }

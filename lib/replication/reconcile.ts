@@ -1,4 +1,5 @@
-import type { Item } from '../kms/ports.ts'
+import { eachItem } from '../kms/pages.ts'
+import type { Item, PageRequest } from '../kms/ports.ts'
 import { keyListingPartition, listingShards } from '../kms/rows.ts'
 import { fanOut } from './fanOut.ts'
 import { linkedPk } from './links.ts'
@@ -18,21 +19,14 @@ const vaultsAtOnce = 50
  * has not. So a change that neither the hand-off nor the stream brought over arrives after all. It never deletes.
  */
 export async function reconcile(ports: ReplicationPorts): Promise<void> {
-  for (let after: string | undefined; ;) {
-    const page = await ports.tables.query('Replication', linkedPk, '', {
-      limit: vaultsAtOnce,
-      ...(after === undefined ? {} : { after }),
-    })
-    for (const { sk: vaultId } of page.items) {
-      try {
-        await reconcileVault(ports, vaultId)
-      } catch (cause) {
-        // One vault that cannot be read holds up no other.
-        ports.log.error('A vault could not be reconciled with its replica.', cause, { vault: vaultId })
-      }
+  const read = (request: PageRequest) => ports.tables.query('Replication', linkedPk, '', request)
+  for await (const { sk: vaultId } of eachItem(read, { limit: vaultsAtOnce })) {
+    try {
+      await reconcileVault(ports, vaultId)
+    } catch (cause) {
+      // One vault that cannot be read holds up no other.
+      ports.log.error('A vault could not be reconciled with its replica.', cause, { vault: vaultId })
     }
-    if (page.next === undefined) return
-    after = page.next
   }
 }
 

@@ -1,17 +1,11 @@
 import { KmsError } from '../kms/errors.ts'
 import type { JsonObject } from '../kms/canonicalJson.ts'
-import type { Order } from '../kms/epoch.ts'
+import { isAtLeast, type Order } from '../kms/epoch.ts'
 import type { Item, Tables } from '../kms/ports.ts'
 import { requestSk } from '../kms/mutation.ts'
 import { materialIdOf } from '../kms/ocid.ts'
-import {
-  versionSk,
-  versionSkPrefix,
-  wrappingKeySk,
-  type KeyRow,
-  type KeyVersionRow,
-  type VaultRow,
-} from '../kms/rows.ts'
+import { eachVersion } from '../kms/pages.ts'
+import { versionSk, wrappingKeySk, type KeyRow, type KeyVersionRow, type VaultRow } from '../kms/rows.ts'
 
 /** A vault's row as it stands, with its wrapping key and the retry token that made it. */
 export interface VaultRecord {
@@ -124,19 +118,8 @@ async function versionsAfter(
   from: Order | null,
 ): Promise<readonly KeyVersionRow[]> {
   const found: KeyVersionRow[] = []
-  for (let after: string | undefined; ;) {
-    const page = await tables.query('Keys', keyId, versionSkPrefix, {
-      limit: 200,
-      ...(after === undefined ? {} : { after }),
-    })
-    // INVARIANT: rows are checked by the receiver under the vault's MAC key before they are used.
-    for (const item of page.items as unknown as readonly KeyVersionRow[]) {
-      if (from === null || item.epoch > from.epoch || (item.epoch === from.epoch && item.revision > from.revision))
-        found.push(item)
-    }
-    if (page.next === undefined) break
-    after = page.next
-  }
+  // INVARIANT: rows are checked by the receiver under the vault's MAC key before they are used.
+  for await (const row of eachVersion(tables, keyId)) if (from === null || !isAtLeast(from, row)) found.push(row)
   return found.sort((a, b) => (a.epoch === b.epoch ? a.revision - b.revision : a.epoch < b.epoch ? -1 : 1))
 }
 

@@ -81,12 +81,12 @@ export class GroupedAuditSink implements AuditSink {
 
   /** Undefined where this process has marked the minute before. */
   #markOf(event: AuditEvent): Write | undefined {
-    const item = minuteMark(event)
-    const name = `${item.pk} ${item.sk}`
+    const mark = minuteMark(event)
+    const name = `${mark.item.pk} ${mark.item.sk}`
     if (this.#marked.has(name)) return undefined
     if (this.#marked.size > 10_000) this.#marked.clear()
     this.#marked.add(name)
-    return { op: 'put', table: 'Audit', item }
+    return mark
   }
 
   async #write(writes: readonly Write[]): Promise<void> {

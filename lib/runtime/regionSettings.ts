@@ -7,7 +7,7 @@ export interface RegionSettings {
   readonly replicationAck: 'strict' | 'available'
   /** How long an answer may wait for the replica's inbox. */
   readonly handOffBudgetMs: number
-  /** How stale what a process has cached may be. */
+  /** How stale what a process has cached may be: keys, vaults, policies and API keys. */
   readonly keyCacheMs: number
   readonly cryptoAudit: boolean
   readonly requiresServicePolicy: boolean

@@ -9,7 +9,12 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { TestCloudOptions } from './testCloudOptions.ts'
 import { newOcid, realm } from '../../lib/kms/ocid.ts'
 import type { QueueName, Queues } from '../../lib/kms/ports.ts'
-import { composeRegion, type RegionOptions, type Runtime } from '../../lib/runtime/composeRegion.ts'
+import {
+  composeRegion,
+  type RegionOptions,
+  type Runtime,
+  type RuntimeSettings,
+} from '../../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
@@ -45,16 +50,23 @@ export interface TestCloud extends StoryCloud {
   readonly close: () => void
 }
 
-type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'clock' | 'log' | 'keyCacheMs'> & {
-  readonly isStrict: boolean
-} & Partial<Pick<RegionOptions, 'preparesKeys' | 'rateLimits' | 'serviceLimits' | 'backups'>>
+type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'clock' | 'log'> &
+  Partial<Pick<RegionOptions, 'backups'>> & { readonly settings?: Partial<RuntimeSettings> }
+
+const testSettings: RuntimeSettings = {
+  replicationAck: 'available',
+  handOffBudgetMs: 1000,
+  keyCacheMs: 0,
+  requiresServicePolicy: true,
+  preparesKeys: false,
+  rateLimits: null,
+  serviceLimits: null,
+}
 
 /** One of the two regions, in which a vault is found by its id as the host. */
-export function composeTestRegion({ isStrict, ...ports }: Composed): Runtime {
+export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
   return composeRegion({
-    preparesKeys: false,
-    rateLimits: null,
-    serviceLimits: null,
+    settings: { ...testSettings, ...settings },
     maxFileBytes,
     backups: createBackupStore({ root: memoryRoot(), allowedHosts: [], maxBytes: maxFileBytes }),
     ...ports,
@@ -66,19 +78,19 @@ export function composeTestRegion({ isStrict, ...ports }: Composed): Runtime {
     },
     vaultAt: (host) => (host.startsWith('ocid1.vault') ? host : undefined),
     random: randomBytes,
-    handOff: { isStrict, budgetMs: 1000 },
     audit: new GroupedAuditSink(ports.tables, { flushMs: 5, recordsCrypto: true, log: ports.log }),
-    requiresServicePolicy: true,
   })
 }
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
 export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCloud> {
+  const { logLevel = 'silent', isStrict = false, ...others } = options
+  const settings = { ...others, replicationAck: isStrict ? 'strict' : 'available' } as const
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const stores = new Map<string, SqliteRegionStore>()
-  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), options.logLevel ?? 'silent')
+  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
   const objects = new Map<string, string>()
   const backups = createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes })
   const open = (region: string): TestRegion => {
@@ -101,11 +113,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
       hsm,
       clock: () => clock.now,
       log,
-      keyCacheMs: options.keyCacheMs ?? 0,
-      isStrict: options.isStrict ?? false,
-      preparesKeys: options.preparesKeys ?? false,
-      rateLimits: options.rateLimits ?? null,
-      serviceLimits: options.serviceLimits ?? null,
+      settings,
       backups,
     })
     return { runtime, store, hsm }

@@ -1,5 +1,5 @@
-import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
 import { hash } from 'node:crypto'
+import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
 import { KmsError } from '../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys.ts'
@@ -15,10 +15,10 @@ import {
   type AuditEffect,
   type Mutation,
 } from '../mutation.ts'
-import { versionSkPrefix, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows.ts'
+import { eachRow, eachVersion } from '../pages.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from '../rows.ts'
 import { openRow, vaultContext } from '../seal.ts'
 import { isSettled } from '../settleKey.ts'
-import { eachRow } from '../usage.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { vaultEffect } from '../vaults.ts'
 import { storedWrappingKey } from '../wrappingKey.ts'
@@ -123,18 +123,11 @@ function isSaved(key: KeyRow): boolean {
 /** The key and those of its versions that can be used. */
 async function savedKey({ tables }: BackupPorts, { vault, key }: VaultKey): Promise<SavedKey> {
   const versions: (KeyVersionRow & JsonObject)[] = []
-  for (let after: string | undefined; ;) {
-    const page = await tables.query('Keys', key.id, versionSkPrefix, {
-      limit: 500,
-      ...(after === undefined ? {} : { after }),
-    })
-    for (const item of page.items) {
-      const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', item)
-      if (version.lifecycleState === 'ENABLED') versions.push({ ...version })
-    }
-    if (page.next === undefined) return { key: { ...key }, versions }
-    after = page.next
+  for await (const stored of eachVersion(tables, key.id)) {
+    const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
+    if (version.lifecycleState === 'ENABLED') versions.push({ ...version })
   }
+  return { key: { ...key }, versions }
 }
 
 function about({ region, clock }: BackupPorts, { tenancyId }: VaultRow) {

@@ -1,11 +1,11 @@
-import type { MaterialContext, VaultContext } from '../../hsm/hsm.ts'
+import type { VaultContext } from '../../hsm/hsm.ts'
 import { resumedAutoRotation, rotationReminders } from '../autoRotation.ts'
 import { placedIn } from '../compartmentContents.ts'
 import { derivedBytes } from '../derivedBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { ManagePorts } from '../keys.ts'
-import { newEtag, vaultStands } from '../mutation.ts'
-import { materialContext } from '../newKeyVersion.ts'
+import { unchangedSince, vaultStands } from '../mutation.ts'
+import { newStamp, versionContext } from '../newKeyVersion.ts'
 import { newKeyVersionOcid, newOcid } from '../ocid.ts'
 import type { Write } from '../ports.ts'
 import { versionSk, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows.ts'
@@ -103,13 +103,7 @@ async function writeBatch(
   also: (key: KeyRow) => readonly Write[],
 ): Promise<boolean> {
   const { to, old, id } = place
-  const stamp = {
-    epoch: to.row.epoch,
-    revision: (stored?.revision ?? 0) + 1,
-    etag: newEtag(ports.random),
-    committedAt: ports.clock(),
-    request: null,
-  }
+  const stamp = newStamp(ports, to, {}, (stored?.revision ?? 0) + 1)
   const rows = batch.map(({ version }) => sealVersion(to.keys, { ...restoredVersion(place, version), ...stamp }))
   const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
   const base: Unsealed<KeyRow> = isAlive
@@ -132,17 +126,9 @@ async function writeBatch(
   const key = sealKey(to.keys, { ...base, ...stamp, versionCount: base.versionCount + rows.length })
   const outcome = await ports.tables.write([
     vaultStands(to.row),
-    {
-      op: 'put',
-      table: 'Keys',
-      item: { ...key },
-      condition: stored === undefined ? { kind: 'absent' } : { kind: 'revision', revision: stored.revision },
-    },
+    { op: 'put', table: 'Keys', item: { ...key }, condition: unchangedSince(stored) },
     ...rows.map((item, index): Write => {
-      const before = batch[index]?.stored
-      const condition =
-        before === undefined ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: before.revision }
-      return { op: 'put', table: 'Keys', item: { ...item }, condition }
+      return { op: 'put', table: 'Keys', item: { ...item }, condition: unchangedSince(batch[index]?.stored) }
     }),
     ...(isAlive ? [] : placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id })),
     ...(isAlive ? [] : rotationReminders(undefined, key)),
@@ -170,9 +156,8 @@ function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVers
 /** The same blob, bound to its new vault and key: the HSM checks the old binding first. */
 function rebound({ to, from, old, id }: Place, { materialId, wrapped }: KeyVersionRow): KeyVersionRow['wrapped'] {
   if (wrapped === null) throw damaged()
-  const context = (keyId: KeyRow['id']): MaterialContext =>
-    materialContext({ keyId, shape: old.shape, protectionMode: old.protectionMode }, materialId)
-  return { ...to.keys.rebind({ vault: from, material: context(old.id) }, wrapped, context(id)) }
+  const bound = { vault: from, material: versionContext(old, materialId) }
+  return { ...to.keys.rebind(bound, wrapped, versionContext({ ...old, id }, materialId)) }
 }
 
 function derivedVersionId({ to, id }: Place, { id: oldId, materialId }: KeyVersionRow): KeyVersionRow['id'] {

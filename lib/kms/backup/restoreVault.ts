@@ -2,14 +2,22 @@ import { derivedBytes } from '../derivedBytes.ts'
 import { firstEpoch } from '../epoch.ts'
 import { placedIn, requireCompartmentActive } from '../compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../errors.ts'
-import { bookkeeping, earlierResult, newEtag, requireUnchanged, untilCommitted, type Mutation } from '../mutation.ts'
+import {
+  bookkeeping,
+  earlierResult,
+  newEtag,
+  requireUnchanged,
+  unchangedSince,
+  untilCommitted,
+  type Mutation,
+} from '../mutation.ts'
 import { keyPartitions } from '../listing.ts'
 import { newOcid, newVaultPrefix } from '../ocid.ts'
+import { eachRow } from '../pages.ts'
 import type { Write } from '../ports.ts'
 import { wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows.ts'
 import { requireRoomForVault } from '../serviceLimits.ts'
 import { openRow, sealVault, sealWrappingKey, vaultContext } from '../seal.ts'
-import { eachRow } from '../usage.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { nextVault, prefixRow, vaultEffect } from '../vaults.ts'
 import type { BackupPorts } from './backUp.ts'
@@ -114,12 +122,7 @@ async function restoringVault(ports: BackupPorts, document: VaultBackup, input: 
   })
   const keysRow: VaultKeysRow = { pk: row.id, sk: vaultKeysSk, wrapped: { ...wrapped } }
   const outcome = await ports.tables.write([
-    {
-      op: 'put',
-      table: 'Vaults',
-      item: { ...row },
-      condition: existing === undefined ? { kind: 'absent' } : { kind: 'revision', revision: existing.row.revision },
-    },
+    { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(existing?.row) },
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...(isSameRegion ? wrappingKeyWrites(keys, row, document) : []),

@@ -45,8 +45,6 @@ export async function awsRegions(aws: Aws): Promise<AwsCloud> {
       hsm,
       clock: Date.now,
       log,
-      keyCacheMs: 0,
-      isStrict: false,
     })
     const readers = new DynamoDBStreamsClient(aws.options(region))
     const streams = tableNames
