@@ -27,6 +27,11 @@ const rooms = [
     from: '^deploy/',
     may: ['^deploy/', kmsPorts, '^lib/runtime/provisionRegion\\.ts$', '^lib/store/dynamodb/tableDefinitions\\.ts$'],
   },
+  {
+    room: 'offline',
+    from: '^offline/',
+    may: ['^offline/', '^deploy/', '^local/', '^handlers/', '^lib/http/', '^lib/store/awsClientOptions\\.ts$'],
+  },
   { room: 'local', from: '^local/', may: ['^local/', '^handlers/', '^lib/'] },
 ]
 
@@ -36,7 +41,7 @@ module.exports = {
       name: `room-${room}`,
       severity: 'error',
       from: { path: from },
-      to: { path: '^(handlers|lib|local|deploy|client|console|test|bench)/', pathNot: may },
+      to: { path: '^(handlers|lib|local|offline|deploy|client|console|test|bench)/', pathNot: may },
     })),
     {
       name: 'no-cycles',

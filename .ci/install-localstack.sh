@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs LocalStack for the suites in test/aws/localstack, without Docker: .ci/install-localstack.sh DIRECTORY
 # Wants Python 3.13, Java 17 or newer, Maven and npm; each downloads by this machine's own configuration.
-# Then: LOCALSTACK_DIR=DIRECTORY/venv LOCALSTACK_ROOT=DIRECTORY/root npm test -- test/aws/localstack
+# Then: LOCALSTACK_DIR=DIRECTORY npm run test:localstack, or npm run offline. In .localstack it is found by itself.
 set -euo pipefail
 
 localstack=4.14.0 # the last version that wants no token

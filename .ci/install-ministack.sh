@@ -4,6 +4,8 @@
 set -euo pipefail
 directory=${1:?Usage: $0 DIR}
 python=${PYTHON:-python3}
-"$python" -m venv "$directory"
-"$directory/bin/pip" install --quiet --disable-pip-version-check 'ministack==1.5.33'
+if [ ! -x "$directory/bin/ministack" ]; then
+  "$python" -m venv "$directory"
+  "$directory/bin/pip" install --quiet --disable-pip-version-check 'ministack==1.5.33'
+fi
 echo "MINISTACK_DIR=$directory"

@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! command -v cfn-lint >/dev/null; then
-  echo 'Skipped: cfn-lint is not on the PATH (pip install cfn-lint).'
-  exit 0
+  echo 'Skipped: cfn-lint is not on the PATH (.ci/install-cfn-lint.sh DIRECTORY).'
+  exit "${REQUIRE_CFN_LINT:-0}"
 fi
 npm run --silent package -- --stage prod --hosted-zone Z0123456789ABC
 # W3005: osls writes dependencies that references make already.

@@ -5,6 +5,7 @@ import type { ProvisionAnswers, ProvisionStep } from '../lib/runtime/provisionRe
 import { command, options, reasonOf } from './commandLine.ts'
 import { deployedWith, prefixOf } from './deployed.ts'
 import { ParameterError, requireParameters, type Parameters } from './parameters.ts'
+import { provisionTenancy, type InvokeProvision } from './provisionTenancy.ts'
 
 /**
  * `npm run provision -- --stage S --regions a,b --public-key FILE --name N`: a tenancy with its administrator. Who may
@@ -18,27 +19,13 @@ await command(async () => {
   const parameters = requireParameters({ ...given, domain: 'example.com' })
   await requireDeployed(parameters)
   const { regions, homeRegion, stage } = parameters
-  const home = invoker(homeRegion, stage)
-  const { tenancyId, userId, trustRoot } = await home({ step: 'createTenancy', name })
-  for (const region of regions) {
-    const there = invoker(region, stage)
-    const { publicKey } = await there({ step: 'openHsm' })
-    const { statement } = await home({ step: 'issueStatement', tenancyId, region, publicKey })
-    await there({ step: 'acceptStatement', trustRoot, statement })
-    console.error(`${region}: its simulated (software) HSM speaks for the tenancy.`)
-  }
-  const { fingerprint } = await home({ step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
-  for (const peer of regions) if (peer !== homeRegion) await home({ step: 'sendIdentity', tenancyId, peer })
-  await identityEverywhere(parameters, tenancyId)
+  const at = (region: string) => invoker(region, stage)
+  const { tenancyId, userId, fingerprint } = await provisionTenancy({ regions, homeRegion, at }, { name, publicKeyPem })
   console.log(`[DEFAULT]\nuser=${userId}\nfingerprint=${fingerprint}\ntenancy=${tenancyId}\nregion=${homeRegion}`)
 })
 
-type Invoke = <S extends ProvisionStep['step']>(
-  input: Extract<ProvisionStep, { step: S }>,
-) => Promise<ProvisionAnswers[S]>
-
 /** Calls the provision function of a region with the deployer's own credentials. */
-function invoker(region: string, stage: string): Invoke {
+function invoker(region: string, stage: string): InvokeProvision {
   const client = new LambdaClient({ region })
   return async <S extends ProvisionStep['step']>(input: Extract<ProvisionStep, { step: S }>) => {
     const FunctionName = `${prefixOf({ stage })}-provision`
@@ -61,22 +48,6 @@ async function requireDeployed(parameters: Parameters): Promise<void> {
       throw new ParameterError(`The home region of this deployment is ${HomeRegion}; give --home ${HomeRegion}.`)
     }
   }
-}
-
-/** Callers can sign in everywhere once every region has the first entry of the identity log. */
-async function identityEverywhere({ regions, stage }: Parameters, tenancyId: string): Promise<void> {
-  const waiting = new Set(regions)
-  for (let seconds = 0; waiting.size > 0 && seconds < 120; seconds += 1) {
-    for (const region of waiting) {
-      if ((await invoker(region, stage)({ step: 'identityStatus', tenancyId })).seq > 0) waiting.delete(region)
-    }
-    if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1000))
-  }
-  if (waiting.size === 0) return
-  throw new ParameterError(
-    `The identity log has not reached ${[...waiting].join(', ')} within two minutes; see the logs of fanOut and apply ` +
-      'there, then run the same command again.',
-  )
 }
 
 function readPublicKey(file: string): string {

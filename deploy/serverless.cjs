@@ -31,6 +31,12 @@ exports.parameters = async (context) => {
 
 exports.settings = async (context) => settingsOf(await parametersOf(context))
 
+/** What CloudFormation makes; `npm run offline` says what it has made instead, because nothing resolves references there. */
+exports.made = async ({ resolveVariable }) => ({
+  accountId: (await resolveVariable('param:accountId, ""')) || { Ref: 'AWS::AccountId' },
+  hsmStateKey: (await resolveVariable('param:hsmStateKey, ""')) || { 'Fn::GetAtt': ['HsmStateKey', 'Arn'] },
+})
+
 exports.resources = async (context) => {
   const parameters = await parametersOf(context)
   const { hostedZoneId, prefix } = parameters

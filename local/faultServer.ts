@@ -17,13 +17,15 @@ export function faultSocketPath(directory: string): string {
   return join(tmpdir(), `vaultspan-${userInfo().uid}`, `${name}.sock`)
 }
 
+type FaultCommands = Pick<Faults, 'cut' | 'slow' | 'heal' | 'describe'>
+
 /** Takes one line, `cut REGION`, `slow A B 80ms`, `heal` or `status`, and answers with one. Only its owner can open it. */
 export class FaultServer {
   readonly #server: Server
   readonly #path: string
 
   /** Undefined for a cloud in memory, which nobody else can find. */
-  static async open(directory: HostDirectory, faults: Faults): Promise<FaultServer | undefined> {
+  static async open(directory: HostDirectory, faults: FaultCommands): Promise<FaultServer | undefined> {
     if (directory.path === undefined) return undefined
     const path = faultSocketPath(directory.path)
     if (!path.startsWith(directory.path)) requirePrivate(join(path, '..'))
@@ -65,7 +67,7 @@ function requirePrivate(folder: string): void {
   throw new StartError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
 }
 
-function serve(socket: Socket, faults: Faults): void {
+function serve(socket: Socket, faults: FaultCommands): void {
   let text = ''
   socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())
@@ -78,7 +80,7 @@ function serve(socket: Socket, faults: Faults): void {
 }
 
 async function perform(
-  faults: Faults,
+  faults: FaultCommands,
   [command, first = '', second = '', delay = '']: readonly string[],
 ): Promise<string> {
   try {

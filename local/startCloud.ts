@@ -11,6 +11,7 @@ import { directoryRoot } from '../lib/store/backups/directoryRoot.ts'
 import { memoryRoot } from '../lib/store/backups/memoryRoot.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
+import { writeEndpoints } from './endpointsFile.ts'
 import { FaultServer } from './faultServer.ts'
 import { Faults } from './faults.ts'
 import { HostDirectory } from './hostDirectory.ts'
@@ -18,7 +19,6 @@ import { administratorKey, writeOciConfig } from './ociProfile.ts'
 import { PortDirectory } from './portDirectory.ts'
 import { requireRegionName, StartError } from './startError.ts'
 import { maxFileBytes, openRegion, type Region } from './startRegion.ts'
-import { writeFileAtomically } from './writeFileAtomically.ts'
 
 export interface CloudOptions {
   /** ':memory:' keeps nothing. */
@@ -190,18 +190,6 @@ async function identityEverywhere(
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   log.warn('Identity has not reached every region yet; callers may be refused there for a while.')
-}
-
-interface EndpointsFile {
-  readonly regions: readonly { readonly region: string; readonly endpoint: string }[]
-  readonly homeRegion: string
-  readonly tenancyId: string
-  readonly rootCompartmentId: string
-}
-
-function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): void {
-  const file = directory.file('endpoints.json')
-  if (file !== undefined) writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
 }
 
 async function idle(regions: readonly Region[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { leadToLoopback } from './leadToLoopback.ts'
 import { aReplica, aVaultAndAKey } from './tour/firstChapters.ts'
 import { aRegionIsLost, oneVaultTwoRegions, theEnd } from './tour/lastChapters.ts'
 import { reasonOf } from './tour/reason.ts'
@@ -14,6 +15,9 @@ const report = new Report({
   isInteractive,
   hasColours: isInteractive && (process.env['NO_COLOR'] ?? '') === '',
 })
+
+// The service of npm run offline answers under such names.
+leadToLoopback('.localhost')
 
 try {
   await main()

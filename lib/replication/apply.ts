@@ -8,6 +8,7 @@ import type { Write } from '../kms/ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../kms/rows.ts'
 import { openRow } from '../kms/seal.ts'
 import type { Vault } from '../kms/vaultCache.ts'
+import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { knownFence } from './fence.ts'
 import type { Receipt } from './receipts.ts'
@@ -72,8 +73,7 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
     ])
   }
   const stored = (await ports.cache.freshVault(row.id))?.row
-  if (stored === undefined || !isAtLeast(stored, row))
-    throw new Error(`The vault ${row.id} changed while a record was applied.`)
+  if (stored === undefined || !isAtLeast(stored, row)) throw new ChangedMeanwhile(row.id)
   return receipt(vault, row.id, orderOf(stored), stored.mac, row.committedAt, false)
 }
 
@@ -108,7 +108,7 @@ async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Pro
     ...requestWrite(record.request),
     ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
   ])
-  if (!isWritten) throw new Error(`The vault ${vault.row.id} changed while a record was applied.`)
+  if (!isWritten) throw new ChangedMeanwhile(vault.row.id)
   const [stored, reached] = await Promise.all([ports.cache.freshKey(vault.keys, key.id), coverage(ports, key.id)])
   return receipt(vault, key.id, reached ?? { epoch: '', revision: 0 }, stored?.mac ?? '', key.committedAt, !joins)
 }

@@ -1,5 +1,6 @@
 import { applyRecords } from './apply.ts'
 import { onBackupKeysBundle, onBackupKeysOffer } from './backupKeys.ts'
+import { judgedAgain } from './changedMeanwhile.ts'
 import { parseTask, sendOrStore } from './deliver.ts'
 import { openEnvelope, type Envelope } from './envelope.ts'
 import { applyIdentity } from './identityLog.ts'
@@ -52,7 +53,8 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
       await purgeKeys(ports, task)
       return { delivered: { outcome: 'done' } }
     }
-    return await workEnvelope(ports, await openEnvelope(ports.hsm, text))
+    const envelope = await openEnvelope(ports.hsm, text)
+    return await judgedAgain(() => workEnvelope(ports, envelope))
   } catch (cause) {
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }

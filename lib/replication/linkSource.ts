@@ -6,6 +6,7 @@ import { vaultKeysSk, type Vault, type VaultKeysRow } from '../kms/vaultCache.ts
 import { nextVault } from '../kms/vaults.ts'
 import { keyListingPartition, listingShards } from '../kms/rows.ts'
 import { clearAtRisk } from './atRisk.ts'
+import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import { leave, sendOrStore, type Task } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { sendRecords } from './handOff.ts'
@@ -68,7 +69,7 @@ export async function onLinkAccepted(
     const next = nextVault(ports, vault, { handOffTo: envelope.source })
     const condition = { kind: 'revision', revision: vault.row.revision } as const
     const outcome = await ports.tables.write([{ op: 'put', table: 'Vaults', item: { ...next }, condition }])
-    if (!outcome.ok) throw new Error(`The vault ${next.id} changed meanwhile.`)
+    if (!outcome.ok) throw new ChangedMeanwhile(next.id)
   }
   await copyKeys(ports, { task: 'copy', vaultId: vault.row.id, fence: vault.row.fence, shard: 0, after: null })
 }

@@ -7,6 +7,7 @@ import type { Item, Write } from '../kms/ports.ts'
 import type { VaultRow } from '../kms/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { changeVault, nextVault, type Asynchronous, type VaultChange, type VaultMembers } from '../kms/vaults.ts'
+import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import { sendOrStore } from './deliver.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
@@ -137,8 +138,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
     ...(next.replicaRegion === null ? [unlinked(next)] : []),
     ...audit,
   ])
-  // A failed condition means that the message came twice or the vault changed meanwhile: the caller's message comes again.
-  if (!outcome.ok) throw new Error(`The vault ${next.id} changed meanwhile.`)
+  if (!outcome.ok) throw new ChangedMeanwhile(next.id)
   await finishChange(ports, { vault: next })
 }
 

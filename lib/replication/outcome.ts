@@ -1,3 +1,4 @@
+import { judgedAgain } from './changedMeanwhile.ts'
 import { onCompartmentVote } from './compartmentDeletion.ts'
 import { parseTask } from './deliver.ts'
 import { openEnvelope } from './envelope.ts'
@@ -6,7 +7,11 @@ import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from './l
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
-export async function workOutcome(ports: ReplicationPorts, text: string): Promise<void> {
+export function workOutcome(ports: ReplicationPorts, text: string): Promise<void> {
+  return judgedAgain(() => workOnce(ports, text))
+}
+
+async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
   const task = parseTask(text)
   if (task?.task === 'copy') return copyKeys(ports, task)
   if (task !== undefined) throw new Error(`A ${task.task} task does not belong in the outcome queue.`)

@@ -5,6 +5,7 @@ import { keyListingPartition, keySk, listingShards, vaultSk, wrappingKeySk, type
 import { vaultKeysSk } from '../kms/vaultCache.ts'
 import { prefixRow } from '../kms/vaults.ts'
 import { coverageDelete } from './apply.ts'
+import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import { leave, sendOrStore, type Task } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
 import { knownFence, raiseFence } from './fence.ts'
@@ -43,7 +44,7 @@ export async function onPurge(
       { op: 'delete', table: 'Vaults', pk, sk },
       ...(known === fence ? [] : [raiseFence(vaultId, fence)]),
     ])
-    if (!outcome.ok) throw new Error(`The vault ${vaultId} changed while it was purged.`)
+    if (!outcome.ok) throw new ChangedMeanwhile(vaultId)
   } else if (known === undefined || known < fence) {
     await ports.tables.write([raiseFence(vaultId, fence)])
   }

@@ -10,6 +10,7 @@ export interface AwsSettings extends RegionSettings {
   readonly resourcePrefix: string
   readonly accountId: string
   readonly domain: string
+  readonly endpointPortBase: number | undefined
   readonly logLevel: LogLevel
 }
 
@@ -39,6 +40,14 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
     resourcePrefix: required('RESOURCE_PREFIX'),
     accountId: required('ACCOUNT_ID'),
     domain: required('DOMAIN'),
+    endpointPortBase: portBase(environment['ENDPOINT_PORT_BASE']),
     logLevel,
   }
+}
+
+function portBase(text = ''): number | undefined {
+  if (text === '') return undefined
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port > 0 && port <= 65_000) return port
+  throw new SettingError(`ENDPOINT_PORT_BASE is "${text}"; it takes a port from 1 to 65000.`)
 }

@@ -7,6 +7,8 @@ export interface VaultHostsOptions {
   readonly region: string
   readonly regions: readonly string[]
   readonly domain: string
+  /** Undefined: HTTPS at its own port. Emulators have no TLS: plain HTTP, region i at this port + i. */
+  readonly endpointPortBase: number | undefined
 }
 
 /** Where vaults answer under a wildcard domain: `{vaultPrefix}-{management|crypto}.kms.{region}.{domain}`. */
@@ -17,13 +19,14 @@ export class VaultHosts {
   /** A prefix belongs to one vault for ever. */
   readonly #known = new LruCache<string>(1_000)
 
-  constructor(tables: Pick<Tables, 'get'>, { region, regions, domain }: VaultHostsOptions) {
+  constructor(tables: Pick<Tables, 'get'>, options: VaultHostsOptions) {
+    const { region, regions, domain } = options
     this.#tables = tables
     this.#suffix = `.kms.${region}.${domain}`
     this.endpoints = {
       of: async ({ vaultPrefix }, at) => ({
-        management: `https://${vaultPrefix}-management.kms.${at}.${domain}`,
-        crypto: `https://${vaultPrefix}-crypto.kms.${at}.${domain}`,
+        management: originOf(`${vaultPrefix}-management`, at, options),
+        crypto: originOf(`${vaultPrefix}-crypto`, at, options),
       }),
       regions,
     }
@@ -43,4 +46,9 @@ export class VaultHosts {
     this.#known.set(vaultPrefix, vaultId)
     return vaultId
   }
+}
+
+function originOf(name: string, at: string, { regions, domain, endpointPortBase }: VaultHostsOptions): string {
+  const host = `${name}.kms.${at}.${domain}`
+  return endpointPortBase === undefined ? `https://${host}` : `http://${host}:${endpointPortBase + regions.indexOf(at)}`
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { EndpointsFile } from '../endpointsFile.ts'
 import { askFaultServer } from '../faultServer.ts'
 import { startCloud } from '../startCloud.ts'
 import { TourFailure } from './reason.ts'
@@ -46,12 +47,6 @@ async function isServed(directory: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-interface EndpointsFile {
-  readonly regions: readonly RegionEndpoint[]
-  readonly homeRegion: string
-  readonly rootCompartmentId: string
 }
 
 async function openService(directory: string, isOwn: boolean, close: () => Promise<void>): Promise<TourService> {

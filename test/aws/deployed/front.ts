@@ -1,6 +1,6 @@
-import dns from 'node:dns'
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { leadToLoopback } from '../../../local/leadToLoopback.ts'
 
 /** What stands before the HTTP APIs: it leads each host to its region's API and keeps the Host header that was signed. */
 export interface Front {
@@ -43,24 +43,6 @@ export async function openFront(
       server.closeAllConnections()
       await new Promise((done) => server.close(done))
     },
-  }
-}
-
-/** Names below the domain are this machine, for this process: no DNS is asked. */
-function leadToLoopback(suffix: string): () => void {
-  const { lookup } = dns
-  const replaced = (name: string, options: object, done: (...answer: unknown[]) => void) => {
-    if (!name.endsWith(suffix)) {
-      lookup(name, options as dns.LookupOptions, done as never)
-      return
-    }
-    const isAll = (options as dns.LookupOptions).all === true
-    if (isAll) done(null, [{ address: '127.0.0.1', family: 4 }])
-    else done(null, '127.0.0.1', 4)
-  }
-  dns.lookup = replaced as typeof dns.lookup
-  return () => {
-    dns.lookup = lookup
   }
 }
 

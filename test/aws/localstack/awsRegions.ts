@@ -14,7 +14,7 @@ import { newTenancy, signedCall, type CallableRegion, type StoryCloud } from '..
 import { composeTestRegion, regionA, regionB } from '../../harness/twoRegions.ts'
 import type { Aws } from './onLocalStack.ts'
 import { RunQueues } from './queues.ts'
-import { StreamReader } from './streamReader.ts'
+import { StreamReader } from '../../../offline/streamReader.ts'
 import { createTables, deleteTables, tableNames } from './tables.ts'
 
 interface AwsRegion extends CallableRegion {

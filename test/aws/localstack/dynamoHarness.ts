@@ -7,7 +7,7 @@ import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
 import { itemOf, type Image } from '../../../lib/store/dynamodb/itemImage.ts'
 import type { TableHarness } from '../../store/tableHarness.ts'
 import type { Aws } from './onLocalStack.ts'
-import { StreamReader } from './streamReader.ts'
+import { StreamReader } from '../../../offline/streamReader.ts'
 import { createTables, deleteTables } from './tables.ts'
 
 export const suiteRegion = 'us-east-1'

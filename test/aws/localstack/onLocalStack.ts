@@ -1,13 +1,14 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
-import { awsClientOptions } from '../../../lib/store/awsClientOptions.ts'
+import { emulatorOptions, type EmulatorOptions } from '../../../offline/emulatorOptions.ts'
+import { startLocalStack, type Emulator } from '../../../offline/startLocalStack.ts'
 import { regionA, regionB } from '../../harness/twoRegions.ts'
-import { startLocalStack, type Emulator } from './startLocalStack.ts'
 
 /** Clients of an emulator; tables and queues of a run have its name, so that runs may share one emulator. */
 export interface Aws {
   readonly run: string
-  readonly options: (region: string) => ReturnType<typeof emulatorOptions>
+  readonly endpoint: string
+  readonly options: (region: string) => EmulatorOptions
   readonly dynamo: (region: string) => DynamoDBClient
   readonly sqs: (region: string) => SQSClient
 }
@@ -16,8 +17,13 @@ export interface Aws {
  * A suite that runs where LocalStack is found. Elsewhere it says in one line that it did not, and why; with
  * REQUIRE_LOCALSTACK=1 that is a failure.
  */
-export async function onLocalStack(title: string, define: (aws: Aws) => void): Promise<void> {
-  const found = await startLocalStack()
+export async function onLocalStack(
+  title: string,
+  define: (aws: Aws) => void,
+  start: (options: { readonly mayPull: boolean }) => Promise<Emulator | string> = startLocalStack,
+): Promise<void> {
+  const isRequired = process.env['REQUIRE_LOCALSTACK'] === '1'
+  const found = await start({ mayPull: isRequired })
   if (typeof found !== 'string') {
     describe(title, () => {
       defineOn(found, define)
@@ -25,7 +31,7 @@ export async function onLocalStack(title: string, define: (aws: Aws) => void): P
     return
   }
   const line = `Skipped: ${title}, because ${found}.`
-  if (process.env['REQUIRE_LOCALSTACK'] === '1') {
+  if (isRequired) {
     test(title, () => {
       throw new Error(line)
     })
@@ -46,8 +52,9 @@ function defineOn({ endpoint, stop }: Emulator, define: (aws: Aws) => void): voi
       return client
     }
   }
-  const options = (region: string) => emulatorOptions(region, endpoint)
+  const options = (name: string) => emulatorOptions(awsRegions[name] ?? name, endpoint)
   define({
+    endpoint,
     run: `run-${process.pid}-${Date.now()}`,
     options,
     dynamo: kept((region) => new DynamoDBClient(options(region))),
@@ -62,11 +69,3 @@ function defineOn({ endpoint, stop }: Emulator, define: (aws: Aws) => void): voi
 
 /** Emulators take a name that AWS does not have for us-east-1. */
 const awsRegions: Readonly<Record<string, string>> = { [regionA]: 'us-east-1', [regionB]: 'us-west-2' }
-
-function emulatorOptions(name: string, endpoint: string) {
-  const region = awsRegions[name] ?? name
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
-  const options = awsClientOptions({ region, endpoint })
-  // The first call makes the emulator start its database.
-  return { ...options, credentials, requestHandler: { ...options.requestHandler, requestTimeout: 60_000 } }
-}

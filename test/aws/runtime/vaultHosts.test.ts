@@ -10,17 +10,29 @@ const tables = {
     return pk === known.pk && sk === known.sk ? { ...known, vaultId } : undefined
   },
 }
-const hosts = new VaultHosts(tables, {
+const options = {
   region: 'us-east-1',
   regions: ['us-east-1', 'us-west-2'],
   domain: 'example.com',
-})
+  endpointPortBase: undefined,
+}
+const hosts = new VaultHosts(tables, options)
 
 test('a vault answers at the hosts that its endpoints name, in the region of the endpoint', async () => {
   const vault = { id: vaultId, vaultPrefix: 'abcdefghijklm' } as const
   const { management, crypto } = await hosts.endpoints.of(vault as never, 'us-west-2')
   expect(management).toBe('https://abcdefghijklm-management.kms.us-west-2.example.com')
   expect(crypto).toBe('https://abcdefghijklm-crypto.kms.us-west-2.example.com')
+})
+
+test('where there is no TLS the endpoints are plain HTTP, each region at a port of its own', async () => {
+  const plain = new VaultHosts(tables, { ...options, endpointPortBase: 7600 })
+  const { management, crypto } = await plain.endpoints.of(
+    { id: vaultId, vaultPrefix: 'abcdefghijklm' } as never,
+    'us-west-2',
+  )
+  expect(management).toBe('http://abcdefghijklm-management.kms.us-west-2.example.com:7601')
+  expect(crypto).toBe('http://abcdefghijklm-crypto.kms.us-west-2.example.com:7601')
 })
 
 test.each([

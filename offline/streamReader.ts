@@ -37,20 +37,34 @@ export class StreamReader {
   /** By a new iterator each time: one made while a shard was empty leads DynamoDB Local nowhere later. */
   async #readShard(ShardId: string): Promise<readonly _Record[]> {
     const last = this.#last.get(ShardId)
-    const { ShardIterator } = await this.#streams.send(
-      new GetShardIteratorCommand({
-        StreamArn: this.#arn,
-        ShardId,
-        ...(last === undefined
-          ? { ShardIteratorType: 'TRIM_HORIZON' }
-          : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: last }),
-      }),
-    )
-    const { Records = [] } = await this.#streams.send(new GetRecordsCommand({ ShardIterator }))
+    const Records = await this.#readAfter(ShardId, last)
     const sequenceNumber = Records.at(-1)?.dynamodb?.SequenceNumber
     if (sequenceNumber !== undefined) this.#last.set(ShardId, sequenceNumber)
     return Records.map(mended)
   }
+
+  async #readAfter(ShardId: string, last: string | undefined): Promise<readonly _Record[]> {
+    try {
+      const { ShardIterator } = await this.#streams.send(
+        new GetShardIteratorCommand({
+          StreamArn: this.#arn,
+          ShardId,
+          ...(last === undefined
+            ? { ShardIteratorType: 'TRIM_HORIZON' }
+            : { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: last }),
+        }),
+      )
+      return (await this.#streams.send(new GetRecordsCommand({ ShardIterator }))).Records ?? []
+    } catch (cause) {
+      // The stream has let go of what was read last; what it still has is newer.
+      if (last === undefined || !isTrimmed(cause)) throw cause
+      return this.#readAfter(ShardId, undefined)
+    }
+  }
+}
+
+function isTrimmed(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'TrimmedDataAccessException'
 }
 
 /** LocalStack 4.14 leaves the `M` out of an empty map, in streams only. */

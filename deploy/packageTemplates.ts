@@ -1,0 +1,14 @@
+import { ParameterError, type Parameters } from './parameters.ts'
+import { runServerless } from './runServerless.ts'
+
+/** Each region's template below `directory`, from bundles that are built already. Needs no account and no network. */
+export async function packageTemplates(parameters: Parameters, directory: string): Promise<readonly string[]> {
+  const files: string[] = []
+  for (const region of parameters.regions) {
+    if (!(await runServerless('package', region, parameters, ['--package', `${directory}/${region}`]))) {
+      throw new ParameterError(`The template of ${region} could not be made; the reason is above.`)
+    }
+    files.push(`${directory}/${region}/cloudformation-template-update-stack.json`)
+  }
+  return files
+}

@@ -1,0 +1,15 @@
+import type { HostDirectory } from './hostDirectory.ts'
+import { writeFileAtomically } from './writeFileAtomically.ts'
+
+/** Where others find the service that uses a directory: `endpoints.json`. */
+export interface EndpointsFile {
+  readonly regions: readonly { readonly region: string; readonly endpoint: string }[]
+  readonly homeRegion: string
+  readonly tenancyId: string
+  readonly rootCompartmentId: string
+}
+
+export function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): void {
+  const file = directory.file('endpoints.json')
+  if (file !== undefined) writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
+}

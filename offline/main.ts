@@ -1,0 +1,84 @@
+import dns from 'node:dns/promises'
+import { resolve } from 'node:path'
+import { command, options } from '../deploy/commandLine.ts'
+import { ParameterError, requireParameters } from '../deploy/parameters.ts'
+import { HostDirectory } from '../local/hostDirectory.ts'
+import { StartError } from '../local/startError.ts'
+import { startOffline, type OfflineCloud } from './startOffline.ts'
+
+/** `npm run offline -- [--data DIR] [--port BASE] [--regions a,b]`: the deployed service on LocalStack and serverless-offline. */
+await command(async () => {
+  const given = options(['data', 'port', 'regions'])
+  const data = given.data ?? '.vaultspan-offline'
+  const portBase = Number(given.port ?? '7650')
+  if (!Number.isInteger(portBase) || portBase < 1 || portBase > 65_000) {
+    throw new ParameterError('--port takes a whole number from 1 to 65000.')
+  }
+  const parameters = requireParameters({
+    stage: 'local',
+    regions: given.regions ?? 'us-east-1,us-west-2',
+    // RFC 6761: names below localhost are this machine.
+    domain: 'vaultspan.localhost',
+  })
+  const cloud = await started(data, portBase, parameters)
+  console.log(banner(cloud, data))
+  const hint = await nameHint(new URL(cloud.regions[0]?.endpoint ?? '').hostname)
+  if (hint !== undefined) console.log(hint)
+  stopOnSignal(cloud)
+})
+
+async function started(
+  data: string,
+  portBase: number,
+  parameters: ReturnType<typeof requireParameters>,
+): Promise<OfflineCloud> {
+  try {
+    const say = (line: string) => {
+      console.error(line)
+    }
+    return await startOffline({ directory: new HostDirectory(data), parameters, portBase, say })
+  } catch (cause) {
+    if (cause instanceof StartError) throw new ParameterError(cause.message)
+    throw cause
+  }
+}
+
+function banner({ regions, emulator }: OfflineCloud, data: string): string {
+  const rows = regions.map(({ region, endpoint }) => `  ${region}  ${endpoint}`)
+  return [
+    '',
+    'Vaultspan is running as deployed: serverless.yml’s functions, tables, streams and queues.',
+    '',
+    ...rows,
+    '',
+    `  tables, queues  ${emulator}; they end with it`,
+    '  functions       serverless-offline, from the packaged bundles',
+    `  HSM             simulated in software; logs in ${data}/logs`,
+    '',
+    `  export OCI_CLI_CONFIG_FILE=${resolve(data, 'oci', 'config')}`,
+    `  Next, in another terminal:   npm run tour -- --data ${data}`,
+    '  Stop with Ctrl-C.',
+    '',
+  ].join('\n')
+}
+
+/** The tour knows these names; other programs ask the system. */
+async function nameHint(name: string): Promise<string | undefined> {
+  try {
+    await dns.lookup(name)
+    return undefined
+  } catch {
+    return `  This system does not resolve ${name}, so only the tour reaches it: install libnss-myhostname (Debian), or list the names in /etc/hosts.\n`
+  }
+}
+
+function stopOnSignal(cloud: OfflineCloud): void {
+  let isStopping = false
+  const stop = () => {
+    if (isStopping) process.exit(1)
+    isStopping = true
+    void cloud.close().then(() => process.exit(0))
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}

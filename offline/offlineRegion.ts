@@ -1,0 +1,113 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import type { FunctionName } from '../lib/http/routes.ts'
+import type { HttpEvent, HttpResponse } from '../lib/http/wireRequest.ts'
+import type { RegionSwitch } from '../local/faults.ts'
+import { HttpGateway } from '../local/httpGateway.ts'
+import type { LagWindow } from '../local/lagWindow.ts'
+import { Loop } from './loop.ts'
+import { QueueSource } from './queueSource.ts'
+import type { RegionFunctions } from './regionFunctions.ts'
+import type { EventSource } from './regionStack.ts'
+import { StreamReader } from './streamReader.ts'
+import { StreamSource } from './streamSource.ts'
+
+export interface OfflineRegionOptions {
+  readonly region: string
+  /** Of every function's name. */
+  readonly prefix: string
+  /** Under which the region answers on loopback; its vaults answer under names before it. */
+  readonly host: string
+  readonly port: number
+  readonly functions: RegionFunctions
+  readonly eventSources: readonly EventSource[]
+  readonly dynamo: DynamoDBClient
+  readonly streams: DynamoDBStreamsClient
+  readonly sqs: SQSClient
+  readonly lag: LagWindow
+  readonly peers: readonly string[]
+  readonly onError: (cause: unknown) => void
+}
+
+/** What stands around a region's functions on AWS: the HTTP API and the event source mappings. */
+export class OfflineRegion implements RegionSwitch {
+  readonly region: string
+  readonly endpoint: string
+  readonly #options: OfflineRegionOptions
+  readonly #gateway: HttpGateway
+  readonly #loops: readonly Loop[]
+
+  static async start(options: OfflineRegionOptions): Promise<OfflineRegion> {
+    const steps = await Promise.all(options.eventSources.map((source) => stepOf(source, options)))
+    const region = new OfflineRegion(
+      options,
+      steps.map((step) => new Loop(step, options.onError)),
+    )
+    await region.heal()
+    return region
+  }
+
+  private constructor(options: OfflineRegionOptions, loops: readonly Loop[]) {
+    this.region = options.region
+    this.endpoint = `http://${options.host}:${options.port}`
+    this.#options = options
+    this.#loops = loops
+    this.#gateway = new HttpGateway({
+      functions: httpFunctions(options),
+      health: async () => this.#health(),
+      onError: options.onError,
+    })
+  }
+
+  /** Calls the function that no route leads to. */
+  provision<R>(step: object): Promise<R> {
+    return this.#options.functions.invoke<R>(`${this.#options.prefix}-provision`, step)
+  }
+
+  async cut(): Promise<void> {
+    await Promise.all([this.#gateway.close(), ...this.#loops.map((loop) => loop.pause())])
+  }
+
+  async heal(): Promise<void> {
+    const { port } = this.#options
+    if (!this.#gateway.isListening(port)) await this.#gateway.listen(port, '127.0.0.1')
+    for (const loop of this.#loops) loop.resume()
+  }
+
+  async stop(): Promise<void> {
+    const { dynamo, streams, sqs } = this.#options
+    await Promise.all([this.#gateway.close(), ...this.#loops.map((loop) => loop.stop())])
+    for (const client of [dynamo, streams, sqs]) client.destroy()
+  }
+
+  #health(): object {
+    const { region, peers, lag } = this.#options
+    const links = peers.map((peer) => ({ peer, lagMs: lag.figures(peer) }))
+    return { status: 'ok', region, hsm: 'simulated HSM (software)', links }
+  }
+}
+
+async function stepOf(source: EventSource, options: OfflineRegionOptions): Promise<() => Promise<number>> {
+  const { functions, dynamo, streams, sqs, onError } = options
+  const invoke = (functionName: string, event: object) => functions.invoke<BatchFailures>(functionName, event)
+  if (source.kind === 'queue') {
+    const queue = new QueueSource(source, { sqs, invoke })
+    return () => queue.step()
+  }
+  const reader = await StreamReader.open(dynamo, streams, source.source)
+  const stream = new StreamSource(source, { reader, invoke, sqs, onError })
+  return () => stream.step()
+}
+
+function httpFunctions({ functions, prefix }: OfflineRegionOptions) {
+  const call = (name: FunctionName) => (event: HttpEvent) => functions.invoke<HttpResponse>(`${prefix}-${name}`, event)
+  return {
+    vault: call('vault'),
+    keys: call('keys'),
+    crypto: call('crypto'),
+    identity: call('identity'),
+    audit: call('audit'),
+  }
+}

@@ -1,0 +1,27 @@
+import { ChangedMeanwhile, judgedAgain } from '../../lib/replication/changedMeanwhile.ts'
+
+function failing(times: number, cause: Error) {
+  let calls = 0
+  const work = async () => {
+    calls += 1
+    if (calls <= times) throw cause
+    return calls
+  }
+  return { work, calls: () => calls }
+}
+
+test('a message that lost a race is judged again until it is through', async () => {
+  expect(await judgedAgain(failing(3, new ChangedMeanwhile('v')).work)).toBe(4)
+})
+
+test('a message that loses every time is left to its queue', async () => {
+  const { work, calls } = failing(99, new ChangedMeanwhile('v'))
+  await expect(judgedAgain(work)).rejects.toThrow('The vault v changed meanwhile.')
+  expect(calls()).toBe(5)
+})
+
+test('any other failure is not repeated here', async () => {
+  const { work, calls } = failing(1, new Error('out of reach'))
+  await expect(judgedAgain(work)).rejects.toThrow('out of reach')
+  expect(calls()).toBe(1)
+})
