@@ -65,7 +65,7 @@ const hostMode = {
   OVERRIDE_IN_DOCKER: '0',
   PROVIDER_OVERRIDE_DYNAMODB: 'v2',
   PROVIDER_OVERRIDE_DYNAMODBSTREAMS: 'v2',
-  SERVICES: 'dynamodb,dynamodbstreams,sqs',
+  SERVICES: 'dynamodb,dynamodbstreams,sqs,s3',
   DYNAMODB_IN_MEMORY: '1',
   DISABLE_EVENTS: '1',
   SKIP_SSL_CERT_DOWNLOAD: '1',
