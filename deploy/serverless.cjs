@@ -1,6 +1,7 @@
 // What serverless.yml computes: osls reads .cjs, Node 24 reads the TypeScript behind it.
 const stages = require('./stages.json')
 const { alarms } = require('./alarms.ts')
+const { backupBucket, backupBucketName } = require('./backupBucket.ts')
 const { customDomain } = require('./customDomain.ts')
 const { peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
@@ -25,8 +26,10 @@ function settingsOf({ stage }) {
 
 /** Checked here too, so that a plain `serverless deploy` is refused as `npm run deploy` is. */
 exports.parameters = async (context) => {
-  const { regions, homeRegion, domain, prefix } = await parametersOf(context)
-  return { regions: regions.join(','), homeRegion, domain, prefix }
+  const parameters = await parametersOf(context)
+  const { regions, homeRegion, domain, prefix } = parameters
+  const backupBucket = { 'Fn::Sub': backupBucketName(parameters) }
+  return { regions: regions.join(','), homeRegion, domain, prefix, backupBucket }
 }
 
 exports.settings = async (context) => settingsOf(await parametersOf(context))
@@ -37,6 +40,7 @@ exports.resources = async (context) => {
   return {
     Resources: {
       ...tables(prefix, settingsOf(parameters).isDeletionProtected),
+      ...backupBucket(parameters),
       ...roles(parameters),
       ...alarms(parameters),
       ...(hostedZoneId === undefined ? {} : customDomain(parameters)),

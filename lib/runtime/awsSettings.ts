@@ -10,6 +10,8 @@ export interface AwsSettings extends RegionSettings {
   readonly resourcePrefix: string
   readonly accountId: string
   readonly domain: string
+  /** The bucket of all regions' backups, in the home region. */
+  readonly backupBucket: string
   readonly logLevel: LogLevel
 }
 
@@ -39,6 +41,7 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
     resourcePrefix: required('RESOURCE_PREFIX'),
     accountId: required('ACCOUNT_ID'),
     domain: required('DOMAIN'),
+    backupBucket: required('BACKUP_BUCKET'),
     logLevel,
   }
 }
