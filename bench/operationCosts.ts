@@ -1,6 +1,6 @@
 import { recordUses, type Use } from '../test/aws/harness/recordUses.ts'
-import { twoRegions, type TestCloud } from '../test/harness/twoRegions.ts'
-import { allowReplication, createReplica, encrypt, makeKey, makeVault } from '../test/harness/vaultStory.ts'
+import { twoRegions } from '../test/harness/twoRegions.ts'
+import { costedOperations } from './costedOperations.ts'
 
 /** What one operation asks of AWS in all regions together, until nothing is left to do. */
 export interface OperationCost {
@@ -24,7 +24,9 @@ export async function operationCosts(): Promise<readonly OperationCost[]> {
   try {
     const uses = recordUses(cloud)
     const rows: OperationCost[] = []
-    const { warmUp, runs } = await operations(cloud)
+    const { warmUp, runs } = await costedOperations(cloud, async () => {
+      cloud.clock.now += 2000
+    })
     for (const [operation, run] of runs) {
       await cloud.settle()
       // A minute's mark in the audit is written by the first of its events, and caches are filled for a second.
@@ -39,44 +41,6 @@ export async function operationCosts(): Promise<readonly OperationCost[]> {
   } finally {
     cloud.close()
   }
-}
-
-interface Operations {
-  readonly warmUp: () => Promise<void>
-  readonly runs: readonly (readonly [string, () => Promise<unknown>])[]
-}
-
-async function operations(cloud: TestCloud): Promise<Operations> {
-  const { a, call, tenancyId } = cloud
-  const alone = await makeVault(cloud)
-  const pair = await makeVault(cloud)
-  await allowReplication(cloud)
-  cloud.clock.now += 2000
-  await createReplica(cloud, pair)
-  await cloud.settle()
-  const [one, two] = await Promise.all([alone, pair].map(async (vault) => (await makeKey(cloud, vault)).body['id']))
-  const onKey =
-    (vaultId: string, keyId: unknown, method: string, rest = '', body?: object) =>
-    () =>
-      call(a, method, `/20180608/keys/${String(keyId)}${rest}`, body, { host: vaultId })
-  const warmUp = async () => {
-    await encrypt(cloud, a, alone, one)
-    await encrypt(cloud, a, pair, two)
-  }
-  const runs: Operations['runs'] = [
-    ['Encrypt, Decrypt, Sign, Verify', () => encrypt(cloud, a, alone, one)],
-    ['GetKey', onKey(alone, one, 'GET')],
-    ['ListKeys', () => call(a, 'GET', `/20180608/keys?compartmentId=${tenancyId}`, undefined, { host: alone })],
-    ['CreateKey', () => makeKey(cloud, alone)],
-    ['CreateKey, replicated', () => makeKey(cloud, pair)],
-    ['CreateKeyVersion', onKey(alone, one, 'POST', '/keyVersions', {})],
-    ['CreateKeyVersion, replicated', onKey(pair, two, 'POST', '/keyVersions', {})],
-    ['DisableKey', onKey(alone, one, 'POST', '/actions/disable')],
-    ['DisableKey, replicated', onKey(pair, two, 'POST', '/actions/disable')],
-    ['CreateVault', () => makeVault(cloud)],
-    ['CreateVaultReplica of a vault with 2 keys', () => createReplica(cloud, alone)],
-  ]
-  return { warmUp, runs }
 }
 
 type TableUse = Extract<Use, { readonly table: unknown }>

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { parseState, type HsmState } from '../hsm/software/hsmState.ts'
 import { canonicalJson } from '../kms/canonicalJson.ts'
 import { KmsError } from '../kms/errors.ts'
-import type { Item, Tables } from '../kms/ports.ts'
+import type { Item, Tables, Write } from '../kms/ports.ts'
 
 /** What wraps the data keys that the state of a SIMULATED HSM is encrypted with; on AWS, AWS KMS (awsKeyService.ts). */
 export interface KeyService {
@@ -28,6 +28,8 @@ export interface KeptState {
 /** In the table that does not replicate; deploy/roles.ts lets only provisioning write this partition. */
 export const hsmPk = 'hsm'
 const stateSk = 'state'
+/** Only the state's revision: every instance asks for it once a second, and the state may have 200 KB. */
+const revisionSk = 'state-revision'
 
 interface StateRow extends Item {
   readonly format: 'vaultspan/sealed-hsm-state/1'
@@ -43,6 +45,10 @@ export async function readHsmState(
   ports: SealedStatePorts,
   known?: KeptState,
 ): Promise<KeptState | 'unchanged' | undefined> {
+  if (known !== undefined) {
+    const head = await ports.tables.get('Replication', hsmPk, revisionSk)
+    if (head?.revision === known.revision) return 'unchanged'
+  }
   const row = (await ports.tables.get('Replication', hsmPk, stateSk)) as StateRow | undefined
   if (row === undefined) return undefined
   if (row.revision === known?.revision) return 'unchanged'
@@ -67,7 +73,12 @@ export async function writeHsmState(ports: SealedStatePorts, { state, revision }
     }
     const condition =
       revision === 1 ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: revision - 1 }
-    return (await ports.tables.write([{ op: 'put', table: 'Replication', item, condition }])).ok
+    const head: Item = { pk: hsmPk, sk: revisionSk, revision }
+    const writes: readonly Write[] = [
+      { op: 'put', table: 'Replication', item, condition },
+      { op: 'put', table: 'Replication', item: head },
+    ]
+    return (await ports.tables.write(writes)).ok
   } finally {
     dataKey.fill(0)
   }

@@ -7,6 +7,7 @@ import { fanOutFunction } from '../../../handlers/replicate/fanOut.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { newOcid, realm } from '../../../lib/kms/ocid.ts'
 import type { TableName } from '../../../lib/kms/ports.ts'
+import type { RuntimeSettings } from '../../../lib/runtime/composeRegion.ts'
 import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
 import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
@@ -23,11 +24,13 @@ interface AwsRegion extends CallableRegion {
 }
 
 export interface AwsCloud extends StoryCloud {
+  /** How many records the streams have given so far. */
+  readonly streamRecords: () => number
   readonly close: () => Promise<void>
 }
 
 /** The two regions of test/harness/twoRegions.ts on DynamoDB tables, their streams and SQS queues. */
-export async function awsRegions(aws: Aws): Promise<AwsCloud> {
+export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = {}): Promise<AwsCloud> {
   const nameOf = (table: TableName): string => `${aws.run}-${table}`
   // What fails or must wait comes again after a second.
   const made = await RunQueues.create(aws, [regionA, regionB], 1)
@@ -45,6 +48,7 @@ export async function awsRegions(aws: Aws): Promise<AwsCloud> {
       hsm,
       clock: Date.now,
       log,
+      settings,
     })
     const readers = new DynamoDBStreamsClient(aws.options(region))
     const streams = tableNames
@@ -53,13 +57,15 @@ export async function awsRegions(aws: Aws): Promise<AwsCloud> {
     return { runtime, hsm, streams: await Promise.all(streams) }
   }
   const [a, b] = [await open(regionA), await open(regionB)]
+  let streamRecords = 0
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const keyId = await newTenancy([a, b], tenancyId)
   const settle = async (): Promise<void> => {
     let isIdle: boolean
     do {
       const worked = [await pump(a, made), await pump(b, made)]
-      isIdle = !worked.includes(true) && (await made.areEmpty())
+      streamRecords += worked.reduce((sum, { records }) => sum + records, 0)
+      isIdle = worked.every(({ records, messages }) => records + messages === 0) && (await made.areEmpty())
     } while (!isIdle)
   }
   await settle()
@@ -70,6 +76,7 @@ export async function awsRegions(aws: Aws): Promise<AwsCloud> {
     call: (region, method, target, body, options = {}) =>
       signedCall(region, keyId, Date.now(), method, target, body, options),
     settle,
+    streamRecords: () => streamRecords,
     close: async () => {
       await made.delete()
       for (const region of [regionA, regionB]) await deleteTables(aws.dynamo(region), nameOf)
@@ -77,41 +84,44 @@ export async function awsRegions(aws: Aws): Promise<AwsCloud> {
   }
 }
 
-/** Calls the functions with what streams and queues hold, as event source mappings do. True where there was something. */
-async function pump(region: AwsRegion, queues: RunQueues): Promise<boolean> {
-  const changes = await pumpStreams(region)
-  const messages = await pumpQueues(region, queues)
-  return changes || messages
+interface Pumped {
+  readonly records: number
+  readonly messages: number
 }
 
-async function pumpStreams({ runtime, streams }: AwsRegion): Promise<boolean> {
+/** Calls the functions with what streams and queues hold, as event source mappings do. */
+async function pump(region: AwsRegion, queues: RunQueues): Promise<Pumped> {
+  return { records: await pumpStreams(region), messages: await pumpQueues(region, queues) }
+}
+
+async function pumpStreams({ runtime, streams }: AwsRegion): Promise<number> {
   const consume = fanOutFunction(runtime)
-  let hasWorked = false
+  let count = 0
   for (const stream of streams) {
     const records = [...stream.waiting, ...(await stream.reader.read())]
     if (records.length === 0) continue
-    hasWorked = true
+    count += records.length
     const { batchItemFailures } = await consume({ Records: records } as unknown as DynamoDBStreamEvent)
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
     // The mapping starts again at the first that failed.
     const first = records.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''))
     stream.waiting = first === -1 ? [] : records.slice(first)
   }
-  return hasWorked
+  return count
 }
 
-async function pumpQueues({ runtime }: AwsRegion, queues: RunQueues): Promise<boolean> {
+async function pumpQueues({ runtime }: AwsRegion, queues: RunQueues): Promise<number> {
   const consumers = {
     inbox: applyFunction(runtime),
     outcome: acknowledgeFunction(runtime),
     outbox: fanOutFunction(runtime),
   } as const
-  let hasWorked = false
+  let count = 0
   for (const name of ['inbox', 'outcome', 'outbox'] as const) {
     const from = { region: runtime.region, name }
     const messages = await queues.receive(from)
     if (messages.length === 0) continue
-    hasWorked = true
+    count += messages.length
     const Records = messages.map(({ MessageId, Body, Attributes }) => ({
       messageId: MessageId,
       body: Body,
@@ -124,5 +134,5 @@ async function pumpQueues({ runtime }: AwsRegion, queues: RunQueues): Promise<bo
       messages.filter(({ MessageId = '' }) => !failed.has(MessageId)),
     )
   }
-  return hasWorked
+  return count
 }

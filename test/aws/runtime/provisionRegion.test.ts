@@ -164,3 +164,17 @@ test('of two writers of one state the second is refused', async () => {
   expect(await writeHsmState(a, { state, revision: revision + 1 })).toBe(true)
   expect(await writeHsmState(a, { state, revision: revision + 1 })).toBe(false)
 })
+
+test('whoever knows the state reads its revision only, until the state changes', async () => {
+  await provisionRegion(a, { step: 'openHsm' })
+  const known = await stateOf(a)
+  const read: string[] = []
+  const watched = {
+    ...a,
+    tables: { ...a.tables, get: (...of: Parameters<Tables['get']>) => (read.push(of[2]), a.tables.get(...of)) },
+  }
+  expect(await readHsmState(watched, known)).toBe('unchanged')
+  expect(read).toEqual(['state-revision'])
+  await writeHsmState(a, { state: known.state, revision: known.revision + 1 })
+  expect(await readHsmState(watched, known)).toMatchObject({ revision: known.revision + 1 })
+})
