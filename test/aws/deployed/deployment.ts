@@ -4,8 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SimpleAuthenticationDetailsProvider } from 'oci-common'
+import { AwsSide } from './awsSide.ts'
 import { apiIds, openFront, type Front } from './front.ts'
-import { startMiniStack, type MiniStack } from './ministack.ts'
+import { startMiniStack } from './ministack.ts'
 
 export const regions = ['us-east-1', 'us-west-2'] as const
 export const [home, other] = regions
@@ -23,7 +24,7 @@ export interface Tenancy {
 
 /** The service, deployed by its own commands into two regions of an emulated AWS. */
 export interface Deployment {
-  readonly miniStack: MiniStack
+  readonly aws: AwsSide
   /** `npm run NAME -- …`, without npm. */
   run(name: 'deploy' | 'remove' | 'provision', ...options: readonly string[]): Promise<Ran>
   deploy(): Promise<Ran>
@@ -65,7 +66,7 @@ export async function openDeployment(program: string): Promise<Deployment> {
     })
   let front: Promise<Front> | undefined
   return {
-    miniStack,
+    aws: new AwsSide(miniStack.endpoint, home),
     run,
     deploy: () => run('deploy', '--domain', domain),
     provision: async (name) => {

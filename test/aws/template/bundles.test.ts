@@ -23,6 +23,14 @@ test.each(bundles)('%s is small and needs nothing but Node and the runtime’s A
   expect(imports).not.toContain('node:sqlite')
 })
 
+test('a function that starts does not load S3’s client; it is asked for when a backup is made or restored', async () => {
+  for (const name of ['vault', 'keys']) {
+    const code = await readFile(join(directory, 'handlers', name, 'index.mjs'), 'utf8')
+    expect(code).toContain('import("@aws-sdk/client-s3")')
+    expect(code).not.toMatch(/(from|import) ?"@aws-sdk\/client-s3"/)
+  }
+})
+
 test('the same sources give the same bundles, so that a deployment without a change changes nothing', async () => {
   const zips = () => Promise.all(bundles.map((bundle) => readFile(join(directory, `${bundle}.zip`), 'base64')))
   const before = await zips()

@@ -1,0 +1,144 @@
+import { DynamoDBClient, GetItemCommand, paginateScan } from '@aws-sdk/client-dynamodb'
+import {
+  GetFunctionConfigurationCommand,
+  InvokeCommand,
+  LambdaClient,
+  ListEventSourceMappingsCommand,
+  UpdateEventSourceMappingCommand,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda'
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  ListBucketsCommand,
+  ListObjectVersionsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { GetQueueAttributesCommand, GetQueueUrlCommand, PurgeQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
+
+const prefix = 'vaultspan-local'
+const day = 86_400_000
+
+/** What an operator of the account sees and does beside the service. */
+export class AwsSide {
+  readonly #endpoint: string
+  readonly #home: string
+
+  constructor(endpoint: string, home: string) {
+    this.#endpoint = endpoint
+    this.#home = home
+  }
+
+  #options(region: string) {
+    return { region, endpoint: this.#endpoint, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } }
+  }
+
+  /** Calls a function as EventBridge does. */
+  async invoke(region: string, name: string): Promise<void> {
+    const FunctionName = `${prefix}-${name}`
+    const { FunctionError, Payload } = await new LambdaClient(this.#options(region)).send(
+      new InvokeCommand({ FunctionName, Payload: '{}' }),
+    )
+    if (FunctionError !== undefined) throw new Error(Buffer.from(Payload ?? []).toString())
+  }
+
+  /** Sets a function's clock ahead from outside, by what Node loads before it; gives what sets it right again. */
+  async setAhead(region: string, name: string, days: number): Promise<() => Promise<void>> {
+    const client = new LambdaClient(this.#options(region))
+    const FunctionName = `${prefix}-${name}`
+    const { Environment } = await client.send(new GetFunctionConfigurationCommand({ FunctionName }))
+    const configure = async (more: Readonly<Record<string, string>>) => {
+      const Variables = { ...Environment?.Variables, ...more }
+      await client.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }))
+    }
+    const NODE_OPTIONS = `--import=${new URL('shiftedClock.ts', import.meta.url).href}`
+    await configure({ NODE_OPTIONS, CLOCK_AHEAD_MS: String(days * day) })
+    return () => configure({})
+  }
+
+  /** What is still to fall due in a region, the earliest first. */
+  async reminders(region: string): Promise<readonly string[]> {
+    const pages = paginateScan(
+      { client: new DynamoDBClient(this.#options(region)) },
+      {
+        TableName: `${prefix}-Replication`,
+        FilterExpression: 'begins_with(pk, :due)',
+        ExpressionAttributeValues: { ':due': { S: 'due#' } },
+      },
+    )
+    const found: string[] = []
+    for await (const { Items = [] } of pages) found.push(...Items.map(({ sk }) => sk?.S ?? ''))
+    return found.sort()
+  }
+
+  /** How far `reconcile` has looked at a vault's keys; undefined where it never has. */
+  async reconcileCursor(region: string, vaultId: string): Promise<string | undefined> {
+    const { Item } = await new DynamoDBClient(this.#options(region)).send(
+      new GetItemCommand({
+        TableName: `${prefix}-Replication`,
+        Key: { pk: { S: `reconcile#${vaultId}` }, sk: { S: 'cursor' } },
+      }),
+    )
+    return Item && JSON.stringify(Item)
+  }
+
+  /** Loses every message that reaches a region's inbox while something is done. Returns how many there were. */
+  async losingInbox(region: string, act: () => Promise<void>): Promise<number> {
+    const lambda = new LambdaClient(this.#options(region))
+    const sqs = new SQSClient({ ...this.#options(region), useQueueUrlAsEndpoint: false })
+    const { EventSourceMappings = [] } = await lambda.send(
+      new ListEventSourceMappingsCommand({ FunctionName: `${prefix}-apply` }),
+    )
+    const enable = async (Enabled: boolean) => {
+      for (const { UUID } of EventSourceMappings) {
+        await lambda.send(new UpdateEventSourceMappingCommand({ UUID, Enabled }))
+      }
+    }
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: `${prefix}-inbox` }))
+    const waiting = async () => {
+      const names = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const
+      const attributes = { QueueUrl, AttributeNames: [...names] }
+      const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand(attributes))
+      return names.reduce((sum, name) => sum + Number(Attributes[name]), 0)
+    }
+    await enable(false)
+    try {
+      await act()
+      // What the stream adds to what was handed off comes a moment later.
+      let [before, count] = [0, await waiting()]
+      while (count === 0 || count !== before) {
+        await new Promise((done) => setTimeout(done, 2000))
+        before = count
+        count = await waiting()
+      }
+      await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+      return count
+    } finally {
+      await enable(true)
+    }
+  }
+
+  async backupBucket(): Promise<string | undefined> {
+    const { Buckets = [] } = await new S3Client(this.#options(this.#home)).send(new ListBucketsCommand({}))
+    return Buckets.map(({ Name = '' }) => Name).find((name) => name.startsWith(`${prefix}-backups-${this.#home}-`))
+  }
+
+  /** A bucket of that name without a stack, while something is done. */
+  async withBackupBucket(Bucket: string, act: () => Promise<void>): Promise<void> {
+    const client = new S3Client(this.#options(this.#home))
+    await client.send(new CreateBucketCommand({ Bucket }))
+    try {
+      await act()
+    } finally {
+      await client.send(new DeleteBucketCommand({ Bucket }))
+    }
+  }
+
+  /** Every version of every object in the bucket of backups, by its path. */
+  async backups(): Promise<readonly string[]> {
+    const { Versions = [] } = await new S3Client(this.#options(this.#home)).send(
+      new ListObjectVersionsCommand({ Bucket: await this.backupBucket() }),
+    )
+    return Versions.map(({ Key = '' }) => Key).sort()
+  }
+}
