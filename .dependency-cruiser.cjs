@@ -53,7 +53,7 @@ module.exports = {
       name: 'no-aws-client-on-sqlite',
       severity: 'error',
       from: { path: '^(local|lib/store/sqlite)/' },
-      to: { path: '^lib/store/(dynamodb|sqs)/', reachable: true },
+      to: { path: '^lib/store/(dynamodb|sqs|backups/s3Root)', reachable: true },
     },
     {
       name: 'no-dev-dependency-in-product',

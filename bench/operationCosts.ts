@@ -79,10 +79,10 @@ async function operations(cloud: TestCloud): Promise<Operations> {
   return { warmUp, runs }
 }
 
-type TableUse = Exclude<Use, { use: 'send' }>
+type TableUse = Extract<Use, { readonly table: unknown }>
 
 function costOf(operation: string, uses: readonly Use[]): OperationCost {
-  const ofTables = uses.filter((use): use is TableUse => use.use !== 'send')
+  const ofTables = uses.filter((use): use is TableUse => 'table' in use)
   const isRead = ({ use }: TableUse) => use === 'get' || use === 'query' || use === 'list'
   const reads = ofTables.filter(isRead)
   const written = ofTables.filter((use) => !isRead(use))
@@ -93,7 +93,7 @@ function costOf(operation: string, uses: readonly Use[]): OperationCost {
     reads: reads.length,
     writes: written.filter((use) => !isTransaction(use)).length,
     transactionWrites: written.filter(isTransaction).length,
-    messages: uses.length - ofTables.length,
+    messages: uses.filter(({ use }) => use === 'send').length,
     streamRecords: written.filter(({ use, table }) => use !== 'check' && streamed.has(table)).length,
     readUnits: sum(reads, ({ use, bytes }) => Math.max(1, Math.ceil(bytes / 4096)) * (use === 'list' ? 0.5 : 1)),
     writeUnits: sum(written, (use) => {

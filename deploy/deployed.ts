@@ -1,5 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { backupBucketOf } from './deleteBackups.ts'
 import { ParameterError, type Parameters } from './parameters.ts'
 
 export function prefixOf({ stage }: Pick<Parameters, 'stage'>): string {
@@ -27,9 +28,12 @@ export async function requireFits(parameters: Parameters): Promise<void> {
   for (const region of parameters.regions) {
     const before = await deployedWith(region, parameters)
     if (before !== undefined) requireSameDeployment(region, parameters, before)
-    else if (await hasTables(region, parameters)) {
+    else if (
+      (await hasTables(region, parameters)) ||
+      (await backupBucketOf(region, prefixOf(parameters))) !== undefined
+    ) {
       throw new ParameterError(
-        `${region} holds the tables of an earlier deployment of stage ${parameters.stage}; docs/deploy.md says how to ` +
+        `${region} holds the data of an earlier deployment of stage ${parameters.stage}; docs/deploy.md says how to ` +
           'take them up again or delete them.',
       )
     }

@@ -3,6 +3,9 @@ import type { QueueName, TableName } from '../lib/kms/ports.ts'
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
 export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'
 
+/** What a function does with backups in buckets. */
+export type BackupUse = 'read' | 'write'
+
 export interface Grants {
   readonly tables: Partial<Record<TableName, readonly TableUse[]>>
   /** Queues of this region and of its peers that the function sends to. */
@@ -10,6 +13,8 @@ export interface Grants {
   /** Queues and streams that call the function. */
   readonly receives?: readonly QueueName[]
   readonly streams?: readonly TableName[]
+  /** Backups in the bucket of all regions. */
+  readonly backups?: readonly BackupUse[]
   /** May make the HSM's state and write it; every function may read it. */
   readonly provisions?: true
 }
@@ -26,6 +31,7 @@ export const grants = {
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },
+    backups: ['read', 'write'],
   },
   keys: {
     tables: {
@@ -37,6 +43,7 @@ export const grants = {
       Replication: ['get', 'put', 'delete'],
     },
     sends: { peers: ['inbox'] },
+    backups: ['read', 'write'],
   },
   crypto: {
     tables: {

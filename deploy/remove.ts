@@ -1,10 +1,11 @@
 import { command, options } from './commandLine.ts'
 import { prefixOf } from './deployed.ts'
 import { ParameterError, requireParameters } from './parameters.ts'
+import { deleteBackups } from './deleteBackups.ts'
 import { deleteData, hsmStateKeyOf } from './deleteData.ts'
 import { runServerless } from './runServerless.ts'
 
-/** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables and their key stay. */
+/** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables, backups and their key stay. */
 await command(async () => {
   const given = options(['stage', 'regions', 'home', 'delete-data'])
   // A stack is removed by its name; what it was deployed with does not matter.
@@ -12,7 +13,7 @@ await command(async () => {
   const prefix = prefixOf(parameters)
   const deletes = given['delete-data']
   if (deletes !== undefined && deletes !== prefix) {
-    throw new ParameterError(`To delete every key and table for good, give --delete-data ${prefix}.`)
+    throw new ParameterError(`To delete every key, table and backup for good, give --delete-data ${prefix}.`)
   }
   const { regions, homeRegion } = parameters
   const order = [...regions.filter((region) => region !== homeRegion), homeRegion]
@@ -22,11 +23,14 @@ await command(async () => {
     if (!(await runServerless('remove', region, parameters))) {
       throw new ParameterError(`\n${region} failed; the reason is above. Put it right and run the same command again.`)
     }
-    if (deletes !== undefined) await deleteData(region, prefix, keyId)
+    if (deletes === undefined) continue
+    // Before the tables, which refuse a new deployment until everything is gone.
+    await deleteBackups(region, prefix)
+    await deleteData(region, prefix, keyId)
   }
   console.log(
     deletes === undefined
-      ? `\nRemoved. The tables ${prefix}-* and the key that wraps the HSM's state are kept (docs/deploy.md).`
-      : '\nRemoved, with all tables; the keys that wrapped the HSMs’ states are deleted in 30 days.',
+      ? `\nRemoved. The tables ${prefix}-*, the bucket of backups and the key that wraps the HSM's state are kept (docs/deploy.md).`
+      : '\nRemoved, with all tables and backups; the keys that wrapped the HSMs’ states are deleted in 30 days.',
   )
 })

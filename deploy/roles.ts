@@ -1,6 +1,7 @@
 import type { TableName } from '../lib/kms/ports.ts'
+import { backupBucketName } from './backupBucket.ts'
 import { tableId } from './tables.ts'
-import { grants, type DeployedFunction, type Grants, type TableUse } from './grants.ts'
+import { grants, type BackupUse, type DeployedFunction, type Grants, type TableUse } from './grants.ts'
 
 interface Statement {
   readonly Sid: string
@@ -14,6 +15,7 @@ export interface RoleOptions {
   /** Of every name: `vaultspan-{stage}`. */
   readonly prefix: string
   readonly region: string
+  readonly homeRegion: string
   readonly peers: readonly string[]
 }
 
@@ -47,7 +49,8 @@ function policy(Statement: readonly object[]): object {
   return { Version: '2012-10-17', Statement }
 }
 
-function statements(name: string, granted: Grants, { prefix, peers }: RoleOptions): readonly Statement[] {
+function statements(name: string, granted: Grants, options: RoleOptions): readonly Statement[] {
+  const { prefix, peers } = options
   const queue = (region: string, queueName: string) =>
     arn(`arn:\${AWS::Partition}:sqs:${region}:\${AWS::AccountId}:${prefix}-${queueName}`)
   const here = '${AWS::Region}'
@@ -60,6 +63,7 @@ function statements(name: string, granted: Grants, { prefix, peers }: RoleOption
     ...logs(prefix, name),
     ...Object.entries(granted.tables).flatMap(([table, uses]) => tableStatements(table as TableName, uses)),
     ...hsmState(granted),
+    ...backupStatements(granted.backups ?? [], options),
     ...(sends.length === 0 ? [] : [allow('Send', ['sqs:SendMessage'], sends)]),
     ...(granted.receives ?? []).map((queueName) =>
       allow(
@@ -100,6 +104,19 @@ function tableStatements(table: TableName, uses: readonly TableUse[]): readonly 
     ...(uses.includes('list')
       ? [allow(`${table}Indexes`, ['dynamodb:Query'], [index('byTime'), index('byName')])]
       : []),
+  ]
+}
+
+const backupActions: Record<BackupUse, string> = { read: 's3:GetObject', write: 's3:PutObject' }
+
+/** In every region by the bucket's name: it lies in the home region, whose stack alone knows its resource. */
+function backupStatements(uses: readonly BackupUse[], options: RoleOptions): readonly Statement[] {
+  const bucket = `arn:\${AWS::Partition}:s3:::${backupBucketName(options)}`
+  const ofObjects = uses.map((use) => backupActions[use])
+  return [
+    ...(ofObjects.length === 0 ? [] : [allow('Backups', ofObjects, [arn(`${bucket}/*`)])]),
+    // Without it S3 answers "forbidden" for an object that is not there.
+    ...(uses.includes('read') ? [allow('BackupBucket', ['s3:ListBucket'], [arn(bucket)])] : []),
   ]
 }
 

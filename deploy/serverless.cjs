@@ -1,6 +1,7 @@
 // What serverless.yml computes: osls reads .cjs, Node 24 reads the TypeScript behind it.
 const stages = require('./stages.json')
 const { alarms } = require('./alarms.ts')
+const { backupBucket, backupBucketName } = require('./backupBucket.ts')
 const { customDomain } = require('./customDomain.ts')
 const { peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
@@ -32,10 +33,16 @@ exports.parameters = async (context) => {
 exports.settings = async (context) => settingsOf(await parametersOf(context))
 
 /** What CloudFormation makes; `npm run offline` says what it has made instead, because nothing resolves references there. */
-exports.made = async ({ resolveVariable }) => ({
-  accountId: (await resolveVariable('param:accountId, ""')) || { Ref: 'AWS::AccountId' },
-  hsmStateKey: (await resolveVariable('param:hsmStateKey, ""')) || { 'Fn::GetAtt': ['HsmStateKey', 'Arn'] },
-})
+exports.made = async (context) => {
+  const { resolveVariable } = context
+  const accountId = await resolveVariable('param:accountId, ""')
+  const backupBucket = backupBucketName(await parametersOf(context))
+  return {
+    accountId: accountId || { Ref: 'AWS::AccountId' },
+    hsmStateKey: (await resolveVariable('param:hsmStateKey, ""')) || { 'Fn::GetAtt': ['HsmStateKey', 'Arn'] },
+    backupBucket: accountId ? backupBucket.replace('${AWS::AccountId}', accountId) : { 'Fn::Sub': backupBucket },
+  }
+}
 
 exports.resources = async (context) => {
   const parameters = await parametersOf(context)
@@ -43,6 +50,7 @@ exports.resources = async (context) => {
   return {
     Resources: {
       ...tables(prefix, settingsOf(parameters).isDeletionProtected),
+      ...backupBucket(parameters),
       ...roles(parameters),
       ...alarms(parameters),
       ...(hostedZoneId === undefined ? {} : customDomain(parameters)),

@@ -20,7 +20,7 @@ export interface EventSource {
   readonly deadLetters: string | undefined
 }
 
-/** The part of a packaged template that an emulator without functions can make: tables, queues and the HSM's key. */
+/** The part of a packaged template that an emulator without functions can make: tables, queues, the HSM's key, the home region's bucket of backups. */
 export interface RegionStack {
   readonly hsmStateKey: string
   readonly eventSources: readonly EventSource[]
@@ -37,6 +37,7 @@ interface Template {
 }
 
 const made = /^AWS::(DynamoDB::Table|SQS::Queue|KMS::Key)$/
+const backupBucket = 'BackupBucket'
 const outputs = ['HomeRegion', 'Regions', 'Domain']
 
 /** Makes the stack where it does not stand yet. `file` is what `npm run package` has made for the region. */
@@ -48,7 +49,9 @@ export async function createRegionStack(
   const template = JSON.parse(await readFile(file, 'utf8')) as Template
   const client = new CloudFormationClient(options)
   const TemplateBody = JSON.stringify({
-    Resources: Object.fromEntries(Object.entries(template.Resources).filter(([, { Type }]) => made.test(Type))),
+    Resources: Object.fromEntries(
+      Object.entries(template.Resources).filter(([name, { Type }]) => name === backupBucket || made.test(Type)),
+    ),
     Outputs: Object.fromEntries(outputs.map((name) => [name, template.Outputs[name]])),
   })
   try {

@@ -56,9 +56,9 @@ export class StreamReader {
       )
       return (await this.#streams.send(new GetRecordsCommand({ ShardIterator }))).Records ?? []
     } catch (cause) {
-      // The stream has let go of what was read last; what it still has is newer.
-      if (last === undefined || !isTrimmed(cause)) throw cause
-      return this.#readAfter(ShardId, undefined)
+      if (!isTrimmed(cause)) throw cause
+      // The stream has let go of what was read last; what it still has is newer. DynamoDB Local says so of a new shard too.
+      return last === undefined ? [] : this.#readAfter(ShardId, undefined)
     }
   }
 }

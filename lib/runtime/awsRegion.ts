@@ -2,7 +2,7 @@ import { pooledRandom } from '../hsm/pooledRandom.ts'
 import { MemoryState } from '../hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../kms/ocid.ts'
-import { createBackupStore } from '../store/backups/backupStore.ts'
+import { awsBackups } from './awsBackups.ts'
 import { awsKeyService } from './awsKeyService.ts'
 import type { AwsSettings } from './awsSettings.ts'
 import { openAwsStore, type AwsStore } from './awsStore.ts'
@@ -87,8 +87,7 @@ export class AwsRegion {
       settings,
       audit,
       maxFileBytes,
-      // Buckets need a root that all regions share, which this host does not have yet: files and allowed URIs only.
-      backups: createBackupStore({ allowedHosts: settings.backupUriHosts, maxBytes: maxFileBytes }),
+      backups: awsBackups(settings, maxFileBytes),
       lag: lagMetric(resourcePrefix, writeLine),
     })
     return { runtime, flush: () => audit.flush() }

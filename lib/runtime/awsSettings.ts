@@ -12,6 +12,8 @@ export interface AwsSettings extends RegionSettings {
   readonly accountId: string
   readonly domain: string
   readonly endpointPortBase: number | undefined
+  /** The bucket of all regions' backups, in the home region. */
+  readonly backupBucket: string
   readonly logLevel: LogLevel
 }
 
@@ -38,6 +40,7 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
     accountId: required('ACCOUNT_ID'),
     domain: required('DOMAIN'),
     endpointPortBase: portBase(environment['ENDPOINT_PORT_BASE']),
+    backupBucket: required('BACKUP_BUCKET'),
     logLevel,
   }
 }

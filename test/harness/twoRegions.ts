@@ -92,7 +92,6 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   const stores = new Map<string, SqliteRegionStore>()
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
   const objects = new Map<string, string>()
-  const backups = createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes })
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
@@ -114,7 +113,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
       clock: () => clock.now,
       log,
       settings,
-      backups,
+      backups: createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes }),
     })
     return { runtime, store, hsm }
   }

@@ -1,4 +1,5 @@
 import { KmsError } from '../../kms/errors.ts'
+import { boundedText } from './boundedText.ts'
 
 const timeoutMs = 10_000
 
@@ -12,15 +13,7 @@ export async function readUri(
   maxBytes: number,
 ): Promise<string | undefined> {
   const answer = await request(uri, allowedHosts, { method: 'GET' })
-  if (answer === undefined) return undefined
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of answer) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new KmsError('payloadTooLarge', `A backup has at most ${maxBytes} bytes.`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  return answer === undefined ? undefined : boundedText(answer, maxBytes)
 }
 
 /** Follows no redirect: it would lead past the list. The URI is a secret, so no error quotes it. */

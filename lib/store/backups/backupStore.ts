@@ -4,7 +4,9 @@ import { readUri, writeUri } from './allowedUris.ts'
 
 /** A place for objects: a directory here, a bucket on AWS. A path's parts are separated by `/` and harmless. */
 export interface ObjectRoot {
+  /** Over what was there. */
   put(path: string, text: string): Promise<void>
+  /** Undefined where there is no object. @throws KmsError payloadTooLarge for one of more bytes, which is not read. */
   get(path: string, maxBytes: number): Promise<string | undefined>
 }
 
@@ -34,14 +36,18 @@ export function createBackupStore({ root, allowedHosts, maxBytes }: BackupStoreO
 }
 
 const safePart = /^(?!\.{1,2}$)[A-Za-z0-9._@=+,-]{1,120}$/
+/** S3's own limit. */
+const maxPathLength = 1024
 
 /** @throws KmsError invalidParameter for a name that could lead anywhere else. */
 function objectPath(tenancyId: string, place: Extract<BackupPlace, { destination: 'BUCKET' }>): string {
   const parts = [place.namespace, place.bucketName, ...place.objectName.split('/')]
-  const isSafe = parts.length <= 12 && parts.every((part) => safePart.test(part))
-  if (isSafe) return [tenancyId, ...parts].join('/')
+  const path = [tenancyId, ...parts].join('/')
+  const isSafe = parts.length <= 12 && path.length <= maxPathLength && parts.every((part) => safePart.test(part))
+  if (isSafe) return path
   throw new KmsError(
     'invalidParameter',
-    'backupLocation: namespace, bucketName and the parts of objectName take letters, digits and . _ @ = + , - only.',
+    'backupLocation: namespace, bucketName and the at most 10 parts of objectName take letters, digits and . _ @ = + , - ' +
+      'only; 120 each, and some 900 together.',
   )
 }

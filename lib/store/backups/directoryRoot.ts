@@ -3,33 +3,30 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KmsError } from '../../kms/errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
+import { tooLarge } from './boundedText.ts'
 
 /** Objects as files below a directory, readable by their owner only. After a crash there is the old file or the new one. */
 export function directoryRoot(directory: string): ObjectRoot {
   return {
     put: async (path, text) => {
-      const file = join(directory, ...path.split('/'))
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      const temporary = `${file}.${randomBytes(6).toString('hex')}`
       try {
-        const handle = await open(temporary, 'wx', 0o600)
-        try {
-          await handle.writeFile(text)
-          await handle.sync()
-        } finally {
-          await handle.close()
-        }
-        await rename(temporary, file)
-      } finally {
-        await rm(temporary, { force: true })
+        await replaceFile(join(directory, ...path.split('/')), text)
+      } catch (cause) {
+        if (!isInTheWay(cause)) throw cause
+        throw new KmsError(
+          'invalidParameter',
+          'backupLocation.objectName lies below another object, or another lies below it; name it otherwise.',
+          { cause },
+        )
       }
     },
     get: async (path, maxBytes) => {
       try {
         const handle = await open(join(directory, ...path.split('/')), 'r')
         try {
-          const { size } = await handle.stat()
-          if (size > maxBytes) throw new KmsError('payloadTooLarge', `A backup has at most ${maxBytes} bytes.`)
+          const found = await handle.stat()
+          if (!found.isFile()) return undefined
+          if (found.size > maxBytes) throw tooLarge(maxBytes)
           return await handle.readFile('utf8')
         } finally {
           await handle.close()
@@ -42,7 +39,33 @@ export function directoryRoot(directory: string): ObjectRoot {
   }
 }
 
+async function replaceFile(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
+  try {
+    const handle = await open(temporary, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Buckets allow it, directories cannot. */
+function isInTheWay(cause: unknown): boolean {
+  return ['ENOTDIR', 'EEXIST', 'EISDIR'].includes(codeOf(cause))
+}
+
 /** A name that is a directory, or below a file, is no object either. */
 function isMissing(cause: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(cause))
+}
+
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? ''
 }

@@ -1,4 +1,5 @@
 import type { ObjectRoot } from './backupStore.ts'
+import { tooLarge } from './boundedText.ts'
 
 /** Objects that die with the process, for a cloud in memory. */
 export function memoryRoot(objects = new Map<string, string>()): ObjectRoot {
@@ -6,6 +7,10 @@ export function memoryRoot(objects = new Map<string, string>()): ObjectRoot {
     put: async (path, text) => {
       objects.set(path, text)
     },
-    get: async (path) => objects.get(path),
+    get: async (path, maxBytes) => {
+      const text = objects.get(path)
+      if (text !== undefined && Buffer.byteLength(text) > maxBytes) throw tooLarge(maxBytes)
+      return text
+    },
   }
 }

@@ -213,7 +213,7 @@ const p256 = { algorithm: models.KeyShape.Algorithm.Ecdsa, length: 32, curveId: 
     requireDone(await deployment.run('remove'))
     const refused = await deployment.deploy()
     expect(refused.code).toBe(1)
-    expect(refused.output).toMatch(/holds the tables of an earlier deployment/)
+    expect(refused.output).toMatch(/holds the data of an earlier deployment/)
     requireDone(await deployment.run('remove', '--delete-data', 'vaultspan-local'))
     requireDone(await deployment.deploy())
   })

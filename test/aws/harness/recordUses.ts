@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { DeployedFunction, TableUse } from '../../../deploy/grants.ts'
+import type { BackupUse, DeployedFunction, TableUse } from '../../../deploy/grants.ts'
 import { reconcile } from '../../../lib/replication/reconcile.ts'
 import { servingFunction } from '../../../lib/http/routes.ts'
+import type { BackupStore } from '../../../lib/kms/backup/backupPlace.ts'
 import type { QueueName, TableName, Tables, Write } from '../../../lib/kms/ports.ts'
 import { GroupedAuditSink } from '../../../lib/runtime/groupedAuditSink.ts'
 import type { SqliteTables } from '../../../lib/store/sqlite/sqliteTables.ts'
@@ -17,6 +18,7 @@ export type Use = { readonly by: DeployedFunction; readonly region: string } & (
       readonly call: number
     }
   | { readonly use: 'send'; readonly queue: QueueName; readonly to: string }
+  | { readonly use: 'backup'; readonly action: BackupUse }
 )
 
 const consumers = { inbox: 'apply', outcome: 'acknowledge', outbox: 'fanOut' } as const
@@ -51,7 +53,7 @@ export function recordUses(cloud: TestCloud): Use[] {
 function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<DeployedFunction>, uses: Use[]): void {
   // The harness feeds one function after another; outside a call from a client it is the one that was fed last.
   let fed: DeployedFunction = 'fanOut'
-  const { region, tables, queues } = runtime
+  const { region, tables, queues, backups } = runtime
   const by = () => called.getStore() ?? fed
   let calls = 0
   const read = (use: TableUse, table: TableName, found: unknown) => {
@@ -93,6 +95,17 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
     receive: (...args: Parameters<typeof receive>) => {
       fed = consumers[args[0]]
       return receive(...args)
+    },
+  })
+  const saved = bound(backups, ['read', 'write'])
+  Object.assign(backups, {
+    read: (...args: Parameters<BackupStore['read']>) => {
+      uses.push({ by: by(), region, use: 'backup', action: 'read' })
+      return saved.read(...args)
+    },
+    write: (...args: Parameters<BackupStore['write']>) => {
+      uses.push({ by: by(), region, use: 'backup', action: 'write' })
+      return saved.write(...args)
     },
   })
   const send = queues.send.bind(queues)

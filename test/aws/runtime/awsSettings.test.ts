@@ -7,6 +7,7 @@ const given = {
   RESOURCE_PREFIX: 'vaultspan-test',
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
+  BACKUP_BUCKET: 'vaultspan-test-backups',
 }
 
 test('what serverless.yml sets is enough', () => {

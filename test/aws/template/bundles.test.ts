@@ -18,7 +18,7 @@ test.each(bundles)('%s is small and needs nothing but Node and the runtime’s A
   const { bytes = 0, imports = [] } = built.find(({ bundle }) => bundle === name) ?? {}
   expect(bytes).toBeGreaterThan(0)
   expect(bytes).toBeLessThanOrEqual(maxBundleBytes)
-  const clients = ['dynamodb', 'sqs', 'kms'].map((client) => `@aws-sdk/client-${client}`)
+  const clients = ['dynamodb', 'sqs', 'kms', 's3'].map((client) => `@aws-sdk/client-${client}`)
   expect(imports.filter((each) => !isBuiltin(each)).sort()).toEqual(clients.sort())
   // What only other hosts need.
   expect(imports).not.toContain('node:sqlite')

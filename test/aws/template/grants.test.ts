@@ -45,13 +45,15 @@ beforeAll(async () => {
 
 function describeUse(use: Use): string {
   if (use.use === 'send') return `send to ${use.to === use.region ? 'own' : 'peer'} ${use.queue}`
+  if (use.use === 'backup') return `backup ${use.action}`
   return `${use.table} ${use.use}`
 }
 
 function granted(name: DeployedFunction): readonly string[] {
-  const { tables, sends }: Grants = grants[name]
+  const { tables, sends, backups = [] }: Grants = grants[name]
   return [
     ...Object.entries(tables).flatMap(([table, uses]) => uses.map((use) => `${table} ${use}`)),
+    ...backups.map((use) => `backup ${use}`),
     ...(sends?.own ?? []).map((queue) => `send to own ${queue}`),
     ...(sends?.peers ?? []).map((queue) => `send to peer ${queue}`),
   ]

@@ -86,9 +86,59 @@ test('no role names an action by a pattern, or every resource', () => {
   }
 })
 
+test('backups of all regions lie in one bucket of the home region: versioned, encrypted, private, outliving the stack', () => {
+  expect(ofType(peer, 'AWS::S3::Bucket').map(([id]) => id)).toEqual(['ServerlessDeploymentBucket'])
+  const { BackupBucket, BackupBucketPolicy } = home.Resources
+  for (const resource of [BackupBucket, BackupBucketPolicy]) {
+    expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+  }
+  expect(BackupBucket?.Properties).toMatchObject({
+    BucketName: { 'Fn::Sub': 'vaultspan-prod-backups-us-east-1-${AWS::AccountId}' },
+    VersioningConfiguration: { Status: 'Enabled' },
+    BucketEncryption: {
+      ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+    },
+    OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+  })
+  const { PublicAccessBlockConfiguration = {} } = BackupBucket?.Properties ?? {}
+  expect(Object.values(PublicAccessBlockConfiguration as object)).toEqual([true, true, true, true])
+  const [statement, ...others] = (BackupBucketPolicy?.Properties['PolicyDocument'] as { Statement: Statement[] })
+    .Statement
+  expect(others).toEqual([])
+  expect(statement).toMatchObject({
+    Effect: 'Deny',
+    Principal: '*',
+    Resource: [{ 'Fn::GetAtt': ['BackupBucket', 'Arn'] }, { 'Fn::Sub': '${BackupBucket.Arn}/*' }],
+    Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+  })
+})
+
+test('every region’s functions are told of that bucket, and only the roles of those that save and restore name it', () => {
+  for (const template of [home, peer]) {
+    const name = 'vaultspan-prod-backups-us-east-1-${AWS::AccountId}'
+    for (const [, { Properties }] of ofType(template, 'AWS::Lambda::Function')) {
+      const { Variables } = Properties['Environment'] as { Variables: Readonly<Record<string, unknown>> }
+      expect(Variables['BACKUP_BUCKET']).toEqual({ 'Fn::Sub': name })
+    }
+    for (const [id] of ofType(template, 'AWS::IAM::Role')) {
+      const ofS3 = statementsOf(template, id).filter(({ Action }) => JSON.stringify(Action).includes('s3:'))
+      const arn = `arn:\${AWS::Partition}:s3:::${name}`
+      const allowed = [
+        { Action: ['s3:GetObject', 's3:PutObject'], Resource: [{ 'Fn::Sub': `${arn}/*` }] },
+        { Action: ['s3:ListBucket'], Resource: [{ 'Fn::Sub': arn }] },
+      ]
+      expect(ofS3.map(({ Action, Resource }) => ({ Action, Resource }))).toEqual(
+        ['VaultRole', 'KeysRole'].includes(id) ? allowed : [],
+      )
+    }
+  }
+})
+
 test.each([
   // osls makes it: no plain HTTP to the bundles' bucket.
   ['ServerlessDeploymentBucketPolicy', 'AWS::S3::BucketPolicy', ['s3:*']],
+  // The same for the backups' bucket.
+  ['BackupBucketPolicy', 'AWS::S3::BucketPolicy', ['s3:*']],
   // In a key policy * is the key.
   ['HsmStateKey', 'AWS::KMS::Key', []],
 ])('outside the roles only %s has a *', (id, type, patterns) => {
@@ -99,7 +149,11 @@ test.each([
   }
   expect(Statement.flatMap(({ Action }) => Action).filter((action) => action.includes('*'))).toEqual(patterns)
   const withPolicies = Object.entries(home.Resources).filter(([, { Type: each }]) => /Policy$|Key$/.test(each))
-  expect(withPolicies.map(([name]) => name).sort()).toEqual(['HsmStateKey', 'ServerlessDeploymentBucketPolicy'])
+  expect(withPolicies.map(([name]) => name).sort()).toEqual([
+    'BackupBucketPolicy',
+    'HsmStateKey',
+    'ServerlessDeploymentBucketPolicy',
+  ])
 })
 
 test('only provisioning may make data keys and write the HSM’s state; everybody who writes its table is denied that row', () => {
