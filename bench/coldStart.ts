@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { buildBundles } from '../deploy/build.ts'
-import { buildDirectory, bundledModule, maxBundleBytes, maxImportMs } from '../deploy/bundles.ts'
+import { buildDirectory, bundledModule, maxBundleBytes, maxImportMs, type Bundle } from '../deploy/bundles.ts'
+import { openAwsStandIn } from './awsStandIn.ts'
 
-/** `npm run bench:coldStart`: what a new Lambda instance loads before it can answer, beside an empty handler. */
+/** `npm run bench:coldStart`: what a new Lambda instance loads and does before it can answer, beside an empty handler. */
 const run = promisify(execFile)
-const tries = 9
+const tries = 15
 
 const settings = {
   AWS_REGION: 'us-east-1',
@@ -15,38 +16,82 @@ const settings = {
   RESOURCE_PREFIX: 'vaultspan-bench',
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
-  // Nothing answers there: only loading is measured.
-  AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  BACKUP_BUCKET: 'backups',
+  HSM_STATE_KEY: 'alias/bench',
   AWS_ACCESS_KEY_ID: 'none',
   AWS_SECRET_ACCESS_KEY: 'none',
 }
 
-/** In a process of its own, because a module is loaded once. */
-async function importMs(module: string, before = ''): Promise<number> {
-  const program = `${before}; const start = performance.now(); await import(${JSON.stringify(module)}); console.log(performance.now() - start); process.exit()`
-  const times: number[] = []
-  for (let attempt = 0; attempt < tries; attempt += 1) {
-    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], {
-      env: { ...process.env, ...settings },
-    })
-    times.push(Number(stdout))
-  }
-  return times.sort((a, b) => a - b)[Math.floor(tries / 2)] ?? NaN
+/** The first event of each, chosen to need nothing but an open region: a call without a signature, an empty batch. */
+const unsigned = (target: string) => ({
+  rawPath: target,
+  rawQueryString: '',
+  headers: { host: 'kms.us-east-1.example.com' },
+  requestContext: { http: { method: 'GET', sourceIp: '127.0.0.1' } },
+})
+const firstEvents: Record<Bundle, readonly [name: string, event: object]> = {
+  vault: ['handler', unsigned('/20180608/vaults')],
+  keys: ['handler', unsigned('/20180608/keys')],
+  crypto: ['handler', unsigned('/20180608/encrypt')],
+  identity: ['handler', unsigned('/20160918/policies')],
+  audit: ['handler', unsigned('/20190901/auditEvents')],
+  replicate: ['apply', { Records: [] }],
+  schedule: ['handler', {}],
+  provision: ['handler', { step: 'openHsm' }],
 }
 
-const clients = ['dynamodb', 'sqs', 'kms'].map((name) => `await import('@aws-sdk/client-${name}')`).join('; ')
+/** What is timed, as a program of its own, because a module is loaded once. */
+interface Timed {
+  readonly before?: string
+  readonly program: string
+}
+
+function importing(module: string): string {
+  return `const loaded = await import(${JSON.stringify(module)})`
+}
+
+/** Medians. Each round runs all of them, so that a busy moment of the machine is nobody's alone. */
+async function medians(timed: readonly Timed[], endpoint: string): Promise<readonly number[]> {
+  const times = timed.map((): number[] => [])
+  for (let round = 0; round < tries; round += 1) {
+    for (const [index, { before = '', program }] of timed.entries()) {
+      const text = `${before}; const start = performance.now(); ${program}; console.log(performance.now() - start); process.exit()`
+      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', text], {
+        env: { ...process.env, ...settings, AWS_ENDPOINT_URL: endpoint },
+      })
+      times[index]?.push(Number(stdout.trim().split('\n').at(-1)))
+    }
+  }
+  return times.map((each) => each.sort((a, b) => a - b)[Math.floor(tries / 2)] ?? NaN)
+}
 
 const built = await buildBundles()
+const standIn = await openAwsStandIn(settings)
 console.log(`Node ${process.version}; median of ${tries}; limits ${maxBundleBytes / 1000} kB and ${maxImportMs} ms\n`)
-const empty = await importMs('data:text/javascript,export const handler = async () => ({})')
-const rows = [['function', 'kB', 'import ms', 'with the SDK ms']]
-rows.push(['(empty handler)', '0', empty.toFixed(1), '-'])
-for (const { bundle, bytes } of built) {
+const empty: Timed = { program: importing('data:text/javascript,export const handler = async () => ({})') }
+const timed = built.flatMap(({ bundle }): Timed[] => {
   const module = resolve(buildDirectory, bundledModule(bundle))
-  // The SDK is the runtime's, so its share is told apart.
-  const own = await importMs(module, clients)
-  const all = await importMs(module)
-  rows.push([bundle, (bytes / 1000).toFixed(0), own.toFixed(1), all.toFixed(1)])
+  const [name, event] = firstEvents[bundle]
+  return [
+    // The SDK is the runtime's, so its share is told apart.
+    { before: `await import('@aws-sdk/client-dynamodb')`, program: importing(module) },
+    { program: importing(module) },
+    { program: `${importing(module)}; await loaded.${name}(${JSON.stringify(event)}, {})` },
+  ]
+})
+const sdk: Timed = { program: importing('@aws-sdk/client-dynamodb') }
+const [emptyMs = NaN, sdkMs = NaN, ...measured] = await medians([empty, sdk, ...timed], standIn.endpoint)
+standIn.close()
+const rows = [['function', 'kB', 'own ms', 'import ms', 'first answer ms']]
+rows.push(['(empty handler)', '0', emptyMs.toFixed(1), emptyMs.toFixed(1), emptyMs.toFixed(1)])
+rows.push(['(DynamoDB alone)', '-', '-', sdkMs.toFixed(1), '-'])
+for (const [index, { bundle, bytes }] of built.entries()) {
+  const times = measured.slice(3 * index, 3 * index + 3).map((ms) => ms.toFixed(1))
+  rows.push([bundle, (bytes / 1000).toFixed(0), ...times])
 }
 for (const row of rows)
   console.log(row.map((cell, index) => (index === 0 ? cell.padEnd(16) : cell.padStart(16))).join(''))
+console.log(
+  '\nown: the SDK loaded before; import: with the SDK; first answer: from the import to the answer of a first event,',
+)
+console.log('with the HSM opened and tested, over DynamoDB and KMS on loopback that answer at once.')

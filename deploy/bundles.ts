@@ -10,5 +10,5 @@ export const buildDirectory = '.build'
 
 /** Where a bundle's module lies, below the build directory and inside its zip. */
 export function bundledModule(bundle: Bundle): string {
-  return `handlers/${bundle}/index.mjs`
+  return `handlers/${bundle}/index.js`
 }

@@ -1,20 +1,28 @@
-import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import type { KeyService } from './sealedHsmState.ts'
 
-/** AWS KMS. `keyId` is needed to make data keys only: a wrapped one names its key. */
-export function awsKeyService(keyId: string | undefined): KeyService {
-  const client = new KMSClient({})
+/** AWS KMS, loaded at its first use. `keyId` is needed to make data keys only: a wrapped one names its key. */
+export function awsKeyService(keyId?: string): KeyService {
+  let loading: ReturnType<typeof loadClient> | undefined
+  const loaded = () => (loading ??= loadClient())
   return {
     generateDataKey: async (EncryptionContext) => {
-      if (keyId === undefined) throw new Error('The environment variable HSM_STATE_KEY is missing.')
+      if (keyId === undefined) throw new Error('This function may not make data keys.')
+      const { client, GenerateDataKeyCommand } = await loaded()
       const answer = await client.send(
         new GenerateDataKeyCommand({ KeyId: keyId, KeySpec: 'AES_256', EncryptionContext }),
       )
       return { plaintext: required(answer.Plaintext), wrapped: required(answer.CiphertextBlob) }
     },
-    decrypt: async (CiphertextBlob, EncryptionContext) =>
-      required((await client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext }))).Plaintext),
+    decrypt: async (CiphertextBlob, EncryptionContext) => {
+      const { client, DecryptCommand } = await loaded()
+      return required((await client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext }))).Plaintext)
+    },
   }
+}
+
+async function loadClient() {
+  const { DecryptCommand, GenerateDataKeyCommand, KMSClient } = await import('@aws-sdk/client-kms')
+  return { client: new KMSClient({}), DecryptCommand, GenerateDataKeyCommand }
 }
 
 function required(bytes: Uint8Array | undefined): Uint8Array {

@@ -1,5 +1,6 @@
 import { regionSettings, SettingError, type RegionSettings } from './regionSettings.ts'
 import type { LogLevel } from './jsonLogger.ts'
+import { requiredVariable } from './requiredVariable.ts'
 
 /** What serverless.yml tells a function. */
 export interface AwsSettings extends RegionSettings {
@@ -20,11 +21,7 @@ const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 
 /** @throws SettingError naming the variable that is missing or wrong. */
 export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
-  const required = (name: string): string => {
-    const value = environment[name]
-    if (value === undefined || value === '') throw new SettingError(`The environment variable ${name} is missing.`)
-    return value
-  }
+  const required = (name: string) => requiredVariable(environment, name)
   const region = required('AWS_REGION')
   const regions = required('REGIONS').split(',')
   const homeRegion = required('HOME_REGION')

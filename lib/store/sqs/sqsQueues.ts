@@ -1,4 +1,4 @@
-import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs'
+import type { SendMessageBatchRequestEntry, SQSClient } from '@aws-sdk/client-sqs'
 import type { QueueAddress, QueueMessage, Queues } from '../../kms/ports.ts'
 import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
 import { requireSendable } from '../requireSendable.ts'
@@ -9,14 +9,14 @@ export interface SqsQueuesOptions {
    * Of the queue's own region, whose name is in the request's signature; made once per process, with
    * `useQueueUrlAsEndpoint: false` where an endpoint is given.
    */
-  readonly clientOf: (region: string) => SQSClient
+  readonly clientOf: (region: string) => SQSClient | Promise<SQSClient>
   readonly urlOf: (to: QueueAddress) => string
   readonly backoff?: Backoff
 }
 
-/** Sends to the queues of any region. On AWS their messages come to the functions by event source mappings. */
+/** Sends to the queues of any region; the SDK's part for it is loaded by the first message. On AWS their messages come to the functions by event source mappings. */
 export class SqsQueues implements Queues {
-  readonly #clientOf: (region: string) => SQSClient
+  readonly #clientOf: SqsQueuesOptions['clientOf']
   readonly #urlOf: (to: QueueAddress) => string
   readonly #backoff: Backoff
 
@@ -34,9 +34,11 @@ export class SqsQueues implements Queues {
 
   /** A batch may be taken in part: only what was refused is sent again. */
   async #sendBatch(to: QueueAddress, batch: readonly SendMessageBatchRequestEntry[]): Promise<void> {
+    const { SendMessageBatchCommand } = await import('@aws-sdk/client-sqs')
+    const client = await this.#clientOf(to.region)
     let entries = batch
     for (let attempt = 1; ; attempt += 1) {
-      const { Failed = [] } = await this.#clientOf(to.region).send(
+      const { Failed = [] } = await client.send(
         new SendMessageBatchCommand({ QueueUrl: this.#urlOf(to), Entries: [...entries] }),
       )
       if (Failed.length === 0) return

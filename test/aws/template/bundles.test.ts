@@ -3,7 +3,8 @@ import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildBundles, type Built } from '../../../deploy/build.ts'
-import { bundles, maxBundleBytes } from '../../../deploy/bundles.ts'
+import { bundledModule, bundles, maxBundleBytes, type Bundle } from '../../../deploy/bundles.ts'
+import { environment, loadBundle, type Variable } from './loadedBundle.ts'
 
 let directory: string
 let built: readonly Built[]
@@ -23,12 +24,19 @@ test.each(bundles)('%s is small and needs nothing but Node and the runtime’s A
   expect(imports).not.toContain('node:sqlite')
 })
 
-test('a function that starts does not load S3’s client; it is asked for when a backup is made or restored', async () => {
-  for (const name of ['vault', 'keys']) {
-    const code = await readFile(join(directory, 'handlers', name, 'index.mjs'), 'utf8')
-    expect(code).toContain('import("@aws-sdk/client-s3")')
-    expect(code).not.toMatch(/(from|import) ?"@aws-sdk\/client-s3"/)
-  }
+test.each(bundles)('%s loads no AWS client but DynamoDB’s before it is called', async (name) => {
+  expect((await loadBundle(join(directory, bundledModule(name)))).clients).toEqual(['client-dynamodb'])
+})
+
+const needed = (bundle: Bundle) =>
+  (Object.keys(environment) as Variable[]).filter((name) => name !== 'HSM_STATE_KEY' || bundle === 'provision')
+
+test.each(bundles)('%s fails at start where a variable is missing, and names it', async (name) => {
+  const { without } = await loadBundle(join(directory, bundledModule(name)))
+  for (const variable of needed(name))
+    expect(without[variable]).toBe(`The environment variable ${variable} is missing.`)
+  for (const variable of Object.keys(environment) as Variable[])
+    if (!needed(name).includes(variable)) expect(without[variable]).toBeNull()
 })
 
 test('the same sources give the same bundles, so that a deployment without a change changes nothing', async () => {
