@@ -16,7 +16,7 @@ const settings = {
   RESOURCE_PREFIX: 'vaultspan-bench',
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
-  BACKUP_BUCKET: 'backups',
+  BACKUP_BUCKET: 'vaultspan-bench-backups',
   HSM_STATE_KEY: 'alias/bench',
   AWS_ACCESS_KEY_ID: 'none',
   AWS_SECRET_ACCESS_KEY: 'none',

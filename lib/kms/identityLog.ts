@@ -4,6 +4,7 @@ import { KmsError } from './errors.ts'
 import { identitySk, type IdentityRow, type LogEntry, type NewIdentityRow } from './identityRows.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { Item, Tables, Write } from './ports.ts'
+import { requireFormat } from './requireFormat.ts'
 
 export interface IdentityChange {
   /** The head that was read before whatever the change was judged by; an entry since then makes the append fail. */
@@ -112,6 +113,8 @@ export async function verifyIdentity<R extends IdentityRow | LogEntry>(
   ) {
     throw new KmsError('integrityFailure', `The identity row ${stored.sk} is not signed by the home region.`)
   }
+  const kind = stored.sk.startsWith('log#') ? 'entry' : 'row'
+  requireFormat(`The identity row ${stored.sk}`, stored, `vaultspan/identity-${kind}/1`)
   // INVARIANT: the home region signs only rows and entries of these types.
   return stored as unknown as R
 }

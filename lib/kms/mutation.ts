@@ -4,6 +4,7 @@ import type { JsonObject } from './canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { RandomBytes } from './ocid.ts'
 import type { Condition, Item, Tables, Write } from './ports.ts'
+import { requireFormat } from './requireFormat.ts'
 import type { VaultRow } from './rows.ts'
 
 /** What an audit event says of the resource that was changed. */
@@ -44,6 +45,7 @@ export async function earlierResult(
 ): Promise<RequestRow | undefined> {
   if (mutation.request === undefined) return undefined
   const stored = (await tables.get('Requests', mutation.request.pk, requestSk)) as RequestRow | undefined
+  if (stored !== undefined) requireFormat('The row of a retry token', stored, 'vaultspan/request/1')
   if (stored !== undefined && stored.digest !== mutation.request.digest) {
     throw new KmsError('invalidatedRetryToken', 'This opc-retry-token was used with another request; use a new token.')
   }

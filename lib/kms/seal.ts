@@ -2,6 +2,7 @@ import type { VaultContext, VaultKeys } from '../hsm/hsm.ts'
 import { canonicalJson, type JsonObject } from './canonicalJson.ts'
 import { KmsError } from './errors.ts'
 import { realm } from './ocid.ts'
+import { requireFormat } from './requireFormat.ts'
 import {
   keyListingPartition,
   listingShards,
@@ -58,7 +59,7 @@ const listings = {
  * @throws KmsError integrityFailure where the row was not written by a holder of the vault's MAC key.
  */
 export function openRow<R extends SealedRow>(keys: VaultKeys, format: R['format'], stored: JsonObject): R {
-  if (stored['format'] !== format) throw new KmsError('integrityFailure', `A row has not the format ${format}.`)
+  requireFormat(`The row ${JSON.stringify(stored['id'])}`, stored, format)
   const mac = Buffer.from(typeof stored['mac'] === 'string' ? stored['mac'] : '', 'base64')
   if (!keys.isRowMac(coveredText(stored), mac)) {
     throw new KmsError('integrityFailure', `The row MAC of ${JSON.stringify(stored['id'])} does not verify.`)

@@ -5,6 +5,7 @@ import { withoutKeks } from '../kms/destroy.ts'
 import { KmsError } from '../kms/errors.ts'
 import { isAtLeast, type Order } from '../kms/epoch.ts'
 import type { Write } from '../kms/ports.ts'
+import { requireFormat } from '../kms/requireFormat.ts'
 import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../kms/rows.ts'
 import { openRow } from '../kms/seal.ts'
 import type { Vault } from '../kms/vaultCache.ts'
@@ -49,8 +50,8 @@ function requireReplicaOf({ region }: ApplyPorts, { row }: Vault, { source, tena
 
 function applyRecord(ports: ApplyPorts, vault: Vault, record: KeyRecord | VaultRecord): Promise<Receipt> {
   if (record.format === 'vaultspan/vault-record/1') return applyVault(ports, vault, record)
-  if ((record.format as string) === 'vaultspan/key-record/1') return applyKey(ports, vault, record)
-  throw new KmsError('integrityFailure', `A record has the unknown format ${record.format}.`)
+  requireFormat('A record', record, 'vaultspan/key-record/1')
+  return applyKey(ports, vault, record)
 }
 
 async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord): Promise<Receipt> {

@@ -46,6 +46,7 @@ export type BodyOf<K extends Body['kind']> = Extract<Body, { kind: K }>
 
 /** A signed message as it lies in a queue. */
 interface EnvelopeText extends JsonObject {
+  /** Signed, with whatever a newer version puts beside these: every member but body, statement and signature. */
   readonly format: 'vaultspan/envelope/1'
   readonly source: string
   readonly destination: string
@@ -94,13 +95,13 @@ export async function sealEnvelope(
 /** @throws KmsError integrityFailure where the message is no envelope, is for another region, or its signature does not verify. */
 export async function openEnvelope(hsm: Hsm, text: string): Promise<Envelope> {
   const envelope = parse(text)
-  const { format, source, destination, tenancyId, sentAt, body, statement, signature } = envelope
+  const { body, statement, signature, ...head } = envelope
+  const { source, destination, tenancyId, sentAt } = head
   if (destination !== hsm.region) throw new KmsError('integrityFailure', `The envelope is for ${destination}.`)
   if (statement.region !== source || statement.tenancyId !== tenancyId) {
     throw new KmsError('integrityFailure', 'The envelope carries the statement of another region or tenancy.')
   }
   const content = JSON.parse(body) as Body
-  const head = { format, source, destination, tenancyId, sentAt }
   const digest = digestOf(content, body)
   const bytes = signedBytes(head, digest)
   if (!(await hsm.isSignedBy(statement, bytes, Buffer.from(signature, 'base64')))) {

@@ -4,6 +4,7 @@ import { entryWrites, headSeq, statementSk, verifyIdentity } from '../kms/identi
 import { identitySk, type LogEntry } from '../kms/identityRows.ts'
 import { eachPage } from '../kms/pages.ts'
 import type { Item, PageRequest } from '../kms/ports.ts'
+import { requireFormat } from '../kms/requireFormat.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
 import { leave, send, sendOrStore } from './deliver.ts'
 import type { BodyOf, Envelope } from './envelope.ts'
@@ -55,7 +56,9 @@ export async function applyIdentity(
   const { tenancyId, source } = envelope
   if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
   await storeStatement(ports, envelope)
-  for (const { entry: stored } of body.records) {
+  for (const record of body.records) {
+    requireFormat('An identity record', record, 'vaultspan/identity-record/1')
+    const { entry: stored } = record
     const entry = await verifyIdentity<LogEntry>(ports, tenancyId, stored as Item)
     if ((await applyEntry(ports, tenancyId, entry)) === 'wait') return 'wait'
     await voteOnDeletions(ports, envelope, entry)
@@ -71,6 +74,7 @@ export async function applyIdentity(
 async function applyEntry(ports: ReplicationPorts, tenancyId: string, entry: LogEntry): Promise<'wait' | undefined> {
   const head = await headSeq(ports, tenancyId)
   if (entry.seq <= head) return undefined
+  for (const row of entry.puts) requireFormat(`The identity row ${row.sk}`, row, 'vaultspan/identity-row/1')
   if (entry.seq > head + 1) {
     ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })
     return 'wait'

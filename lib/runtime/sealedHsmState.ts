@@ -3,6 +3,7 @@ import { parseState, type HsmState } from '../hsm/software/hsmState.ts'
 import { canonicalJson } from '../kms/canonicalJson.ts'
 import { KmsError } from '../kms/errors.ts'
 import type { Item, Tables, Write } from '../kms/ports.ts'
+import { requireFormat } from '../kms/requireFormat.ts'
 
 /** What wraps the data keys that the state of a SIMULATED HSM is encrypted with; on AWS, AWS KMS (awsKeyService.ts). */
 export interface KeyService {
@@ -51,6 +52,7 @@ export async function readHsmState(
   }
   const row = (await ports.tables.get('Replication', hsmPk, stateSk)) as StateRow | undefined
   if (row === undefined) return undefined
+  requireFormat('The sealed state of the HSM', row, 'vaultspan/sealed-hsm-state/1')
   if (row.revision === known?.revision) return 'unchanged'
   return { state: await open(ports, row), revision: row.revision }
 }

@@ -67,11 +67,22 @@ test.each([
   ['no root', { root: undefined }],
   ['a short root', { root: Buffer.alloc(31).toString('base64') }],
   ['an identity that is no key', { identity: 'no key' }],
-  ['an unknown member', { more: true }],
 ])('a file with %s is refused without a word of its content', (_what, change) => {
   open()
   rewrite((state) => ({ ...state, ...change }))
   expect(() => open()).toThrow(/^The HSM state file \S+ is damaged; restore it from a backup\.$/)
+})
+
+test('what a newer version keeps beside is passed on when this one writes the file', () => {
+  open().createTenancyRoot(tenancyId)
+  rewrite((state) => {
+    const tenancies = state['tenancies'] as Record<string, object>
+    return { ...state, more: true, tenancies: { [tenancyId]: { ...tenancies[tenancyId], more: { of: 'it' } } } }
+  })
+  open().createTenancyRoot('ocid1.tenancy.oc1..another')
+  const written = JSON.parse(readFileSync(file, 'utf8')) as { tenancies: Record<string, object> }
+  expect(written).toMatchObject({ more: true, tenancies: { [tenancyId]: { more: { of: 'it' } } } })
+  expect(Object.keys(written.tenancies)).toHaveLength(2)
 })
 
 test('a file that is not JSON is refused and left as it is', () => {

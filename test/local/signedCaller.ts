@@ -9,8 +9,13 @@ export interface Answered {
   readonly list: readonly Record<string, unknown>[]
 }
 
-/** Calls over HTTP, signed as the administrator. */
-export type SignedCaller = (method: string, url: string, body?: unknown) => Promise<Answered>
+/** Calls over HTTP, signed as the administrator; `unsigned` are headers beside those that are signed. */
+export type SignedCaller = (
+  method: string,
+  url: string,
+  body?: unknown,
+  unsigned?: Readonly<Record<string, string>>,
+) => Promise<Answered>
 
 interface Signer {
   readonly keyId: string
@@ -23,16 +28,16 @@ export function callerOf({ tenancyId, administrator }: Cloud): SignedCaller {
 }
 
 /** By the profile that the service wrote into its directory. */
-export function callerByProfile(directory: string): SignedCaller {
+export function callerByProfile(directory: string, clock = Date.now): SignedCaller {
   const text = readFileSync(join(directory, 'oci', 'config'), 'utf8')
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
   const keyId = `${value('tenancy')}/${value('user')}/${value('fingerprint')}`
-  return caller({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') })
+  return caller({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') }, clock)
 }
 
-function caller({ keyId, privateKeyPem }: Signer): SignedCaller {
+function caller({ keyId, privateKeyPem }: Signer, clock = Date.now): SignedCaller {
   const privateKey = createPrivateKey(privateKeyPem)
-  return async (method, url, body) => {
+  return async (method, url, body, unsigned = {}) => {
     const { host, pathname, search } = new URL(url)
     const text = body === undefined ? '' : JSON.stringify(body)
     const content = {
@@ -41,14 +46,14 @@ function caller({ keyId, privateKeyPem }: Signer): SignedCaller {
       'x-content-sha256': createHash('sha256').update(text).digest('base64'),
     }
     const hasBody = method === 'POST' || method === 'PUT'
-    const sent: Record<string, string> = { 'x-date': new Date().toUTCString(), ...(hasBody ? content : {}) }
+    const sent: Record<string, string> = { 'x-date': new Date(clock()).toUTCString(), ...(hasBody ? content : {}) }
     const signed = { ...sent, '(request-target)': `${method.toLowerCase()} ${pathname}${search}`, host }
     const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}`)
     const signature = sign('sha256', Buffer.from(lines.join('\n')), privateKey).toString('base64')
     const headers = Object.keys(signed).join(' ')
     sent['authorization'] =
       `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${headers}",signature="${signature}"`
-    const answer = await fetch(url, { method, headers: sent, ...(hasBody ? { body: text } : {}) })
+    const answer = await fetch(url, { method, headers: { ...sent, ...unsigned }, ...(hasBody ? { body: text } : {}) })
     const answered = await answer.text()
     const value: unknown = answered === '' ? {} : JSON.parse(answered)
     return {

@@ -68,7 +68,8 @@ const privatePem = v.pipe(
   v.string(),
   v.check((pem) => p384PrivateKey(pem) !== undefined),
 )
-const statementSchema = v.strictObject({
+/** Loose: what a newer version keeps beside these is passed on when this one writes the state again. */
+const statementSchema = v.looseObject({
   format: v.literal('vaultspan/region-statement/1'),
   realm: v.string(),
   tenancyId: v.string(),
@@ -76,14 +77,14 @@ const statementSchema = v.strictObject({
   publicKey: v.string(),
   signature: v.string(),
 })
-const stateSchema = v.strictObject({
+const stateSchema = v.looseObject({
   format: v.literal(FORMAT),
   region: v.string(),
   root: v.pipe(v.string(), v.base64(), v.check(isRoot)),
   identity: privatePem,
   tenancies: v.record(
     v.string(),
-    v.strictObject({ trustRoot: publicPem, statement: statementSchema, rootKey: v.exactOptional(privatePem) }),
+    v.looseObject({ trustRoot: publicPem, statement: statementSchema, rootKey: v.exactOptional(privatePem) }),
   ),
 })
 

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { canonicalJson } from '../../kms/canonicalJson.ts'
 import { KmsError } from '../../kms/errors.ts'
+import { requireFormat } from '../../kms/requireFormat.ts'
 import { Cmac } from '../cmac.ts'
 import type { VaultContext, VaultKeysBackup, VaultKeysOf, WrappedVaultKeys } from '../hsm.ts'
 import { deriveKey } from '../kdf.ts'
@@ -8,6 +9,7 @@ import { unwrapKey, wrapKey } from '../keyWrap.ts'
 import { mapVaultKeys, type VaultKeyName, type VaultRoot } from './vaultRoot.ts'
 
 const VAULT_KEY_LENGTH = 32
+const format = 'vaultspan/vault-keys-backup/1'
 
 export function backUpVaultKeys(root: VaultRoot, backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
   requireSameTenancy(backup.context, vault.context)
@@ -20,7 +22,7 @@ export function backUpVaultKeys(root: VaultRoot, backup: VaultKeysOf, vault: Vau
       secret.fill(0)
     }
   })
-  return { format: 'vaultspan/vault-keys-backup/1', ...saved }
+  return { format, ...saved }
 }
 
 export function restoreVaultKeys(
@@ -30,6 +32,7 @@ export function restoreVaultKeys(
   saved: VaultKeysBackup,
   to: VaultContext,
 ): WrappedVaultKeys {
+  requireFormat('A saved triple of vault keys', saved, format)
   requireSameTenancy(backup.context, from)
   requireSameTenancy(from, to)
   if (from.isPrivate !== to.isPrivate) throw doesNotOpen(from)

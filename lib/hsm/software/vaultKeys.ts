@@ -1,6 +1,7 @@
 import { hash, type KeyObject } from 'node:crypto'
 import { canonicalJson } from '../../kms/canonicalJson.ts'
 import { KmsError } from '../../kms/errors.ts'
+import { requireFormat } from '../../kms/requireFormat.ts'
 import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
 import { Cmac } from '../cmac.ts'
 import type {
@@ -170,6 +171,7 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   /** Verifies, unwraps and lends the material, which is filled with zeros afterwards. */
   #lend<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+    requireFormat(`The material ${context.materialId}`, wrapped, 'vaultspan/key/1')
     if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
     const secret = unwrapKey(this.#kek(context), Buffer.from(wrapped.blob, 'base64'))
     if (secret === undefined) throw broken(context)

@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { canonicalJson } from '../../kms/canonicalJson.ts'
 import { KmsError } from '../../kms/errors.ts'
+import { requireFormat } from '../../kms/requireFormat.ts'
 import { Cmac } from '../cmac.ts'
 import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import { deriveKey } from '../kdf.ts'
@@ -8,6 +9,7 @@ import { unwrapKey, wrapKey } from '../keyWrap.ts'
 import type { OpenedVaultKeys } from './vaultKeys.ts'
 
 const VAULT_KEY_LENGTH = 32
+const format = 'vaultspan/vault-keys/1'
 export type VaultKeyName = keyof OpenedVaultKeys
 
 /** A region's root. It wraps nothing itself: each thing goes under a key derived for it, since AES-KWP takes no context. */
@@ -32,16 +34,18 @@ export class VaultRoot {
         secret.fill(0)
       }
     })
-    return { format: 'vaultspan/vault-keys/1', ...wrapped }
+    return { format, ...wrapped }
   }
 
   /** @throws KmsError integrityFailure, also where the KEKs were destroyed. */
   openVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): OpenedVaultKeys {
+    requireKeysFormat(wrapped)
     return mapVaultKeys((name) => this.#open(context, name, wrapped[name]))
   }
 
   /** All that is left of a vault whose KEKs were destroyed. @throws KmsError integrityFailure */
   openMacKey(context: VaultContext, wrapped: WrappedVaultKeys): Pick<OpenedVaultKeys, 'macKey'> {
+    requireKeysFormat(wrapped)
     return { macKey: this.#open(context, 'macKey', wrapped.macKey) }
   }
 
@@ -83,6 +87,10 @@ export function keksDestroyed({ vaultId }: VaultContext): KmsError {
     'integrityFailure',
     `The keys of vault ${vaultId} were destroyed: nothing under them opens again.`,
   )
+}
+
+function requireKeysFormat(wrapped: WrappedVaultKeys): void {
+  requireFormat('A row of wrapped vault keys', wrapped, format)
 }
 
 function notOurs({ vaultId }: VaultContext): KmsError {

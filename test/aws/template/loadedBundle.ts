@@ -11,7 +11,7 @@ export const environment = {
   RESOURCE_PREFIX: 'vaultspan-test',
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
-  BACKUP_BUCKET: 'backups',
+  BACKUP_BUCKET: 'vaultspan-test-backups',
   HSM_STATE_KEY: 'alias/test',
 } as const
 export type Variable = keyof typeof environment
