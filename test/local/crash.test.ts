@@ -74,7 +74,7 @@ test(
         await service.process.exited
       }
     }),
-  90_000,
+  300_000,
 )
 
 async function replicatedVault(each: Clients, { home, compartmentId }: Service): Promise<models.Vault> {

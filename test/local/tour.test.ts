@@ -37,7 +37,7 @@ test(
         await service.exited
       }
     }),
-  60_000,
+  300_000,
 )
 
 test(
@@ -51,7 +51,7 @@ test(
       expect(out).not.toContain('\u001b')
       expect(ours()).toEqual(before)
     }),
-  60_000,
+  300_000,
 )
 
 test(
@@ -74,7 +74,7 @@ test(
         await service.exited
       }
     }),
-  60_000,
+  300_000,
 )
 
 test(
@@ -92,5 +92,5 @@ test(
         await service.exited
       }
     }),
-  60_000,
+  300_000,
 )

@@ -20,7 +20,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
     cloud = await startCloud({ directory: restored.directory, port: 0, clock })
     call = callerByProfile(restored.directory, clock)
     await cloud.idle()
-  }, 60_000)
+  }, 300_000)
   afterAll(async () => {
     await cloud.close()
     restored.remove()

@@ -115,7 +115,7 @@ test.each(requestModels)(
       { numRuns: runs },
     )
   },
-  60_000,
+  300_000,
 )
 
 test('bytes that are no JSON', async () => {
@@ -174,7 +174,7 @@ test.each(lists)(
       { numRuns: runs },
     )
   },
-  60_000,
+  300_000,
 )
 
 const paged: readonly (readonly [string, () => string, object | undefined])[] = [
@@ -205,7 +205,7 @@ test.each(paged)(
       { numRuns: runs },
     )
   },
-  60_000,
+  300_000,
 )
 
 async function tokenOf(target: string): Promise<readonly unknown[]> {

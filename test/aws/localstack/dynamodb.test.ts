@@ -50,7 +50,7 @@ await onLocalStack(
 
     test('the tables do what a plain map would do, whatever the order of calls', async () => {
       await tableModelLaw(suite.open, 12)
-    }, 120_000)
+    }, 300_000)
 
     /** Each call's first answer is lost on its way, after DynamoDB has done the work. */
     const losingAnswers = (): DynamoTables => {

@@ -29,7 +29,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
   let cloud: AwsCloud
   beforeAll(async () => {
     cloud = await awsRegions(aws)
-  }, 120_000)
+  }, 300_000)
   afterAll(() => cloud.close(), 60_000)
 
   // One story: each step goes on from where the last has left the vault.
@@ -51,7 +51,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
       body: { plaintext: 'aGVsbG8=' },
     })
     expect(await inReplica(ciphertext)).toMatchObject({ status: 404 })
-  }, 60_000)
+  }, 300_000)
 
   test('is replicated, and the key decrypts in the replica', async () => {
     await allowReplication(cloud)
@@ -59,7 +59,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     await cloud.settle()
     expect(await replicaStatus(cloud, vaultId)).toBe('CREATED')
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200, body: { plaintext: 'aGVsbG8=' } })
-  }, 60_000)
+  }, 300_000)
 
   test('answers a retried call with the same key, in a row that travels along', async () => {
     const first = await makeKey(cloud, vaultId, { retryToken: 'once' })
@@ -70,7 +70,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
       host: vaultId,
     })
     expect(list.map(({ id }) => id).sort()).toEqual([keyId, first.body['id']].sort())
-  }, 60_000)
+  }, 300_000)
 
   test('says that a rotation is replicated once its receipt is in; old and new ciphertexts open in the replica', async () => {
     const { status, body } = await onKey('/keyVersions', {})
@@ -83,7 +83,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     const fresh = await encrypt(cloud, cloud.a, vaultId, keyId)
     expect(await inReplica(fresh)).toMatchObject({ status: 200, body: { keyVersionId: body['id'] } })
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200 })
-  }, 60_000)
+  }, 300_000)
 
   test('refuses use in the replica while the key is disabled', async () => {
     await onKey('/actions/disable')
@@ -92,7 +92,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     await onKey('/actions/enable')
     await cloud.settle()
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200 })
-  }, 60_000)
+  }, 300_000)
 
   test('leaves nothing in the region whose replica is deleted', async () => {
     expect(await rowsOf(aws, vaultId)).toBeGreaterThan(0)
@@ -102,5 +102,5 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     expect(await inReplica(ciphertext)).toMatchObject({ status: 404 })
     expect(await rowsOf(aws, vaultId)).toBe(0)
     expect(await decrypt(cloud, cloud.a, vaultId, keyId, ciphertext)).toMatchObject({ status: 200 })
-  }, 60_000)
+  }, 300_000)
 })
