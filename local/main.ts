@@ -6,6 +6,7 @@ import { banner } from './banner.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
 import { startCloud, type Cloud } from './startCloud.ts'
 import { StartError } from './startError.ts'
+import { stopOnSignal } from './stopOnSignal.ts'
 
 const usage = `npm start -- [--data DIR] [--port BASE] [--regions a,b,c] [--host ADDRESS] [--import FILE]
 
@@ -82,16 +83,4 @@ function readFlags() {
     const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
     throw new StartError(`${line ?? ''} Run npm start -- --help.`, { cause })
   }
-}
-
-/** The first signal shuts down in order; a second one does not wait. */
-function stopOnSignal(cloud: Cloud): void {
-  let isStopping = false
-  const stop = () => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    void cloud.close().then(() => process.exit(0))
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
 }

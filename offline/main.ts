@@ -4,6 +4,7 @@ import { command, options } from '../deploy/commandLine.ts'
 import { ParameterError, requireParameters } from '../deploy/parameters.ts'
 import { HostDirectory } from '../local/hostDirectory.ts'
 import { StartError } from '../local/startError.ts'
+import { stopOnSignal } from '../local/stopOnSignal.ts'
 import { startOffline, type OfflineCloud } from './startOffline.ts'
 
 /** `npm run offline -- [--data DIR] [--port BASE] [--regions a,b]`: the deployed service on LocalStack and serverless-offline. */
@@ -70,15 +71,4 @@ async function nameHint(name: string): Promise<string | undefined> {
   } catch {
     return `  This system does not resolve ${name}, so only the tour reaches it: install libnss-myhostname (Debian), or list the names in /etc/hosts.\n`
   }
-}
-
-function stopOnSignal(cloud: OfflineCloud): void {
-  let isStopping = false
-  const stop = () => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    void cloud.close().then(() => process.exit(0))
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
 }

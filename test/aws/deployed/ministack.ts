@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { freePort } from '../../../offline/freePort.ts'
 
 /** AWS on this machine: MiniStack, with functions run by this very Node. */
 export interface MiniStack {
@@ -67,12 +67,4 @@ async function answers(endpoint: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
 }
