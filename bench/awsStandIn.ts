@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { newState } from '../lib/hsm/software/hsmState.ts'
-import type { Item, Write } from '../lib/kms/ports.ts'
-import { hsmPk, writeHsmState } from '../lib/runtime/sealedHsmState.ts'
+import type { Item, Write } from '../lib/ports.ts'
+import { hsmPk, writeHsmState } from '../lib/aws/hsmStateRow.ts'
 
 /** What a function asks of AWS before its first answer, answered at once: a provisioned HSM in tables that are else empty. */
 export async function openAwsStandIn(settings: { readonly AWS_REGION: string; readonly RESOURCE_PREFIX: string }) {

@@ -202,7 +202,7 @@ function dashboard({ prefix, region, peers }: AlarmOptions): object {
   return { 'Fn::Sub': JSON.stringify(body) }
 }
 
-/** Written by lib/runtime/lagMetric.ts. */
+/** Written by lib/aws/lagMetric.ts. */
 function lag(prefix: string, peer: string): Metric {
   return {
     Namespace: 'Vaultspan',

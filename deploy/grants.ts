@@ -1,4 +1,4 @@
-import type { QueueName, TableName } from '../lib/kms/ports.ts'
+import type { QueueName, TableName } from '../lib/ports.ts'
 
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
 export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'

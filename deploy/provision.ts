@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import type { ProvisionAnswers, ProvisionStep } from '../lib/runtime/provisionRegion.ts'
+import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
 import { command, options, reasonOf } from './commandLine.ts'
 import { deployedWith, prefixOf } from './deployed.ts'
 import { ParameterError, requireParameters, type Parameters } from './parameters.ts'

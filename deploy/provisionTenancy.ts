@@ -1,4 +1,4 @@
-import type { ProvisionAnswers, ProvisionStep } from '../lib/runtime/provisionRegion.ts'
+import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
 import { ParameterError } from './parameters.ts'
 
 /** Calls the provision function of one region. */

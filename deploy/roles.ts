@@ -1,4 +1,4 @@
-import type { TableName } from '../lib/kms/ports.ts'
+import type { TableName } from '../lib/ports.ts'
 import { backupBucketName } from './backupBucket.ts'
 import { tableId } from './tables.ts'
 import { grants, type BackupUse, type DeployedFunction, type Grants, type TableUse } from './grants.ts'
@@ -19,7 +19,7 @@ export interface RoleOptions {
   readonly peers: readonly string[]
 }
 
-/** Written by provisioning only (lib/runtime/sealedHsmState.ts). */
+/** Written by provisioning only (lib/aws/hsmStateRow.ts). */
 const hsmPk = 'hsm'
 
 /** A role for each function, named with its region because IAM is one for all regions. */

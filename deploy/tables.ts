@@ -1,4 +1,4 @@
-import type { TableName } from '../lib/kms/ports.ts'
+import type { TableName } from '../lib/ports.ts'
 import { tableDefinitions } from '../lib/store/dynamodb/tableDefinitions.ts'
 
 /** The tables of lib/store/dynamodb. They outlive the stack: `npm run remove` says how to delete them. */

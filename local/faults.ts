@@ -1,4 +1,4 @@
-import type { QueueAddress, QueueMessage } from '../lib/kms/ports.ts'
+import type { QueueAddress, QueueMessage } from '../lib/ports.ts'
 import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
 
 /** Someone who must know when a region is cut off or comes back: its listeners and its pumps. */

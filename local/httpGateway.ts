@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
 import { servingFunction, type FunctionName } from '../lib/http/routes.ts'
 import { maxBodyBytes, maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
-import { KmsError } from '../lib/kms/errors.ts'
+import { KmsError } from '../lib/errors.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
 
 export interface GatewayOptions {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { importVaultRecord } from '../lib/runtime/importVaultRecord.ts'
+import { importVaultRecord } from './importVaultRecord.ts'
 import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { banner } from './banner.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'

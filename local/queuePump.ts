@@ -1,6 +1,6 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import type { Clock, QueueName } from '../lib/kms/ports.ts'
+import type { Clock, QueueName } from '../lib/ports.ts'
 import type { Received } from '../lib/store/regionQueues.ts'
 import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
 

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { toWireError } from '../lib/http/errorTable.ts'
 import { answerRequestId } from '../lib/http/requestId.ts'
-import { KmsError } from '../lib/kms/errors.ts'
+import { KmsError } from '../lib/errors.ts'
 
 interface ErrorAnswer {
   readonly status: number

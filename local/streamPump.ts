@@ -1,6 +1,6 @@
 import type { DynamoDBStreamEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import type { Item, TableName, Tables } from '../lib/kms/ports.ts'
+import type { Item, TableName, Tables } from '../lib/ports.ts'
 import type { NumberedChange } from '../lib/store/sqlite/changeLog.ts'
 import type { SqliteTables } from '../lib/store/sqlite/sqliteTables.ts'
 import { streamRecord } from './streamRecord.ts'

@@ -3,7 +3,7 @@ import { requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter } from '../../lib/http/paging.ts'
 import { listEvents } from '../../lib/kms/audit.ts'
-import { KmsError } from '../../lib/kms/errors.ts'
+import { KmsError } from '../../lib/errors.ts'
 
 const pageSize = 100
 

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
 import { ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { decrypt, plaintextChecksum } from '../../lib/kms/crypto.ts'
+import { decrypt, plaintextChecksum } from '../../lib/kms/keys/useKey.ts'
 import {
   associatedData,
   chosen,

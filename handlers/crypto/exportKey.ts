@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
 import { ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { exportKey } from '../../lib/kms/crypto.ts'
+import { exportKey } from '../../lib/kms/keys/useKey.ts'
 import { keyVersionId, loggingContext, noteContext } from './cryptoFields.ts'
 
 const exportKeyDetails = v.object({

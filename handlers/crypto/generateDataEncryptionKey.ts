@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
 import { keyShape, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { generateDataEncryptionKey, plaintextChecksum } from '../../lib/kms/crypto.ts'
+import { generateDataEncryptionKey, plaintextChecksum } from '../../lib/kms/keys/useKey.ts'
 import { associatedData, loggingContext, noteContext } from './cryptoFields.ts'
 
 const generateKeyDetails = v.object({

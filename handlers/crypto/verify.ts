@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
 import { ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { verify } from '../../lib/kms/crypto.ts'
+import { verify } from '../../lib/kms/keys/useKey.ts'
 import { loggingContext, message, messageType, noteContext, signature, signingAlgorithm } from './cryptoFields.ts'
 
 const verifyDataDetails = v.object({

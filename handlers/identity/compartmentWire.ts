@@ -1,10 +1,10 @@
 import { authorize, isAuthorized } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
-import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
-import { compartmentById } from '../../lib/kms/compartments.ts'
-import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
-import type { CompartmentRow } from '../../lib/kms/identityRows.ts'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import { compartmentById } from '../../lib/kms/identity/compartments.ts'
+import { notFoundOrForbidden } from '../../lib/errors.ts'
+import type { CompartmentRow } from '../../lib/kms/identity/identityRows.ts'
 
 /** The tenancy is its own parent on the wire: clients dereference `compartmentId`. */
 const rootFacts = {

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createCompartment } from '../../lib/kms/compartments.ts'
+import { createCompartment } from '../../lib/kms/identity/compartments.ts'
 import { mayInspect, toCompartment } from './compartmentWire.ts'
 import { description, name } from './identityFields.ts'
 

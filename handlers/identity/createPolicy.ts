@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createPolicy } from '../../lib/kms/policies.ts'
+import { createPolicy } from '../../lib/kms/identity/policies.ts'
 import { description, name } from './identityFields.ts'
 import { requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 

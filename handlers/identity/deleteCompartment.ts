@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { deleteCompartment } from '../../lib/replication/compartmentDeletion.ts'
+import { deleteCompartment } from '../../lib/replication/tenancy/compartmentDeletion.ts'
 import { authorizedCompartmentRow } from './compartmentWire.ts'
 import type { IdentityPorts } from './identityPorts.ts'
 

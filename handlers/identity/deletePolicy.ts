@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { deletePolicy } from '../../lib/kms/policies.ts'
+import { deletePolicy } from '../../lib/kms/identity/policies.ts'
 import { authorizedPolicy } from './policyWire.ts'
 
 export const deletePolicyOperation = bodyless('DeletePolicy', async (request) => {

@@ -1,7 +1,7 @@
 import { optionalChoice } from '../../lib/http/fields.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter, pageLimit } from '../../lib/http/paging.ts'
-import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
 
 interface Listed {
   readonly id: string

@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/runtime/lambdaFunction.ts'
+import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { identityFunction } from './identityFunction.ts'
 
 export const handler = lambdaFunction(identityFunction)

@@ -1,8 +1,8 @@
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { KmsError } from '../../lib/kms/errors.ts'
-import type { SubcompartmentRow } from '../../lib/kms/identityRows.ts'
+import { KmsError } from '../../lib/errors.ts'
+import type { SubcompartmentRow } from '../../lib/kms/identity/identityRows.ts'
 import { accessibleCompartments, toCompartment } from './compartmentWire.ts'
 import { identityPage } from './identityPage.ts'
 

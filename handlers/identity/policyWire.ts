@@ -3,10 +3,10 @@ import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
-import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
-import type { PolicyRow } from '../../lib/kms/identityRows.ts'
-import { policyById } from '../../lib/kms/policies.ts'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import { notFoundOrForbidden } from '../../lib/errors.ts'
+import type { PolicyRow } from '../../lib/kms/identity/identityRows.ts'
+import { policyById } from '../../lib/kms/identity/policies.ts'
 
 export const statements = v.pipe(
   v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'))),

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { updateCompartment } from '../../lib/kms/compartments.ts'
+import { updateCompartment } from '../../lib/kms/identity/compartments.ts'
 import { accessibleCompartments, authorizedCompartmentRow, toCompartment } from './compartmentWire.ts'
 import { description, name } from './identityFields.ts'
 

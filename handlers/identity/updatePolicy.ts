@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { updatePolicy, type PolicyChange } from '../../lib/kms/policies.ts'
+import { updatePolicy, type PolicyChange } from '../../lib/kms/identity/policies.ts'
 import { description } from './identityFields.ts'
 import { authorizedPolicy, requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 

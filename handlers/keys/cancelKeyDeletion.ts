@@ -1,6 +1,6 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { cancelKeyDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { cancelKeyDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toKey } from './keyWire.ts'
 
 export const cancelKeyDeletionOperation = bodyless('CancelKeyDeletion', async (request) => {

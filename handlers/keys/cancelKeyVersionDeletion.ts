@@ -1,6 +1,6 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { cancelKeyVersionDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { cancelKeyVersionDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toKeyVersion } from './keyWire.ts'
 
 export const cancelKeyVersionDeletionOperation = bodyless('CancelKeyVersionDeletion', async (request) => {

@@ -1,7 +1,7 @@
 import { authorizedKey, authorizeMove } from '../../lib/http/authorize.ts'
 import { changeCompartmentDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { changeKeyCompartment } from '../../lib/kms/moves.ts'
+import { changeKeyCompartment } from '../../lib/kms/keys/changeCompartment.ts'
 
 export const changeKeyCompartmentOperation = operation('ChangeKeyCompartment', {
   input: changeCompartmentDetails,

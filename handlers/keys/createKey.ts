@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
 import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createKey } from '../../lib/kms/createKey.ts'
+import { createKey } from '../../lib/kms/keys/createKey.ts'
 import { toKey } from './keyWire.ts'
 import { rotationFields, rotationWish } from './rotationFields.ts'
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createKeyVersion } from '../../lib/kms/keyVersions.ts'
+import { createKeyVersion } from '../../lib/kms/keys/keyVersions.ts'
 import { toKeyVersion } from './keyWire.ts'
 
 /** Its one member belongs to external keys, which this service does not hold. */

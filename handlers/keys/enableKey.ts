@@ -1,6 +1,6 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { changeKey } from '../../lib/kms/keys.ts'
+import { changeKey } from '../../lib/kms/keys/changeKey.ts'
 import { toKey } from './keyWire.ts'
 
 export const enableKeyOperation = bodyless('EnableKey', async (request) => {

@@ -1,7 +1,7 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { notFoundOrForbidden } from '../../lib/kms/errors.ts'
-import { keyVersion } from '../../lib/kms/keyVersions.ts'
+import { notFoundOrForbidden } from '../../lib/errors.ts'
+import { keyVersion } from '../../lib/kms/keys/keyVersions.ts'
 import { toKeyVersion } from './keyWire.ts'
 
 export const getKeyVersionOperation = bodyless('GetKeyVersion', async (request) => {

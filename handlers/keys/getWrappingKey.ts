@@ -1,6 +1,6 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { wrappingKey } from '../../lib/kms/wrappingKey.ts'
+import { wrappingKey } from '../../lib/kms/vaults/wrappingKey.ts'
 
 export const getWrappingKeyOperation = bodyless('GetWrappingKey', async (request) => {
   const vault = await authorizedVault(request, request.vaultId)

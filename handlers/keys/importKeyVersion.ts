@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { importMaterial } from '../../lib/kms/importMaterial.ts'
-import { createKeyVersion } from '../../lib/kms/keyVersions.ts'
+import { importMaterial } from '../../lib/kms/keys/importMaterial.ts'
+import { createKeyVersion } from '../../lib/kms/keys/keyVersions.ts'
 import { toKeyVersion } from './keyWire.ts'
 import { wrappedImportKey } from './wrappedImportKey.ts'
 

@@ -1,9 +1,9 @@
 import type { HttpPorts } from '../../lib/http/httpPorts.ts'
 import type { KeyShape } from '../../lib/hsm/hsm.ts'
-import type { JsonObject } from '../../lib/kms/canonicalJson.ts'
-import type { VaultKey } from '../../lib/kms/keys.ts'
-import { effectiveKey, effectiveVersion } from '../../lib/kms/lifecycle.ts'
-import type { AutoRotation, KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows.ts'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import type { VaultKey } from '../../lib/kms/keys/changeKey.ts'
+import { effectiveKey, effectiveVersion } from '../../lib/kms/rows/lifecycle.ts'
+import type { AutoRotation, KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
 import { replicationId } from '../../lib/replication/status.ts'
 
 type WirePorts = Pick<HttpPorts, 'region'>

@@ -1,8 +1,8 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { listRequest, nextPage } from '../../lib/http/paging.ts'
-import { listPage } from '../../lib/kms/listing.ts'
-import { versionListingPartition, type KeyVersionRow } from '../../lib/kms/rows.ts'
+import { listPage } from '../../lib/kms/rows/listing.ts'
+import { versionListingPartition, type KeyVersionRow } from '../../lib/kms/rows/rows.ts'
 import { toKeyVersionSummary } from './keyWire.ts'
 
 export const listKeyVersionsOperation = bodyless('ListKeyVersions', async (request) => {

@@ -2,9 +2,9 @@ import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless, type Request } from '../../lib/http/operation.ts'
 import { listRequest, nextPage } from '../../lib/http/paging.ts'
-import { KmsError } from '../../lib/kms/errors.ts'
-import { keyMatches, keyPartitions, listPage, type KeyFilter } from '../../lib/kms/listing.ts'
-import type { KeyRow } from '../../lib/kms/rows.ts'
+import { KmsError } from '../../lib/errors.ts'
+import { keyMatches, keyPartitions, listPage, type KeyFilter } from '../../lib/kms/rows/listing.ts'
+import type { KeyRow } from '../../lib/kms/rows/rows.ts'
 import { toKeySummary } from './keyWire.ts'
 
 export const listKeysOperation = bodyless('ListKeys', async (request) => {

@@ -2,7 +2,7 @@ import { authorizedRestore, authorizeSomewhere } from '../../lib/http/authorize.
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { openKeyBackup, restoreKeyBackup } from '../../lib/kms/backup/restoreKeyBackup.ts'
-import { activeIds } from '../../lib/kms/compartmentContents.ts'
+import { activeIds } from '../../lib/kms/identity/compartmentContents.ts'
 import { toKey } from './keyWire.ts'
 
 /** What both ways to restore a key do alike. */

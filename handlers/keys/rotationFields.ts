@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { optionalMembers, timestamp } from '../../lib/http/fields.ts'
-import type { RotationWish } from '../../lib/kms/autoRotation.ts'
+import type { RotationWish } from '../../lib/kms/keys/autoRotation.ts'
 
 /** What a caller may say of a key's automatic rotation; the read-only members of the details are ignored. */
 export const rotationFields = {

@@ -1,7 +1,7 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { scheduleKeyDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { scheduleKeyDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toKey } from './keyWire.ts'
 
 export const scheduleKeyDeletionOperation = operation('ScheduleKeyDeletion', {

@@ -1,7 +1,7 @@
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { scheduleKeyVersionDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { scheduleKeyVersionDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toKeyVersion } from './keyWire.ts'
 
 export const scheduleKeyVersionDeletionOperation = operation('ScheduleKeyVersionDeletion', {

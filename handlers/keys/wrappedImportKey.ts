@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { base64 } from '../../lib/http/fields.ts'
-import type { WrappedImport } from '../../lib/kms/importMaterial.ts'
+import type { WrappedImport } from '../../lib/kms/keys/importMaterial.ts'
 
 /** The largest material is an RSA-4096 private key under AES-KWP, behind 512 bytes of OAEP. */
 const maxBlobBytes = 4096

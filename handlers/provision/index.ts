@@ -1,3 +1,3 @@
-import { provisionFunction } from '../../lib/runtime/provisionFunction.ts'
+import { provisionFunction } from '../../lib/aws/provisionFunction.ts'
 
 export const handler = provisionFunction()

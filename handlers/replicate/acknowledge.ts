@@ -1,5 +1,5 @@
 import type { SQSEvent } from 'aws-lambda'
-import { workOutcome } from '../../lib/replication/outcome.ts'
+import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { failedOf, failing, type BatchFailures } from './batchFailures.ts'
 

@@ -1,5 +1,5 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
-import { workInbox } from '../../lib/replication/inbox.ts'
+import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { failing, type BatchFailures } from './batchFailures.ts'
 

@@ -1,6 +1,6 @@
 import type { AttributeValue, DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
-import { meterVersion, type MeteredVersion } from '../../lib/kms/metering.ts'
-import { parseTask } from '../../lib/replication/deliver.ts'
+import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.ts'
+import { parseTask } from '../../lib/replication/messages/send.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { failedOf, failing, type BatchFailures } from './batchFailures.ts'

@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/runtime/lambdaFunction.ts'
+import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { acknowledgeFunction } from './acknowledge.ts'
 import { applyFunction } from './apply.ts'
 import { fanOutFunction } from './fanOut.ts'

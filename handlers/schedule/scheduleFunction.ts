@@ -1,5 +1,5 @@
-import type { DestroyPorts } from '../../lib/kms/destroy.ts'
-import { fallDue } from '../../lib/kms/fallDue.ts'
+import type { DestroyPorts } from '../../lib/kms/schedule/destroy.ts'
+import { fallDue } from '../../lib/kms/schedule/runDue.ts'
 
 export type ScheduleFunction = () => Promise<void>
 

@@ -3,7 +3,7 @@ import { authorizedVault } from '../../lib/http/authorize.ts'
 import { backupLocation } from '../../lib/http/backupFields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { backUpVault } from '../../lib/kms/backup/backUp.ts'
-import { wantBackupKeys } from '../../lib/replication/backupKeys.ts'
+import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 import { toVault } from './vaultWire.ts'
 

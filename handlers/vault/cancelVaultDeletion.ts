@@ -1,6 +1,6 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { cancelVaultDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { cancelVaultDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toVault } from './vaultWire.ts'
 
 export const cancelVaultDeletionOperation = bodyless('CancelVaultDeletion', async (request) => {

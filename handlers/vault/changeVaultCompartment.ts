@@ -1,7 +1,7 @@
 import { authorizedVault, authorizeMove } from '../../lib/http/authorize.ts'
 import { changeCompartmentDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { changeVaultCompartment } from '../../lib/kms/moves.ts'
+import { changeVaultCompartment } from '../../lib/kms/keys/changeCompartment.ts'
 
 /** The vault's keys stay where they are (contract §4.1). */
 export const changeVaultCompartmentOperation = operation('ChangeVaultCompartment', {

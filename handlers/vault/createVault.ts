@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { definedTags, displayName, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createVault } from '../../lib/kms/vaults.ts'
+import { createVault } from '../../lib/kms/vaults/vaults.ts'
 import { toVault } from './vaultWire.ts'
 
 const createVaultDetails = v.object({

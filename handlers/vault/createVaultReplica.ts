@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { authorizedVault, requireServicePolicy } from '../../lib/http/authorize.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createVaultReplica } from '../../lib/replication/links.ts'
+import { createVaultReplica } from '../../lib/replication/link/links.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 
 export const regionDetails = v.object({ replicaRegion: v.pipe(v.string(), v.maxLength(64, 'at most 64 characters')) })

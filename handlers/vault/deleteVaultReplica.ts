@@ -1,6 +1,6 @@
 import { authorizedVault, requireServicePolicy } from '../../lib/http/authorize.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { deleteVaultReplica } from '../../lib/replication/links.ts'
+import { deleteVaultReplica } from '../../lib/replication/link/links.ts'
 import { regionDetails } from './createVaultReplica.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 

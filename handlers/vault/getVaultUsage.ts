@@ -1,6 +1,6 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
-import { vaultUsage } from '../../lib/kms/usage.ts'
+import { vaultUsage } from '../../lib/kms/usage/vaultUsage.ts'
 
 export const getVaultUsageOperation = bodyless('GetVaultUsage', async (request) => {
   const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')

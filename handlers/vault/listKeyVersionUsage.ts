@@ -2,8 +2,8 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { optionalChoice } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter, pageLimit } from '../../lib/http/paging.ts'
-import { KmsError } from '../../lib/kms/errors.ts'
-import { versionUsage, type UsageDay } from '../../lib/kms/metering.ts'
+import { KmsError } from '../../lib/errors.ts'
+import { versionUsage, type UsageDay } from '../../lib/kms/usage/metering.ts'
 
 /** Our extension: which key versions of the caller's tenancy existed in this region on which days. */
 export const listKeyVersionUsageOperation = bodyless('ListKeyVersionUsage', async (request) => {

@@ -2,8 +2,8 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { listRequest, nextPage } from '../../lib/http/paging.ts'
-import { listPage } from '../../lib/kms/listing.ts'
-import { vaultListingPartition, type VaultRow } from '../../lib/kms/rows.ts'
+import { listPage } from '../../lib/kms/rows/listing.ts'
+import { vaultListingPartition, type VaultRow } from '../../lib/kms/rows/rows.ts'
 import { toVaultSummary } from './vaultWire.ts'
 
 export const listVaultsOperation = bodyless('ListVaults', async (request) => {

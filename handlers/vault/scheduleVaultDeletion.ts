@@ -1,7 +1,7 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { scheduleVaultDeletion } from '../../lib/kms/scheduledDeletion.ts'
+import { scheduleVaultDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
 import { toVault } from './vaultWire.ts'
 
 export const scheduleVaultDeletionOperation = operation('ScheduleVaultDeletion', {

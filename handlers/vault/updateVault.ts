@@ -2,8 +2,8 @@ import * as v from 'valibot'
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { requireVaultState } from '../../lib/kms/lifecycle.ts'
-import { changeVault } from '../../lib/kms/vaults.ts'
+import { requireVaultState } from '../../lib/kms/rows/lifecycle.ts'
+import { changeVault } from '../../lib/kms/vaults/vaults.ts'
 import { toVault } from './vaultWire.ts'
 
 /** What is absent stays; a tag map that is present replaces the whole map. */

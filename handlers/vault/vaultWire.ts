@@ -1,6 +1,6 @@
 import type { HttpPorts } from '../../lib/http/httpPorts.ts'
-import type { Json, JsonObject } from '../../lib/kms/canonicalJson.ts'
-import type { VaultRow } from '../../lib/kms/rows.ts'
+import type { Json, JsonObject } from '../../lib/canonicalJson.ts'
+import type { VaultRow } from '../../lib/kms/rows/rows.ts'
 import { replicationId } from '../../lib/replication/status.ts'
 
 type WirePorts = Pick<HttpPorts, 'endpoints' | 'region'>

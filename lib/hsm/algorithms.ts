@@ -1,4 +1,4 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import type { CurveId, EncryptionAlgorithm, KeyShape, MessageType, SigningAlgorithm } from './hsm.ts'
 
 /** What varies by algorithm: one row each (contract §6.1). */

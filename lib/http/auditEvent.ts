@@ -1,6 +1,6 @@
-import type { Json } from '../kms/canonicalJson.ts'
+import type { Json } from '../canonicalJson.ts'
 import { newEventId, type AuditEvent } from '../kms/audit.ts'
-import type { RandomBytes } from '../kms/ocid.ts'
+import type { RandomBytes } from '../ocid.ts'
 import type { AuditEffect } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { AuditTarget } from './operation.ts'

@@ -5,7 +5,7 @@ import { compilePolicy, type CompiledPolicy } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
 import { isSignedBy, notAuthenticated, readSignature } from '../iam/requestSignature.ts'
 import { signedTargets } from '../iam/signedTargets.ts'
-import type { TenancyIdentity, UserIdentity } from '../kms/identityCache.ts'
+import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { WireRequest } from './wireRequest.ts'
 

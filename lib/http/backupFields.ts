@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import * as v from 'valibot'
 import type { BackupPlace } from '../kms/backup/backupPlace.ts'
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import type { Request } from './operation.ts'
 
 const name = v.pipe(v.string(), v.minLength(1, 'at least 1 character'), v.maxLength(1024, 'at most 1024 characters'))

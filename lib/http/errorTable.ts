@@ -1,4 +1,4 @@
-import { isKmsError, type ErrorCode, type KmsError } from '../kms/errors.ts'
+import { isKmsError, type ErrorCode, type KmsError } from '../errors.ts'
 
 /** The one place where an internal reason becomes a status and a code of the contract (§7.2). */
 const table = {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { KmsError } from '../kms/errors.ts'
-import { parseOcid } from '../kms/ocid.ts'
-import { parseShape } from '../kms/shapes.ts'
+import { KmsError } from '../errors.ts'
+import { parseOcid } from '../ocid.ts'
+import { parseShape } from '../kms/keys/keyShape.ts'
 
 /** The field types of the contract (§3.5). An optional member may also be null. */
 

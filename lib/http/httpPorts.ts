@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../kms/audit.ts'
-import type { IdentityCache } from '../kms/identityCache.ts'
+import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { RateLimits } from './rateLimit.ts'

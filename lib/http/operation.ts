@@ -1,5 +1,5 @@
 import type { GenericSchema, InferOutput } from 'valibot'
-import type { Json } from '../kms/canonicalJson.ts'
+import type { Json } from '../canonicalJson.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { HttpPorts } from './httpPorts.ts'

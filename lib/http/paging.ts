@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { KmsError } from '../kms/errors.ts'
-import type { ListRequest } from '../kms/listing.ts'
+import { KmsError } from '../errors.ts'
+import type { ListRequest } from '../kms/rows/listing.ts'
 import { optionalChoice } from './fields.ts'
 import type { Request } from './operation.ts'
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import type { WireRequest } from './wireRequest.ts'
 
 /** The body as JSON; an empty one counts as `{}`, because some clients send zero bytes for it (contract §2.1). */

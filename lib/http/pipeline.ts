@@ -1,4 +1,4 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import { auditWrite, type AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'

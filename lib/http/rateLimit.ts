@@ -1,6 +1,6 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import { unchangedSince } from '../kms/mutation.ts'
-import type { Clock, Item, Tables, Write } from '../kms/ports.ts'
+import type { Clock, Item, Tables, Write } from '../ports.ts'
 import type { RoutedOperation } from './routes.ts'
 
 /** Provisioning and management, writing and reading: OCI counts each per tenancy (contract §2.1). */

@@ -1,4 +1,4 @@
-import type { RandomBytes } from '../kms/ocid.ts'
+import type { RandomBytes } from '../ocid.ts'
 
 /**
  * The answer's `opc-request-id` contains the request's, so that clients recognise it, and a part of our own, so that two

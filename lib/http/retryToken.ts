@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { RoutedOperation } from './routes.ts'

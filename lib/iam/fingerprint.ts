@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 
 const maxPemLength = 16_384
 const minBits = 2048

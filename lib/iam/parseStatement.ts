@@ -1,4 +1,4 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import { parse, type Statement, SyntaxError as GrammarError } from './policyParser.js'
 
 const maxLength = 8192

@@ -1,4 +1,4 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
 import { compileCondition, type Predicate } from './condition.ts'
 import { foldCase } from './foldCase.ts'

@@ -1,5 +1,5 @@
 import { hash, type KeyObject, verify } from 'node:crypto'
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import { parseAuthorizationHeader } from './authorizationHeader.ts'
 import { parseHttpDate } from './httpDate.ts'
 import { readSignedHeaders, requestTarget, type SignedHeaders } from './signedHeaders.ts'

@@ -1,4 +1,4 @@
-import { KmsError } from '../kms/errors.ts'
+import { KmsError } from '../errors.ts'
 import { foldCase } from './foldCase.ts'
 import type { Test } from './policyParser.js'
 

@@ -1,4 +1,4 @@
-import { regionKey } from '../kms/ocid.ts'
+import { regionKey } from '../ocid.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
 import { foldCase } from './foldCase.ts'
 import type { Permission } from './permissions.ts'

@@ -1,7 +1,7 @@
-import type { JsonObject } from './canonicalJson.ts'
-import type { RandomBytes } from './ocid.ts'
-import { eachItem, eachPage } from './pages.ts'
-import type { Clock, Item, PageRequest, Tables, Write } from './ports.ts'
+import type { JsonObject } from '../canonicalJson.ts'
+import type { RandomBytes } from '../ocid.ts'
+import { eachItem, eachPage } from './rows/pages.ts'
+import type { Clock, Item, PageRequest, Tables, Write } from '../ports.ts'
 
 /** An event as ListEvents returns it (contract §10.1). */
 export interface AuditEvent extends JsonObject {

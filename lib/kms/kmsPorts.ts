@@ -1,9 +1,9 @@
 import type { Hsm } from '../hsm/hsm.ts'
-import type { RandomBytes } from './ocid.ts'
-import type { Clock, Logger, Queues, Tables } from './ports.ts'
-import type { KeyRow, KeyVersionRow, VaultRow } from './rows.ts'
-import type { ServiceLimits } from './serviceLimits.ts'
-import type { VaultCache } from './vaultCache.ts'
+import type { RandomBytes } from '../ocid.ts'
+import type { Clock, Logger, Queues, Tables } from '../ports.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from './rows/rows.ts'
+import type { ServiceLimits } from './usage/serviceLimits.ts'
+import type { VaultCache } from './vaults/vaultCache.ts'
 
 /** Where a vault answers, computed per region and never stored. */
 export interface VaultEndpoints {

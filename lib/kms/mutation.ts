@@ -1,11 +1,11 @@
 import type { AuditWrite } from './audit.ts'
-import { KmsError } from './errors.ts'
-import type { JsonObject } from './canonicalJson.ts'
+import { KmsError } from '../errors.ts'
+import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
-import type { RandomBytes } from './ocid.ts'
-import type { Condition, Item, Tables, Write } from './ports.ts'
-import { requireFormat } from './requireFormat.ts'
-import type { VaultRow } from './rows.ts'
+import type { RandomBytes } from '../ocid.ts'
+import type { Condition, Item, Tables, Write } from '../ports.ts'
+import { requireFormat } from '../requireFormat.ts'
+import type { VaultRow } from './rows/rows.ts'
 
 /** What an audit event says of the resource that was changed. */
 export interface AuditEffect {

@@ -1,7 +1,7 @@
-import type { Order } from '../kms/epoch.ts'
-import type { Item, Page, Tables } from '../kms/ports.ts'
-import type { VaultRow } from '../kms/rows.ts'
-import { coveredOrder } from './receipts.ts'
+import type { Order } from '../kms/rows/epoch.ts'
+import type { Item, Page, Tables } from '../ports.ts'
+import type { VaultRow } from '../kms/rows/rows.ts'
+import { coveredOrder } from './messages/receipts.ts'
 
 /** A change that was answered without being in its replica's inbox: the loss of this region would take it along. */
 export interface AtRiskRow extends Item {

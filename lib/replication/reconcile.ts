@@ -1,8 +1,8 @@
-import { eachItem } from '../kms/pages.ts'
-import type { Item, PageRequest } from '../kms/ports.ts'
-import { keyListingPartition, listingShards } from '../kms/rows.ts'
+import { eachItem } from '../kms/rows/pages.ts'
+import type { Item, PageRequest } from '../ports.ts'
+import { keyListingPartition, listingShards } from '../kms/rows/rows.ts'
 import { fanOut } from './fanOut.ts'
-import { linkedPk } from './links.ts'
+import { linkedPk } from './link/links.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** How far a vault's keys were looked at; the next run goes on there. */

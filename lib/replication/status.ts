@@ -1,11 +1,11 @@
-import { notFoundOrForbidden } from '../kms/errors.ts'
-import { isAtLeast, type Order } from '../kms/epoch.ts'
+import { notFoundOrForbidden } from '../errors.ts'
+import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
-import { vaultPrefixOf } from '../kms/ocid.ts'
-import type { VaultRow } from '../kms/rows.ts'
-import type { Vault } from '../kms/vaultCache.ts'
+import { vaultPrefixOf } from '../ocid.ts'
+import type { VaultRow } from '../kms/rows/rows.ts'
+import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { coverage } from './apply.ts'
-import { coveredOrder } from './receipts.ts'
+import { coveredOrder } from './messages/receipts.ts'
 
 export interface ReplicationStatus {
   readonly region: string

@@ -1,6 +1,6 @@
 import type { AuditSink } from '../http/httpPorts.ts'
 import { auditGroupWrite, minuteMark, type AuditEvent, type AuditGroup } from '../kms/audit.ts'
-import type { Logger, Tables, Write } from '../kms/ports.ts'
+import type { Logger, Tables, Write } from '../ports.ts'
 
 export interface GroupedAuditOptions {
   /** How long an event may wait for others: a crash loses at most what came within this time. */

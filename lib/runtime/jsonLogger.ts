@@ -1,6 +1,6 @@
-import type { Json } from '../kms/canonicalJson.ts'
-import { KmsError } from '../kms/errors.ts'
-import type { Logger } from '../kms/ports.ts'
+import type { Json } from '../canonicalJson.ts'
+import { KmsError } from '../errors.ts'
+import type { Logger } from '../ports.ts'
 
 const levels = { info: 0, warn: 1, error: 2, silent: 3 } as const
 export type LogLevel = keyof typeof levels

@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto'
 import { fingerprint } from '../iam/fingerprint.ts'
-import { appendIdentity, headSeq } from '../kms/identityLog.ts'
-import { identitySk } from '../kms/identityRows.ts'
+import { appendIdentity, headSeq } from '../kms/identity/identityLog.ts'
+import { identitySk } from '../kms/identity/identityRows.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { newEtag } from '../kms/mutation.ts'
-import { newOcid } from '../kms/ocid.ts'
+import { newOcid } from '../ocid.ts'
 
 export interface NewTenancy {
   readonly tenancyId: string

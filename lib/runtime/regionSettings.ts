@@ -1,5 +1,5 @@
 import { ociRateLimits, type RateLimits } from '../http/rateLimit.ts'
-import { ociServiceLimits, type ServiceLimits } from '../kms/serviceLimits.ts'
+import { ociServiceLimits, type ServiceLimits } from '../kms/usage/serviceLimits.ts'
 
 /** What a region is run with on every host. */
 export interface RegionSettings {

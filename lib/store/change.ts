@@ -1,4 +1,4 @@
-import type { Item, TableName } from '../kms/ports.ts'
+import type { Item, TableName } from '../ports.ts'
 
 /** One committed put or delete, as a table's stream tells it: in order per item, transactions torn apart. */
 export interface Change {

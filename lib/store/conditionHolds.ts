@@ -1,4 +1,4 @@
-import type { Condition, Item } from '../kms/ports.ts'
+import type { Condition, Item } from '../ports.ts'
 import { compareUtf8 } from './compareUtf8.ts'
 
 type Kind<K extends Condition['kind']> = Extract<Condition, { kind: K }>

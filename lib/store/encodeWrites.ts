@@ -1,6 +1,6 @@
-import { KmsError } from '../kms/errors.ts'
-import type { Json } from '../kms/canonicalJson.ts'
-import type { Condition, Item, TableName, Write } from '../kms/ports.ts'
+import { KmsError } from '../errors.ts'
+import type { Json } from '../canonicalJson.ts'
+import type { Condition, Item, TableName, Write } from '../ports.ts'
 import { isKeyText, maxPartitionKeyBytes, maxSortKeyBytes } from './keyText.ts'
 
 export const maxWrites = 100

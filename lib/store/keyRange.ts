@@ -1,5 +1,5 @@
-import { KmsError } from '../kms/errors.ts'
-import type { PageRequest } from '../kms/ports.ts'
+import { KmsError } from '../errors.ts'
+import type { PageRequest } from '../ports.ts'
 import { compareUtf8 } from './compareUtf8.ts'
 import { isKeyText, maxSortKeyBytes } from './keyText.ts'
 

@@ -1,4 +1,4 @@
-import type { IndexName, Item, Page } from '../kms/ports.ts'
+import type { IndexName, Item, Page } from '../ports.ts'
 
 /** The page of a request for `limit` items, of which one more was looked for: only then more follow for certain. */
 export function pageOf(found: readonly Item[], limit: number, key: 'sk' | IndexName): Page {

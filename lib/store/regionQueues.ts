@@ -1,4 +1,4 @@
-import type { QueueMessage, QueueName } from '../kms/ports.ts'
+import type { QueueMessage, QueueName } from '../ports.ts'
 
 export type DeadLetterQueueName = `${QueueName}Dlq`
 export type AnyQueueName = QueueName | DeadLetterQueueName

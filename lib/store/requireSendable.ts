@@ -1,4 +1,4 @@
-import type { QueueMessage } from '../kms/ports.ts'
+import type { QueueMessage } from '../ports.ts'
 import { maxBodyBytes, maxDelaySeconds } from './regionQueues.ts'
 
 /** What every adapter refuses, whatever its queue would accept. @throws RangeError that names the limit. */

@@ -8,7 +8,7 @@ import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import { servingFunction } from '../../lib/http/routes.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
-import { newOcid } from '../../lib/kms/ocid.ts'
+import { newOcid } from '../../lib/ocid.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
 

@@ -1,5 +1,5 @@
 import type { RateLimits } from '../../lib/http/rateLimit.ts'
-import type { ServiceLimits } from '../../lib/kms/serviceLimits.ts'
+import type { ServiceLimits } from '../../lib/kms/usage/serviceLimits.ts'
 
 export interface TestCloudOptions {
   readonly isStrict?: boolean

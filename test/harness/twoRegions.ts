@@ -7,8 +7,8 @@ import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { scheduleFunction } from '../../handlers/schedule/scheduleFunction.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { TestCloudOptions } from './testCloudOptions.ts'
-import { newOcid, realm } from '../../lib/kms/ocid.ts'
-import type { QueueName, Queues } from '../../lib/kms/ports.ts'
+import { newOcid, realm } from '../../lib/ocid.ts'
+import type { QueueName, Queues } from '../../lib/ports.ts'
 import {
   composeRegion,
   type RegionOptions,

@@ -1,7 +1,13 @@
 import { createSecretKey, hash, type KeyObject } from 'node:crypto'
-import { Cmac } from '../../lib/hsm/cmac.ts'
-import { unwrapKey, wrapKey } from '../../lib/hsm/keyWrap.ts'
-import { deriveMessageKey, deriveWith, openMessage, sealMessage, type MessageKey } from '../../lib/hsm/xaes.ts'
+import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
+import { unwrapKey, wrapKey } from '../../lib/hsm/primitives/keyWrap.ts'
+import {
+  deriveMessageKey,
+  deriveWith,
+  openMessage,
+  sealMessage,
+  type MessageKey,
+} from '../../lib/hsm/primitives/xaes.ts'
 import { wrongAnswers, wycheproof } from './wycheproof.ts'
 
 const aesLengths: readonly number[] = [16, 24, 32]

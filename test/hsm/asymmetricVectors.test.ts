@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto'
 import type { EcdsaSigning, RsaSigning, SigningHash } from '../../lib/hsm/algorithms.ts'
-import { isEcdsaSignature } from '../../lib/hsm/ecdsa.ts'
-import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/rsa.ts'
+import { isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
+import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
 import { coded } from './fixtures.ts'
 import { wrongAnswers, wycheproof } from './wycheproof.ts'
 

@@ -1,9 +1,9 @@
 import { createSecretKey } from 'node:crypto'
 import fc from 'fast-check'
-import { encodeAssociatedData } from '../../lib/hsm/associatedData.ts'
-import { Cmac } from '../../lib/hsm/cmac.ts'
-import { envelopeMaterialId, openEnvelope, sealEnvelope, type EnvelopeKey } from '../../lib/hsm/envelope.ts'
-import { deriveWith } from '../../lib/hsm/xaes.ts'
+import { encodeAssociatedData } from '../../lib/hsm/formats/associatedData.ts'
+import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
+import { envelopeMaterialId, openEnvelope, sealEnvelope, type EnvelopeKey } from '../../lib/hsm/formats/ciphertext.ts'
+import { deriveWith } from '../../lib/hsm/primitives/xaes.ts'
 import { coded } from './fixtures.ts'
 
 const materialId = '00112233445566778899aabbccddeeff'

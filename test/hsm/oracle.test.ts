@@ -9,10 +9,10 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { signingAlgorithms } from '../../lib/hsm/algorithms.ts'
-import { Cmac } from '../../lib/hsm/cmac.ts'
-import { ecdsaSign, isEcdsaSignature } from '../../lib/hsm/ecdsa.ts'
-import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/rsa.ts'
-import { deriveMessageKey, deriveWith, openMessage, sealMessage } from '../../lib/hsm/xaes.ts'
+import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
+import { ecdsaSign, isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
+import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
+import { deriveMessageKey, deriveWith, openMessage, sealMessage } from '../../lib/hsm/primitives/xaes.ts'
 import { rsaAnswers } from '../../lib/hsm/software/knownAnswers.ts'
 
 /** @peculiar/webcrypto as a second opinion: the same operation by other code, both ways. */

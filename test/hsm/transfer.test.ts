@@ -6,7 +6,7 @@ import type {
   WrappedVaultKeys,
 } from '../../lib/hsm/hsm.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { unsignedBytes } from '../../lib/hsm/statement.ts'
+import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
 import { aMaterial, altered, aTransfer, aVault, coded, realm, tenancyId, twoRegions } from './fixtures.ts'
 
 const context = aTransfer()

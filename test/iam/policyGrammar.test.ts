@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import peggy from 'peggy'
 import { parseStatement } from '../../lib/iam/parseStatement.ts'
 import type { Statement } from '../../lib/iam/policyParser.js'
-import { isKmsError } from '../../lib/kms/errors.ts'
+import { isKmsError } from '../../lib/errors.ts'
 import { printStatement, statements } from './statementPrinter.ts'
 
 const room = new URL('../../lib/iam/', import.meta.url)

@@ -1,6 +1,6 @@
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
-import { isKmsError } from '../../lib/kms/errors.ts'
+import { isKmsError } from '../../lib/errors.ts'
 
 /** An independent signer after contract §8.2: what each SDK sends, built by hand. */
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { QueueName } from '../../lib/kms/ports.ts'
+import type { QueueName } from '../../lib/ports.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 
 export async function withStore(body: (store: SqliteRegionStore) => Promise<void>): Promise<void> {

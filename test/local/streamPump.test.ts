@@ -1,7 +1,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
 import { deadChanges, StreamPump, type StreamPumpOptions } from '../../local/streamPump.ts'
-import type { Item, TableName } from '../../lib/kms/ports.ts'
+import type { Item, TableName } from '../../lib/ports.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { eventually, withStore } from './pumpHarness.ts'
 

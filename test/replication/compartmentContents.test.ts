@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { firstContained, movedTo, placedIn } from '../../lib/kms/compartmentContents.ts'
-import type { Write } from '../../lib/kms/ports.ts'
+import { firstContained, movedTo, placedIn } from '../../lib/kms/identity/compartmentContents.ts'
+import type { Write } from '../../lib/ports.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 
 const [tenancy, here, there] = ['ocid1.tenancy.oc1..t', 'ocid1.compartment.oc1..a', 'ocid1.compartment.oc1..b'] as const

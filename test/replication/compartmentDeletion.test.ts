@@ -1,4 +1,4 @@
-import { firstContained } from '../../lib/kms/compartmentContents.ts'
+import { firstContained } from '../../lib/kms/identity/compartmentContents.ts'
 import { regionA, regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
 import {
   compartmentState,

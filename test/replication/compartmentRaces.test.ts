@@ -1,4 +1,4 @@
-import type { Write } from '../../lib/kms/ports.ts'
+import type { Write } from '../../lib/ports.ts'
 import {
   compartmentState,
   deleteCompartment,

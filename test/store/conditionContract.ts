@@ -1,4 +1,4 @@
-import type { Condition, Item, Write } from '../../lib/kms/ports.ts'
+import type { Condition, Item, Write } from '../../lib/ports.ts'
 import { anItem, freshPk, refused, withTables, written, type OpenTables } from './tableHarness.ts'
 
 interface Case {

@@ -1,5 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { Write } from '../../lib/kms/ports.ts'
+import type { Write } from '../../lib/ports.ts'
 import { DynamoTables } from '../../lib/store/dynamodb/dynamoTables.ts'
 import { noWaiting, ScriptedHttp, type Answer, type Asked, type Script } from './scriptedHttp.ts'
 import { anItem, refused, written } from './tableHarness.ts'

@@ -1,4 +1,4 @@
-import type { IndexName, Item, PageRequest } from '../../lib/kms/ports.ts'
+import type { IndexName, Item, PageRequest } from '../../lib/ports.ts'
 import {
   anItem,
   freshPk,

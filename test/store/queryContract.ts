@@ -1,4 +1,4 @@
-import type { PageRequest, Tables } from '../../lib/kms/ports.ts'
+import type { PageRequest, Tables } from '../../lib/ports.ts'
 import { anItem, freshPk, putAll, sortKeys, withTables, type OpenTables } from './tableHarness.ts'
 
 async function storedRows(tables: Tables, keys: readonly string[]): Promise<string> {

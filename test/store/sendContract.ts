@@ -1,4 +1,4 @@
-import type { QueueMessage, Queues } from '../../lib/kms/ports.ts'
+import type { QueueMessage, Queues } from '../../lib/ports.ts'
 
 /** The `Queues` port of a region, and what lies in its inbox or its peer's. */
 export interface SendHarness {
@@ -17,7 +17,7 @@ const json = (value: unknown): string => JSON.stringify(value)
 /** A JSON text of exactly so many bytes. */
 const ofBytes = (bytes: number): string => json('é'.repeat((bytes - 2) / 2))
 
-/** Every clause of `Queues` (lib/kms/ports.ts), for any adapter. */
+/** Every clause of `Queues` (lib/ports.ts), for any adapter. */
 export function sendContract(name: string, open: OpenSend): void {
   const sends = (title: string, body: (harness: SendHarness) => Promise<void>): void => {
     test(title, async () => {

@@ -5,7 +5,7 @@ import { streamContract } from './streamContract.ts'
 import type { OpenTables } from './tableHarness.ts'
 import { writeContract } from './writeContract.ts'
 
-/** Every clause of the table port (lib/kms/ports.ts), for any adapter. */
+/** Every clause of the table port (lib/ports.ts), for any adapter. */
 export function tableContract(name: string, open: OpenTables): void {
   describe(`the table port on ${name}`, () => {
     describe('conditions', () => {

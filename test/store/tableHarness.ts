@@ -1,4 +1,4 @@
-import type { Item, Page, Tables, WriteOutcome } from '../../lib/kms/ports.ts'
+import type { Item, Page, Tables, WriteOutcome } from '../../lib/ports.ts'
 import type { Change } from '../../lib/store/change.ts'
 
 /** An open adapter whose clock the suite moves. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Condition, IndexName, Item, PageRequest, TableName, Write, WriteOutcome } from '../../lib/kms/ports.ts'
+import type { Condition, IndexName, Item, PageRequest, TableName, Write, WriteOutcome } from '../../lib/ports.ts'
 import { freshPk, settled, type OpenTables, type TableHarness } from './tableHarness.ts'
 
 /** What a step names by short texts, so that steps meet on the same few items. */

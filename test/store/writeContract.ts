@@ -1,6 +1,6 @@
-import type { Json } from '../../lib/kms/canonicalJson.ts'
-import { KmsError } from '../../lib/kms/errors.ts'
-import type { Item, Write } from '../../lib/kms/ports.ts'
+import type { Json } from '../../lib/canonicalJson.ts'
+import { KmsError } from '../../lib/errors.ts'
+import type { Item, Write } from '../../lib/ports.ts'
 import { anItem, freshPk, refused, sortKeys, withTables, written, type OpenTables } from './tableHarness.ts'
 
 const put = (item: Item, condition?: Write['condition']): Write => ({

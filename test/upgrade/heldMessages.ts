@@ -1,5 +1,5 @@
-import type { Body } from '../../lib/replication/envelope.ts'
-import type { QueueMessage, QueueName } from '../../lib/kms/ports.ts'
+import type { Body } from '../../lib/replication/messages/signedMessage.ts'
+import type { QueueMessage, QueueName } from '../../lib/ports.ts'
 import type { Region } from '../../local/startRegion.ts'
 import type { KeptMessage } from './release.ts'
 

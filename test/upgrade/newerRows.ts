@@ -1,9 +1,9 @@
-import { canonicalJson, type JsonObject } from '../../lib/kms/canonicalJson.ts'
-import { identitySk, type PolicyRow } from '../../lib/kms/identityRows.ts'
-import { appendIdentity, headSeq } from '../../lib/kms/identityLog.ts'
-import type { Item, Tables } from '../../lib/kms/ports.ts'
-import { keySk, vaultSk, versionSk, wrappingKeySk } from '../../lib/kms/rows.ts'
-import type { Vault } from '../../lib/kms/vaultCache.ts'
+import { canonicalJson, type JsonObject } from '../../lib/canonicalJson.ts'
+import { identitySk, type PolicyRow } from '../../lib/kms/identity/identityRows.ts'
+import { appendIdentity, headSeq } from '../../lib/kms/identity/identityLog.ts'
+import type { Item, Tables } from '../../lib/ports.ts'
+import { keySk, vaultSk, versionSk, wrappingKeySk } from '../../lib/kms/rows/rows.ts'
+import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
 import type { TestRegion } from '../harness/twoRegions.ts'
 
 /** What a newer version keeps in its rows and this one has never heard of. */

@@ -1,5 +1,5 @@
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
-import { fallDue } from '../../lib/kms/fallDue.ts'
+import { fallDue } from '../../lib/kms/schedule/runDue.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'
 import { readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
 

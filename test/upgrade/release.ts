@@ -1,8 +1,8 @@
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Body } from '../../lib/replication/envelope.ts'
-import type { QueueName } from '../../lib/kms/ports.ts'
+import type { Body } from '../../lib/replication/messages/signedMessage.ts'
+import type { QueueName } from '../../lib/ports.ts'
 import { restoreDatabase } from './sqlDump.ts'
 
 /** A message between regions as a release wrote it; held back: its destination has never seen it. */

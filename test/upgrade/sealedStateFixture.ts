@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseState } from '../../lib/hsm/software/hsmState.ts'
-import type { Item, Write } from '../../lib/kms/ports.ts'
-import { writeHsmState } from '../../lib/runtime/sealedHsmState.ts'
+import type { Item, Write } from '../../lib/ports.ts'
+import { writeHsmState } from '../../lib/aws/hsmStateRow.ts'
 import type { ReleaseStory } from './release.ts'
 
 export const sealedFor = { region: 'us-ashburn-1', resourcePrefix: 'vaultspan-release' } as const

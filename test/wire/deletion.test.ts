@@ -1,4 +1,4 @@
-import { versionSkPrefix } from '../../lib/kms/rows.ts'
+import { versionSkPrefix } from '../../lib/kms/rows/rows.ts'
 import { twoRegions, type Answered, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 

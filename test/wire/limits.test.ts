@@ -1,5 +1,5 @@
 import { ociRateLimits } from '../../lib/http/rateLimit.ts'
-import { ociServiceLimits } from '../../lib/kms/serviceLimits.ts'
+import { ociServiceLimits } from '../../lib/kms/usage/serviceLimits.ts'
 import type { TestCloudOptions } from '../harness/testCloudOptions.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'

@@ -1,4 +1,4 @@
-import { LruCache } from '../lruCache.ts'
+import { LruCache } from '../../lruCache.ts'
 
 interface Held<T> {
   readonly handle: T

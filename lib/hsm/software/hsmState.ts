@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { RegionStatement } from '../hsm.ts'
-import { p384PrivateKey, p384PublicKey } from '../p384.ts'
+import { p384PrivateKey, p384PublicKey } from '../primitives/p384.ts'
 
 const FORMAT = 'vaultspan/simulated-hsm/1'
 

@@ -1,7 +1,7 @@
 import { checkPrime, createPublicKey, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeyShape } from '../hsm.ts'
-import { publicKeyPem } from '../p384.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
 import { keyFromMaterial, type Material } from './material.ts'
 
 const isPrime = promisify<bigint, boolean>(checkPrime)

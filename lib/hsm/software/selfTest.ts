@@ -1,12 +1,12 @@
 import { createPrivateKey, createPublicKey, createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { curves, signingAlgorithms, type EcdsaSigning, type RsaSigning } from '../algorithms.ts'
-import { Cmac } from '../cmac.ts'
-import { ecdsaSign, isEcdsaSignature } from '../ecdsa.ts'
-import { openEnvelope } from '../envelope.ts'
+import { Cmac } from '../primitives/cmac.ts'
+import { ecdsaSign, isEcdsaSignature } from '../primitives/ecdsa.ts'
+import { openEnvelope } from '../formats/ciphertext.ts'
 import type { HsmCapabilities } from '../hsm.ts'
-import { unwrapKey, wrapKey } from '../keyWrap.ts'
-import { isRsaSignature, rsaDecrypt, rsaSign } from '../rsa.ts'
-import { deriveWith } from '../xaes.ts'
+import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
+import { isRsaSignature, rsaDecrypt, rsaSign } from '../primitives/rsa.ts'
+import { deriveWith } from '../primitives/xaes.ts'
 import { ecdsaAnswers, envelopes, message, rsaAnswers } from './knownAnswers.ts'
 
 const shapes = [

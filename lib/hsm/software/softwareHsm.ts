@@ -8,7 +8,7 @@ import {
   randomUUID,
   type KeyObject,
 } from 'node:crypto'
-import { envelopeMaterialId } from '../envelope.ts'
+import { envelopeMaterialId } from '../formats/ciphertext.ts'
 import type {
   Hsm,
   HsmCapabilities,
@@ -23,12 +23,12 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
-import { unwrapKey, wrapKey } from '../keyWrap.ts'
-import { LruCache } from '../lruCache.ts'
-import { isP384Signature, publicKeyPem, signP384 } from '../p384.ts'
-import { rsaDecrypt } from '../rsa.ts'
-import { TrustedStatements, unsignedBytes } from '../statement.ts'
-import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../transfer.ts'
+import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
+import { LruCache } from '../../lruCache.ts'
+import { isP384Signature, publicKeyPem, signP384 } from '../primitives/p384.ts'
+import { rsaDecrypt } from '../primitives/rsa.ts'
+import { TrustedStatements, unsignedBytes } from '../formats/statement.ts'
+import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
 import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial } from './material.ts'
 import { runSelfTest } from './selfTest.ts'

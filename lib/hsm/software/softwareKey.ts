@@ -1,12 +1,12 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { doesNotOpen, KmsError } from '../../kms/errors.ts'
+import { doesNotOpen, KmsError } from '../../errors.ts'
 import { requireDigestLength, requireEcdsaSigning, requireOaepHash, requireRsaSigning, unfit } from '../algorithms.ts'
-import { Cmac } from '../cmac.ts'
-import { ecdsaSign, isEcdsaSignature } from '../ecdsa.ts'
-import { openEnvelope, sealEnvelope, type EnvelopeKey } from '../envelope.ts'
+import { Cmac } from '../primitives/cmac.ts'
+import { ecdsaSign, isEcdsaSignature } from '../primitives/ecdsa.ts'
+import { openEnvelope, sealEnvelope, type EnvelopeKey } from '../formats/ciphertext.ts'
 import type { KeyShape, UsableKey } from '../hsm.ts'
-import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../rsa.ts'
-import { deriveWith } from '../xaes.ts'
+import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../primitives/rsa.ts'
+import { deriveWith } from '../primitives/xaes.ts'
 
 export interface SoftwareKey extends UsableKey {
   /** Clears what is not OpenSSL's. */

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { KmsError } from '../../kms/errors.ts'
+import { KmsError } from '../../errors.ts'
 import type { RegionStatement } from '../hsm.ts'
-import { p384PublicKey, publicKeyPem } from '../p384.ts'
-import { isStatementOf, unsignedBytes } from '../statement.ts'
+import { p384PublicKey, publicKeyPem } from '../primitives/p384.ts'
+import { isStatementOf, unsignedBytes } from '../formats/statement.ts'
 import type { StateStore, TenancyState } from './hsmState.ts'
 
 interface Owner {

@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto'
-import { canonicalJson } from '../../kms/canonicalJson.ts'
-import { KmsError } from '../../kms/errors.ts'
-import { requireFormat } from '../../kms/requireFormat.ts'
-import { Cmac } from '../cmac.ts'
+import { canonicalJson } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import { requireFormat } from '../../requireFormat.ts'
+import { Cmac } from '../primitives/cmac.ts'
 import type { VaultContext, VaultKeysBackup, VaultKeysOf, WrappedVaultKeys } from '../hsm.ts'
-import { deriveKey } from '../kdf.ts'
-import { unwrapKey, wrapKey } from '../keyWrap.ts'
+import { deriveKey } from '../primitives/kdf.ts'
+import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { mapVaultKeys, type VaultKeyName, type VaultRoot } from './vaultRoot.ts'
 
 const VAULT_KEY_LENGTH = 32

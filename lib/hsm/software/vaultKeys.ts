@@ -1,9 +1,9 @@
 import { hash, type KeyObject } from 'node:crypto'
-import { canonicalJson } from '../../kms/canonicalJson.ts'
-import { KmsError } from '../../kms/errors.ts'
-import { requireFormat } from '../../kms/requireFormat.ts'
-import { blobText, isSameMac, labelledMac, type BlobContext } from '../blobMac.ts'
-import { Cmac } from '../cmac.ts'
+import { canonicalJson } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import { requireFormat } from '../../requireFormat.ts'
+import { blobText, isSameMac, labelledMac, type BlobContext } from '../formats/blobMac.ts'
+import { Cmac } from '../primitives/cmac.ts'
 import type {
   Binding,
   KeyShape,
@@ -16,9 +16,9 @@ import type {
   WrappingKeyContext,
   WrappingScheme,
 } from '../hsm.ts'
-import { unwrapKey, wrapKey } from '../keyWrap.ts'
-import { recipientKey } from '../recipientKey.ts'
-import { requireScheme, unwrapMaterial, wrapMaterial } from '../wrappingScheme.ts'
+import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
+import { recipientKey } from '../formats/recipientKey.ts'
+import { requireScheme, unwrapMaterial, wrapMaterial } from '../formats/wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'

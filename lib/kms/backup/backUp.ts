@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
-import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
-import { KmsError } from '../errors.ts'
+import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys.ts'
-import { requireKeyState, requireVaultState } from '../lifecycle.ts'
-import { keyPartitions } from '../listing.ts'
+import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
+import { requireKeyState, requireVaultState } from '../rows/lifecycle.ts'
+import { keyPartitions } from '../rows/listing.ts'
 import {
   bookkeeping,
   earlierResult,
@@ -15,13 +15,13 @@ import {
   type AuditEffect,
   type Mutation,
 } from '../mutation.ts'
-import { eachRow, eachVersion } from '../pages.ts'
-import type { KeyRow, KeyVersionRow, VaultRow } from '../rows.ts'
-import { openRow, vaultContext } from '../seal.ts'
-import { isSettled } from '../settleKey.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
-import { vaultEffect } from '../vaults.ts'
-import { storedWrappingKey } from '../wrappingKey.ts'
+import { eachRow, eachVersion } from '../rows/pages.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
+import { openRow, vaultContext } from '../rows/rowMac.ts'
+import { isSettled } from '../keys/settleKey.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
+import { vaultEffect } from '../vaults/vaults.ts'
+import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 import { backupText, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
 import { backupKeys } from './backupKeys.ts'
 import type { BackupPlace, BackupStore } from './backupPlace.ts'

@@ -1,7 +1,7 @@
 import type { VaultKeys, VaultKeysBackup } from '../../hsm/hsm.ts'
-import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
-import { KmsError } from '../errors.ts'
-import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../rows.ts'
+import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../rows/rows.ts'
 
 /** A key as it was saved: its row and its enabled versions, each under the vault's row MAC, material under the vault's KEK. */
 export interface SavedKey extends JsonObject {

@@ -1,9 +1,9 @@
 import type { VaultContext, WrappedVaultKeys } from '../../hsm/hsm.ts'
-import type { JsonObject } from '../canonicalJson.ts'
-import { KmsError } from '../errors.ts'
+import type { JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { realm } from '../ocid.ts'
-import type { Write } from '../ports.ts'
+import { realm } from '../../ocid.ts'
+import type { Write } from '../../ports.ts'
 
 /**
  * The keys under which a tenancy's vaults are saved: a triple like a vault's own. They are made in the home region and

@@ -1,7 +1,7 @@
-import { derivedBytes } from '../derivedBytes.ts'
-import { firstEpoch } from '../epoch.ts'
-import { placedIn, requireCompartmentActive } from '../compartmentContents.ts'
-import { KmsError, notFoundOrForbidden } from '../errors.ts'
+import { derivedBytes } from './derivedBytes.ts'
+import { firstEpoch } from '../rows/epoch.ts'
+import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
+import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import {
   bookkeeping,
   earlierResult,
@@ -11,15 +11,15 @@ import {
   untilCommitted,
   type Mutation,
 } from '../mutation.ts'
-import { keyPartitions } from '../listing.ts'
-import { newOcid, newVaultPrefix } from '../ocid.ts'
-import { eachRow } from '../pages.ts'
-import type { Write } from '../ports.ts'
-import { wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows.ts'
-import { requireRoomForVault } from '../serviceLimits.ts'
-import { openRow, sealVault, sealWrappingKey, vaultContext } from '../seal.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
-import { nextVault, prefixRow, vaultEffect } from '../vaults.ts'
+import { keyPartitions } from '../rows/listing.ts'
+import { newOcid, newVaultPrefix } from '../../ocid.ts'
+import { eachRow } from '../rows/pages.ts'
+import type { Write } from '../../ports.ts'
+import { wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows/rows.ts'
+import { requireRoomForVault } from '../usage/serviceLimits.ts'
+import { openRow, sealVault, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
+import { nextVault, prefixRow, vaultEffect } from '../vaults/vaults.ts'
 import type { BackupPorts } from './backUp.ts'
 import { damaged, parseBackup, requireIntact, type VaultBackup } from './backupDocument.ts'
 import { backupKeys } from './backupKeys.ts'

@@ -1,4 +1,4 @@
-import { KmsError } from '../../kms/errors.ts'
+import { KmsError } from '../../errors.ts'
 import { boundedText } from './boundedText.ts'
 
 const timeoutMs = 10_000

@@ -1,5 +1,5 @@
 import type { BackupPlace, BackupStore } from '../../kms/backup/backupPlace.ts'
-import { KmsError } from '../../kms/errors.ts'
+import { KmsError } from '../../errors.ts'
 import { readUri, writeUri } from './allowedUris.ts'
 
 /** A place for objects: a directory here, a bucket on AWS. A path's parts are separated by `/` and harmless. */

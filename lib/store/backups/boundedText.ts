@@ -1,4 +1,4 @@
-import { KmsError } from '../../kms/errors.ts'
+import { KmsError } from '../../errors.ts'
 
 /** The text of a stream, of which at most `maxBytes` and one chunk are ever held. @throws KmsError payloadTooLarge. */
 export async function boundedText(chunks: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { KmsError } from '../../kms/errors.ts'
+import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
 import { tooLarge } from './boundedText.ts'
 

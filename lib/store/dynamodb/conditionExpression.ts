@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import type { Condition } from '../../kms/ports.ts'
+import type { Condition } from '../../ports.ts'
 
 /** The parts of a request that state a condition. */
 export interface Expression {

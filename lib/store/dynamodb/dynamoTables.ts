@@ -5,17 +5,7 @@ import {
   type QueryCommandInput,
   type QueryCommandOutput,
 } from '@aws-sdk/client-dynamodb'
-import type {
-  Clock,
-  IndexName,
-  Item,
-  Page,
-  PageRequest,
-  TableName,
-  Tables,
-  Write,
-  WriteOutcome,
-} from '../../kms/ports.ts'
+import type { Clock, IndexName, Item, Page, PageRequest, TableName, Tables, Write, WriteOutcome } from '../../ports.ts'
 import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
 import { isExpired } from '../conditionHolds.ts'
 import { encodeWrites } from '../encodeWrites.ts'

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
-import type { Item } from '../../kms/ports.ts'
+import type { Item } from '../../ports.ts'
 
 /** An item as DynamoDB stores it and its streams show it. */
 export type Image = Record<string, AttributeValue>

@@ -1,5 +1,5 @@
 import type { QueryCommandInput } from '@aws-sdk/client-dynamodb'
-import type { IndexName, PageRequest } from '../../kms/ports.ts'
+import type { IndexName, PageRequest } from '../../ports.ts'
 import { compareUtf8 } from '../compareUtf8.ts'
 import { isKeyText, maxPartitionKeyBytes, maxSortKeyBytes } from '../keyText.ts'
 

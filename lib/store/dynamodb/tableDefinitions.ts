@@ -1,4 +1,4 @@
-import type { IndexName, TableName } from '../../kms/ports.ts'
+import type { IndexName, TableName } from '../../ports.ts'
 
 interface KeyPart {
   readonly AttributeName: string

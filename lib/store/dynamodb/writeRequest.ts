@@ -4,7 +4,7 @@ import {
   TransactWriteItemsCommand,
   type TransactWriteItem,
 } from '@aws-sdk/client-dynamodb'
-import type { TableName } from '../../kms/ports.ts'
+import type { TableName } from '../../ports.ts'
 import type { EncodedWrite } from '../encodeWrites.ts'
 import { conditionExpression } from './conditionExpression.ts'
 import { imageOf } from './itemImage.ts'

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite'
-import type { TableName } from '../../kms/ports.ts'
+import type { TableName } from '../../ports.ts'
 import type { Change } from '../change.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { parseItem } from './itemStatements.ts'

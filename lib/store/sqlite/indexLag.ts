@@ -1,4 +1,4 @@
-import type { Item, TableName } from '../../kms/ports.ts'
+import type { Item, TableName } from '../../ports.ts'
 
 interface Pending {
   readonly table: TableName

@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite'
-import type { IndexName, Item, TableName } from '../../kms/ports.ts'
+import type { IndexName, Item, TableName } from '../../ports.ts'
 import type { EncodedWrite } from '../encodeWrites.ts'
 import type { KeyRange } from '../keyRange.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'

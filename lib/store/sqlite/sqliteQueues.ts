@@ -1,4 +1,4 @@
-import type { Clock, QueueMessage, QueueName } from '../../kms/ports.ts'
+import type { Clock, QueueMessage, QueueName } from '../../ports.ts'
 import {
   deadLetterQueue,
   type AnyQueueName,

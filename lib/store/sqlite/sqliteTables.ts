@@ -1,14 +1,4 @@
-import type {
-  Clock,
-  IndexName,
-  Item,
-  Page,
-  PageRequest,
-  TableName,
-  Tables,
-  Write,
-  WriteOutcome,
-} from '../../kms/ports.ts'
+import type { Clock, IndexName, Item, Page, PageRequest, TableName, Tables, Write, WriteOutcome } from '../../ports.ts'
 import { compareUtf8 } from '../compareUtf8.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
 import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'

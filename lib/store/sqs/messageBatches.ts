@@ -1,5 +1,5 @@
 import type { SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs'
-import type { QueueMessage } from '../../kms/ports.ts'
+import type { QueueMessage } from '../../ports.ts'
 
 export const maxBatchEntries = 10
 export const maxBatchBytes = 262_144

@@ -1,5 +1,5 @@
 import type { SendMessageBatchRequestEntry, SQSClient } from '@aws-sdk/client-sqs'
-import type { QueueAddress, QueueMessage, Queues } from '../../kms/ports.ts'
+import type { QueueAddress, QueueMessage, Queues } from '../../ports.ts'
 import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
 import { requireSendable } from '../requireSendable.ts'
 import { messageBatches } from './messageBatches.ts'

@@ -3,7 +3,7 @@ import type { BackupUse, DeployedFunction, TableUse } from '../../../deploy/gran
 import { reconcile } from '../../../lib/replication/reconcile.ts'
 import { servingFunction } from '../../../lib/http/routes.ts'
 import type { BackupStore } from '../../../lib/kms/backup/backupPlace.ts'
-import type { QueueName, TableName, Tables, Write } from '../../../lib/kms/ports.ts'
+import type { QueueName, TableName, Tables, Write } from '../../../lib/ports.ts'
 import { GroupedAuditSink } from '../../../lib/runtime/groupedAuditSink.ts'
 import type { SqliteTables } from '../../../lib/store/sqlite/sqliteTables.ts'
 import type { TestCloud, TestRegion } from '../../harness/twoRegions.ts'
@@ -40,7 +40,7 @@ export function recordUses(cloud: TestCloud): Use[] {
       const serves = servingFunction(args[1], args[2].split('?')[0] ?? '')
       return called.run(serves, async () => {
         const answer = await call(...args)
-        // As every invocation does (lib/runtime/lambdaFunction.ts).
+        // As every invocation does (lib/aws/lambdaFunction.ts).
         const { audit } = args[0].runtime
         if (audit instanceof GroupedAuditSink) await audit.flush()
         return answer

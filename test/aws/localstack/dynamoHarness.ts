@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DeleteItemCommand, PutItemCommand, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { DynamoDBStreamsClient, type _Record } from '@aws-sdk/client-dynamodb-streams'
-import type { TableName } from '../../../lib/kms/ports.ts'
+import type { TableName } from '../../../lib/ports.ts'
 import type { Change } from '../../../lib/store/change.ts'
 import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
 import { itemOf, type Image } from '../../../lib/store/dynamodb/itemImage.ts'

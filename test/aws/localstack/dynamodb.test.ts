@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DescribeTimeToLiveCommand, DynamoDBClient, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
-import type { Write } from '../../../lib/kms/ports.ts'
+import type { Write } from '../../../lib/ports.ts'
 import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
 import { tableContract } from '../../store/tableContract.ts'

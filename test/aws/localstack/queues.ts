@@ -7,7 +7,7 @@ import {
   type Message,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
-import type { QueueAddress, QueueName } from '../../../lib/kms/ports.ts'
+import type { QueueAddress, QueueName } from '../../../lib/ports.ts'
 import { SqsQueues } from '../../../lib/store/sqs/sqsQueues.ts'
 import type { Aws } from './onLocalStack.ts'
 

@@ -1,5 +1,5 @@
 import { CreateTableCommand, DeleteTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { TableName } from '../../../lib/kms/ports.ts'
+import type { TableName } from '../../../lib/ports.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
 
 export const tableNames = Object.keys(tableDefinitions) as TableName[]

@@ -1,4 +1,4 @@
-import { awsSettings } from '../../../lib/runtime/awsSettings.ts'
+import { awsSettings } from '../../../lib/aws/awsSettings.ts'
 
 const given = {
   AWS_REGION: 'us-east-1',

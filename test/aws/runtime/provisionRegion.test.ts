@@ -2,10 +2,10 @@ import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:c
 import { grants } from '../../../deploy/grants.ts'
 import { MemoryState } from '../../../lib/hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
-import { realm } from '../../../lib/kms/ocid.ts'
-import type { Queues, Tables, Write } from '../../../lib/kms/ports.ts'
-import { provisionRegion, type ProvisionPorts } from '../../../lib/runtime/provisionRegion.ts'
-import { readHsmState, writeHsmState, type KeyService, type KeptState } from '../../../lib/runtime/sealedHsmState.ts'
+import { realm } from '../../../lib/ocid.ts'
+import type { Queues, Tables, Write } from '../../../lib/ports.ts'
+import { provisionRegion, type ProvisionPorts } from '../../../lib/aws/provisionRegion.ts'
+import { readHsmState, writeHsmState, type KeyService, type KeptState } from '../../../lib/aws/hsmStateRow.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../../lib/store/sqlite/openSqliteRegionStore.ts'
 
 /** A key service as AWS KMS is one: a wrapped key opens in the context that it was made in. */

@@ -1,5 +1,5 @@
-import { prefixKey } from '../../../lib/kms/vaults.ts'
-import { VaultHosts } from '../../../lib/runtime/vaultHosts.ts'
+import { prefixKey } from '../../../lib/kms/vaults/vaults.ts'
+import { VaultHosts } from '../../../lib/aws/vaultHosts.ts'
 
 const known = prefixKey('abcdefghijklm')
 const vaultId = 'ocid1.vault.oc1.us-east-1.abcdefghijklm.x'

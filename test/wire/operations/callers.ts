@@ -4,9 +4,9 @@ import { DefaultRequestSigner, SimpleAuthenticationDetailsProvider, type HttpReq
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
 import { fingerprint } from '../../../lib/iam/fingerprint.ts'
-import { appendIdentity, headSeq } from '../../../lib/kms/identityLog.ts'
-import { identitySk } from '../../../lib/kms/identityRows.ts'
-import { newOcid } from '../../../lib/kms/ocid.ts'
+import { appendIdentity, headSeq } from '../../../lib/kms/identity/identityLog.ts'
+import { identitySk } from '../../../lib/kms/identity/identityRows.ts'
+import { newOcid } from '../../../lib/ocid.ts'
 import { send, type OciCloud, type SignedRequest } from '../ociCloud.ts'
 
 /** One who calls, with the official clients; a new client each time, so that no breaker carries over. */

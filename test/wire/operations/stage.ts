@@ -1,7 +1,7 @@
 import { constants, publicEncrypt, randomBytes, randomUUID } from 'node:crypto'
 import { models } from 'oci-keymanagement'
-import { newOcid, newVaultPrefix } from '../../../lib/kms/ocid.ts'
-import { wantBackupKeys } from '../../../lib/replication/backupKeys.ts'
+import { newOcid, newVaultPrefix } from '../../../lib/ocid.ts'
+import { wantBackupKeys } from '../../../lib/replication/tenancy/replicateBackupKeys.ts'
 import { base64, makeKey, makeVault, ociCloud, otherRegion, replicate, shapes, type OciCloud } from '../ociCloud.ts'
 import { callers, type Callers } from './callers.ts'
 

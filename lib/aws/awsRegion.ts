@@ -1,0 +1,100 @@
+import { pooledRandom } from '../pooledRandom.ts'
+import { MemoryState } from '../hsm/software/hsmState.ts'
+import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
+import { realm } from '../ocid.ts'
+import { awsBackups } from './awsBackups.ts'
+import { awsKeyService } from './awsKeyService.ts'
+import type { AwsSettings } from './awsSettings.ts'
+import { openAwsStore, type AwsStore } from './awsStore.ts'
+import { composeRegion, type Runtime } from '../runtime/composeRegion.ts'
+import { GroupedAuditSink } from '../runtime/groupedAuditSink.ts'
+import { jsonLogger } from '../runtime/jsonLogger.ts'
+import { lagMetric } from './lagMetric.ts'
+import { readHsmState, type KeptState, type SealedStatePorts } from './hsmStateRow.ts'
+import { VaultHosts } from './vaultHosts.ts'
+
+/** A Lambda event has at most 6 MB, and carries a file as base64 (contract §7.2). */
+const maxFileBytes = 4 * 1024 * 1024
+
+/** A region as one Lambda instance sees it. */
+export interface OpenRegion {
+  readonly runtime: Runtime
+  /** Writes what the invocation has appended to the audit: between invocations an instance stands still. */
+  readonly flush: () => Promise<void>
+}
+
+/** Opens the region when first asked, and anew when the HSM's state has changed: a tenancy was provisioned. */
+export class AwsRegion {
+  readonly settings: AwsSettings
+  readonly store: AwsStore
+  readonly state: SealedStatePorts
+  #kept: KeptState | undefined
+  #open: OpenRegion | undefined
+  #opening: Promise<OpenRegion> | undefined
+  #readAt = -Infinity
+
+  constructor(settings: AwsSettings, hsmStateKey?: string) {
+    this.settings = settings
+    this.store = openAwsStore(settings)
+    const { region, resourcePrefix } = settings
+    this.state = { tables: this.store.tables, keys: awsKeyService(hsmStateKey), region, resourcePrefix }
+  }
+
+  /** @throws Error where the region's HSM is not provisioned yet, or its state does not open. */
+  current(): Promise<OpenRegion> {
+    this.#opening ??= this.#refresh().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #refresh(): Promise<OpenRegion> {
+    const now = Date.now()
+    if (this.#open !== undefined && now - this.#readAt < this.settings.keyCacheMs) return this.#open
+    const found = await readHsmState(this.state, this.#kept)
+    if (found === undefined) {
+      throw new Error(`The simulated HSM of ${this.settings.region} is not provisioned yet: npm run provision.`)
+    }
+    this.#readAt = now
+    if (found === 'unchanged' && this.#open !== undefined) return this.#open
+    if (found !== 'unchanged') this.#kept = found
+    this.#open = await this.#compose(this.#kept as KeptState)
+    return this.#open
+  }
+
+  async #compose({ state }: KeptState): Promise<OpenRegion> {
+    const { settings } = this
+    const { region, regions, homeRegion, resourcePrefix } = settings
+    const log = jsonLogger(writeLine, settings.logLevel, { region })
+    const { tables, queues } = this.store
+    const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
+    // A wrong answer here means that nothing this process would encrypt can be trusted.
+    if (this.#open === undefined) await hsm.selfTest()
+    const audit = new GroupedAuditSink(tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
+    const hosts = new VaultHosts(tables, settings)
+    const runtime = composeRegion({
+      region,
+      homeRegion,
+      regions,
+      tables,
+      queues,
+      hsm,
+      endpoints: hosts.endpoints,
+      vaultAt: (host) => hosts.vaultAt(host),
+      clock: Date.now,
+      random: pooledRandom(),
+      log,
+      settings,
+      audit,
+      maxFileBytes,
+      backups: awsBackups(settings, maxFileBytes),
+      lag: lagMetric(resourcePrefix, writeLine),
+    })
+    return { runtime, flush: () => audit.flush() }
+  }
+}
+
+/** Not console.log, to which Lambda adds a prefix that metrics must not have. */
+function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import type { Queues, Tables } from '../ports.ts'
+import { awsClientOptions } from '../store/awsClientOptions.ts'
+import { DynamoTables } from '../store/dynamodb/dynamoTables.ts'
+import { SqsQueues } from '../store/sqs/sqsQueues.ts'
+import type { AwsSettings } from './awsSettings.ts'
+
+export interface AwsStore {
+  readonly tables: Tables
+  readonly queues: Queues
+}
+
+/** The tables and queues that serverless.yml makes. AWS_ENDPOINT_URL leads the SDK to an emulator. */
+export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings): AwsStore {
+  const tables = new DynamoTables({
+    client: new DynamoDBClient(awsClientOptions({ region })),
+    tableName: (table) => `${resourcePrefix}-${table}`,
+    clock: Date.now,
+    newId: randomUUID,
+  })
+  const clients = new Map<string, Promise<SQSClient>>()
+  const clientOf = (to: string): Promise<SQSClient> => {
+    const client = clients.get(to) ?? sqsClient(to)
+    clients.set(to, client)
+    return client
+  }
+  const queues = new SqsQueues({
+    clientOf,
+    urlOf: (to) => `https://sqs.${to.region}.amazonaws.com/${accountId}/${resourcePrefix}-${to.name}`,
+  })
+  return { tables, queues }
+}
+
+/** A queue's URL names the queue; where to send a request is the client's to know. Many a function never sends. */
+async function sqsClient(region: string): Promise<SQSClient> {
+  const { SQSClient: Client } = await import('@aws-sdk/client-sqs')
+  return new Client({ ...awsClientOptions({ region }), useQueueUrlAsEndpoint: false })
+}

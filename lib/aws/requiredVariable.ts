@@ -1,0 +1,8 @@
+import { SettingError } from '../runtime/regionSettings.ts'
+
+/** @throws SettingError naming the variable where it is missing or empty. */
+export function requiredVariable(environment: NodeJS.ProcessEnv, name: string): string {
+  const value = environment[name]
+  if (value === undefined || value === '') throw new SettingError(`The environment variable ${name} is missing.`)
+  return value
+}

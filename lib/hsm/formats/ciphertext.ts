@@ -1,0 +1,94 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { doesNotOpen } from '../../errors.ts'
+import { encodeAssociatedData } from './associatedData.ts'
+import {
+  deriveMessageKey,
+  NONCE_LENGTH,
+  openMessage,
+  sealMessage,
+  type DeriveBlocks,
+  type MessageKey,
+} from '../primitives/xaes.ts'
+import { pooledRandom } from '../../pooledRandom.ts'
+
+/**
+ * The ciphertext of an AES key:
+ *
+ *     01 | suite | material id (16) | nonce (24) | commitment (32) | ciphertext | tag (16)
+ *
+ * suite: 01 = AES-256 master key, 02 = AES-192, 03 = AES-128. Everything before the commitment is authenticated.
+ */
+
+const FORMAT = 0x01
+const suites = { 32: 0x01, 24: 0x02, 16: 0x03 } as const
+const ID_END = 18
+const HEADER_LENGTH = ID_END + NONCE_LENGTH
+const COMMITMENT_END = HEADER_LENGTH + 32
+
+/** What every ciphertext is longer by than its plaintext. */
+export const ENVELOPE_OVERHEAD = COMMITMENT_END + 16
+
+/** An AES master key as the envelope sees it, in whichever backend it lives. */
+export interface EnvelopeKey {
+  readonly length: 16 | 24 | 32
+  /** 32 hex digits. */
+  readonly materialId: string
+  readonly derive: DeriveBlocks
+}
+
+const random = pooledRandom()
+
+type Pairs = Readonly<Record<string, string>>
+
+export function sealEnvelope(master: EnvelopeKey, plaintext: Uint8Array, associatedData: Pairs): Buffer {
+  const context = encodeAssociatedData(associatedData)
+  const nonce = random(NONCE_LENGTH)
+  const aad = Buffer.allocUnsafe(HEADER_LENGTH + context.length)
+  aad.set(headerStart(master))
+  aad.set(nonce, ID_END)
+  aad.set(context, HEADER_LENGTH)
+  const key = deriveMessageKey(master.derive, master.length, nonce)
+  const commitment = takeCommitment(key, aad)
+  const { body, tag } = sealMessage(key, aad, plaintext)
+  return Buffer.concat([aad.subarray(0, HEADER_LENGTH), commitment, body, tag])
+}
+
+/** @throws KmsError invalidParameter with one text, whatever it is that does not fit. */
+export function openEnvelope(master: EnvelopeKey, ciphertext: Uint8Array, associatedData: Pairs): Buffer {
+  const context = encodeAssociatedData(associatedData)
+  const start = headerStart(master)
+  if (ciphertext.length < ENVELOPE_OVERHEAD || start.compare(ciphertext.subarray(0, ID_END)) !== 0) throw doesNotOpen()
+  const header = ciphertext.subarray(0, HEADER_LENGTH)
+  const aad = Buffer.concat([header, context])
+  const key = deriveMessageKey(master.derive, master.length, header.subarray(ID_END))
+  // INVARIANT: the commitment is checked before GCM, so that no ciphertext opens under two keys or two contexts.
+  const isCommitted = timingSafeEqual(takeCommitment(key, aad), ciphertext.subarray(HEADER_LENGTH, COMMITMENT_END))
+  const plaintext = isCommitted ? openMessage(key, aad, ciphertext.subarray(COMMITMENT_END)) : undefined
+  if (plaintext === undefined) throw doesNotOpen()
+  return plaintext
+}
+
+/** Undefined where the bytes cannot be a ciphertext of this format. Nothing is authenticated yet. */
+export function envelopeMaterialId(ciphertext: Uint8Array): string | undefined {
+  if (ciphertext.length < ENVELOPE_OVERHEAD || ciphertext[0] !== FORMAT) return undefined
+  if (!Object.values<number | undefined>(suites).includes(ciphertext[1])) return undefined
+  return Buffer.from(ciphertext.subarray(2, ID_END)).toString('hex')
+}
+
+function headerStart({ length, materialId }: EnvelopeKey): Buffer {
+  const start = Buffer.allocUnsafe(ID_END)
+  start[0] = FORMAT
+  start[1] = suites[length]
+  if (start.write(materialId, 2, 'hex') !== 16) throw new RangeError('A material id has 32 hex digits.')
+  return start
+}
+
+function takeCommitment({ commitmentKey }: MessageKey, aad: Uint8Array): Buffer {
+  const committed = Buffer.concat([commitmentKey, aad])
+  try {
+    return hash('sha256', committed, 'buffer')
+  } finally {
+    commitmentKey.fill(0)
+    committed.fill(0)
+  }
+}

@@ -1,0 +1,74 @@
+import { canonicalJson } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import type { Hsm, RegionStatement, TransferBundle, TransferContext, TransportOffer } from '../hsm.ts'
+import { asJson, unsignedBytes } from './statement.ts'
+
+/** What every backend does alike when a vault's keys cross: which documents are signed, and what is checked before a key is touched. */
+
+type Signer = Pick<Hsm, 'sign' | 'statement'>
+type Verifier = Pick<Hsm, 'region' | 'isSignedBy'>
+
+export async function signOffer(
+  hsm: Signer,
+  fields: Pick<TransportOffer, 'context' | 'transportKeyId' | 'challenge' | 'publicKey'>,
+): Promise<TransportOffer> {
+  const statement = hsm.statement(fields.context.tenancyId)
+  const unsigned = { format: 'vaultspan/transport-offer/1', ...fields, statement } as const
+  return { ...unsigned, signature: (await hsm.sign(unsignedBytes(unsigned))).toString('base64') }
+}
+
+export async function signBundle(
+  hsm: Signer,
+  offer: TransportOffer,
+  wrapped: Pick<TransferBundle, 'oaep' | 'kwp'>,
+): Promise<TransferBundle> {
+  const { context, transportKeyId, challenge } = offer
+  const statement = hsm.statement(context.tenancyId)
+  const format = 'vaultspan/transfer-bundle/1+oaep-sha256'
+  const unsigned = { format, context, transportKeyId, challenge, ...wrapped, statement } as const
+  return { ...unsigned, signature: (await hsm.sign(unsignedBytes(unsigned))).toString('base64') }
+}
+
+/** The source's checks. @throws KmsError integrityFailure */
+export async function requireOffer(hsm: Verifier, context: TransferContext, offer: TransportOffer): Promise<void> {
+  requireThat((offer.format as string) === 'vaultspan/transport-offer/1', 'the offer has an unknown format')
+  requireThat(context.source === hsm.region, 'this region is not its source')
+  requireThat(isSame(offer.context, context), 'the offer is for another transfer')
+  requireThat(isStatementFor(offer.statement, context, context.destination), 'the offer is not from its destination')
+  requireThat(await isSigned(hsm, offer), 'the signature of the offer does not verify')
+}
+
+/** The destination's checks, against the offer that it made itself. @throws KmsError integrityFailure */
+export async function requireBundle(
+  hsm: Verifier,
+  context: TransferContext,
+  bundle: TransferBundle,
+  offer: TransportOffer,
+): Promise<void> {
+  const isKnownFormat = (bundle.format as string) === 'vaultspan/transfer-bundle/1+oaep-sha256'
+  requireThat(isKnownFormat, 'the bundle has an unknown format')
+  requireThat(context.destination === hsm.region, 'this region is not its destination')
+  requireThat(isSame(offer.context, context), 'the transport key was made for another transfer')
+  requireThat(isSame(bundle.context, context), 'the bundle is for another transfer')
+  requireThat(bundle.transportKeyId === offer.transportKeyId, 'the bundle is for another transport key')
+  requireThat(bundle.challenge === offer.challenge, 'the bundle answers another challenge')
+  requireThat(isStatementFor(bundle.statement, context, context.source), 'the bundle is not from its source')
+  requireThat(await isSigned(hsm, bundle), 'the signature of the bundle does not verify')
+}
+
+/** @throws KmsError integrityFailure */
+export function requireThat(isTrue: boolean, otherwise: string): asserts isTrue {
+  if (!isTrue) throw new KmsError('integrityFailure', `The transfer of the vault's keys is refused: ${otherwise}.`)
+}
+
+function isSigned(hsm: Verifier, document: TransportOffer | TransferBundle): Promise<boolean> {
+  return hsm.isSignedBy(document.statement, unsignedBytes(document), Buffer.from(document.signature, 'base64'))
+}
+
+function isStatementFor(statement: RegionStatement, { realm, tenancyId }: TransferContext, region: string): boolean {
+  return statement.realm === realm && statement.tenancyId === tenancyId && statement.region === region
+}
+
+function isSame(left: TransferContext, right: TransferContext): boolean {
+  return canonicalJson(asJson(left)) === canonicalJson(asJson(right))
+}

@@ -1,0 +1,130 @@
+import type { JsonObject } from '../../canonicalJson.ts'
+import type { Item } from '../../ports.ts'
+import type { DefinedTags, Tags } from '../rows/rows.ts'
+
+/**
+ * A tenancy's identity lies in one partition of the Identity table. Rows are written in the home region only, signed by
+ * its HSM, and travel to every other region as entries of one log.
+ */
+interface IdentityRowBase {
+  readonly pk: string
+  readonly sk: string
+  readonly format: 'vaultspan/identity-row/1'
+  /** The log entry that wrote this row. */
+  readonly seq: number
+  /** By the home region's identity key over every other member, base64. */
+  readonly signature: string
+}
+
+/** The tenancy itself, which is the root compartment: made with the tenancy, never changed, never deleted. */
+export interface RootRow extends IdentityRowBase {
+  readonly kind: 'compartment'
+  readonly id: string
+  readonly parentId: null
+  readonly name: string
+  readonly timeCreated: string
+}
+
+export type CompartmentState = 'ACTIVE' | 'DELETING' | 'DELETED'
+
+export interface SubcompartmentRow extends IdentityRowBase {
+  readonly kind: 'compartment'
+  readonly id: string
+  readonly parentId: string
+  readonly name: string
+  readonly description: string
+  readonly lifecycleState: CompartmentState
+  readonly timeCreated: string
+  readonly etag: string
+  /** The last attempt to delete it; votes name the attempt they are for. */
+  readonly workRequestId: string | null
+  readonly freeformTags: Tags
+  readonly definedTags: DefinedTags
+}
+
+export type CompartmentRow = RootRow | SubcompartmentRow
+
+export interface PolicyRow extends IdentityRowBase {
+  readonly kind: 'policy'
+  readonly id: string
+  readonly compartmentId: string
+  readonly name: string
+  readonly description: string
+  readonly statements: readonly string[]
+  readonly versionDate: string | null
+  readonly timeCreated: string
+  readonly etag: string
+  readonly freeformTags: Tags
+  readonly definedTags: DefinedTags
+}
+
+export interface UserRow extends IdentityRowBase {
+  readonly kind: 'user'
+  readonly id: string
+  readonly name: string
+}
+
+export interface GroupRow extends IdentityRowBase {
+  readonly kind: 'group'
+  readonly id: string
+  readonly name: string
+}
+
+export interface MembershipRow extends IdentityRowBase {
+  readonly kind: 'membership'
+  readonly userId: string
+  readonly groupId: string
+}
+
+export interface ApiKeyRow extends IdentityRowBase {
+  readonly kind: 'apiKey'
+  readonly userId: string
+  readonly fingerprint: string
+  /** PEM SubjectPublicKeyInfo. */
+  readonly publicKey: string
+}
+
+/** Makes a policy's name unique in the tenancy. */
+interface PolicyNameRow extends IdentityRowBase {
+  readonly kind: 'policyName'
+  readonly policyId: string
+}
+
+/** Makes a compartment's name unique among its siblings. */
+interface CompartmentNameRow extends IdentityRowBase {
+  readonly kind: 'compartmentName'
+  readonly compartmentId: string
+}
+
+export type IdentityRow =
+  CompartmentRow | PolicyRow | UserRow | GroupRow | MembershipRow | ApiKeyRow | PolicyNameRow | CompartmentNameRow
+
+/** A row before the log gives it its number and signature. */
+export type NewIdentityRow = IdentityRow extends infer R
+  ? R extends IdentityRow
+    ? Omit<R, 'pk' | 'format' | 'seq' | 'signature'> & { readonly sk: string }
+    : never
+  : never
+
+export const identitySk = {
+  compartment: (id: string) => `compartment#${id}`,
+  compartmentName: (parentId: string, name: string) => `compartmentName#${parentId}#${name.toLowerCase()}`,
+  policy: (id: string) => `policy#${id}`,
+  policyName: (name: string) => `policyName#${name.toLowerCase()}`,
+  user: (id: string) => `user#${id}`,
+  group: (id: string) => `group#${id}`,
+  membership: (userId: string, groupId: string) => `membership#${userId}#${groupId}`,
+  apiKey: (userId: string, fingerprint: string) => `apiKey#${userId}#${fingerprint}`,
+  log: (seq: number) => `log#${String(seq).padStart(12, '0')}`,
+  head: 'head',
+} as const
+
+/** One step of a tenancy's identity. Entries have no gaps: applied in order, they give every region the same rows. */
+export interface LogEntry extends Item {
+  readonly format: 'vaultspan/identity-entry/1'
+  readonly seq: number
+  readonly puts: readonly (IdentityRow & JsonObject)[]
+  /** Sort keys of the rows that go. */
+  readonly deletes: readonly string[]
+  readonly signature: string
+}

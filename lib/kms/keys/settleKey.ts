@@ -1,0 +1,77 @@
+import { KmsError } from '../../errors.ts'
+import { finishChange } from '../handOffChange.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import { materialIdOf } from '../../ocid.ts'
+import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
+import { sealKey, sealVersion } from '../rows/rowMac.ts'
+import type { Vault } from '../vaults/vaultCache.ts'
+import { vaultStands } from '../mutation.ts'
+
+export interface Enabled {
+  readonly key: KeyRow
+  readonly version: KeyVersionRow
+}
+
+/**
+ * The enabled form of a key that is CREATING or has a pending version. A pure function of the stored rows, so that the
+ * record handed off before the second write and the rows of that write are the same bytes, whoever computes them.
+ */
+export function enable({ keys }: Vault, key: KeyRow, version: KeyVersionRow): Enabled {
+  const revision = key.revision + 1
+  return {
+    key: sealKey(keys, {
+      ...key,
+      revision,
+      lifecycleState: key.lifecycleState === 'CREATING' ? 'ENABLED' : key.lifecycleState,
+      currentKeyVersion: version.id,
+      pendingKeyVersion: null,
+    }),
+    version: sealVersion(keys, { ...version, revision, lifecycleState: 'ENABLED' }),
+  }
+}
+
+export function isSettled(key: KeyRow): boolean {
+  return key.lifecycleState !== 'CREATING' && key.pendingKeyVersion === null
+}
+
+type SettlePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff'>
+
+/**
+ * Completes what a committed but unanswered CreateKey or CreateKeyVersion left open: hands off, then enables. Every
+ * change of a key starts here, so that nothing else can take the revision that `enable` will take.
+ * @throws KmsError handOffPending in strict mode while the replica cannot be reached.
+ */
+export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
+  if (isSettled(key)) return key
+  const open = key.pendingKeyVersion ?? key.currentKeyVersion
+  const version = await ports.cache.freshVersion(vault.keys, key.id, materialIdOf(open) ?? '')
+  if (version === undefined) throw new KmsError('integrityFailure', `The version ${open} of a key is missing.`)
+  return (await settle(ports, vault, key, version)).key
+}
+
+/** As settleKey, where the rows are at hand. */
+export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, version: KeyVersionRow): Promise<Enabled> {
+  const enabled = enable(vault, key, version)
+  const before = key.revision - 1
+  await finishChange(ports, { vault: vault.row, key: enabled.key, versions: [enabled.version], before })
+  await ports.tables.write([
+    vaultStands(vault.row),
+    { op: 'put', table: 'Keys', item: { ...enabled.key }, condition: { kind: 'revision', revision: key.revision } },
+    {
+      op: 'put',
+      table: 'Keys',
+      item: { ...enabled.version },
+      condition: { kind: 'revision', revision: version.revision },
+    },
+  ])
+  // A condition that failed means that another request or the stream settled it first, with the same bytes, or that the
+  // vault changed under it: then the next reader settles.
+  const [settledKey, settledVersion] = await Promise.all([
+    ports.cache.freshKey(vault.keys, key.id),
+    ports.cache.freshVersion(vault.keys, key.id, version.materialId),
+  ])
+  if (settledKey === undefined || settledVersion === undefined || !isSettled(settledKey)) {
+    throw new KmsError('incorrectState', `The key ${key.id} is being changed by another request; try again.`)
+  }
+  return { key: settledKey, version: settledVersion }
+}

@@ -1,0 +1,232 @@
+import { crc32 } from 'node:zlib'
+import type {
+  EncryptionAlgorithm,
+  KeyShape,
+  MessageType,
+  SigningAlgorithm,
+  UsableKey,
+  WrappingScheme,
+} from '../../hsm/hsm.ts'
+import { doesNotOpen, KmsError, notFoundOrForbidden } from '../../errors.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import type { VaultKey } from './changeKey.ts'
+import { requireKeyState, requireVaultActive, requireVersionEnabled, type KeyOperation } from '../rows/lifecycle.ts'
+import { versionContext } from './newKeyVersion.ts'
+import { materialIdOf } from '../../ocid.ts'
+import type { KeyVersionRow } from '../rows/rows.ts'
+
+export type CryptoPorts = Pick<KmsPorts, 'cache' | 'hsm' | 'random'>
+export type AssociatedData = Readonly<Record<string, string>>
+
+export interface Encrypted {
+  readonly version: KeyVersionRow
+  readonly algorithm: EncryptionAlgorithm
+  readonly bytes: Buffer
+}
+
+/** The name reported where none was asked for (contract §6.1). */
+const defaultAlgorithm = {
+  AES: 'AES_256_GCM',
+  RSA: 'RSA_OAEP_SHA_256',
+  ECDSA: undefined,
+} as const satisfies Record<KeyShape['algorithm'], EncryptionAlgorithm | undefined>
+
+const operationNeeds = {
+  Encrypt: ['AES', 'RSA'],
+  Decrypt: ['AES', 'RSA'],
+  GenerateDataEncryptionKey: ['AES'],
+  Sign: ['RSA', 'ECDSA'],
+  Verify: ['RSA', 'ECDSA'],
+} as const satisfies Partial<Record<KeyOperation, readonly KeyShape['algorithm'][]>>
+
+type CryptoOperation = keyof typeof operationNeeds
+
+export interface EncryptInput {
+  readonly plaintext: Uint8Array
+  readonly keyVersionId?: string
+  readonly algorithm?: EncryptionAlgorithm
+  readonly associatedData: AssociatedData
+}
+
+export async function encrypt(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: EncryptInput,
+  operation: 'Encrypt' | 'GenerateDataEncryptionKey' = 'Encrypt',
+): Promise<Encrypted> {
+  requireUsable(operation, loaded)
+  const algorithm = encryptionAlgorithm(loaded, input)
+  const version = await versionInUse(ports, loaded, input.keyVersionId ?? loaded.key.currentKeyVersion)
+  const bytes = await useVersion(loaded, version, (key) =>
+    key.encrypt(algorithm, input.plaintext, input.associatedData),
+  )
+  return { version, algorithm, bytes }
+}
+
+export interface DecryptInput extends Omit<EncryptInput, 'plaintext'> {
+  readonly ciphertext: Uint8Array
+}
+
+/** An AES ciphertext names its version's material; an RSA one does not, so there the current version serves by default. */
+export async function decrypt(ports: CryptoPorts, loaded: VaultKey, input: DecryptInput): Promise<Encrypted> {
+  requireUsable('Decrypt', loaded)
+  const algorithm = encryptionAlgorithm(loaded, input)
+  const version = await decryptingVersion(ports, loaded, input)
+  const bytes = await useVersion(loaded, version, (key) =>
+    key.decrypt(algorithm, input.ciphertext, input.associatedData),
+  )
+  return { version, algorithm, bytes }
+}
+
+async function decryptingVersion(ports: CryptoPorts, loaded: VaultKey, input: DecryptInput): Promise<KeyVersionRow> {
+  const { key, vault } = loaded
+  if (key.shape.algorithm !== 'AES') return versionInUse(ports, loaded, input.keyVersionId ?? key.currentKeyVersion)
+  const materialId = ports.hsm.ciphertextMaterialId(input.ciphertext)
+  const version = materialId === undefined ? undefined : await ports.cache.version(vault.keys, key.id, materialId)
+  // A ciphertext of another key, of no key and a damaged one are told apart to nobody.
+  if (version === undefined) throw doesNotOpen()
+  if (version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+  if (input.keyVersionId !== undefined && input.keyVersionId !== version.id) {
+    throw new KmsError(
+      'invalidParameter',
+      'keyVersionId is not the version that made this ciphertext; leave it out or correct it.',
+    )
+  }
+  requireVersionEnabled(version)
+  return version
+}
+
+export interface SignInput {
+  readonly message: Uint8Array
+  readonly messageType: MessageType
+  readonly algorithm: SigningAlgorithm
+  readonly keyVersionId?: string
+}
+
+export async function sign(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: SignInput,
+): Promise<{ version: KeyVersionRow; signature: Buffer }> {
+  requireUsable('Sign', loaded)
+  const version = await versionInUse(ports, loaded, input.keyVersionId ?? loaded.key.currentKeyVersion)
+  const signature = await useVersion(loaded, version, (key) =>
+    key.sign(input.algorithm, input.messageType, input.message),
+  )
+  return { version, signature }
+}
+
+export async function verify(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: SignInput & { signature: Uint8Array; keyVersionId: string },
+): Promise<boolean> {
+  requireUsable('Verify', loaded)
+  const version = await versionInUse(ports, loaded, input.keyVersionId)
+  return useVersion(loaded, version, (key) =>
+    key.verify(input.algorithm, input.messageType, input.message, input.signature),
+  )
+}
+
+export interface DataKey extends Encrypted {
+  readonly plaintext: Buffer
+}
+
+/** A fresh AES key and its ciphertext under the master key. The caller fills `plaintext` with zeros after use. */
+export async function generateDataEncryptionKey(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: { readonly shape: KeyShape; readonly associatedData: AssociatedData },
+): Promise<DataKey> {
+  if (input.shape.algorithm !== 'AES')
+    throw new KmsError('invalidParameter', 'keyShape.algorithm of a data key must be AES.')
+  const plaintext = Buffer.from(ports.random(input.shape.length))
+  const encrypted = await encrypt(
+    ports,
+    loaded,
+    { plaintext, associatedData: input.associatedData },
+    'GenerateDataEncryptionKey',
+  )
+  return { ...encrypted, plaintext }
+}
+
+export interface ExportInput {
+  readonly scheme: WrappingScheme
+  /** PEM SubjectPublicKeyInfo, RSA. */
+  readonly publicKey: string
+  readonly keyVersionId?: string
+}
+
+/** A SOFTWARE key's material, encrypted for a key that the caller holds (contract §6.7). */
+export async function exportKey(
+  ports: CryptoPorts,
+  loaded: VaultKey,
+  input: ExportInput,
+): Promise<{ version: KeyVersionRow; bytes: Buffer }> {
+  const { vault, key } = loaded
+  requireVaultActive(vault.row)
+  requireKeyState('ExportKey', key)
+  if (key.protectionMode !== 'SOFTWARE') {
+    throw new KmsError(
+      'invalidParameter',
+      `Only a key whose protectionMode is SOFTWARE can be exported; this one is ${key.protectionMode}.`,
+    )
+  }
+  const version = await versionInUse(ports, loaded, input.keyVersionId ?? key.currentKeyVersion)
+  if (version.wrapped === null) throw notFoundOrForbidden()
+  const context = versionContext(loaded.key, version.materialId)
+  return { version, bytes: await vault.keys.exportUnder(context, version.wrapped, input.scheme, input.publicKey) }
+}
+
+/** Unsigned CRC-32 (IEEE) of the bytes as decimal text (contract §6.3). */
+export function plaintextChecksum(bytes: Uint8Array): string {
+  return String(crc32(bytes))
+}
+
+function requireUsable(operation: CryptoOperation, { vault, key }: VaultKey): void {
+  requireVaultActive(vault.row)
+  requireKeyState(operation, key)
+  const needed: readonly string[] = operationNeeds[operation]
+  if (!needed.includes(key.shape.algorithm)) {
+    throw new KmsError(
+      'invalidParameter',
+      `${operation} needs a key whose algorithm is ${needed.join(' or ')}; this one is ${key.shape.algorithm}.`,
+    )
+  }
+}
+
+function encryptionAlgorithm(
+  { key }: VaultKey,
+  input: { algorithm?: EncryptionAlgorithm; associatedData: AssociatedData },
+): EncryptionAlgorithm {
+  const algorithm = input.algorithm ?? defaultAlgorithm[key.shape.algorithm]
+  if (algorithm === undefined || (key.shape.algorithm === 'AES') !== (algorithm === 'AES_256_GCM')) {
+    throw new KmsError(
+      'invalidParameter',
+      `encryptionAlgorithm does not fit a key whose algorithm is ${key.shape.algorithm}.`,
+    )
+  }
+  if (key.shape.algorithm !== 'AES' && Object.keys(input.associatedData).length > 0) {
+    throw new KmsError('invalidParameter', 'associatedData goes with AES keys only; leave it out.')
+  }
+  return algorithm
+}
+
+async function versionInUse(
+  { cache }: CryptoPorts,
+  { vault, key }: VaultKey,
+  keyVersionId: string,
+): Promise<KeyVersionRow> {
+  const materialId = materialIdOf(keyVersionId)
+  const found = materialId === undefined ? undefined : cache.version(vault.keys, key.id, materialId)
+  const version = found instanceof Promise ? await found : found
+  if (version?.id !== keyVersionId || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+  requireVersionEnabled(version)
+  return version
+}
+
+function useVersion<T>(loaded: VaultKey, version: KeyVersionRow, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
+  // Only a DELETED version has none, and none of those comes here.
+  if (version.wrapped === null) throw notFoundOrForbidden()
+  return loaded.vault.keys.use(versionContext(loaded.key, version.materialId), version.wrapped, work)
+}

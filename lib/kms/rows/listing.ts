@@ -1,0 +1,92 @@
+import type { JsonObject } from '../../canonicalJson.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import type { IndexName, Item, TableName } from '../../ports.ts'
+import type { KeyRow } from './rows.ts'
+import { keyListingPartition, listingShards } from './rows.ts'
+
+export interface ListRequest {
+  readonly limit: number
+  readonly after?: string
+  readonly index: IndexName
+  readonly descending: boolean
+}
+
+export interface ListPage<T> {
+  readonly items: readonly T[]
+  readonly next?: string
+}
+
+/**
+ * One sorted page out of several index partitions. Items that `keep` refuses do not count towards the limit, so a page
+ * is short only at the end.
+ */
+export async function listPage(
+  { tables }: Pick<KmsPorts, 'tables'>,
+  table: TableName,
+  partitions: readonly string[],
+  request: ListRequest,
+  keep: (item: Item) => boolean,
+): Promise<ListPage<Item>> {
+  const { index, limit, descending } = request
+  const kept: Item[] = []
+  let after = request.after
+  for (;;) {
+    const pages = await Promise.all(
+      partitions.map((gpk) =>
+        tables.queryIndex(table, index, gpk, {
+          limit: pageSize(limit, partitions.length),
+          descending,
+          ...(after === undefined ? {} : { after }),
+        }),
+      ),
+    )
+    const merged = pages.flatMap((page) => page.items).sort((a, b) => compare(a[index], b[index], descending))
+    // What lies beyond the shortest unfinished page is not yet known to be next: it is left to the next round.
+    const horizons = pages.filter((page) => page.next !== undefined).map((page) => page.next)
+    const horizon = horizons.sort((a, b) => compare(a, b, descending))[0]
+    const known =
+      horizon === undefined ? merged : merged.filter((item) => compare(item[index], horizon, descending) <= 0)
+    for (const item of known) {
+      if (kept.length === limit) return { items: kept, next: String(kept.at(-1)?.[index]) }
+      if (keep(item)) kept.push(item)
+    }
+    if (horizon === undefined) return { items: kept }
+    after = horizon
+  }
+}
+
+function pageSize(limit: number, partitions: number): number {
+  return Math.min(1000, partitions === 1 ? limit + 1 : Math.ceil((limit + 1) / partitions) + 8)
+}
+
+/** By UTF-8 bytes, as the tables sort. */
+function compare(a: string | undefined, b: string | undefined, descending: boolean): number {
+  const ascending = Buffer.compare(Buffer.from(a ?? ''), Buffer.from(b ?? ''))
+  return descending ? -ascending : ascending
+}
+
+export function keyPartitions(vaultId: string): readonly string[] {
+  return Array.from({ length: listingShards }, (_, shard) => keyListingPartition(vaultId, shard))
+}
+
+export interface KeyFilter {
+  readonly compartmentId: string
+  readonly protectionMode?: string
+  readonly algorithm?: string
+  readonly length?: number
+  readonly curveId?: string
+}
+
+export function keyMatches(filter: KeyFilter): (item: Item) => boolean {
+  return (item) => {
+    const row = item as unknown as KeyRow
+    const shape: JsonObject & { algorithm?: string } = { ...row.shape }
+    return (
+      row.compartmentId === filter.compartmentId &&
+      (filter.protectionMode === undefined || row.protectionMode === filter.protectionMode) &&
+      (filter.algorithm === undefined || shape.algorithm === filter.algorithm) &&
+      (filter.length === undefined || shape['length'] === filter.length) &&
+      (filter.curveId === undefined || shape['curveId'] === filter.curveId)
+    )
+  }
+}

@@ -1,0 +1,99 @@
+import type { VaultContext, VaultKeys } from '../../hsm/hsm.ts'
+import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import { realm } from '../../ocid.ts'
+import { requireFormat } from '../../requireFormat.ts'
+import {
+  keyListingPartition,
+  listingShards,
+  vaultListingPartition,
+  versionListingPartition,
+  type KeyRow,
+  type KeyVersionRow,
+  type ListedRow,
+  type SealedRow,
+  type VaultRow,
+  type WrappingKeyRow,
+} from './rows.ts'
+
+/** Everything but what is derived from other fields (the listing) or belongs to one region's table (the write's id). */
+const uncovered = new Set(['mac', 'gpk', 'byTime', 'byName', 'writeId'])
+
+/** A row before it is sealed: without its MAC and its place in the listings. */
+export type Unsealed<R extends SealedRow> = Omit<R, 'mac' | 'gpk' | 'byTime' | 'byName'>
+
+export function vaultContext(row: Pick<VaultRow, 'tenancyId' | 'id' | 'vaultType'>): VaultContext {
+  return { realm, tenancyId: row.tenancyId, vaultId: row.id, isPrivate: row.vaultType === 'VIRTUAL_PRIVATE' }
+}
+
+/** Adds the row MAC and the listing keys. Deterministic: two regions that compute the same row get the same bytes. */
+export function sealVault(keys: VaultKeys, row: Unsealed<VaultRow>): VaultRow {
+  return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
+}
+
+export function sealKey(keys: VaultKeys, row: Unsealed<KeyRow>): KeyRow {
+  return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
+}
+
+export function sealVersion(keys: VaultKeys, row: Unsealed<KeyVersionRow>): KeyVersionRow {
+  return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
+}
+
+export function sealWrappingKey(keys: VaultKeys, row: Unsealed<WrappingKeyRow>): WrappingKeyRow {
+  return { ...row, mac: macOf(keys, row) }
+}
+
+type Listing = Pick<ListedRow, 'gpk' | 'byTime' | 'byName'>
+
+/** Where a row stands in the listing indexes: a row per format. */
+const listings = {
+  'vaultspan/vault/1': (row: Unsealed<VaultRow>) => listing(vaultListingPartition(row.compartmentId), row),
+  'vaultspan/key-row/1': (row: Unsealed<KeyRow>) => listing(keyListingPartition(row.vaultId, shardOf(row.id)), row),
+  'vaultspan/key-version-row/1': (row: Unsealed<KeyVersionRow>) =>
+    listing(versionListingPartition(row.keyId), { ...row, displayName: '' }),
+  'vaultspan/wrapping-key-row/1': () => ({}),
+} as const
+
+/**
+ * Checks the MAC and computes the listing keys anew, so that neither is taken on trust from a table or a queue.
+ * @throws KmsError integrityFailure where the row was not written by a holder of the vault's MAC key.
+ */
+export function openRow<R extends SealedRow>(keys: VaultKeys, format: R['format'], stored: JsonObject): R {
+  requireFormat(`The row ${JSON.stringify(stored['id'])}`, stored, format)
+  const mac = Buffer.from(typeof stored['mac'] === 'string' ? stored['mac'] : '', 'base64')
+  if (!keys.isRowMac(coveredText(stored), mac)) {
+    throw new KmsError('integrityFailure', `The row MAC of ${JSON.stringify(stored['id'])} does not verify.`)
+  }
+  // INVARIANT: a row under a valid MAC was built by sealVault, sealKey or sealVersion, so it has the format's type.
+  const row = stored as unknown as R
+  return { ...row, ...(listings[format] as (row: R) => Partial<Listing>)(row) }
+}
+
+function macOf(keys: VaultKeys, row: object): string {
+  return keys.rowMac(coveredText(row as JsonObject)).toString('base64')
+}
+
+function coveredText(row: JsonObject): string {
+  return canonicalJson(withoutUncovered(row))
+}
+
+function withoutUncovered(row: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !uncovered.has(name)))
+}
+
+/** An index sort key has at most 1,024 bytes. */
+const maxNameInSortKey = 200
+
+function listing(gpk: string, row: { id: string; timeCreated: string; displayName: string }): Listing {
+  return {
+    gpk,
+    byTime: `${row.timeCreated}#${row.id}`,
+    // The cut may fall between the halves of a character.
+    byName: `${row.displayName.slice(0, maxNameInSortKey).toWellFormed()}#${row.id}`,
+  }
+}
+
+/** The last characters of an OCID are random; two of them spread evenly over the shards. */
+function shardOf(id: string): number {
+  return (id.charCodeAt(id.length - 1) + id.charCodeAt(id.length - 2) * 7) % listingShards
+}

@@ -1,0 +1,175 @@
+import { notFoundOrForbidden } from '../../errors.ts'
+import { forget, type Due } from '../reminders.ts'
+import { keyPartitions } from '../rows/listing.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import { keyEffect, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
+import { newEtag, untilCommitted, vaultStands } from '../mutation.ts'
+import { rotationReminders } from '../keys/autoRotation.ts'
+import { newStamp, versionContext } from '../keys/newKeyVersion.ts'
+import { eachRow, eachVersion } from '../rows/pages.ts'
+import type { Write } from '../../ports.ts'
+import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
+import { openRow, sealKey, sealVersion, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
+import { settleKey } from '../keys/settleKey.ts'
+import { systemAudit } from '../systemMutation.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
+import { nextVault, vaultEffect } from '../vaults/vaults.ts'
+import { storedWrappingKey } from '../vaults/wrappingKey.ts'
+
+/**
+ * What is due for deletion goes in an order that a crash cannot spoil: first whatever lets it be used, in the same write
+ * as its state; then, page by page, the material of everything below it; the reminder last, so that a sweep that was cut
+ * off begins again.
+ */
+
+export type DestroyPorts = ManagePorts & Pick<KmsPorts, 'hsm' | 'log'>
+
+/** How many versions one transaction destroys beside its other writes. */
+const batchSize = 80
+
+/** The KEKs go first: from then on nothing under the vault opens. Its MAC key stays, so that its rows still verify. */
+export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due): Promise<void> {
+  const gone = vault.row.lifecycleState === 'DELETED' ? vault : await destroyVaultKeys(ports, vault)
+  for (const gpk of keyPartitions(gone.row.id)) {
+    for await (const { id } of eachRow<KeyRow>(ports.tables, 'Keys', gpk)) await destroyKey(ports, gone, id)
+  }
+  await ports.tables.write([...forget(due)])
+}
+
+async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vault> {
+  const row = await untilCommitted(async (round) => {
+    const vault = round === 0 ? loaded : await ports.cache.freshVault(loaded.row.id)
+    if (vault === undefined) throw notFoundOrForbidden()
+    const next = nextVault(ports, vault, { lifecycleState: 'DELETED', etag: newEtag(ports.random), request: null })
+    const writes = [...(await withoutKeks(ports, vault)), ...(await withoutWrappingKey(ports, vault))]
+    const outcome = await ports.tables.write([
+      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+      ...writes,
+      ...systemAudit(ports, next.tenancyId, 'DeleteVault', vaultEffect(next, vault.row)),
+    ])
+    return outcome.ok ? next : undefined
+  })
+  await ports.handOff.send({ vault: row })
+  const vault = await ports.cache.freshVault(row.id)
+  if (vault === undefined) throw notFoundOrForbidden()
+  return vault
+}
+
+/** A region's own copy of a vault's keys, with nothing left but the MAC key. */
+export async function withoutKeks(
+  { tables, hsm }: Pick<KmsPorts, 'tables' | 'hsm'>,
+  { row }: Vault,
+): Promise<readonly Write[]> {
+  const stored = await tables.get('Vaults', row.id, vaultKeysSk)
+  if (stored === undefined) return []
+  const { wrapped } = stored as unknown as VaultKeysRow
+  const emptied = { ...hsm.withoutKeks(vaultContext(row), wrapped) }
+  const item: VaultKeysRow = { pk: row.id, sk: vaultKeysSk, wrapped: emptied }
+  return [{ op: 'put', table: 'Vaults', item: { ...item } }]
+}
+
+async function withoutWrappingKey(ports: DestroyPorts, vault: Vault): Promise<readonly Write[]> {
+  const stored = await storedWrappingKey(ports, vault)
+  if (stored === undefined) return []
+  const revision = vault.row.revision + 1
+  const gone = sealWrappingKey(vault.keys, { ...stored, lifecycleState: 'DELETED', wrapped: null, revision })
+  return [{ op: 'put', table: 'Vaults', item: { ...gone } }]
+}
+
+/** A whole key: its state first, then the material of all its versions. `due` goes with the last of them. */
+export async function destroyKey(ports: DestroyPorts, vault: Vault, keyId: string, due?: Due): Promise<void> {
+  for (;;) {
+    const stored = await ports.cache.freshKey(vault.keys, keyId)
+    if (stored === undefined) return
+    // Where the vault is gone, so is what a new version waits for.
+    const key = vault.row.lifecycleState === 'DELETED' ? stored : await settleKey(ports, vault, stored)
+    const left = await versionsLeft(ports, { vault, key })
+    if (key.lifecycleState === 'DELETED' && left.length === 0) {
+      if (due !== undefined) await ports.tables.write([...forget(due)])
+      return
+    }
+    const versions = left.slice(0, batchSize)
+    const isLast = versions.length === left.length
+    const isFirst = key.lifecycleState !== 'DELETED'
+    const isWritten = await writeDestroyed(ports, { vault, key }, versions, {
+      lifecycleState: 'DELETED',
+      timeOfDeletion: key.timeOfDeletion ?? vault.row.timeOfDeletion,
+      also: (next) => [
+        ...(isFirst ? systemAudit(ports, vault.row.tenancyId, 'DeleteKey', keyEffect(next, key)) : []),
+        ...(isFirst ? rotationReminders(key, { ...key, isAutoRotationEnabled: false }) : []),
+        ...(isLast && due !== undefined ? forget(due) : []),
+      ],
+    })
+    if (isWritten && isLast) return
+  }
+}
+
+/** One version; its key moves along with its revision and its count. */
+export async function destroyVersion(
+  ports: DestroyPorts,
+  loaded: VaultKey,
+  version: KeyVersionRow,
+  due: Due,
+): Promise<boolean> {
+  const { key, vault } = loaded
+  const effect = { ...keyEffect(key), resourceId: version.id, current: { lifecycleState: 'DELETED' } }
+  return writeDestroyed(ports, loaded, [version], {
+    lifecycleState: key.lifecycleState,
+    timeOfDeletion: key.timeOfDeletion,
+    also: () => [...systemAudit(ports, vault.row.tenancyId, 'DeleteKeyVersion', effect), ...forget(due)],
+  })
+}
+
+interface Destroyed extends Pick<KeyRow, 'lifecycleState' | 'timeOfDeletion'> {
+  readonly also: (next: KeyRow) => readonly Write[]
+}
+
+/** False where another request changed the key meanwhile. */
+async function writeDestroyed(
+  ports: DestroyPorts,
+  { vault, key }: VaultKey,
+  versions: readonly KeyVersionRow[],
+  { lifecycleState, timeOfDeletion, also }: Destroyed,
+): Promise<boolean> {
+  const stamp = newStamp(ports, vault, {}, key.revision + 1)
+  const versionCount = key.versionCount - versions.length
+  const next = sealKey(vault.keys, { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount })
+  const gone = versions.map((version) =>
+    sealVersion(vault.keys, {
+      ...version,
+      ...stamp,
+      lifecycleState: 'DELETED',
+      timeOfDeletion: version.timeOfDeletion ?? timeOfDeletion,
+      wrapped: null,
+    }),
+  )
+  const outcome = await ports.tables.write([
+    vaultStands(vault.row),
+    { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },
+    ...gone.map((item, index): Write => {
+      const revision = versions[index]?.revision ?? 0
+      return { op: 'put', table: 'Keys', item: { ...item }, condition: { kind: 'revision', revision } }
+    }),
+    ...also(next),
+  ])
+  if (!outcome.ok) return false
+  forgetHandles({ vault, key }, versions)
+  await ports.handOff.send({ vault: vault.row, key: next, versions: gone, before: key.revision })
+  return true
+}
+
+/** What is opened in memory goes with the material. */
+function forgetHandles({ vault, key }: VaultKey, versions: readonly KeyVersionRow[]): void {
+  for (const { materialId, wrapped } of versions) {
+    if (wrapped !== null) vault.keys.forget(versionContext(key, materialId), wrapped)
+  }
+}
+
+async function versionsLeft(ports: DestroyPorts, { vault, key }: VaultKey): Promise<readonly KeyVersionRow[]> {
+  const found: KeyVersionRow[] = []
+  for await (const stored of eachVersion(ports.tables, key.id)) {
+    const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
+    if (version.lifecycleState !== 'DELETED' && found.push(version) > batchSize) break
+  }
+  return found
+}

@@ -1,0 +1,76 @@
+import { auditWrite, markedAuditWrites, minuteMark, newEventId, type AuditEvent } from './audit.ts'
+import type { KmsPorts } from './kmsPorts.ts'
+import type { AuditEffect, Mutation } from './mutation.ts'
+import type { Write } from '../ports.ts'
+
+/** What the service itself does when it falls due, as the audit names it. */
+export type SystemOperation = 'ImportVault' | 'DeleteVault' | 'DeleteKey' | 'DeleteKeyVersion' | 'RotateKey'
+
+const service = 'keymanagementservice'
+
+type Ports = Pick<KmsPorts, 'clock' | 'random'>
+
+/** A change that no caller asked for: without retry token and if-match, audited under the service's own name. */
+export function systemMutation(ports: Ports, tenancyId: string, operation: SystemOperation): Mutation {
+  return { audit: (effect) => auditWrite(systemEvent(ports, tenancyId, operation, effect)) }
+}
+
+/** The event as writes, the mark of its minute among them. */
+export function systemAudit(
+  ports: Ports,
+  tenancyId: string,
+  operation: SystemOperation,
+  effect: AuditEffect,
+): readonly Write[] {
+  return markedAuditWrites(systemEvent(ports, tenancyId, operation, effect))
+}
+
+/** The mark of the present minute, for a change whose own event is written by `systemMutation`. */
+export function systemMark(ports: Ports, compartmentId: string): Write {
+  return minuteMark({ eventTime: new Date(ports.clock()).toISOString(), data: { compartmentId } })
+}
+
+function systemEvent(
+  { clock, random }: Ports,
+  tenancyId: string,
+  operation: SystemOperation,
+  effect: AuditEffect,
+): AuditEvent {
+  const eventTime = new Date(clock()).toISOString()
+  return {
+    eventType: `com.oraclecloud.KeyManagementService.${operation}`,
+    cloudEventsVersion: '0.1',
+    eventTypeVersion: '2.0',
+    source: effect.resourceName,
+    eventId: newEventId(random),
+    eventTime,
+    contentType: 'application/json',
+    data: {
+      eventGroupingId: newEventId(random),
+      eventName: operation,
+      compartmentId: effect.compartmentId,
+      compartmentName: null,
+      resourceName: effect.resourceName,
+      resourceId: effect.resourceId,
+      availabilityDomain: null,
+      freeformTags: {},
+      definedTags: {},
+      identity: {
+        principalName: service,
+        principalId: service,
+        authType: 'service',
+        callerName: null,
+        callerId: null,
+        tenantId: tenancyId,
+        ipAddress: null,
+        credentials: null,
+        userAgent: null,
+        consoleSessionId: null,
+      },
+      request: { id: null, path: null, action: null, parameters: {}, headers: {} },
+      response: { status: '200', responseTime: eventTime, headers: {}, payload: {}, message: null },
+      stateChange: { previous: effect.previous ?? null, current: effect.current ?? null },
+      additionalDetails: {},
+    },
+  }
+}

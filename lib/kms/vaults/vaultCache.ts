@@ -1,0 +1,149 @@
+import type { Hsm, VaultKeys, WrappedVaultKeys } from '../../hsm/hsm.ts'
+import type { JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import type { Clock, Tables } from '../../ports.ts'
+import {
+  keySk,
+  vaultSk,
+  versionSk,
+  type KeyRow,
+  type KeyVersionRow,
+  type SealedRow,
+  type VaultRow,
+} from '../rows/rows.ts'
+import { openRow, vaultContext } from '../rows/rowMac.ts'
+
+/** A vault as the domain works with it: its verified row and its keys opened in this region's HSM. */
+export interface Vault {
+  readonly row: VaultRow
+  readonly keys: VaultKeys
+}
+
+export const vaultKeysSk = 'keys'
+
+export interface VaultKeysRow {
+  readonly pk: string
+  readonly sk: typeof vaultKeysSk
+  readonly wrapped: WrappedVaultKeys & JsonObject
+}
+
+type Loaded = Vault | KeyRow | KeyVersionRow | undefined
+
+interface Entry {
+  readonly loadedAt: number
+  readonly value: Promise<Loaded> | Loaded
+}
+
+/**
+ * Vaults, keys and versions, verified once and kept for `maxAgeMs` (KEY_CACHE_MS). Crypto reads through the cache;
+ * management reads with `fresh`. A host that sees every write of its region calls `forget`, so nothing is stale there.
+ */
+export class VaultCache {
+  readonly #tables: Pick<Tables, 'get'>
+  readonly #hsm: Pick<Hsm, 'openVault'>
+  readonly #clock: Clock
+  readonly #maxAgeMs: number
+  readonly #capacity: number
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(
+    ports: { tables: Pick<Tables, 'get'>; hsm: Pick<Hsm, 'openVault'>; clock: Clock },
+    maxAgeMs: number,
+    capacity = 20_000,
+  ) {
+    this.#tables = ports.tables
+    this.#hsm = ports.hsm
+    this.#clock = ports.clock
+    this.#maxAgeMs = maxAgeMs
+    this.#capacity = capacity
+  }
+
+  vault(vaultId: string): Promise<Vault | undefined> | Vault | undefined {
+    return this.#cached(`vault ${vaultId}`, () => this.freshVault(vaultId)) as Promise<Vault | undefined>
+  }
+
+  key(keys: VaultKeys, keyId: string): Promise<KeyRow | undefined> | KeyRow | undefined {
+    return this.#cached(`key ${keyId}`, () => this.freshKey(keys, keyId)) as Promise<KeyRow | undefined>
+  }
+
+  version(
+    keys: VaultKeys,
+    keyId: string,
+    materialId: string,
+  ): Promise<KeyVersionRow | undefined> | KeyVersionRow | undefined {
+    return this.#cached(`key ${keyId} ${materialId}`, () => this.freshVersion(keys, keyId, materialId)) as Promise<
+      KeyVersionRow | undefined
+    >
+  }
+
+  async freshVault(vaultId: string): Promise<Vault | undefined> {
+    const [stored, storedKeys] = await Promise.all([
+      this.#tables.get('Vaults', vaultId, vaultSk),
+      this.#tables.get('Vaults', vaultId, vaultKeysSk),
+    ])
+    if (stored === undefined || storedKeys === undefined) return undefined
+    // The context is read from the row before its MAC is checked: a false one opens no keys, so the check below cannot pass.
+    const unverified = stored as unknown as VaultRow
+    if (unverified.id !== vaultId) throw new KmsError('integrityFailure', `The row of ${vaultId} names another vault.`)
+    const keys = this.#hsm.openVault(vaultContext(unverified), (storedKeys as unknown as VaultKeysRow).wrapped)
+    return { row: openRow<VaultRow>(keys, 'vaultspan/vault/1', stored), keys }
+  }
+
+  async freshKey(keys: VaultKeys, keyId: string): Promise<KeyRow | undefined> {
+    return this.#row<KeyRow>(keys, 'vaultspan/key-row/1', keyId, keySk, (row) => row.id === keyId)
+  }
+
+  async freshVersion(keys: VaultKeys, keyId: string, materialId: string): Promise<KeyVersionRow | undefined> {
+    const isRight = (row: KeyVersionRow) => row.keyId === keyId && row.materialId === materialId
+    return this.#row<KeyVersionRow>(keys, 'vaultspan/key-version-row/1', keyId, versionSk(materialId), isRight)
+  }
+
+  /** Drops what was read of a partition: a vault's or a key's OCID. */
+  forget(table: 'Vaults' | 'Keys', pk: string, sk: string): void {
+    if (table === 'Vaults') this.#entries.delete(`vault ${pk}`)
+    else this.#entries.delete(sk === keySk ? `key ${pk}` : `key ${pk} ${sk.slice(versionSk('').length)}`)
+  }
+
+  async #row<R extends SealedRow>(
+    keys: VaultKeys,
+    format: R['format'],
+    pk: string,
+    sk: string,
+    isRight: (row: R) => boolean,
+  ): Promise<R | undefined> {
+    const stored = await this.#tables.get('Keys', pk, sk)
+    if (stored === undefined) return undefined
+    const row = openRow<R>(keys, format, stored)
+    if (!isRight(row)) throw new KmsError('integrityFailure', `The row ${sk} of ${pk} belongs elsewhere.`)
+    return row
+  }
+
+  #cached(name: string, load: () => Promise<Loaded>): Promise<Loaded> | Loaded {
+    const now = this.#clock()
+    const entry = this.#entries.get(name)
+    if (entry !== undefined && now - entry.loadedAt < this.#maxAgeMs) return entry.value
+    const value = load()
+    this.#keep(name, { loadedAt: now, value })
+    value.then(
+      (loaded) => {
+        // Only what exists is kept: an absent key may be replicated here in the next millisecond.
+        if (this.#entries.get(name)?.value !== value) return
+        if (loaded === undefined) this.#entries.delete(name)
+        else this.#keep(name, { loadedAt: now, value: loaded })
+      },
+      () => {
+        if (this.#entries.get(name)?.value === value) this.#entries.delete(name)
+      },
+    )
+    return value
+  }
+
+  #keep(name: string, entry: Entry): void {
+    this.#entries.delete(name)
+    this.#entries.set(name, entry)
+    if (this.#entries.size > this.#capacity) {
+      const oldest = this.#entries.keys().next()
+      if (oldest.done !== true) this.#entries.delete(oldest.value)
+    }
+  }
+}

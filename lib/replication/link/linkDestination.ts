@@ -1,0 +1,142 @@
+import { realm } from '../../ocid.ts'
+import type { TransferContext } from '../../hsm/hsm.ts'
+import { contentMark } from '../../kms/identity/compartmentContents.ts'
+import { KmsError } from '../../errors.ts'
+import { unchangedSince } from '../../kms/mutation.ts'
+import type { VaultRow } from '../../kms/rows/rows.ts'
+import { openRow, vaultContext } from '../../kms/rows/rowMac.ts'
+import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaults/vaultCache.ts'
+import { prefixRow } from '../../kms/vaults/vaults.ts'
+import { wrappingKeyWrite } from '../apply.ts'
+import { sendOrStore } from '../messages/send.ts'
+import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
+import { knownFence } from './fence.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+import { transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
+
+/** What a region does when it is asked to hold a replica. Each message may come twice, late, or not at all. */
+
+function transportPlace(vaultId: string, fence: number): TransportPlace {
+  return { pk: `transport#${vaultId}`, sk: String(fence).padStart(10, '0') }
+}
+
+type Standing = 'isDropped' | 'isAccepted' | 'waits' | 'isOpen'
+
+/** How this region stands to a link that another region wants. */
+async function standing(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  vaultId: string,
+  fence: number,
+): Promise<Standing> {
+  const known = await knownFence(ports.tables, vaultId)
+  if (known !== undefined && fence < known) return 'isDropped'
+  const row = (await ports.cache.freshVault(vaultId))?.row
+  if (row === undefined) return 'isOpen'
+  // A deleted vault that was restored: its new replica takes the place of the tombstone.
+  if (row.lifecycleState === 'DELETED' && row.tenancyId === tenancyId && row.fence < fence) return 'isOpen'
+  if (row.primaryRegion !== source || row.tenancyId !== tenancyId) {
+    throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
+  }
+  return row.fence >= fence ? 'isAccepted' : 'waits'
+}
+
+export async function onLinkRequest(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'linkRequest'>,
+): Promise<'wait' | undefined> {
+  const { vaultId, fence, context } = body
+  requireContext(ports, envelope, vaultId, context)
+  const state = await standing(ports, envelope, vaultId, fence)
+  if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
+  if (state === 'waits') return 'wait'
+  if (state === 'isDropped') return undefined
+  const transport = await transportAt(ports, transportPlace(vaultId, fence), context)
+  if (transport === undefined) return onLinkRequest(ports, envelope, body)
+  const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
+  await sendOrStore(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })
+  return undefined
+}
+
+function requireContext(
+  { region }: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  vaultId: string,
+  context: TransferContext,
+): void {
+  const isRight =
+    context.realm === realm &&
+    context.source === source &&
+    context.destination === region &&
+    context.tenancyId === tenancyId &&
+    context.vaultId === vaultId
+  if (!isRight)
+    throw new KmsError('integrityFailure', `A transfer from ${source} names another vault, tenancy or region.`)
+}
+
+/** The vault's keys arrive: they are stored under this region's root together with the vault's row, or not at all. */
+export async function onLinkBundle(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'linkBundle'>,
+): Promise<'wait' | undefined> {
+  const { vaultId, fence, bundle } = body
+  requireContext(ports, envelope, vaultId, bundle.context)
+  const state = await standing(ports, envelope, vaultId, fence)
+  if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
+  if (state === 'waits') return 'wait'
+  if (state === 'isDropped') return undefined
+  const place = transportPlace(vaultId, fence)
+  const transport = await waitingTransport(ports, place)
+  if (transport === undefined) throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
+  const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
+  const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
+  const keys = ports.hsm.openVault(context, wrapped)
+  const row = openRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
+  requireReplica(ports, envelope, body, row)
+  const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
+  const tombstone = (await ports.cache.freshVault(vaultId))?.row
+  const outcome = await ports.tables.write([
+    { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(tombstone) },
+    { op: 'put', table: 'Vaults', item: { ...keysRow } },
+    { op: 'put', table: 'Vaults', item: prefixRow(row) },
+    ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
+    ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
+    transportUsed(place),
+  ])
+  // Another delivery of the same bundle was faster, or a deletion: what stands then decides.
+  if (!outcome.ok) return onLinkBundle(ports, envelope, body)
+  return accept(ports, envelope, vaultId, fence)
+}
+
+function requireReplica(
+  { region }: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { vaultId, fence, bundle }: BodyOf<'linkBundle'>,
+  row: VaultRow,
+): void {
+  const isRight =
+    row.id === vaultId &&
+    row.pk === vaultId &&
+    row.tenancyId === tenancyId &&
+    row.primaryRegion === source &&
+    row.replicaRegion === region &&
+    row.fence === fence &&
+    row.epoch === bundle.context.epoch &&
+    vaultContext(row).isPrivate === bundle.context.isPrivate
+  if (!isRight)
+    throw new KmsError(
+      'integrityFailure',
+      `The vault row that came with the keys of ${vaultId} does not belong to them.`,
+    )
+}
+
+async function accept(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  vaultId: string,
+  fence: number,
+): Promise<undefined> {
+  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'linkAccepted', vaultId, fence })
+}

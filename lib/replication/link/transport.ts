@@ -1,0 +1,40 @@
+import type { TransferContext, TransportKey } from '../../hsm/hsm.ts'
+import type { JsonObject } from '../../canonicalJson.ts'
+import type { Item, Write } from '../../ports.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+
+/** A transport key that waits for its bundle. The private part is wrapped under this HSM's root; deleting the row destroys it. */
+interface TransportRow extends Item {
+  readonly transport: TransportKey & JsonObject
+}
+
+export interface TransportPlace {
+  readonly pk: string
+  readonly sk: string
+}
+
+export async function waitingTransport(
+  { tables }: Pick<ReplicationPorts, 'tables'>,
+  { pk, sk }: TransportPlace,
+): Promise<TransportKey | undefined> {
+  return ((await tables.get('Replication', pk, sk)) as TransportRow | undefined)?.transport
+}
+
+/** The key that waits there, made now where there is none; undefined where another was faster: look again at all. */
+export async function transportAt(
+  ports: Pick<ReplicationPorts, 'tables' | 'hsm'>,
+  place: TransportPlace,
+  context: TransferContext,
+): Promise<TransportKey | undefined> {
+  const waiting = await waitingTransport(ports, place)
+  if (waiting !== undefined) return waiting
+  const transport = await ports.hsm.createTransportKey(context)
+  const item: TransportRow = { ...place, transport: { ...transport } as TransportKey & JsonObject }
+  const outcome = await ports.tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+  return outcome.ok ? transport : undefined
+}
+
+/** For the transaction that stores what the bundle brought: it commits once. */
+export function transportUsed({ pk, sk }: TransportPlace): Write {
+  return { op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'fields', fields: { pk } } }
+}

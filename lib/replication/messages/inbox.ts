@@ -1,0 +1,92 @@
+import { applyRecords } from '../apply.ts'
+import { onBackupKeysBundle, onBackupKeysOffer } from '../tenancy/replicateBackupKeys.ts'
+import { judgedAgain } from '../changedMeanwhile.ts'
+import { parseTask, sendOrStore } from './send.ts'
+import { openEnvelope, type Envelope } from './signedMessage.ts'
+import { applyIdentity } from '../tenancy/replicateIdentity.ts'
+import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
+import { onPurge, purgeKeys } from '../link/purge.ts'
+import { receiptBatch, type Receipt } from './receipts.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+
+/** What became of a message: done, or to be delivered again later because something before it is still under way. */
+export type Delivered =
+  { readonly outcome: 'done' } | { readonly outcome: 'wait' } | { readonly outcome: 'failed'; readonly cause: unknown }
+
+interface Worked {
+  readonly delivered: Delivered
+  readonly envelope?: Envelope
+  readonly receipts?: readonly Receipt[]
+}
+
+/**
+ * Works off a batch from the inbox. Poison blocks nobody: each message fails or succeeds by itself. All receipts for one
+ * region and tenancy go back under one signature.
+ */
+export async function workInbox(ports: ReplicationPorts, messages: readonly string[]): Promise<readonly Delivered[]> {
+  const worked = await Promise.all(messages.map((text) => workMessage(ports, text)))
+  const batches = new Map<string, { source: string; tenancyId: string; receipts: Receipt[] }>()
+  for (const { envelope, receipts = [] } of worked) {
+    if (envelope === undefined || receipts.length === 0) continue
+    const { source, tenancyId } = envelope
+    const batch = batches.get(`${source} ${tenancyId}`) ?? { source, tenancyId, receipts: [] }
+    batch.receipts.push(...receipts)
+    batches.set(`${source} ${tenancyId}`, batch)
+  }
+  for (const { source, tenancyId, receipts } of batches.values()) {
+    for (let start = 0; start < receipts.length; start += maxReceipts) {
+      const body = { kind: 'receipts', ...receiptBatch(receipts.slice(start, start + maxReceipts)) } as const
+      await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, body)
+    }
+  }
+  return worked.map(({ delivered }) => delivered)
+}
+
+/** Keeps a message of receipts well below its size limit. */
+const maxReceipts = 100
+
+async function workMessage(ports: ReplicationPorts, text: string): Promise<Worked> {
+  try {
+    const task = parseTask(text)
+    if (task !== undefined) {
+      if (task.task !== 'purgeKeys') throw new Error(`A ${task.task} task does not belong in the inbox.`)
+      await purgeKeys(ports, task)
+      return { delivered: { outcome: 'done' } }
+    }
+    const envelope = await openEnvelope(ports.hsm, text)
+    return await judgedAgain(() => workEnvelope(ports, envelope))
+  } catch (cause) {
+    ports.log.error('A message of the inbox failed.', cause)
+    return { delivered: { outcome: 'failed', cause } }
+  }
+}
+
+async function workEnvelope(ports: ReplicationPorts, envelope: Envelope): Promise<Worked> {
+  const { body } = envelope
+  switch (body.kind) {
+    case 'records': {
+      const applied = await applyRecords(ports, envelope, body)
+      return applied === 'wait' ? waiting : { delivered: { outcome: 'done' }, envelope, receipts: applied }
+    }
+    case 'identity':
+      return (await applyIdentity(ports, envelope, body)) === 'wait' ? waiting : done
+    case 'linkRequest':
+      return (await onLinkRequest(ports, envelope, body)) === 'wait' ? waiting : done
+    case 'linkBundle':
+      return (await onLinkBundle(ports, envelope, body)) === 'wait' ? waiting : done
+    case 'backupKeysOffer':
+      await onBackupKeysOffer(ports, envelope, body)
+      return done
+    case 'backupKeysBundle':
+      await onBackupKeysBundle(ports, envelope, body)
+      return done
+    case 'purge':
+      await onPurge(ports, envelope, body)
+      return done
+    default:
+      throw new Error(`A ${body.kind} message does not belong in the inbox.`)
+  }
+}
+
+const done: Worked = { delivered: { outcome: 'done' } }
+const waiting: Worked = { delivered: { outcome: 'wait' } }

@@ -1,0 +1,36 @@
+import { judgedAgain } from '../changedMeanwhile.ts'
+import { onCompartmentVote } from '../tenancy/compartmentDeletion.ts'
+import { parseTask } from './send.ts'
+import { openEnvelope } from './signedMessage.ts'
+import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
+import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+
+/** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
+export function workOutcome(ports: ReplicationPorts, text: string): Promise<void> {
+  return judgedAgain(() => workOnce(ports, text))
+}
+
+async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
+  const task = parseTask(text)
+  if (task?.task === 'copy') return copyKeys(ports, task)
+  if (task !== undefined) throw new Error(`A ${task.task} task does not belong in the outcome queue.`)
+  const envelope = await openEnvelope(ports.hsm, text)
+  const { body } = envelope
+  switch (body.kind) {
+    case 'linkOffer':
+      return onLinkOffer(ports, envelope, body)
+    case 'linkAccepted':
+      return onLinkAccepted(ports, envelope, body)
+    case 'purged':
+      return onPurged(ports, envelope, body)
+    case 'receipts':
+      return onReceipts(ports, envelope, body)
+    case 'identityReceipt':
+      return onIdentityReceipt(ports, envelope, body)
+    case 'compartmentVote':
+      return onCompartmentVote(ports, envelope, body)
+    default:
+      throw new Error(`A ${body.kind} message does not belong in the outcome queue.`)
+  }
+}

@@ -1,0 +1,97 @@
+import type { QueueAddress, QueueName } from '../../ports.ts'
+import { sealEnvelope, type Body } from './signedMessage.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+import { withinBudget } from '../withinBudget.ts'
+
+/** Work a region leaves for itself in a queue, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
+export type Task =
+  | { readonly task: 'forward'; readonly to: string; readonly queue: QueueName; readonly envelope: string }
+  | { readonly task: 'resendKey'; readonly vaultId: string; readonly keyId: string }
+  | { readonly task: 'resendVault'; readonly vaultId: string }
+  | { readonly task: 'makeWrappingKey'; readonly vaultId: string }
+  | { readonly task: 'wantBackupKeys'; readonly tenancyId: string }
+  | { readonly task: 'resendIdentity'; readonly tenancyId: string; readonly peer: string }
+  | {
+      readonly task: 'copy'
+      readonly vaultId: string
+      readonly fence: number
+      readonly shard: number
+      readonly after: string | null
+    }
+  | {
+      readonly task: 'purgeKeys'
+      readonly vaultId: string
+      readonly fence: number
+      readonly tenancyId: string
+      readonly source: string
+      readonly shard: number
+    }
+
+interface TaskText {
+  readonly format: 'vaultspan/task/1'
+}
+
+export function taskText(task: Task): string {
+  return JSON.stringify({ format: 'vaultspan/task/1', ...task } satisfies Task & TaskText)
+}
+
+/** The task in a message; undefined where it is an envelope. */
+export function parseTask(text: string): Task | undefined {
+  const value = JSON.parse(text) as (Task & TaskText) | null
+  return value?.format === 'vaultspan/task/1' ? value : undefined
+}
+
+type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'region' | 'log'>
+
+interface Destination {
+  readonly region: string
+  readonly queue: 'inbox' | 'outcome'
+  readonly tenancyId: string
+}
+
+/** Signs and sends. @throws where the peer cannot be reached. */
+export async function send(ports: DeliverPorts, { region, queue, tenancyId }: Destination, body: Body): Promise<void> {
+  const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
+  await toPeer(ports, { region, name: queue }, envelope)
+}
+
+/**
+ * Signs and sends; where the peer cannot be reached the message waits in this region's outbox, so that nothing else
+ * waits behind it. For messages that nobody would send again.
+ */
+export async function sendOrStore(
+  ports: DeliverPorts,
+  { region, queue, tenancyId }: Destination,
+  body: Body,
+): Promise<void> {
+  const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
+  try {
+    await toPeer(ports, { region, name: queue }, envelope)
+  } catch (cause) {
+    ports.log.warn('A peer cannot be reached; the message waits in the outbox.', {
+      peer: region,
+      kind: body.kind,
+      cause: String(cause),
+    })
+    await leave(ports, 'outbox', { task: 'forward', to: region, queue, envelope })
+  }
+}
+
+/** A peer that takes longer counts as one that cannot be reached, so that nobody waits behind it. */
+const peerTimeoutMs = 5_000
+
+export function toPeer({ queues }: Pick<DeliverPorts, 'queues'>, to: QueueAddress, envelope: string): Promise<void> {
+  return withinBudget(queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
+}
+
+/** Leaves a task for this region itself. */
+export async function leave(
+  ports: Pick<ReplicationPorts, 'queues' | 'region'>,
+  queue: QueueName,
+  task: Task,
+  delaySeconds = 0,
+): Promise<void> {
+  await ports.queues.send({ region: ports.region, name: queue }, [
+    { body: taskText(task), ...(delaySeconds > 0 ? { delaySeconds } : {}) },
+  ])
+}

@@ -1,0 +1,56 @@
+import type { TransferContext } from '../../hsm/hsm.ts'
+import { backupContext, backupKeys, backupKeysWrite, storedBackupKeys } from '../../kms/backup/backupKeys.ts'
+import { KmsError } from '../../errors.ts'
+import { sendOrStore } from '../messages/send.ts'
+import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+import { transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
+
+/** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
+
+function transportPlace(tenancyId: string): TransportPlace {
+  return { pk: `transport#backup#${tenancyId}`, sk: 'transport' }
+}
+
+function transferContext(ports: ReplicationPorts, tenancyId: string, destination: string): TransferContext {
+  return { ...backupContext(tenancyId), source: ports.homeRegion, destination, epoch: '' }
+}
+
+/** Asks the home region, unless they are here. Asking again does no harm. */
+export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string): Promise<void> {
+  if (ports.region === ports.homeRegion || (await storedBackupKeys(ports, tenancyId)) !== undefined) return
+  const context = transferContext(ports, tenancyId, ports.region)
+  const transport = await transportAt(ports, transportPlace(tenancyId), context)
+  if (transport === undefined) return wantBackupKeys(ports, tenancyId)
+  const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
+  await sendOrStore(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
+}
+
+/** In the home region. */
+export async function onBackupKeysOffer(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { offer }: BodyOf<'backupKeysOffer'>,
+): Promise<void> {
+  if (ports.region !== ports.homeRegion)
+    throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
+  const { wrapped } = await backupKeys(ports, tenancyId)
+  const bundle = await ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer)
+  await sendOrStore(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
+}
+
+/** In the region that asked. */
+export async function onBackupKeysBundle(
+  ports: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { bundle }: BodyOf<'backupKeysBundle'>,
+): Promise<void> {
+  if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
+  const place = transportPlace(tenancyId)
+  const transport = await waitingTransport(ports, place)
+  // A second answer: they are here, and the transport key is gone.
+  if (transport === undefined) return
+  const context = transferContext(ports, tenancyId, ports.region)
+  const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
+  await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
+}

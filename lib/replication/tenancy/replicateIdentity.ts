@@ -1,0 +1,102 @@
+import { storedBackupKeys } from '../../kms/backup/backupKeys.ts'
+import { KmsError } from '../../errors.ts'
+import { entryWrites, headSeq, statementSk, verifyIdentity } from '../../kms/identity/identityLog.ts'
+import { identitySk, type LogEntry } from '../../kms/identity/identityRows.ts'
+import { eachPage } from '../../kms/rows/pages.ts'
+import type { Item, PageRequest } from '../../ports.ts'
+import { requireFormat } from '../../requireFormat.ts'
+import { voteOnDeletions } from './compartmentVote.ts'
+import { leave, send, sendOrStore } from '../messages/send.ts'
+import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
+import type { IdentityRecord } from '../messages/record.ts'
+import type { ReplicationPorts } from '../replicationPorts.ts'
+
+function receiptKey(tenancyId: string, peer: string): { pk: string; sk: string } {
+  return { pk: `identityReceipt#${tenancyId}`, sk: peer }
+}
+
+const batchSize = 20
+
+/** Sends a peer every entry it has not acknowledged, in order. @throws where it cannot be reached. */
+export async function sendIdentity(ports: ReplicationPorts, tenancyId: string, peer: string): Promise<void> {
+  const { pk, sk } = receiptKey(tenancyId, peer)
+  const acknowledged = await ports.tables.get('Replication', pk, sk)
+  const after = identitySk.log(acknowledged?.revision ?? 0)
+  const read = (request: PageRequest) => ports.tables.query('Identity', tenancyId, 'log#', request)
+  for await (const entries of eachPage(read, { limit: batchSize, after })) {
+    const records = entries.map(identityRecord)
+    if (records.length > 0)
+      await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
+  }
+}
+
+function identityRecord(entry: Item): IdentityRecord {
+  return { format: 'vaultspan/identity-record/1', entry }
+}
+
+/** Sends one entry again, also where the peer has it already: it repeats what it answered then. */
+export async function resendEntry(
+  ports: ReplicationPorts,
+  tenancyId: string,
+  seq: number,
+  peer: string,
+): Promise<void> {
+  const entry = await ports.tables.get('Identity', tenancyId, identitySk.log(seq))
+  if (entry === undefined) throw new KmsError('integrityFailure', `The identity entry ${seq} is missing.`)
+  const to = { region: peer, queue: 'inbox', tenancyId } as const
+  await sendOrStore(ports, to, { kind: 'identity', records: [identityRecord(entry)] })
+}
+
+/** Applies entries in their order. `wait`: one before them has not come yet. */
+export async function applyIdentity(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'identity'>,
+): Promise<'wait' | undefined> {
+  const { tenancyId, source } = envelope
+  if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
+  await storeStatement(ports, envelope)
+  for (const record of body.records) {
+    requireFormat('An identity record', record, 'vaultspan/identity-record/1')
+    const { entry: stored } = record
+    const entry = await verifyIdentity<LogEntry>(ports, tenancyId, stored as Item)
+    if ((await applyEntry(ports, tenancyId, entry)) === 'wait') return 'wait'
+    await voteOnDeletions(ports, envelope, entry)
+  }
+  // A region must be able to open backups before it loses the home region.
+  if (ports.preparesKeys && (await storedBackupKeys(ports, tenancyId)) === undefined)
+    await leave(ports, 'outbox', { task: 'wantBackupKeys', tenancyId })
+  const seq = await headSeq(ports, tenancyId)
+  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
+  return undefined
+}
+
+async function applyEntry(ports: ReplicationPorts, tenancyId: string, entry: LogEntry): Promise<'wait' | undefined> {
+  const head = await headSeq(ports, tenancyId)
+  if (entry.seq <= head) return undefined
+  for (const row of entry.puts) requireFormat(`The identity row ${row.sk}`, row, 'vaultspan/identity-row/1')
+  if (entry.seq > head + 1) {
+    ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })
+    return 'wait'
+  }
+  const outcome = await ports.tables.write(entryWrites(entry, head))
+  return !outcome.ok && (await headSeq(ports, tenancyId)) < entry.seq ? 'wait' : undefined
+}
+
+/** The home region's statement came in an envelope that was verified against the pinned root. */
+async function storeStatement({ tables }: ReplicationPorts, { tenancyId, proof }: Envelope): Promise<void> {
+  if ((await tables.get('Identity', tenancyId, statementSk)) !== undefined) return
+  const item: Item = { pk: tenancyId, sk: statementSk, statement: proof['statement'] }
+  await tables.write([{ op: 'put', table: 'Identity', item, condition: { kind: 'absent' } }])
+}
+
+export async function onIdentityReceipt(
+  { tables }: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { seq }: BodyOf<'identityReceipt'>,
+): Promise<void> {
+  const item: Item = { ...receiptKey(tenancyId, source), epoch: '', revision: seq }
+  await tables.write([
+    { op: 'put', table: 'Replication', item, condition: { kind: 'newer', epoch: '', revision: seq } },
+  ])
+}

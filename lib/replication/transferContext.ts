@@ -1,9 +1,0 @@
-import type { TransferContext } from '../hsm/hsm.ts'
-import type { VaultRow } from '../kms/rows.ts'
-import { vaultContext } from '../kms/seal.ts'
-
-/** What a transfer of a vault's keys is bound to. */
-export function transferContext(row: VaultRow, destination: string): TransferContext {
-  const { realm: of, tenancyId, vaultId, isPrivate } = vaultContext(row)
-  return { realm: of, tenancyId, vaultId, isPrivate, source: row.primaryRegion, destination, epoch: row.epoch }
-}

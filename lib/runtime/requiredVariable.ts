@@ -1,8 +1,0 @@
-import { SettingError } from './regionSettings.ts'
-
-/** @throws SettingError naming the variable where it is missing or empty. */
-export function requiredVariable(environment: NodeJS.ProcessEnv, name: string): string {
-  const value = environment[name]
-  if (value === undefined || value === '') throw new SettingError(`The environment variable ${name} is missing.`)
-  return value
-}
