@@ -1,6 +1,12 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+/** A global, or one member of it, that lib/ports.ts takes the place of. */
+function askPorts(name, property) {
+  const message = 'Take time, waiting and random bytes from the ports.'
+  return property === undefined ? { name, message } : { object: name, property, message }
+}
+
 export default tseslint.config(
   // Folders with a dot are made by tools.
   { ignores: ['node_modules/', 'test/vectors/', 'lib/iam/policyParser.js', '.*/'] },
@@ -21,6 +27,27 @@ export default tseslint.config(
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/only-throw-error': 'error',
+    },
+  },
+  {
+    // Time, randomness and waiting come from ports, so that the simulation replays a schedule exactly.
+    files: ['lib/{kms,replication,iam,http}/**/*.ts', 'handlers/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'setImmediate', 'performance'].map((name) => askPorts(name)),
+      ],
+      'no-restricted-properties': ['error', askPorts('Date', 'now'), askPorts('Math', 'random')],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Ask the clock of the ports.' },
+        { selector: "CallExpression[callee.name='Date']", message: 'Ask the clock of the ports.' },
+        {
+          selector: "ImportDeclaration[source.value='node:crypto'] > ImportSpecifier[imported.name=/^random/]",
+          message: 'Take random bytes from the ports.',
+        },
+        { selector: 'ImportDeclaration[source.value=/timers/]', message: 'Wait by the timers of the ports.' },
+      ],
     },
   },
   {

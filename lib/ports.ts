@@ -112,6 +112,14 @@ export interface Queues {
 /** Milliseconds since 1970. No clock orders data: times are for people, expiries and signatures' dates. */
 export type Clock = () => number
 
+/** Waiting is a port too: a simulation decides when time passes. */
+export interface Timers {
+  /** Resolves after so many milliseconds. */
+  sleep(ms: number): Promise<void>
+  /** Does the work once after so many milliseconds, unless it is called off by what this returns. Keeps no process alive. */
+  after(ms: number, work: () => void): () => void
+}
+
 export interface Logger {
   info(message: string, details?: Readonly<Record<string, Json | undefined>>): void
   warn(message: string, details?: Readonly<Record<string, Json | undefined>>): void

@@ -1,6 +1,6 @@
 import type { Hsm } from '../hsm/hsm.ts'
 import type { RandomBytes } from '../ocid.ts'
-import type { Clock, Logger, Queues, Tables } from '../ports.ts'
+import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from './rows/rows.ts'
 import type { ServiceLimits } from './usage/serviceLimits.ts'
 import type { VaultCache } from './vaults/vaultCache.ts'
@@ -38,6 +38,7 @@ export interface KmsPorts {
   readonly queues: Queues
   readonly hsm: Hsm
   readonly clock: Clock
+  readonly timers: Timers
   readonly random: RandomBytes
   readonly endpoints: VaultEndpoints
   readonly cache: VaultCache

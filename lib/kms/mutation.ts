@@ -3,6 +3,7 @@ import { KmsError } from '../errors.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { RandomBytes } from '../ocid.ts'
+import { pauseBetweenRounds, type PausePorts } from './pauseBetweenRounds.ts'
 import type { Condition, Item, Tables, Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
 import type { VaultRow } from './rows/rows.ts'
@@ -123,11 +124,14 @@ const attempts = 8
  * Runs an attempt until it commits: undefined means that another request changed the rows in between.
  * @throws KmsError incorrectState (which clients may retry) where it never does.
  */
-export async function untilCommitted<T>(attempt: (round: number) => Promise<T | undefined>): Promise<T> {
+export async function untilCommitted<T>(
+  ports: PausePorts,
+  attempt: (round: number) => Promise<T | undefined>,
+): Promise<T> {
   for (let round = 0; round < attempts; round += 1) {
     const result = await attempt(round)
     if (result !== undefined) return result
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * 2 ** round))
+    await pauseBetweenRounds(ports, round)
   }
   throw new KmsError('incorrectState', 'The resource is being changed by other requests; try again.')
 }

@@ -8,7 +8,7 @@ import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './mes
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { withinBudget } from './withinBudget.ts'
 
-type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'region' | 'log'>
+type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log'>
 
 interface HandOffOptions {
   readonly isStrict: boolean
@@ -24,7 +24,7 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
       const peer = change.vault.handOffTo
       if (peer === null) return true
       try {
-        await withinBudget(sendChange(ports, change, peer), budgetMs, peer)
+        await withinBudget(ports.timers, sendChange(ports, change, peer), budgetMs, peer)
         return true
       } catch (cause) {
         const resource = change.key ?? change.vault
@@ -54,7 +54,7 @@ async function sendChange(ports: HandOffPorts, { vault, key, versions, before }:
 }
 
 export async function sendRecords(
-  ports: Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'region' | 'log'>,
+  ports: Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log'>,
   { id: vaultId, fence, tenancyId }: VaultRow,
   peer: string,
   records: readonly (KeyRecord | VaultRecord)[],

@@ -8,6 +8,7 @@ export type ReplicationPorts = Pick<
   | 'queues'
   | 'hsm'
   | 'clock'
+  | 'timers'
   | 'random'
   | 'cache'
   | 'handOff'

@@ -1,15 +1,17 @@
+import type { Timers } from '../ports.ts'
+
 /** Waits for work at most so long. The work itself goes on: what it sends late is a duplicate, which every receiver bears. */
-export async function withinBudget<T>(work: Promise<T>, budgetMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
+export async function withinBudget<T>(timers: Timers, work: Promise<T>, budgetMs: number, what: string): Promise<T> {
+  let callOff: () => void = () => undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    callOff = timers.after(budgetMs, () => {
       reject(new Error(`${what} did not answer within ${budgetMs} ms.`))
-    }, budgetMs).unref()
+    })
   })
   try {
     return await Promise.race([work, late])
   } finally {
-    clearTimeout(timer)
+    callOff()
     work.catch(() => undefined)
   }
 }

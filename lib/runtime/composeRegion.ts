@@ -4,11 +4,12 @@ import { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { VaultEndpoints } from '../kms/kmsPorts.ts'
 import type { RandomBytes } from '../ocid.ts'
-import type { Clock, Logger, Queues, Tables } from '../ports.ts'
+import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import { VaultCache } from '../kms/vaults/vaultCache.ts'
 import { createHandOff } from '../replication/handOff.ts'
 import type { LagMeter, ReplicationPorts } from '../replication/replicationPorts.ts'
 import type { RegionSettings } from './regionSettings.ts'
+import { systemTimers } from './systemTimers.ts'
 
 /** Those settings that are not the host's own business. */
 export type RuntimeSettings = Omit<RegionSettings, 'cryptoAudit' | 'backupRoot' | 'backupUriHosts'>
@@ -25,6 +26,7 @@ export interface RegionOptions {
   readonly endpoints: VaultEndpoints
   readonly vaultAt: HttpPorts['vaultAt']
   readonly clock: Clock
+  readonly timers?: Timers
   readonly random: RandomBytes
   readonly log: Logger
   readonly settings: RuntimeSettings
@@ -41,7 +43,7 @@ const noMeter: LagMeter = { record: () => undefined }
 
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
-  const { settings, lag = noMeter, ...ports } = options
+  const { settings, lag = noMeter, timers = systemTimers, ...ports } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
   return {
@@ -51,8 +53,9 @@ export function composeRegion(options: RegionOptions): Runtime {
     rateLimits,
     serviceLimits,
     lag,
+    timers,
     cache: new VaultCache(options, keyCacheMs),
     identity: new IdentityCache(options, keyCacheMs),
-    handOff: createHandOff(options, { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }),
+    handOff: createHandOff({ ...ports, timers }, { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }),
   }
 }

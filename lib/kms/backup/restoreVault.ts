@@ -59,7 +59,7 @@ export async function restoreVault(
   const from = { ...document.vault }
   const compartmentFor = (id: string) => (input.active.has(id) ? id : input.compartmentId)
   for (const saved of document.keys) await restoreKey(ports, vault, saved, { from, compartmentFor })
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const fresh = await ports.cache.freshVault(vault.row.id)
     if (fresh?.row.lifecycleState !== 'RESTORING')
       throw new KmsError('conflict', 'The vault was restored by another request.')

@@ -19,7 +19,8 @@ import { newOcid } from '../../ocid.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
-export type CompartmentPorts = ReadPorts & Pick<KmsPorts, 'random' | 'clock'> & { readonly identity: IdentityCache }
+export type CompartmentPorts = ReadPorts &
+  Pick<KmsPorts, 'random' | 'clock' | 'timers'> & { readonly identity: IdentityCache }
 
 export interface CompartmentInput {
   /** The parent. */
@@ -69,7 +70,7 @@ export async function createCompartment(
   const id = newOcid(ports.random, 'compartment')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
     const after = await headSeq(ports, tenancyId)
@@ -106,7 +107,7 @@ export async function updateCompartment(
 ): Promise<SubcompartmentRow> {
   requireHomeRegion(ports)
   const etag = newEtag(ports.random)
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
     const after = await headSeq(ports, tenancyId)

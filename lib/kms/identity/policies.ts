@@ -16,7 +16,7 @@ import {
 import { newOcid } from '../../ocid.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
-type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random' | 'clock'>
+type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random' | 'clock' | 'timers'>
 
 export interface PolicyInput {
   readonly compartmentId: string
@@ -42,7 +42,7 @@ export async function createPolicy(
   const id = newOcid(ports.random, 'policy')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
     await requireCompartmentActive(ports, tenancyId, input.compartmentId)
@@ -75,7 +75,7 @@ export async function updatePolicy(
   change: PolicyChange,
 ): Promise<PolicyRow> {
   const etag = newEtag(ports.random)
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
     const after = await headSeq(ports, tenancyId)
@@ -100,7 +100,7 @@ export async function deletePolicy(
 ): Promise<void> {
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return
-  await untilCommitted(async () => {
+  await untilCommitted(ports, async () => {
     const after = await headSeq(ports, tenancyId)
     const policy = await requirePolicy(ports, tenancyId, policyId)
     requireMatch(mutation, policy.etag)

@@ -23,7 +23,7 @@ import type { Vault } from '../vaults/vaultCache.ts'
 
 export type ManagePorts = Pick<
   KmsPorts,
-  'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region' | 'serviceLimits'
+  'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region' | 'serviceLimits'
 >
 
 /** A vault and one of its keys, as loaded and authorized for a request. */
@@ -90,7 +90,7 @@ export async function changeKey(
 ): Promise<KeyRow> {
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return keyOfEarlier(ports, loaded.vault, earlier)
-  return untilCommitted(async (round) => {
+  return untilCommitted(ports, async (round) => {
     const { vault, key } = await settledKey(ports, loaded, round)
     requireWritable(ports, vault)
     requireMatch(mutation, key.etag)

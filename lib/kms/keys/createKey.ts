@@ -42,7 +42,7 @@ export async function createKey(
   const id = newOcid(ports.random, 'key', { region, vaultPrefix: loaded.row.vaultPrefix })
   const stamp = newStamp(ports, loaded, mutation, 1)
   const material = await make(loaded, { keyId: id, ...input }, stamp)
-  return untilCommitted(async (round) => {
+  return untilCommitted(ports, async (round) => {
     const vault = round === 0 ? loaded : await freshVault(ports, loaded)
     requireWritable(ports, vault)
     // A request with the same token may have overtaken this one.

@@ -61,7 +61,7 @@ export async function createKeyVersion(
     { keyId, shape, protectionMode },
     newStamp(ports, loaded.vault, mutation, 0),
   )
-  return untilCommitted(async (round) => {
+  return untilCommitted(ports, async (round) => {
     const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
     if (winner !== undefined) return versionOfEarlier(ports, loaded, winner)
     const { vault, key } = await settledKey(ports, loaded, round)
@@ -91,7 +91,7 @@ export async function changeKeyVersion(
 ): Promise<KeyVersionRow> {
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
-  return untilCommitted(async (round) => {
+  return untilCommitted(ports, async (round) => {
     const { vault, key } = await settledKey(ports, loaded, round)
     const version = await keyVersion(ports, { vault, key }, keyVersionId)
     if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()

@@ -37,7 +37,7 @@ export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due):
 }
 
 async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vault> {
-  const row = await untilCommitted(async (round) => {
+  const row = await untilCommitted(ports, async (round) => {
     const vault = round === 0 ? loaded : await ports.cache.freshVault(loaded.row.id)
     if (vault === undefined) throw notFoundOrForbidden()
     const next = nextVault(ports, vault, { lifecycleState: 'DELETED', etag: newEtag(ports.random), request: null })

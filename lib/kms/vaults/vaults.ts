@@ -147,7 +147,7 @@ export interface Asynchronous {
   readonly remember: (next: VaultRow, begin: AuditEvent) => readonly Write[]
 }
 
-type ChangePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region'>
+type ChangePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region'>
 
 /**
  * Changes a vault on a caller's request: retry token, if-match, state, write, hand-off, in the contract's order.
@@ -167,7 +167,7 @@ export async function changeVault(
     await finishChange(ports, { vault: vault.row })
     return vault.row
   }
-  const row = await untilCommitted(async (round) => {
+  const row = await untilCommitted(ports, async (round) => {
     const vault = round === 0 ? loaded : await freshVault(ports, loaded.row.id)
     requirePrimary(ports, vault.row)
     requireMatch(mutation, vault.row.etag)

@@ -9,7 +9,7 @@ import { openRow, sealWrappingKey } from '../rows/rowMac.ts'
 import type { Vault } from './vaultCache.ts'
 import { nextVault } from './vaults.ts'
 
-type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'random' | 'region'>
+type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region'>
 
 /** The vault's wrapping key as stored; undefined where its material is not made yet. */
 export async function storedWrappingKey(
@@ -56,7 +56,7 @@ async function make(ports: Ports, loaded: Vault): Promise<WrappingKeyRow> {
   const materialId = newMaterialId(ports.random)
   const { wrappingKeyId: keyId } = loaded.row
   const wrapped = await loaded.keys.generateWrappingKey({ keyId, materialId })
-  return untilCommitted(async () => {
+  return untilCommitted(ports, async () => {
     const vault = await ports.cache.freshVault(loaded.row.id)
     if (vault === undefined) throw new KmsError('incorrectState', 'The vault is gone.')
     const earlier = await storedWrappingKey(ports, vault)

@@ -113,7 +113,7 @@ const firstWordMs = 1_000
 
 async function startLink(ports: ReplicationPorts, row: VaultRow): Promise<void> {
   try {
-    await withinBudget(driveLink(ports, row), firstWordMs, row.replicaRegion ?? '')
+    await withinBudget(ports.timers, driveLink(ports, row), firstWordMs, row.replicaRegion ?? '')
   } catch (cause) {
     ports.log.warn('A link goes on in the background.', { vault: row.id, cause: String(cause) })
   }

@@ -54,7 +54,7 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
       return { delivered: { outcome: 'done' } }
     }
     const envelope = await openEnvelope(ports.hsm, text)
-    return await judgedAgain(() => workEnvelope(ports, envelope))
+    return await judgedAgain(ports, () => workEnvelope(ports, envelope))
   } catch (cause) {
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }

@@ -8,7 +8,7 @@ import type { ReplicationPorts } from '../replicationPorts.ts'
 
 /** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
 export function workOutcome(ports: ReplicationPorts, text: string): Promise<void> {
-  return judgedAgain(() => workOnce(ports, text))
+  return judgedAgain(ports, () => workOnce(ports, text))
 }
 
 async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {

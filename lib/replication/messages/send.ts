@@ -41,7 +41,7 @@ export function parseTask(text: string): Task | undefined {
   return value?.format === 'vaultspan/task/1' ? value : undefined
 }
 
-type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'region' | 'log'>
+type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log'>
 
 interface Destination {
   readonly region: string
@@ -80,8 +80,12 @@ export async function sendOrStore(
 /** A peer that takes longer counts as one that cannot be reached, so that nobody waits behind it. */
 const peerTimeoutMs = 5_000
 
-export function toPeer({ queues }: Pick<DeliverPorts, 'queues'>, to: QueueAddress, envelope: string): Promise<void> {
-  return withinBudget(queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
+export function toPeer(
+  { queues, timers }: Pick<DeliverPorts, 'queues' | 'timers'>,
+  to: QueueAddress,
+  envelope: string,
+): Promise<void> {
+  return withinBudget(timers, queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
 }
 
 /** Leaves a task for this region itself. */

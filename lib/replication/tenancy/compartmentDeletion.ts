@@ -44,7 +44,7 @@ export async function deleteCompartment(
 ): Promise<string> {
   requireHomeRegion(ports)
   const workRequestId = newOcid(ports.random, 'workrequest')
-  const row = await untilCommitted(async () => {
+  const row = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
     const { seq: after, ...tenancy } = await ports.identity.freshTenancy(tenancyId)
@@ -118,7 +118,7 @@ export async function onCompartmentVote(
 /** Ends a deletion once the votes suffice. Called with every vote and by the stream, so that a crash ends none of it. */
 export async function settleDeletion(ports: ReplicationPorts, tenancyId: string, compartmentId: string): Promise<void> {
   if (ports.region !== ports.homeRegion) return
-  await untilCommitted(async () => {
+  await untilCommitted(ports, async () => {
     const after = await headSeq(ports, tenancyId)
     const row = await requireSubcompartment(ports, tenancyId, compartmentId)
     if (row.lifecycleState !== 'DELETING') return 'settled'
