@@ -27,7 +27,13 @@ const rooms = [
   {
     room: 'deploy',
     from: '^deploy/',
-    may: ['^deploy/', words, '^lib/aws/provisionRegion\\.ts$', '^lib/store/dynamodb/tableDefinitions\\.ts$'],
+    may: [
+      '^deploy/',
+      words,
+      '^lib/aws/provisionRegion\\.ts$',
+      '^lib/http/operations\\.ts$',
+      '^lib/store/dynamodb/tableDefinitions\\.ts$',
+    ],
   },
   {
     room: 'offline',

@@ -3,6 +3,7 @@ const stages = require('./stages.json')
 const { alarms } = require('./alarms.ts')
 const { backupBucket, backupBucketName } = require('./backupBucket.ts')
 const { customDomain } = require('./customDomain.ts')
+const { httpEvents } = require('./httpEvents.ts')
 const { peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
 const { tables } = require('./tables.ts')
@@ -29,6 +30,8 @@ exports.parameters = async (context) => {
   const { regions, homeRegion, domain, prefix } = await parametersOf(context)
   return { regions: regions.join(','), homeRegion, domain, prefix }
 }
+
+exports.httpEvents = httpEvents
 
 exports.settings = async (context) => settingsOf(await parametersOf(context))
 

@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
-import { servingFunction, type FunctionName } from '../lib/http/routes.ts'
-import { maxBodyBytes, maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
+import type { FunctionName } from '../lib/http/operations.ts'
+import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
+import { maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
 
@@ -11,6 +12,8 @@ export interface GatewayOptions {
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
   /** The answer to GET /healthz. */
   readonly health: () => Promise<object>
+  /** The largest file that a restore takes, in bytes. */
+  readonly maxFileBytes: number
   readonly onError: (cause: unknown) => void
 }
 
@@ -74,16 +77,18 @@ export class HttpGateway {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
-      refuseBody(request, response)
+    const { path } = targetOf(request)
+    const limit = bodyLimit(matchRoute(request.method ?? 'GET', path), this.#options.maxFileBytes)
+    if (Number(request.headers['content-length'] ?? 0) > limit) {
+      refuseBody(request, response, limit)
       return
     }
     const chunks: Buffer[] = []
     let length = 0
     request.on('data', (chunk: Buffer) => {
       length += chunk.length
-      if (length <= maxBodyBytes) chunks.push(chunk)
-      else if (!response.headersSent) refuseBody(request, response)
+      if (length <= limit) chunks.push(chunk)
+      else if (!response.headersSent) refuseBody(request, response, limit)
     })
     request.on('end', () => {
       if (response.headersSent) return
@@ -98,12 +103,11 @@ export class HttpGateway {
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
-    const target = request.url ?? '/'
-    if (target === '/healthz' && request.method === 'GET') {
+    if (request.url === '/healthz' && request.method === 'GET') {
       write(response, 200, { 'content-type': 'application/json' }, JSON.stringify(await this.#options.health()))
       return
     }
-    const event = toEvent(request, target, body)
+    const event = toEvent(request, body)
     const serves = servingFunction(event.requestContext.http.method, event.rawPath)
     // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
     const { statusCode, headers, body: text }: HttpResponse = await this.#options.functions[serves](event)
@@ -120,7 +124,7 @@ const discardMs = 500
  * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
  * closing on unread bytes resets it, and many clients then never see the answer.
  */
-function refuseBody(request: IncomingMessage, response: ServerResponse): void {
+function refuseBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
   let discarded = 0
   const timer = setTimeout(() => request.destroy(), discardMs)
   request.on('data', (chunk: Buffer) => {
@@ -133,7 +137,7 @@ function refuseBody(request: IncomingMessage, response: ServerResponse): void {
   })
   request.once('error', () => response.destroy())
   const { status, headers, text } = errorAnswer(
-    new KmsError('payloadTooLarge', `A body has at most ${maxBodyBytes} bytes.`),
+    new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`),
     request.headers['opc-request-id'],
   )
   response.writeHead(status, { ...headers, connection: 'close' })
@@ -153,16 +157,21 @@ function write(response: ServerResponse, status: number, headers: Record<string,
 }
 
 /** The event of an API Gateway HTTP API (payload 2.0); path and query stay exactly as they came over the wire. */
-function toEvent(request: IncomingMessage, target: string, body: Buffer): HttpEvent {
-  const question = target.indexOf('?')
+function toEvent(request: IncomingMessage, body: Buffer): HttpEvent {
+  const { path, query } = targetOf(request)
   // Bytes that are no UTF-8 would not survive as text, and the signature covers the bytes.
   const isText = isUtf8(body)
   return {
-    rawPath: question < 0 ? target : target.slice(0, question),
-    rawQueryString: question < 0 ? '' : target.slice(question + 1),
+    rawPath: path,
+    rawQueryString: query,
     headers: request.headers as Record<string, string>,
     ...(body.length === 0 ? {} : { body: body.toString(isText ? 'utf8' : 'base64') }),
     isBase64Encoded: !isText,
     requestContext: { http: { method: request.method ?? 'GET', sourceIp: request.socket.remoteAddress ?? '' } },
   }
+}
+
+function targetOf({ url = '/' }: IncomingMessage): { readonly path: string; readonly query: string } {
+  const question = url.indexOf('?')
+  return question < 0 ? { path: url, query: '' } : { path: url.slice(0, question), query: url.slice(question + 1) }
 }

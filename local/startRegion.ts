@@ -196,7 +196,7 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
-  return new HttpGateway({ functions, health, onError })
+  return new HttpGateway({ functions, health, maxFileBytes, onError })
 }
 
 interface Pumps {

@@ -2,8 +2,8 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import type { FunctionName } from '../lib/http/routes.ts'
-import type { HttpEvent, HttpResponse } from '../lib/http/wireRequest.ts'
+import type { FunctionName } from '../lib/http/operations.ts'
+import { maxLambdaFileBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import type { RegionSwitch } from '../local/faults.ts'
 import { HttpGateway } from '../local/httpGateway.ts'
 import type { LagWindow } from '../local/lagWindow.ts'
@@ -57,6 +57,7 @@ export class OfflineRegion implements RegionSwitch {
     this.#gateway = new HttpGateway({
       functions: httpFunctions(options),
       health: async () => this.#health(),
+      maxFileBytes: maxLambdaFileBytes,
       onError: options.onError,
     })
   }

@@ -4,5 +4,5 @@ import { listEventsOperation } from './listEvents.ts'
 
 /** The Audit subset. */
 export function auditFunction(ports: HttpPorts): HttpFunction {
-  return httpFunction(ports, [listEventsOperation])
+  return httpFunction('audit', ports, [listEventsOperation])
 }

@@ -9,7 +9,7 @@ import { verifyOperation } from './verify.ts'
 
 /** KmsCrypto: the same on a primary and on a replica. */
 export function cryptoFunction(ports: HttpPorts): HttpFunction {
-  return httpFunction(ports, [
+  return httpFunction('crypto', ports, [
     encryptOperation,
     decryptOperation,
     generateDataEncryptionKeyOperation,

@@ -1,6 +1,6 @@
 import { authorize, isAuthorized } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
-import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
+import { operations } from '../../lib/http/operations.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { compartmentById } from '../../lib/kms/identity/compartments.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
@@ -54,6 +54,6 @@ export async function authorizedCompartmentRow(request: Request): Promise<Compar
   if (row === undefined) throw notFoundOrForbidden()
   request.target.resourceName = row.name
   request.target.compartmentId = row.parentId ?? row.id
-  authorize(request, operationPermissions[request.operation], compartmentId)
+  authorize(request, operations[request.operation].permissions, compartmentId)
   return row
 }

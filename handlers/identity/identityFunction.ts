@@ -13,7 +13,7 @@ import { updatePolicyOperation } from './updatePolicy.ts'
 
 /** The Identity subset. */
 export function identityFunction(ports: IdentityPorts): HttpFunction {
-  return httpFunction<IdentityPorts>(ports, [
+  return httpFunction<IdentityPorts>('identity', ports, [
     createCompartmentOperation,
     getCompartmentOperation,
     listCompartmentsOperation,

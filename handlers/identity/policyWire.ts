@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
-import { operationPermissions } from '../../lib/iam/operationPermissions.ts'
+import { operations } from '../../lib/http/operations.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
@@ -43,7 +43,7 @@ export async function authorizedPolicy(request: Request, policyId: string): Prom
   if (policy === undefined) throw notFoundOrForbidden()
   request.target.resourceName = policy.name
   request.target.compartmentId = policy.compartmentId
-  authorize(request, operationPermissions[request.operation], policy.compartmentId)
+  authorize(request, operations[request.operation].permissions, policy.compartmentId)
   return policy
 }
 

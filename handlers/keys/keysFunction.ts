@@ -24,7 +24,7 @@ import { updateKeyOperation } from './updateKey.ts'
 
 /** KmsManagement. */
 export function keysFunction(ports: HttpPorts): HttpFunction {
-  return httpFunction(ports, [
+  return httpFunction('keys', ports, [
     createKeyOperation,
     getKeyOperation,
     listKeysOperation,

@@ -18,7 +18,7 @@ import type { VaultPorts } from './vaultPorts.ts'
 
 /** KmsVault, and the answer to paths that no operation has. */
 export function vaultFunction(ports: VaultPorts): HttpFunction {
-  return httpFunction<VaultPorts>(ports, [
+  return httpFunction<VaultPorts>('vault', ports, [
     createVaultOperation,
     getVaultOperation,
     listVaultsOperation,

@@ -11,10 +11,8 @@ import { GroupedAuditSink } from '../runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../runtime/jsonLogger.ts'
 import { lagMetric } from './lagMetric.ts'
 import { readHsmState, type KeptState, type SealedStatePorts } from './hsmStateRow.ts'
+import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { VaultHosts } from './vaultHosts.ts'
-
-/** A Lambda event has at most 6 MB, and carries a file as base64 (contract §7.2). */
-const maxFileBytes = 4 * 1024 * 1024
 
 /** A region as one Lambda instance sees it. */
 export interface OpenRegion {
@@ -86,8 +84,8 @@ export class AwsRegion {
       log,
       settings,
       audit,
-      maxFileBytes,
-      backups: awsBackups(settings, maxFileBytes),
+      maxFileBytes: maxLambdaFileBytes,
+      backups: awsBackups(settings, maxLambdaFileBytes),
       lag: lagMetric(resourcePrefix, writeLine),
     })
     return { runtime, flush: () => audit.flush() }

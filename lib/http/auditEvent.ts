@@ -4,7 +4,7 @@ import type { RandomBytes } from '../ocid.ts'
 import type { AuditEffect } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { AuditTarget } from './operation.ts'
-import { routes, type FunctionName, type RoutedOperation } from './routes.ts'
+import { operations, type FunctionName, type OperationName } from './operations.ts'
 import { parseQuery, type WireRequest } from './wireRequest.ts'
 
 const services = {
@@ -19,7 +19,7 @@ const services = {
 const shownHeaders = ['opc-request-id', 'opc-retry-token', 'if-match', 'content-type', 'opc-client-info']
 
 export interface AuditedRequest {
-  readonly operation: RoutedOperation
+  readonly operation: OperationName
   readonly caller: Caller
   readonly request: WireRequest
   readonly requestId: string
@@ -44,7 +44,7 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
     request.headers[name] === undefined ? [] : [[name, [request.headers[name]]]],
   )
   return {
-    eventType: `${services[routes[operation].serves]}.${operation}${effect?.suffix ?? ''}`,
+    eventType: `${services[operations[operation].serves]}.${operation}${effect?.suffix ?? ''}`,
     cloudEventsVersion: '0.1',
     eventTypeVersion: '2.0',
     source: effect?.resourceName ?? target.resourceName ?? 'vaultspan',

@@ -1,5 +1,4 @@
 import { isAllowed, isServiceAllowed } from '../iam/policy.ts'
-import { operationPermissions } from '../iam/operationPermissions.ts'
 import type { Permission } from '../iam/permissions.ts'
 import { notFoundOrForbidden } from '../errors.ts'
 import type { VaultKey } from '../kms/keys/changeKey.ts'
@@ -7,7 +6,7 @@ import { vaultPrefixOf } from '../ocid.ts'
 import type { VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import type { Request } from './operation.ts'
-import { routes } from './routes.ts'
+import { operations } from './operations.ts'
 
 type Variables = Readonly<Record<string, string>>
 
@@ -39,7 +38,7 @@ export function isAuthorized(
 /** The operation's own permissions, on a compartment the request names. */
 export function authorizedCompartment(request: Request, compartmentId: string, variables?: Variables): void {
   request.target.compartmentId ??= compartmentId
-  authorize(request, operationPermissions[request.operation], compartmentId, variables)
+  authorize(request, operations[request.operation].permissions, compartmentId, variables)
 }
 
 /** A vault by its OCID, read anew, if the caller may do to it what the operation does. */
@@ -51,7 +50,7 @@ export async function authorizedVault(request: Request, vaultId: string): Promis
 
 /** KEY_* permissions are asked of the key's compartment, VAULT_* of the vault's (contract §9.5). */
 function vaultPermissions({ operation }: Request): readonly Permission[] {
-  const permissions: readonly Permission[] = operationPermissions[operation]
+  const permissions: readonly Permission[] = operations[operation].permissions
   const onVault = permissions.filter((permission) => permission.startsWith('VAULT_'))
   return onVault.length > 0 ? onVault : permissions
 }
@@ -60,7 +59,7 @@ function vaultPermissions({ operation }: Request): readonly Permission[] {
 export async function authorizedVaultForKey(request: Request, compartmentId: string): Promise<Vault> {
   const vault = await ownVault(request, request.vaultId)
   request.target.compartmentId = compartmentId
-  const permissions: readonly Permission[] = operationPermissions[request.operation]
+  const permissions: readonly Permission[] = operations[request.operation].permissions
   const onVault = permissions.filter((permission) => permission.startsWith('VAULT_'))
   const variables = vaultVariables(vault)
   // No permission is no grant, so an operation that asks nothing of the vault must not ask (ListKeys).
@@ -79,7 +78,7 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
  * has nothing fetched.
  */
 export function authorizeSomewhere(request: Request, compartmentIds: readonly string[]): void {
-  const permissions = operationPermissions[request.operation]
+  const permissions = operations[request.operation].permissions
   const variables = { 'target.vault.id': request.vaultId }
   if (!compartmentIds.some((id) => isAuthorized(request, permissions, id, variables))) throw notFoundOrForbidden()
 }
@@ -89,7 +88,7 @@ export async function authorizedRestore(request: Request, compartmentOf: (row: V
   const vault = await ownVault(request, request.vaultId)
   const compartmentId = compartmentOf(vault.row)
   request.target.compartmentId = compartmentId
-  authorize(request, operationPermissions[request.operation], compartmentId, vaultVariables(vault))
+  authorize(request, operations[request.operation].permissions, compartmentId, vaultVariables(vault))
   return vault
 }
 
@@ -126,7 +125,7 @@ function judgeKey(
   if (key?.vaultId !== vault.row.id || !isThere(request, key)) throw notFoundOrForbidden()
   request.target.resourceName = key.displayName
   request.target.compartmentId = key.compartmentId
-  authorize(request, operationPermissions[request.operation], key.compartmentId, {
+  authorize(request, operations[request.operation].permissions, key.compartmentId, {
     ...vaultVariables(vault),
     'target.key.id': key.id,
     ...variables,
@@ -137,7 +136,7 @@ function judgeKey(
 /** A move takes the permission where the resource is, which `authorizedVault` asks for, and where it goes (contract §9.3). */
 export function authorizeMove(request: Request, to: string, vault: Vault, key?: VaultKey['key']): void {
   const variables = { ...vaultVariables(vault), ...(key === undefined ? {} : { 'target.key.id': key.id }) }
-  authorize(request, operationPermissions[request.operation], to, variables)
+  authorize(request, operations[request.operation].permissions, to, variables)
 }
 
 async function ownVault(request: Request, vaultId: string): Promise<Vault> {
@@ -152,7 +151,7 @@ async function ownVault(request: Request, vaultId: string): Promise<Vault> {
 
 /** What is DELETED answers reads only (contract §4). */
 function isThere({ operation }: Request, { lifecycleState }: { readonly lifecycleState: string }): boolean {
-  return lifecycleState !== 'DELETED' || routes[operation].method === 'GET'
+  return lifecycleState !== 'DELETED' || operations[operation].method === 'GET'
 }
 
 function ownKey(request: Request, vault: Vault, keyId: string) {

@@ -3,7 +3,7 @@ import type { Json } from '../canonicalJson.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
 import type { HttpPorts } from './httpPorts.ts'
-import type { RoutedOperation } from './routes.ts'
+import type { OperationName } from './operations.ts'
 import type { WireRequest } from './wireRequest.ts'
 
 /** What the audit says a request was about; an operation fills it in as soon as it knows. */
@@ -16,7 +16,7 @@ export interface AuditTarget {
 
 /** One request on its way through an operation. */
 export interface Request<P extends HttpPorts = HttpPorts> {
-  readonly operation: RoutedOperation
+  readonly operation: OperationName
   readonly ports: P
   readonly caller: Caller
   /** Segments of the path, decoded. */
@@ -42,7 +42,7 @@ export interface Answer {
 }
 
 export interface Operation<P extends HttpPorts = HttpPorts> {
-  readonly id: RoutedOperation
+  readonly id: OperationName
   /** Undefined: the operation takes no body, and one that comes is not looked at. */
   readonly input?: GenericSchema
 
@@ -54,18 +54,18 @@ interface Definition<P extends HttpPorts, S extends GenericSchema> {
   readonly run: (request: Request<P>, input: InferOutput<S>) => Promise<Answer>
 }
 
-/** Binds an operation's wire form to its domain call. Route, function and plane come from the route table by its id. */
+/** Binds an operation's wire form to its domain call. All else of it stands in its row (operations.ts). */
 export function operation<S extends GenericSchema, P extends HttpPorts = HttpPorts>(
-  id: RoutedOperation,
+  id: OperationName,
   definition: Definition<P, S>,
 ): Operation<P> {
   // INVARIANT: the pipeline validates the body against `input` before it calls `run`.
   return { id, input: definition.input, run: definition.run }
 }
 
-/** An operation whose body is a file; `run` gets its bytes (Route.takesFile). */
+/** An operation whose body is a file; `run` gets its bytes (`body: 'file'` in its row). */
 export function fileOperation<P extends HttpPorts = HttpPorts>(
-  id: RoutedOperation,
+  id: OperationName,
   run: (request: Request<P>, body: unknown) => Promise<Answer>,
 ): Operation<P> {
   return { id, run }
@@ -73,7 +73,7 @@ export function fileOperation<P extends HttpPorts = HttpPorts>(
 
 /** An operation without a body. */
 export function bodyless<P extends HttpPorts = HttpPorts>(
-  id: RoutedOperation,
+  id: OperationName,
   run: (request: Request<P>) => Promise<Answer>,
 ): Operation<P> {
   return { id, run }

@@ -1,11 +1,11 @@
-import type { Route } from './routes.ts'
+import type { OperationRow } from './operations.ts'
 
 /** Operations of OCI on HSM clusters and external key managers: they answer 501 to a signed caller (contract §2.6). */
 const clusters = '/20180608/hsmClusters'
 const endpoints = '/20180608/ekmsPrivateEndpoints'
 const cluster = `${clusters}/{hsmClusterId}`
 
-type OutOfScope = Pick<Route, 'method' | 'path'>
+type OutOfScope = Pick<OperationRow, 'method' | 'path'>
 
 export const outOfScope = {
   ListHsmClusters: { method: 'GET', path: clusters },

@@ -6,19 +6,13 @@ import { authenticate } from './authenticate.ts'
 import { toWireError } from './errorTable.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
+import { operations as rows, rowOf } from './operations.ts'
 import { parseBody, parseInput } from './parseInput.ts'
 import { answerRequestId } from './requestId.ts'
 import { requestIdentity } from './retryToken.ts'
 import { takeToken } from './rateLimit.ts'
-import { matchRoute, routes, type Match, type OutOfScope, type Route, type RoutedOperation } from './routes.ts'
-import {
-  maxBodyBytes,
-  parseQuery,
-  toWireRequest,
-  type HttpEvent,
-  type HttpResponse,
-  type WireRequest,
-} from './wireRequest.ts'
+import { bodyLimit, matchRoute, type Found, type Match, type OutOfScope } from './routes.ts'
+import { parseQuery, toWireRequest, type HttpEvent, type HttpResponse, type WireRequest } from './wireRequest.ts'
 
 /** Answers the requests of one function's operations, in the order of checks of contract §2.5. */
 export function createPipeline<P extends HttpPorts>(
@@ -74,7 +68,7 @@ async function perform<P extends HttpPorts>(
   { match, vaultId }: { match: Match; vaultId: string },
 ): Promise<Answer> {
   const { request, caller, target, receivedAt } = audited
-  const { method } = routes[operation.id]
+  const { method } = rows[operation.id]
   const mutation = mutationOf(ports, audited)
   const input = inputOf(operation, request)
   const full: Request<P> = {
@@ -89,7 +83,7 @@ async function perform<P extends HttpPorts>(
     target,
     now: receivedAt,
   }
-  const isCrypto = routes[operation.id].serves === 'crypto'
+  const isCrypto = rows[operation.id].serves === 'crypto'
   // The mark must stand before a write commits the event, so that no event is ever unlisted.
   if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
   const answer = await operation.run(full, input)
@@ -101,13 +95,13 @@ async function perform<P extends HttpPorts>(
 }
 
 function inputOf<P extends HttpPorts>({ id, input }: Operation<P>, request: WireRequest): unknown {
-  if (isFileRoute(id)) return request.body
+  if (rowOf(id).body === 'file') return request.body
   return input === undefined ? undefined : parseInput(input, parseBody(request))
 }
 
 function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Mutation; wasAudited: () => boolean } {
   const { operation, caller, request, receivedAt } = audited
-  const isChange = routes[operation].method !== 'GET' && routes[operation].serves !== 'crypto'
+  const isChange = rows[operation].method !== 'GET' && rows[operation].serves !== 'crypto'
   const identity = isChange ? requestIdentity(operation, caller, request, receivedAt) : undefined
   const ifMatch = request.headers['if-match']
   let event: AuditEvent | undefined
@@ -132,7 +126,7 @@ async function recordRefusal(
   status: number,
   message: string,
 ): Promise<void> {
-  if (routes[audited.operation].serves === 'crypto' && !ports.audit.recordsCrypto) return
+  if (rows[audited.operation].serves === 'crypto' && !ports.audit.recordsCrypto) return
   try {
     await ports.audit.append(auditEvent(audited, { ...answeredWith(ports, status), message }))
   } catch (cause) {
@@ -141,18 +135,12 @@ async function recordRefusal(
 }
 
 /** Before anything else is looked at: bytes that nobody has signed cost no more than this (contract §2.5). */
-function requireSize({ maxFileBytes }: HttpPorts, found: ReturnType<typeof matchRoute>, { body }: WireRequest): void {
-  const takesFile = typeof found !== 'string' && 'operation' in found && isFileRoute(found.operation)
-  const limit = takesFile ? maxFileBytes : maxBodyBytes
+function requireSize({ maxFileBytes }: HttpPorts, found: Found, { body }: WireRequest): void {
+  const limit = bodyLimit(found, maxFileBytes)
   if (body.length > limit) throw new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
 }
 
-function isFileRoute(operation: RoutedOperation): boolean {
-  const route: Route = routes[operation]
-  return route.takesFile === true
-}
-
-function requireRoute(match: ReturnType<typeof matchRoute>, { method }: WireRequest): Match | OutOfScope {
+function requireRoute(match: Found, { method }: WireRequest): Match | OutOfScope {
   if (match === 'noRoute') throw noSuchRoute()
   if (match === 'wrongMethod') throw new KmsError('methodNotAllowed', `${method} is not an operation of this path.`)
   return match
@@ -166,7 +154,7 @@ function noSuchRoute(): KmsError {
 async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: WireRequest): Promise<string> {
   const found = ports.vaultAt(headers['host'] ?? '')
   const vaultId = found instanceof Promise ? await found : found
-  const { plane } = routes[operation]
+  const { plane } = rows[operation]
   if (plane === 'vault' && vaultId === undefined) {
     throw new KmsError(
       'noSuchRoute',

@@ -1,43 +1,12 @@
 import { KmsError } from '../errors.ts'
 import { unchangedSince } from '../kms/mutation.ts'
 import type { Clock, Item, Tables, Write } from '../ports.ts'
-import type { RoutedOperation } from './routes.ts'
-
-/** Provisioning and management, writing and reading: OCI counts each per tenancy (contract §2.1). */
-export type RateClass = 'PW' | 'PR' | 'MW' | 'MR'
+import { rowOf, type OperationName, type RateClass } from './operations.ts'
 
 /** Requests a second; a second's worth may come at once. */
 export type RateLimits = Readonly<Record<RateClass, number>>
 
 export const ociRateLimits: RateLimits = { PW: 10, PR: 10, MW: 10, MR: 10 }
-
-/** Operations for which OCI publishes a rate. */
-const classes: Partial<Record<RoutedOperation, RateClass>> = {
-  ListVaults: 'PR',
-  CreateVault: 'PW',
-  GetVault: 'PR',
-  UpdateVault: 'PW',
-  ScheduleVaultDeletion: 'PW',
-  CancelVaultDeletion: 'PW',
-  ChangeVaultCompartment: 'PW',
-  CreateVaultReplica: 'PW',
-  DeleteVaultReplica: 'PW',
-  ListVaultReplicas: 'PW',
-  ListKeys: 'MR',
-  CreateKey: 'MW',
-  GetKey: 'MR',
-  UpdateKey: 'MW',
-  EnableKey: 'MW',
-  DisableKey: 'MW',
-  ScheduleKeyDeletion: 'PW',
-  CancelKeyDeletion: 'PW',
-  ChangeKeyCompartment: 'PW',
-  ListKeyVersions: 'MR',
-  CreateKeyVersion: 'MW',
-  GetKeyVersion: 'MR',
-  ScheduleKeyVersionDeletion: 'PW',
-  CancelKeyVersionDeletion: 'PW',
-}
 
 interface Bucket extends Item {
   readonly revision: number
@@ -59,8 +28,8 @@ const attempts = 5
  * Takes a token from the tenancy's bucket, which lies in the table so that all functions share it: a read and a write.
  * @throws KmsError tooManyRequests with the seconds to wait.
  */
-export async function takeToken(ports: Ports, operation: RoutedOperation, tenancyId: string): Promise<void> {
-  const rateClass = classes[operation]
+export async function takeToken(ports: Ports, operation: OperationName, tenancyId: string): Promise<void> {
+  const { rateClass } = rowOf(operation)
   if (rateClass === undefined || ports.rateLimits === null) return
   const rate = ports.rateLimits[rateClass]
   const key = { pk: `rate#${tenancyId}#${rateClass}`, sk: 'bucket' }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { KmsError } from '../errors.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import type { Caller } from './authenticate.ts'
-import type { RoutedOperation } from './routes.ts'
+import type { OperationName } from './operations.ts'
 import type { WireRequest } from './wireRequest.ts'
 
 const maxTokenLength = 128
@@ -16,7 +16,7 @@ const signatureLifetimeSeconds = 15 * 60
  * @throws KmsError invalidParameter for a token that is too long.
  */
 export function requestIdentity(
-  operation: RoutedOperation,
+  operation: OperationName,
   caller: Caller,
   { method, rawPath, rawQuery, headers, body }: WireRequest,
   now: number,

@@ -29,6 +29,8 @@ export interface WireRequest {
 
 /** JSON bodies; contract §7.2. */
 export const maxBodyBytes = 64 * 1024
+/** A Lambda event has at most 6 MB, and carries a file as base64 (contract §7.2). */
+export const maxLambdaFileBytes = 4 * 1024 * 1024
 export const maxHeaderBytes = 16 * 1024
 
 export function toWireRequest(event: HttpEvent): WireRequest {

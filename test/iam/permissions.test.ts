@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { type OperationName, operationPermissions } from '../../lib/iam/operationPermissions.ts'
+import { type OperationName, operations as rows } from '../../lib/http/operations.ts'
 import { permissionsByVerb, permissionsOf, type ResourceType, verbs } from '../../lib/iam/permissions.ts'
 import { allows, anAccess, aUser } from './policyFixtures.ts'
 
 const types = Object.keys(permissionsByVerb) as ResourceType[]
-const operations = Object.keys(operationPermissions) as OperationName[]
+const operations = Object.keys(rows) as OperationName[]
 
 /** What a role may do, written out in permissions.golden.txt: a change there is a change of who may do what. */
 const roles = [
@@ -54,8 +54,8 @@ test('no permission stands in two places, and every operation needs one', () => 
   const all = permissionsOf('manage', 'all-resources')
   expect(new Set(all).size).toBe(all.length)
   for (const operation of operations) {
-    expect(operationPermissions[operation].length).toBeGreaterThan(0)
-    expect(all).toEqual(expect.arrayContaining([...operationPermissions[operation]]))
+    expect(rows[operation].permissions.length).toBeGreaterThan(0)
+    expect(all).toEqual(expect.arrayContaining([...rows[operation].permissions]))
   }
 })
 
@@ -66,7 +66,7 @@ function verbLines(): readonly string[] {
 }
 
 function operationLines(): readonly string[] {
-  return operations.map((operation) => `${operation}: ${operationPermissions[operation].join(' ')}`)
+  return operations.map((operation) => `${operation}: ${rows[operation].permissions.join(' ')}`)
 }
 
 function roleLines(): readonly string[] {
@@ -75,7 +75,7 @@ function roleLines(): readonly string[] {
       allows(
         `allow group Role to ${role} in tenancy`,
         aUser('Role'),
-        anAccess('KEY_READ', { operation, permissions: operationPermissions[operation] }),
+        anAccess('KEY_READ', { operation, permissions: rows[operation].permissions }),
       ),
     )
     return `A role that may ${role} can: ${allowed.join(' ') || 'nothing'}`

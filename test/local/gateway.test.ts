@@ -20,6 +20,7 @@ const gateway = new HttpGateway({
     audit: answerWith('audit'),
   },
   health: async () => ({ status: 'ok' }),
+  maxFileBytes: 100_000,
   onError: (cause) => errors.push(cause),
 })
 let port = 0
@@ -130,6 +131,15 @@ describe('a body over the limit', () => {
     expect(answer.status).toBe(413)
   })
 
+  test.each(['/20180608/keys/actions/restoreFromFile', '//20180608/vaults/actions/restoreFromFile?compartmentId=c'])(
+    'is a file’s own limit for %s, which takes one',
+    async (path) => {
+      const send = async (length: number) =>
+        (await fetch(url(path), { method: 'POST', body: new Uint8Array(length) })).status
+      expect([await send(100_000), await send(100_001)]).toEqual([200, 413])
+    },
+  )
+
   test('is one byte more than what is served', async () => {
     const answer = await fetch(url('/20180608/encrypt'), { method: 'POST', body: new Uint8Array(maxBodyBytes) })
     expect(answer.status).toBe(200)
@@ -186,6 +196,7 @@ test('closing resets the connections that are open', async () => {
       audit: answerWith('audit'),
     },
     health: async () => ({}),
+    maxFileBytes: 100_000,
     onError: () => undefined,
   })
   const otherPort = await other.listen(0, '127.0.0.1')

@@ -1,6 +1,6 @@
 import { models as identityModels } from 'oci-identity'
 import { models, requests } from 'oci-keymanagement'
-import { routes } from '../../lib/http/routes.ts'
+import { operations } from '../../lib/http/operations.ts'
 import { restOfALife } from './remainingCalls.ts'
 import { allowReplication, base64, makeKey, makeVault, ociCloud, replicate, shapes, type OciCloud } from './ociCloud.ts'
 
@@ -252,7 +252,7 @@ test('the audit has an event of every operation, and of both ends of the replica
     collect(oci.audit(endpoint).listAllEvents({ compartmentId: oci.tenancyId, ...range }))
   const events = [...(await of(oci.home)), ...(await of(oci.other))]
   const names = new Set(events.map(({ data }) => data.eventName))
-  expect(Object.keys(routes).filter((operation) => !names.has(operation))).toEqual([])
+  expect(Object.keys(operations).filter((operation) => !names.has(operation))).toEqual([])
   const types = events.map(({ eventType }) => eventType)
   for (const operation of ['CreateVaultReplica', 'DeleteVaultReplica']) {
     for (const end of ['begin', 'end']) {

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { routes, type RoutedOperation } from '../../lib/http/routes.ts'
+import { operations as rowsByName, type OperationName } from '../../lib/http/operations.ts'
 import { allRows as rows } from './operations/allRows.ts'
 import { absent, forbidden } from './operations/commonRows.ts'
 import { operationsDoc } from './operations/operationsDoc.ts'
@@ -8,7 +8,7 @@ import { openStage, type Stage } from './operations/stage.ts'
 
 /** Every operation over the wire with Oracle's own client: what succeeds, and every refusal the contract knows for it. */
 
-const operations = Object.keys(routes) as RoutedOperation[]
+const operations = Object.keys(rowsByName) as OperationName[]
 const passed: Row[] = []
 
 let stage: Stage

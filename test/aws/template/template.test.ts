@@ -1,4 +1,4 @@
-import { routes } from '../../../lib/http/routes.ts'
+import { operations } from '../../../lib/http/operations.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
 import { grants } from '../../../deploy/grants.ts'
 import { ofType, packagedTemplates, type Template } from './packagedTemplate.ts'
@@ -30,7 +30,7 @@ test('the HTTP API has exactly the routes of the router, each to its function, a
     const [, integration = ''] = /"HttpApiIntegration(\w+)"/.exec(text) ?? []
     return `${String(Properties['RouteKey'])} → ${integration.toLowerCase()}`
   })
-  const expected = Object.values(routes).map(({ method, path, serves }) => `${method} ${path} → ${serves}`)
+  const expected = Object.values(operations).map(({ method, path, serves }) => `${method} ${path} → ${serves}`)
   expect(deployed.sort()).toEqual([...expected, '$default → vault'].sort())
 })
 

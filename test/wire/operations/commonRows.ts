@@ -1,4 +1,4 @@
-import { routes, type RoutedOperation, type Route } from '../../../lib/http/routes.ts'
+import { rowOf, type OperationName } from '../../../lib/http/operations.ts'
 import type { Caller } from './callers.ts'
 import { notFound, success, type Row } from './row.ts'
 import type { Stage, Target } from './stage.ts'
@@ -12,10 +12,10 @@ export const forbidden = 'a caller to whom no policy grants it'
 
 /** What every operation refuses, as far as it applies, and its success: rows made from the table of operations. */
 export const commonRows: readonly Row[] = Object.entries(subjects).flatMap(([name, subject]) =>
-  rowsOf(name as RoutedOperation, subject),
+  rowsOf(name as OperationName, subject),
 )
 
-function rowsOf(operation: RoutedOperation, subject: Subject): readonly Row[] {
+function rowsOf(operation: OperationName, subject: Subject): readonly Row[] {
   const { about, takes = [], body } = subject
   const row = (tried: string, expected: string, prepare: Row['prepare']): Row => ({
     operation,
@@ -28,7 +28,7 @@ function rowsOf(operation: RoutedOperation, subject: Subject): readonly Row[] {
     (stage: Stage) =>
     () =>
       subject.call(stage[as], choose(stage), {})
-  const route: Route = routes[operation]
+  const route = rowOf(operation)
   const ready = (stage: Stage) => stage.ready
   return [
     row('a call in good order', success, async (stage) => {
@@ -100,7 +100,7 @@ function rowsOf(operation: RoutedOperation, subject: Subject): readonly Row[] {
 type MakeRow = (tried: string, expected: string, prepare: Row['prepare']) => Row
 
 function bodyRows(
-  operation: RoutedOperation,
+  operation: OperationName,
   { required = [] }: Subject,
   body: NonNullable<Subject['body']>,
   row: MakeRow,
@@ -142,12 +142,12 @@ function bodyRows(
 /** A request by hand, for what the client does not let through. */
 export function sendTo(
   who: Caller,
-  operation: RoutedOperation,
+  operation: OperationName,
   target: Target,
   body?: string,
   query = '',
 ): Promise<unknown> {
-  const { method, path, plane } = routes[operation]
+  const { method, path, plane } = rowOf(operation)
   const { vault, keyId, oldVersionId, policyId, subcompartmentId, replicationId, compartmentId } = target
   const segments: Record<string, string> = {
     vaultId: vault.id,

@@ -1,4 +1,4 @@
-import type { RoutedOperation } from '../../../lib/http/routes.ts'
+import type { OperationName } from '../../../lib/http/operations.ts'
 import { base64, shapes } from '../ociCloud.ts'
 import { sendTo } from './commonRows.ts'
 import { incorrectState, invalid, notFound, rowsOf, type Tried } from './row.ts'
@@ -8,7 +8,7 @@ import { subjects } from './subjects.ts'
 /** The body that the common call sends, with members of the case's own. */
 const sending =
   (
-    operation: RoutedOperation,
+    operation: OperationName,
     members: (target: Target) => object,
     arrange: (stage: Stage) => Promise<Target> = async ({ ready }) => ready,
   ) =>
@@ -24,7 +24,7 @@ const keyOf = (shape: (typeof shapes)[keyof typeof shapes]) => async (stage: Sta
 }
 
 /** A key of the kind that the operation wants, disabled. */
-const disabled = (operation: RoutedOperation, shape: Parameters<typeof keyOf>[0] = shapes.aes256): Tried => [
+const disabled = (operation: OperationName, shape: Parameters<typeof keyOf>[0] = shapes.aes256): Tried => [
   'a disabled key',
   incorrectState,
   sending(
@@ -37,7 +37,7 @@ const disabled = (operation: RoutedOperation, shape: Parameters<typeof keyOf>[0]
     },
   ),
 ]
-const otherVersion = (operation: RoutedOperation): Tried => [
+const otherVersion = (operation: OperationName): Tried => [
   'a version of another key',
   notFound,
   sending(operation, ({ oldVersionId: keyVersionId }) => ({ keyVersionId })),

@@ -1,4 +1,4 @@
-import type { RoutedOperation } from '../../../lib/http/routes.ts'
+import type { OperationName } from '../../../lib/http/operations.ts'
 import { sendTo } from './commonRows.ts'
 import { invalid, missing, type Row } from './row.ts'
 
@@ -21,7 +21,7 @@ const sorted: readonly Query[] = [
 const list = [...paged, ...tokens, ...sorted]
 const range = 'startTime=2026-01-01T00:00:00Z&endTime=2026-01-02T00:00:00Z'
 
-const invalidQueries: Partial<Record<RoutedOperation, readonly Query[]>> = {
+const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ListVaults: list,
   ListVaultReplicas: list,
   ListKeys: [
@@ -54,7 +54,7 @@ const invalidQueries: Partial<Record<RoutedOperation, readonly Query[]>> = {
 }
 
 const withCompartment = ['ListVaults', 'ListKeys', 'ListPolicies', 'ListCompartments', 'ListEvents'] as const
-const missingParameters: Partial<Record<RoutedOperation, readonly Query[]>> = {
+const missingParameters: Partial<Record<OperationName, readonly Query[]>> = {
   ...Object.fromEntries(withCompartment.map((operation) => [operation, [['no compartmentId', range] as const]])),
   ListKeyVersionUsage: [
     ['no from', 'to=2026-01-01'],
@@ -64,7 +64,7 @@ const missingParameters: Partial<Record<RoutedOperation, readonly Query[]>> = {
 
 function rows(queries: typeof invalidQueries, expected: string): readonly Row[] {
   return Object.entries(queries).flatMap(([name, each]) => {
-    const operation = name as RoutedOperation
+    const operation = name as OperationName
     const isByCompartment = expected === invalid && withCompartment.some((other) => other === operation)
     return each.map(([tried, query]): Row => ({
       operation,

@@ -1,4 +1,4 @@
-import { routes, type Route, type RoutedOperation } from '../../../lib/http/routes.ts'
+import { operations, rowOf, type OperationName } from '../../../lib/http/operations.ts'
 import { success, type Row } from './row.ts'
 
 const head = `# Operations
@@ -13,7 +13,7 @@ import and export, backup, limits, paging and policies.
 
 /** The table of docs/operations.md: each operation, and what was tried of it in vain. */
 export function operationsDoc(rows: readonly Row[]): string {
-  const lines = Object.keys(routes).map((name) => line(name as RoutedOperation, rows))
+  const lines = Object.keys(operations).map((name) => line(name as OperationName, rows))
   return [
     head,
     '| Operation | Request | Function | Refused |',
@@ -23,8 +23,8 @@ export function operationsDoc(rows: readonly Row[]): string {
   ].join('\n')
 }
 
-function line(operation: RoutedOperation, rows: readonly Row[]): string {
-  const { method, path, serves }: Route = routes[operation]
+function line(operation: OperationName, rows: readonly Row[]): string {
+  const { method, path, serves } = rowOf(operation)
   const refused = new Map<string, string[]>()
   for (const { expected, tried } of rows.filter((row) => row.operation === operation && row.expected !== success)) {
     const of = refused.get(expected) ?? []

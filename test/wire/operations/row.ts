@@ -1,10 +1,10 @@
-import type { RoutedOperation } from '../../../lib/http/routes.ts'
+import type { OperationName } from '../../../lib/http/operations.ts'
 import { rowsWrittenBy } from '../ociCloud.ts'
 import type { Stage } from './stage.ts'
 
 /** One case: an operation, what is tried with it, and what comes of that. */
 export interface Row {
-  readonly operation: RoutedOperation
+  readonly operation: OperationName
   readonly tried: string
   readonly expected: Outcome
   /** Arranges what the case needs, and resolves with the call itself. */
@@ -25,10 +25,10 @@ export const invalidatedToken = '409 InvalidatedRetryToken'
 export type Tried = readonly [tried: string, expected: Outcome, prepare: Row['prepare']]
 
 /** Rows of several operations, each written as a tuple. */
-export function rowsOf(cases: Partial<Record<RoutedOperation, readonly Tried[]>>): readonly Row[] {
+export function rowsOf(cases: Partial<Record<OperationName, readonly Tried[]>>): readonly Row[] {
   return Object.entries(cases).flatMap(([operation, tried]) =>
     tried.map(([what, expected, prepare]) => ({
-      operation: operation as RoutedOperation,
+      operation: operation as OperationName,
       tried: what,
       expected,
       prepare,

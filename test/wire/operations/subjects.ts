@@ -1,4 +1,4 @@
-import type { RoutedOperation } from '../../../lib/http/routes.ts'
+import type { OperationName } from '../../../lib/http/operations.ts'
 import { backupSubjects } from './backupSubjects.ts'
 import { cryptoSubjects } from './cryptoSubjects.ts'
 import { identitySubjects } from './identitySubjects.ts'
@@ -8,7 +8,7 @@ import { vaultSubjects } from './vaultSubjects.ts'
 import { versionSubjects } from './versionSubjects.ts'
 
 /** Every operation there is: the type makes this list complete. */
-export const subjects: Readonly<Record<RoutedOperation, Subject>> = {
+export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...vaultSubjects,
   ...keySubjects,
   ...versionSubjects,

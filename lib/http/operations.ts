@@ -1,0 +1,133 @@
+import type { Permission } from '../iam/permissions.ts'
+
+/** Which function serves an operation, and at which endpoint it answers: the region's own or a vault's. */
+export type FunctionName = 'vault' | 'keys' | 'crypto' | 'identity' | 'audit'
+export type Plane = 'region' | 'vault'
+
+/** Provisioning and management, writing and reading: OCI counts each per tenancy (contract §2.1). */
+export type RateClass = 'PW' | 'PR' | 'MW' | 'MR'
+
+interface Row {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `{name}` stands for one path segment. */
+  readonly path: string
+  /**
+   * What a caller needs, all of it (contract §9.5): VAULT_* on the vault's compartment, KEY_* on the key's.
+   * INVARIANT: no row is empty, for that would be no question. `chosen` marks what no Oracle table settles.
+   */
+  readonly permissions: readonly [Permission, ...Permission[]]
+  /** Where OCI publishes a rate. */
+  readonly rateClass?: RateClass
+  /** JSON of at most `maxBodyBytes` unless it is a file, whose limit is the host's (contract §7.2). */
+  readonly body?: 'file'
+}
+
+export interface OperationRow extends Row {
+  readonly serves: FunctionName
+  readonly plane: Plane
+}
+
+const vaults = '/20180608/vaults'
+const vault = `${vaults}/{vaultId}`
+const keys = '/20180608/keys'
+const key = `${keys}/{keyId}`
+const versions = `${key}/keyVersions`
+const version = `${versions}/{keyVersionId}`
+const compartments = '/20160918/compartments'
+const policies = '/20160918/policies'
+
+// prettier-ignore
+const vaultRows = {
+  ListVaults: { method: 'GET', path: vaults, permissions: ['VAULT_INSPECT'], rateClass: 'PR' },
+  CreateVault: { method: 'POST', path: vaults, permissions: ['VAULT_CREATE'], rateClass: 'PW' },
+  GetVault: { method: 'GET', path: vault, permissions: ['VAULT_READ'], rateClass: 'PR' },
+  UpdateVault: { method: 'PUT', path: vault, permissions: ['VAULT_UPDATE'], rateClass: 'PW' },
+  ScheduleVaultDeletion: { method: 'POST', path: `${vault}/actions/scheduleDeletion`, permissions: ['VAULT_DELETE'], rateClass: 'PW' },
+  CancelVaultDeletion: { method: 'POST', path: `${vault}/actions/cancelDeletion`, permissions: ['VAULT_DELETE'], rateClass: 'PW' },
+  ChangeVaultCompartment: { method: 'POST', path: `${vault}/actions/changeCompartment`, permissions: ['VAULT_MOVE'], rateClass: 'PW' },
+  BackupVault: { method: 'POST', path: `${vault}/actions/backup`, permissions: ['VAULT_BACKUP'] },
+  RestoreVaultFromFile: { method: 'POST', path: `${vaults}/actions/restoreFromFile`, permissions: ['VAULT_RESTORE'], body: 'file' },
+  RestoreVaultFromObjectStore: { method: 'POST', path: `${vaults}/actions/restoreFromObjectStore`, permissions: ['VAULT_RESTORE'] },
+  GetVaultUsage: { method: 'GET', path: `${vault}/usage`, permissions: ['VAULT_READ'] },
+  ListKeyVersionUsage: { method: 'GET', path: '/20180608/usage/keyVersions', permissions: ['VAULT_INSPECT', 'KEY_INSPECT'] }, // chosen: our own operation
+  CreateVaultReplica: { method: 'POST', path: `${vault}/actions/createReplica`, permissions: ['VAULT_REPLICATE'], rateClass: 'PW' },
+  DeleteVaultReplica: { method: 'POST', path: `${vault}/actions/deleteReplica`, permissions: ['VAULT_REPLICATE'], rateClass: 'PW' },
+  ListVaultReplicas: { method: 'GET', path: `${vault}/actions/listReplicas`, permissions: ['VAULT_INSPECT'], rateClass: 'PW' },
+} as const satisfies Record<string, Row>
+
+// prettier-ignore
+const keyRows = {
+  ListKeys: { method: 'GET', path: keys, permissions: ['KEY_INSPECT'], rateClass: 'MR' },
+  CreateKey: { method: 'POST', path: keys, permissions: ['KEY_CREATE', 'VAULT_CREATE_KEY'], rateClass: 'MW' },
+  GetKey: { method: 'GET', path: key, permissions: ['KEY_READ'], rateClass: 'MR' },
+  UpdateKey: { method: 'PUT', path: key, permissions: ['KEY_UPDATE'], rateClass: 'MW' },
+  EnableKey: { method: 'POST', path: `${key}/actions/enable`, permissions: ['KEY_UPDATE'], rateClass: 'MW' },
+  DisableKey: { method: 'POST', path: `${key}/actions/disable`, permissions: ['KEY_UPDATE'], rateClass: 'MW' },
+  ScheduleKeyDeletion: { method: 'POST', path: `${key}/actions/scheduleDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' },
+  CancelKeyDeletion: { method: 'POST', path: `${key}/actions/cancelDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' },
+  ChangeKeyCompartment: { method: 'POST', path: `${key}/actions/changeCompartment`, permissions: ['KEY_MOVE'], rateClass: 'PW' },
+  ListKeyVersions: { method: 'GET', path: versions, permissions: ['KEY_INSPECT'], rateClass: 'MR' },
+  CreateKeyVersion: { method: 'POST', path: versions, permissions: ['KEY_ROTATE'], rateClass: 'MW' },
+  GetKeyVersion: { method: 'GET', path: version, permissions: ['KEY_READ'], rateClass: 'MR' },
+  ScheduleKeyVersionDeletion: { method: 'POST', path: `${version}/actions/scheduleDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' }, // chosen
+  CancelKeyVersionDeletion: { method: 'POST', path: `${version}/actions/cancelDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' }, // chosen
+  GetReplicationStatus: { method: 'GET', path: '/20180608/replicaOperations/{replicationId}/status', permissions: ['VAULT_READ'] }, // chosen
+  BackupKey: { method: 'POST', path: `${key}/actions/backup`, permissions: ['KEY_BACKUP'] },
+  RestoreKeyFromFile: { method: 'POST', path: `${keys}/actions/restoreFromFile`, permissions: ['KEY_RESTORE'], body: 'file' },
+  RestoreKeyFromObjectStore: { method: 'POST', path: `${keys}/actions/restoreFromObjectStore`, permissions: ['KEY_RESTORE'] },
+  GetWrappingKey: { method: 'GET', path: '/20180608/wrappingKeys', permissions: ['VAULT_READ'] }, // chosen
+  ImportKey: { method: 'POST', path: `${keys}/import`, permissions: ['KEY_IMPORT', 'VAULT_IMPORT_KEY'] },
+  ImportKeyVersion: { method: 'POST', path: `${versions}/import`, permissions: ['KEY_IMPORT'] },
+} as const satisfies Record<string, Row>
+
+// prettier-ignore
+const cryptoRows = {
+  Encrypt: { method: 'POST', path: '/20180608/encrypt', permissions: ['KEY_ENCRYPT'] },
+  Decrypt: { method: 'POST', path: '/20180608/decrypt', permissions: ['KEY_DECRYPT'] },
+  GenerateDataEncryptionKey: { method: 'POST', path: '/20180608/generateDataEncryptionKey', permissions: ['KEY_ENCRYPT'] },
+  Sign: { method: 'POST', path: '/20180608/sign', permissions: ['KEY_SIGN'] },
+  Verify: { method: 'POST', path: '/20180608/verify', permissions: ['KEY_VERIFY'] },
+  ExportKey: { method: 'POST', path: '/20180608/exportKey', permissions: ['KEY_EXPORT'] },
+} as const satisfies Record<string, Row>
+
+const identityRows = {
+  ListCompartments: { method: 'GET', path: compartments, permissions: ['COMPARTMENT_INSPECT'] },
+  CreateCompartment: { method: 'POST', path: compartments, permissions: ['COMPARTMENT_CREATE'] },
+  GetCompartment: { method: 'GET', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_INSPECT'] },
+  UpdateCompartment: { method: 'PUT', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_UPDATE'] },
+  DeleteCompartment: { method: 'DELETE', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_DELETE'] },
+  ListPolicies: { method: 'GET', path: policies, permissions: ['POLICY_READ'] },
+  CreatePolicy: { method: 'POST', path: policies, permissions: ['POLICY_CREATE'] },
+  GetPolicy: { method: 'GET', path: `${policies}/{policyId}`, permissions: ['POLICY_READ'] },
+  UpdatePolicy: { method: 'PUT', path: `${policies}/{policyId}`, permissions: ['POLICY_UPDATE'] },
+  DeletePolicy: { method: 'DELETE', path: `${policies}/{policyId}`, permissions: ['POLICY_DELETE'] },
+} as const satisfies Record<string, Row>
+
+const auditRows = {
+  ListEvents: { method: 'GET', path: '/20190901/auditEvents', permissions: ['AUDIT_EVENT_READ'] },
+} as const satisfies Record<string, Row>
+
+/**
+ * Every operation there is, by its operationId: one row each, from which the router, the gateways, authorization, the
+ * rate limiter and serverless.yml's events are made. A new operation is its row here, its handler and its domain function.
+ */
+export const operations = {
+  ...served('vault', 'region', vaultRows),
+  ...served('keys', 'vault', keyRows),
+  ...served('crypto', 'vault', cryptoRows),
+  ...served('identity', 'region', identityRows),
+  ...served('audit', 'region', auditRows),
+} satisfies Record<string, OperationRow>
+
+export type OperationName = keyof typeof operations
+
+function served<F extends FunctionName, P extends Plane, R extends Record<string, Row>>(serves: F, plane: P, rows: R) {
+  return Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, { ...row, serves, plane }])) as {
+    readonly [K in keyof R]: R[K] & { readonly serves: F; readonly plane: P }
+  }
+}
+
+/** The row of an operation, with the members that only some rows have. */
+export function rowOf(operation: OperationName): OperationRow {
+  return operations[operation]
+}
