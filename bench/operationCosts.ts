@@ -1,3 +1,4 @@
+import { streamedTables } from '../lib/ports.ts'
 import { recordUses, type Use } from '../test/aws/harness/recordUses.ts'
 import { twoRegions } from '../test/harness/twoRegions.ts'
 import { costedOperations } from './costedOperations.ts'
@@ -16,7 +17,7 @@ export interface OperationCost {
   readonly writeUnits: number
 }
 
-const streamed = new Set(['Vaults', 'Keys', 'Identity'])
+const streamed = new Set<string>(streamedTables)
 
 /** Over the real functions with warm caches; a function of the ports, so it is the same on every host. */
 export async function operationCosts(): Promise<readonly OperationCost[]> {

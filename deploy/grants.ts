@@ -1,4 +1,4 @@
-import type { QueueName, TableName } from '../lib/ports.ts'
+import { streamedTables, type QueueName, type TableName } from '../lib/ports.ts'
 
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
 export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'
@@ -80,7 +80,7 @@ export const grants = {
     },
     sends: { own: ['outbox'], peers: ['inbox', 'outcome'] },
     receives: ['outbox'],
-    streams: ['Vaults', 'Keys', 'Identity'],
+    streams: streamedTables,
   },
   apply: {
     tables: {

@@ -3,6 +3,7 @@ const stages = require('./stages.json')
 const { alarms } = require('./alarms.ts')
 const { backupBucket, backupBucketName } = require('./backupBucket.ts')
 const { customDomain } = require('./customDomain.ts')
+const { fanOutEvents } = require('./fanOutEvents.ts')
 const { httpEvents } = require('./httpEvents.ts')
 const { peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
@@ -32,6 +33,7 @@ exports.parameters = async (context) => {
 }
 
 exports.httpEvents = httpEvents
+exports.fanOutEvents = fanOutEvents
 
 exports.settings = async (context) => settingsOf(await parametersOf(context))
 

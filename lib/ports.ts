@@ -7,6 +7,9 @@ import type { Json } from './canonicalJson.ts'
 
 export type TableName = 'Vaults' | 'Keys' | 'Identity' | 'Audit' | 'Requests' | 'Replication'
 
+/** The tables whose changes are told on a stream: what replicates is written there. */
+export const streamedTables = ['Vaults', 'Keys', 'Identity'] as const satisfies readonly TableName[]
+
 /** One row. Every member but those named here is the caller's own JSON. */
 export interface Item {
   readonly pk: string

@@ -1,8 +1,8 @@
-import type { SQSEvent, SQSRecord } from 'aws-lambda'
+import type { SQSEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import type { Clock, QueueName } from '../lib/ports.ts'
-import type { Received } from '../lib/store/regionQueues.ts'
-import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
+import type { Received, WatchedQueues } from '../lib/store/regionQueues.ts'
+import { workBatch } from './queueMapping.ts'
 
 export interface QueuePumpOptions {
   readonly name: QueueName
@@ -21,9 +21,9 @@ const visibilityMs = 30_000
 const firstRetryMs = 50
 const maxRetryMs = 5_000
 
-/** Feeds a queue's messages to its function, as Lambda's event source mapping does: in batches, some at a time. */
+/** Runs the event source mapping of a queue: batches as soon as there are messages, some at a time. */
 export class QueuePump {
-  readonly #queues: SqliteQueues
+  readonly #queues: WatchedQueues
   readonly #options: QueuePumpOptions
   readonly #detach: () => void
   #timer: NodeJS.Timeout | undefined
@@ -34,7 +34,7 @@ export class QueuePump {
   /** Failed messages that wait for their next attempt; bounded, because it only saves them time. */
   readonly #putAside = new Set<string>()
 
-  constructor(queues: SqliteQueues, options: QueuePumpOptions) {
+  constructor(queues: WatchedQueues, options: QueuePumpOptions) {
     this.#queues = queues
     this.#options = options
     this.#detach = queues.onSend((name) => {
@@ -113,33 +113,26 @@ export class QueuePump {
 
   /** Never rejects: what the queue could not be told comes again after its time-out. */
   async #work(messages: readonly Received[]): Promise<void> {
+    const { name, consume: invoke, onError } = this.#options
     try {
-      await this.#settle(messages, await this.#failed(messages))
+      const done = await workBatch(messages, {
+        invoke,
+        delete: (taken) =>
+          this.#queues.delete(
+            name,
+            taken.map(({ id }) => id),
+          ),
+        putBack: (message) => this.#putBack(message),
+        onError,
+      })
+      for (const { id } of done) this.#putAside.delete(id)
     } catch (cause) {
-      if (!this.#isStopped) this.#options.onError(cause)
+      if (!this.#isStopped) onError(cause)
     }
-  }
-
-  async #failed(messages: readonly Received[]): Promise<ReadonlySet<string>> {
-    const event = { Records: messages.map(toRecord) } as SQSEvent
-    try {
-      const { batchItemFailures } = await this.#options.consume(event)
-      return new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
-    } catch (cause) {
-      this.#options.onError(cause)
-      return new Set(messages.map(({ id }) => id))
-    }
-  }
-
-  async #settle(messages: readonly Received[], failed: ReadonlySet<string>): Promise<void> {
-    if (this.#isStopped && failed.size === messages.length) return
-    const done = messages.filter(({ id }) => !failed.has(id)).map(({ id }) => id)
-    for (const id of done) this.#putAside.delete(id)
-    if (done.length > 0) await this.#queues.delete(this.#options.name, done)
-    await Promise.all(messages.filter(({ id }) => failed.has(id)).map((message) => this.#putBack(message)))
   }
 
   async #putBack({ id, receiveCount }: Received): Promise<void> {
+    if (this.#isStopped) return
     const { name, maxReceives } = this.#options
     if (maxReceives !== undefined && receiveCount >= maxReceives) {
       this.#putAside.delete(id)
@@ -150,12 +143,4 @@ export class QueuePump {
     const wait = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(receiveCount - 1, 10))
     await this.#queues.changeVisibility(name, id, wait)
   }
-}
-
-function toRecord({
-  id,
-  body,
-  receiveCount,
-}: Received): Pick<SQSRecord, 'messageId' | 'body'> & { attributes: object } {
-  return { messageId: id, body, attributes: { ApproximateReceiveCount: String(receiveCount) } }
 }

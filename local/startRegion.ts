@@ -12,7 +12,7 @@ import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
-import type { Clock, Logger, TableName } from '../lib/ports.ts'
+import { streamedTables, type Clock, type Logger, type TableName } from '../lib/ports.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../lib/runtime/groupedAuditSink.ts'
 import { pooledRandom } from '../lib/pooledRandom.ts'
@@ -210,7 +210,10 @@ function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clo
     log.error('A pump failed.', cause)
   }
   const fanOut = fanOutFunction(runtime)
-  const stream = new StreamPump(store.tables, { consume: fanOut, onError })
+  const streams = streamedTables.map(
+    (table) =>
+      new StreamPump({ stream: store.tables.stream(table), tables: store.tables }, { consume: fanOut, onError }),
+  )
   const queues = [
     new QueuePump(store.queues, { name: 'inbox', consume: applyFunction(runtime), maxReceives, clock, onError }),
     new QueuePump(store.queues, {
@@ -224,8 +227,8 @@ function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clo
   ]
   const timers = [scheduleFunction(runtime), reconcileFunction(runtime)].map((work) => new MinuteTimer(work, onError))
   return {
-    stop: () => Promise.all([...timers, stream, ...queues].map((pump) => pump.stop())),
+    stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
     retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
-    isIdle: () => [...timers, stream, ...queues].every((pump) => pump.isIdle),
+    isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }
 }

@@ -1,6 +1,6 @@
 import { marshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord } from 'aws-lambda'
-import type { NumberedChange } from '../lib/store/sqlite/changeLog.ts'
+import type { NumberedChange } from '../lib/store/change.ts'
 
 /** A change as a DynamoDB stream tells it: new and old image, numbered in the order of commits. */
 export function streamRecord({ seq, table, pk, sk, old, new: image }: NumberedChange): DynamoDBRecord {

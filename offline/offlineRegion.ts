@@ -8,11 +8,11 @@ import type { RegionSwitch } from '../local/faults.ts'
 import { HttpGateway } from '../local/httpGateway.ts'
 import type { LagWindow } from '../local/lagWindow.ts'
 import { Loop } from './loop.ts'
-import { QueueSource } from './queueSource.ts'
+import { queueSource } from './queueSource.ts'
 import type { RegionFunctions } from './regionFunctions.ts'
 import type { EventSource } from './regionStack.ts'
 import { StreamReader } from './streamReader.ts'
-import { StreamSource } from './streamSource.ts'
+import { streamSource } from './streamSource.ts'
 
 export interface OfflineRegionOptions {
   readonly region: string
@@ -93,13 +93,9 @@ export class OfflineRegion implements RegionSwitch {
 async function stepOf(source: EventSource, options: OfflineRegionOptions): Promise<() => Promise<number>> {
   const { functions, dynamo, streams, sqs, onError } = options
   const invoke = (functionName: string, event: object) => functions.invoke<BatchFailures>(functionName, event)
-  if (source.kind === 'queue') {
-    const queue = new QueueSource(source, { sqs, invoke })
-    return () => queue.step()
-  }
+  if (source.kind === 'queue') return queueSource(source, { sqs, invoke, onError })
   const reader = await StreamReader.open(dynamo, streams, source.source)
-  const stream = new StreamSource(source, { reader, invoke, sqs, onError })
-  return () => stream.step()
+  return streamSource(source, { reader, invoke, sqs, onError })
 }
 
 function httpFunctions({ functions, prefix }: OfflineRegionOptions) {

@@ -1,45 +1,46 @@
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import { workBatch, type HeldMessage } from '../local/queueMapping.ts'
 import type { EventSource } from './regionStack.ts'
 
 export interface QueueSourcePorts {
   readonly sqs: Pick<SQSClient, 'send'>
   readonly invoke: (functionName: string, event: object) => Promise<BatchFailures>
+  readonly onError: (cause: unknown) => void
 }
 
-/** An event source mapping of a queue: what the function reports as failed stays and comes again. */
-export class QueueSource {
-  readonly #source: EventSource
-  readonly #ports: QueueSourcePorts
+interface SqsMessage extends HeldMessage {
+  readonly handle: string | undefined
+}
 
-  constructor(source: EventSource, ports: QueueSourcePorts) {
-    this.#source = source
-    this.#ports = ports
+const idleMs = 200
+
+/**
+ * The event source mapping of a queue. A step is one batch, and resolves with the wait before the next one, ms. What failed
+ * the queue itself hides for its time-out, and buries by its redrive policy.
+ */
+export function queueSource(source: EventSource, { sqs, invoke, onError }: QueueSourcePorts): () => Promise<number> {
+  const { source: QueueUrl, batchSize, functionName } = source
+  const remove = async (messages: readonly SqsMessage[]) => {
+    const Entries = messages.map(({ handle }, n) => ({ Id: String(n), ReceiptHandle: handle }))
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))
   }
-
-  /** One batch. Resolves with how long to wait for the next one, ms. */
-  async step(): Promise<number> {
-    const { source: QueueUrl, batchSize, functionName } = this.#source
-    const { Messages = [] } = await this.#ports.sqs.send(
+  return async () => {
+    const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({
         QueueUrl,
         MaxNumberOfMessages: batchSize,
         MessageSystemAttributeNames: ['ApproximateReceiveCount'],
       }),
     )
-    if (Messages.length === 0) return 200
-    const Records = Messages.map(({ MessageId, Body, Attributes }) => ({
-      messageId: MessageId,
+    if (Messages.length === 0) return idleMs
+    const messages = Messages.map(({ MessageId = '', Body = '', Attributes, ReceiptHandle }) => ({
+      id: MessageId,
       body: Body,
-      attributes: Attributes,
+      receiveCount: Number(Attributes?.ApproximateReceiveCount),
+      handle: ReceiptHandle,
     }))
-    const { batchItemFailures } = await this.#ports.invoke(functionName, { Records })
-    const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
-    const Entries = Messages.filter(({ MessageId = '' }) => !failed.has(MessageId)).map(({ ReceiptHandle }, n) => ({
-      Id: String(n),
-      ReceiptHandle,
-    }))
-    if (Entries.length > 0) await this.#ports.sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))
+    await workBatch(messages, { invoke: (event) => invoke(functionName, event), delete: remove, onError })
     return 0
   }
 }

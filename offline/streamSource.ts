@@ -1,7 +1,9 @@
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { _Record } from '@aws-sdk/client-dynamodb-streams'
+import type { DynamoDBRecord } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import { StreamMapping, type Stream } from '../local/streamMapping.ts'
 import type { EventSource } from './regionStack.ts'
 import type { StreamReader } from './streamReader.ts'
 
@@ -12,68 +14,42 @@ export interface StreamSourcePorts {
   readonly onError: (cause: unknown) => void
 }
 
-/**
- * An event source mapping of a table's stream: batches in order; at a failure it goes on from the first record that failed,
- * halves a batch that fails as a whole, and gives a record up to the dead letters after its retries.
- */
-export class StreamSource {
-  readonly #source: EventSource
-  readonly #ports: StreamSourcePorts
-  #waiting: readonly _Record[] = []
-  #size: number
-  #tries = 0
+const idleMs = 400
 
-  constructor(source: EventSource, ports: StreamSourcePorts) {
-    this.#source = source
-    this.#ports = ports
-    this.#size = source.batchSize
-  }
+/** The event source mapping of a table's stream. A step is one batch, and resolves with the wait before the next one, ms. */
+export function streamSource(source: EventSource, ports: StreamSourcePorts): () => Promise<number> {
+  const { functionName, batchSize, maxRetries } = source
+  const mapping = new StreamMapping<_Record>({
+    stream: streamOf(source, ports),
+    // The SDK and the event name the same record by different types.
+    toRecord: (record) => record as DynamoDBRecord,
+    invoke: (event) => ports.invoke(functionName, event),
+    batchSize,
+    maxTries: maxRetries + 1,
+    retryMs: (tries) => Math.min(5000, 100 * 2 ** tries),
+    onError: ports.onError,
+  })
+  return async () => (await mapping.step()) ?? idleMs
+}
 
-  /** One batch. Resolves with how long to wait for the next one, ms. */
-  async step(): Promise<number> {
-    if (this.#waiting.length === 0) this.#waiting = await this.#ports.reader.read()
-    const batch = this.#waiting.slice(0, this.#size)
-    const [head] = batch
-    if (head === undefined) return 400
-    const done = await this.#deliver(batch)
-    this.#waiting = this.#waiting.slice(done)
-    if (done > 0) {
-      this.#tries = 0
-      if (done === batch.length) this.#size = this.#source.batchSize
-      return 0
-    }
-    if (this.#tries < this.#source.maxRetries) {
-      this.#tries += 1
-      return this.#tries === 0 ? 0 : Math.min(5000, 100 * 2 ** this.#tries)
-    }
-    await this.#giveUp(head)
-    this.#waiting = this.#waiting.slice(1)
-    this.#tries = 0
-    return 0
-  }
-
-  /** How many records from the front are done. */
-  async #deliver(batch: readonly _Record[]): Promise<number> {
-    try {
-      const { batchItemFailures } = await this.#ports.invoke(this.#source.functionName, { Records: batch })
-      const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
-      const first = batch.findIndex(({ dynamodb }) => failed.has(dynamodb?.SequenceNumber ?? ''))
-      return first < 0 ? batch.length : first
-    } catch (cause) {
-      this.#ports.onError(cause)
-      // The halves have retries of their own: only a record that fails alone is given up.
-      if (batch.length > 1) this.#tries = -1
-      this.#size = Math.max(1, Math.floor(batch.length / 2))
-      return 0
-    }
-  }
-
-  /** As AWS does: not the record but where it stands. */
-  async #giveUp({ eventID, dynamodb }: _Record): Promise<void> {
-    const { functionName, source, deadLetters } = this.#source
-    const where = { table: source, eventID, sequenceNumber: dynamodb?.SequenceNumber }
-    this.#ports.onError(new Error(`${functionName} gave up a change: ${JSON.stringify(where)}`))
-    if (deadLetters === undefined) return
-    await this.#ports.sqs.send(new SendMessageCommand({ QueueUrl: deadLetters, MessageBody: JSON.stringify(where) }))
+/** What was read and is not done yet waits here: a stream gives each record once. */
+function streamOf(source: EventSource, { reader, sqs, onError }: StreamSourcePorts): Stream<_Record> {
+  let waiting: readonly _Record[] = []
+  return {
+    read: async (limit) => {
+      if (waiting.length === 0) waiting = await reader.read()
+      return waiting.slice(0, limit)
+    },
+    done: async (records) => {
+      waiting = waiting.slice(records.length)
+    },
+    /** As AWS does: not the record but where it stands. */
+    bury: async ({ eventID, dynamodb }) => {
+      const where = { table: source.source, eventID, sequenceNumber: dynamodb?.SequenceNumber }
+      onError(new Error(`${source.functionName} gave up a change: ${JSON.stringify(where)}`))
+      const { deadLetters: QueueUrl } = source
+      if (QueueUrl !== undefined)
+        await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(where) }))
+    },
   }
 }

@@ -12,3 +12,18 @@ export interface Change {
   /** Milliseconds since 1970. */
   readonly committedAt: number
 }
+
+/** A change with its place in the region's order of commits: strictly growing, with gaps, never used twice. */
+export interface NumberedChange extends Change {
+  readonly seq: number
+}
+
+/** One table's changes as their reader sees them: they wait, in the order of their commits, until they are trimmed. */
+export interface ChangeStream {
+  /** The first that wait, at most so many. */
+  read(limit: number): Promise<readonly NumberedChange[]>
+  /** Forgets the changes up to and including `upTo`. */
+  trim(upTo: number): Promise<void>
+  /** Called after each commit that changed the table. Returns the way to unsubscribe. A listener must not throw. */
+  onChange(listener: () => void): () => void
+}

@@ -61,6 +61,14 @@ export interface RegionQueues {
   counts(name: AnyQueueName): Promise<QueueCounts>
 }
 
+/** Queues of the same process, which tell when there is something to receive. */
+export interface WatchedQueues extends RegionQueues {
+  /** The time from which `receive` is worth calling; undefined while the queue is empty. */
+  nextVisibleAt(name: AnyQueueName): number | undefined
+  /** Tells that a queue may hold a message earlier than `nextVisibleAt` said. Returns the way to unsubscribe. A listener must not throw. */
+  onSend(listener: (name: AnyQueueName) => void): () => void
+}
+
 export function deadLetterQueue(name: QueueName): DeadLetterQueueName {
   return `${name}Dlq`
 }

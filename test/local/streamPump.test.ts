@@ -1,7 +1,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
 import { deadChanges, StreamPump, type StreamPumpOptions } from '../../local/streamPump.ts'
-import type { Item, TableName } from '../../lib/ports.ts'
+import { streamedTables, type Item, type TableName } from '../../lib/ports.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { eventually, withStore } from './pumpHarness.ts'
 
@@ -10,15 +10,24 @@ type Consume = StreamPumpOptions['consume']
 async function withPump(
   { tables }: SqliteRegionStore,
   consume: Consume,
-  body: (pump: StreamPump, errors: readonly unknown[]) => Promise<void>,
+  body: (pump: Pick<StreamPump, 'isIdle' | 'stop'>, errors: readonly unknown[]) => Promise<void>,
 ): Promise<void> {
   const errors: unknown[] = []
   const onError = (cause: unknown) => errors.push(cause)
-  const pump = new StreamPump(tables, { consume, windowMs: 5, firstRetryMs: 2, onError })
+  const options = { consume, windowMs: 5, firstRetryMs: 2, onError }
+  const pumps = streamedTables.map((table) => new StreamPump({ stream: tables.stream(table), tables }, options))
+  const all = {
+    get isIdle() {
+      return pumps.every((pump) => pump.isIdle)
+    },
+    stop: async () => {
+      await Promise.all(pumps.map((pump) => pump.stop()))
+    },
+  }
   try {
-    await body(pump, errors)
+    await body(all, errors)
   } finally {
-    await pump.stop()
+    await all.stop()
   }
 }
 
@@ -149,6 +158,25 @@ describe('a change that always fails', () => {
     }),
   )
 })
+
+test('what fails in one table holds up no other table', () =>
+  withStore(async (store) => {
+    const taken: string[] = []
+    let fails = true
+    const consume: Consume = async (event) => {
+      if (fails && event.Records.some(({ eventID }) => eventID?.startsWith('Keys'))) throw new Error('not yet')
+      taken.push(...keysOf(event))
+      return nothingFailed
+    }
+    await put(store, 'Keys', 'key')
+    await put(store, 'Identity', 'policy')
+    await withPump(store, consume, async () => {
+      await eventually(() => taken.includes('policy'))
+      fails = false
+      await eventually(() => isDrained(store))
+    })
+    expect(taken).toEqual(['policy', 'key'])
+  }))
 
 test('stopping waits for the batch that is worked on; what it did not take is still there', () =>
   withStore(async (store) => {

@@ -1,6 +1,6 @@
 import type { _Record } from '@aws-sdk/client-dynamodb-streams'
 import type { EventSource } from '../../offline/regionStack.ts'
-import { StreamSource } from '../../offline/streamSource.ts'
+import { streamSource } from '../../offline/streamSource.ts'
 
 const source: EventSource = {
   kind: 'stream',
@@ -19,7 +19,7 @@ function withFunction(count: number, answer: (batch: readonly number[]) => reado
   const batches: (readonly number[])[] = []
   const dead: string[] = []
   let unread = Array.from({ length: count }, (_, n) => record(n + 1))
-  const stream = new StreamSource(source, {
+  const step = streamSource(source, {
     reader: {
       read: async () => {
         const records = unread
@@ -43,7 +43,7 @@ function withFunction(count: number, answer: (batch: readonly number[]) => reado
     batches,
     dead,
     steps: async (most: number) => {
-      for (let n = 0; n < most; n += 1) await stream.step()
+      for (let n = 0; n < most; n += 1) await step()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { IndexName, TableName } from '../../ports.ts'
+import { streamedTables, type IndexName, type TableName } from '../../ports.ts'
 
 interface KeyPart {
   readonly AttributeName: string
@@ -19,32 +19,24 @@ export interface TableDefinition {
   readonly TimeToLiveSpecification: { readonly AttributeName: 'expiresAt'; readonly Enabled: true }
 }
 
-/** What a table has beyond its primary key: indexes where items carry `gpk`, a stream where items replicate. */
-interface Traits {
-  readonly indexes: readonly IndexName[]
-  readonly isStreamed: boolean
-}
-
-const traits = {
-  Vaults: { indexes: ['byTime', 'byName'], isStreamed: true },
-  Keys: { indexes: ['byTime', 'byName'], isStreamed: true },
-  Identity: { indexes: [], isStreamed: true },
-  Audit: { indexes: [], isStreamed: false },
-  Requests: { indexes: [], isStreamed: false },
-  Replication: { indexes: [], isStreamed: false },
-} as const satisfies Record<TableName, Traits>
+/** What a table has beyond its primary key and its stream: indexes where items carry `gpk`. */
+const indexesOf = {
+  Vaults: ['byTime', 'byName'],
+  Keys: ['byTime', 'byName'],
+  Identity: [],
+  Audit: [],
+  Requests: [],
+  Replication: [],
+} as const satisfies Record<TableName, readonly IndexName[]>
 
 /** Every table of a region: the tests make theirs from it, and serverless.yml is compared with it. */
-export const tableDefinitions: Readonly<Record<TableName, TableDefinition>> = {
-  Vaults: define(traits.Vaults),
-  Keys: define(traits.Keys),
-  Identity: define(traits.Identity),
-  Audit: define(traits.Audit),
-  Requests: define(traits.Requests),
-  Replication: define(traits.Replication),
-}
+export const tableDefinitions = Object.fromEntries(
+  (Object.keys(indexesOf) as TableName[]).map((table) => [table, define(table)]),
+) as Readonly<Record<TableName, TableDefinition>>
 
-function define({ indexes, isStreamed }: Traits): TableDefinition {
+function define(table: TableName): TableDefinition {
+  const indexes: readonly IndexName[] = indexesOf[table]
+  const isStreamed = streamedTables.some((streamed) => streamed === table)
   const attributes = ['pk', 'sk', ...(indexes.length > 0 ? ['gpk', ...indexes] : [])]
   return {
     AttributeDefinitions: attributes.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),

@@ -1,14 +1,9 @@
 import type { StatementSync } from 'node:sqlite'
 import type { TableName } from '../../ports.ts'
-import type { Change } from '../change.ts'
+import type { NumberedChange } from '../change.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { parseItem } from './itemStatements.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
-
-/** A change with its place in the region's one stream: strictly growing, with gaps, never used twice. */
-export interface NumberedChange extends Change {
-  readonly seq: number
-}
 
 interface Row {
   readonly seq: number
@@ -20,12 +15,14 @@ interface Row {
   readonly committed_at: number
 }
 
-/** The stream of all streamed tables of one region, kept until it is trimmed. */
+/** The streams of one region's tables in one log, each kept until it is trimmed. */
 export class ChangeLog {
   readonly #commit: GroupCommit
   readonly #append: StatementSync
   readonly #read: StatementSync
+  readonly #readTable: StatementSync
   readonly #trim: StatementSync
+  readonly #trimTable: StatementSync
 
   constructor(database: SqliteDatabase, commit: GroupCommit) {
     this.#commit = commit
@@ -33,7 +30,9 @@ export class ChangeLog {
       'INSERT INTO change (tbl, pk, sk, old, new, committed_at) VALUES (?, ?, ?, ?, ?, ?)',
     )
     this.#read = database.prepare('SELECT * FROM change WHERE seq > ? ORDER BY seq LIMIT ?')
+    this.#readTable = database.prepare('SELECT * FROM change WHERE tbl = ? ORDER BY seq LIMIT ?')
     this.#trim = database.prepare('DELETE FROM change WHERE seq <= ?')
+    this.#trimTable = database.prepare('DELETE FROM change WHERE tbl = ? AND seq <= ?')
   }
 
   /** Only within the transaction that makes the change. Images are items' texts. */
@@ -47,18 +46,30 @@ export class ChangeLog {
   }
 
   async read(after: number, limit: number): Promise<readonly NumberedChange[]> {
-    return (this.#read.all(after, limit) as unknown as Row[]).map((row) => ({
-      seq: row.seq,
-      table: row.tbl,
-      pk: row.pk,
-      sk: row.sk,
-      old: row.old === null ? null : parseItem(row.old),
-      new: row.new === null ? null : parseItem(row.new),
-      committedAt: row.committed_at,
-    }))
+    return (this.#read.all(after, limit) as unknown as Row[]).map(numbered)
+  }
+
+  async readTable(table: TableName, limit: number): Promise<readonly NumberedChange[]> {
+    return (this.#readTable.all(table, limit) as unknown as Row[]).map(numbered)
+  }
+
+  async trimTable(table: TableName, upTo: number): Promise<void> {
+    await this.#commit.run(() => this.#trimTable.run(table, upTo), { durable: false })
   }
 
   async trim(upTo: number): Promise<void> {
     await this.#commit.run(() => this.#trim.run(upTo), { durable: false })
+  }
+}
+
+function numbered(row: Row): NumberedChange {
+  return {
+    seq: row.seq,
+    table: row.tbl,
+    pk: row.pk,
+    sk: row.sk,
+    old: row.old === null ? null : parseItem(row.old),
+    new: row.new === null ? null : parseItem(row.new),
+    committedAt: row.committed_at,
   }
 }

@@ -20,6 +20,7 @@ export const regionStoreSchema = `
     seq INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, pk TEXT NOT NULL, sk TEXT NOT NULL,
     old TEXT, new TEXT, committed_at INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS change_of_table ON change (tbl, seq);
   CREATE TABLE IF NOT EXISTS message (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body TEXT NOT NULL,
     first_sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL, receive_count INTEGER NOT NULL, reason TEXT

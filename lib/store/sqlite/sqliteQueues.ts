@@ -6,7 +6,7 @@ import {
   type QueueCounts,
   type QueueOptions,
   type Received,
-  type RegionQueues,
+  type WatchedQueues,
 } from '../regionQueues.ts'
 import { requireSendable } from '../requireSendable.ts'
 import type { GroupCommit } from './groupCommit.ts'
@@ -32,7 +32,7 @@ const defaults: QueueOptions = { visibilityMs: 30_000, retentionMs: 14 * day }
 const maxRounds = 100
 
 /** One region's queues, in the same file and the same group commits as its tables. */
-export class SqliteQueues implements RegionQueues {
+export class SqliteQueues implements WatchedQueues {
   readonly #commit: GroupCommit
   readonly #clock: Clock
   readonly #newId: () => string

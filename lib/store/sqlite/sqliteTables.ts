@@ -1,10 +1,22 @@
-import type { Clock, IndexName, Item, Page, PageRequest, TableName, Tables, Write, WriteOutcome } from '../../ports.ts'
+import {
+  streamedTables,
+  type Clock,
+  type IndexName,
+  type Item,
+  type Page,
+  type PageRequest,
+  type TableName,
+  type Tables,
+  type Write,
+  type WriteOutcome,
+} from '../../ports.ts'
+import type { ChangeStream, NumberedChange } from '../change.ts'
 import { compareUtf8 } from '../compareUtf8.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
 import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'
 import { keyRange, requirePage, type KeyRange } from '../keyRange.ts'
 import { pageOf } from '../pageOf.ts'
-import { ChangeLog, type NumberedChange } from './changeLog.ts'
+import { ChangeLog } from './changeLog.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { addressOf, IndexLag } from './indexLag.ts'
 import { ItemStatements, parseItem } from './itemStatements.ts'
@@ -37,8 +49,6 @@ interface Attempt {
   readonly applied: readonly Applied[]
 }
 
-const defaultStreamed: readonly TableName[] = ['Vaults', 'Keys', 'Identity']
-
 /** The table port over one region's SQLite file. */
 export class SqliteTables implements Tables {
   readonly #commit: GroupCommit
@@ -49,7 +59,7 @@ export class SqliteTables implements Tables {
   readonly #lag: IndexLag | undefined
   readonly #listeners = new Set<CommitListener>()
 
-  constructor({ database, commit, clock, streamed = defaultStreamed, indexLagMs }: SqliteTablesOptions) {
+  constructor({ database, commit, clock, streamed = streamedTables, indexLagMs }: SqliteTablesOptions) {
     this.#commit = commit
     this.#clock = clock
     this.#items = new ItemStatements(database)
@@ -111,6 +121,18 @@ export class SqliteTables implements Tables {
   /** Forgets the changes up to and including `upTo`. */
   async trimChanges(upTo: number): Promise<void> {
     await this.#changes.trim(upTo)
+  }
+
+  /** One table's stream. */
+  stream(table: TableName): ChangeStream {
+    return {
+      read: (limit) => this.#changes.readTable(table, limit),
+      trim: (upTo) => this.#changes.trimTable(table, upTo),
+      onChange: (listener) =>
+        this.onCommit((touched) => {
+          if (touched.some((item) => item.table === table)) listener()
+        }),
+    }
   }
 
   /**

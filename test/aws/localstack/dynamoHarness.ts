@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DeleteItemCommand, PutItemCommand, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb'
 import { DynamoDBStreamsClient, type _Record } from '@aws-sdk/client-dynamodb-streams'
-import type { TableName } from '../../../lib/ports.ts'
+import { streamedTables, type TableName } from '../../../lib/ports.ts'
 import type { Change } from '../../../lib/store/change.ts'
 import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
 import { itemOf, type Image } from '../../../lib/store/dynamodb/itemImage.ts'
@@ -11,7 +11,6 @@ import { StreamReader } from '../../../offline/streamReader.ts'
 import { createTables, deleteTables } from './tables.ts'
 
 export const suiteRegion = 'us-east-1'
-const streamed = ['Keys', 'Vaults', 'Identity'] as const satisfies readonly TableName[]
 const start = 1_800_000_000_000
 
 /** The tables of a suite: made once, because each takes its time; its tests keep to partitions of their own. */
@@ -35,7 +34,7 @@ export class DynamoSuite {
   async create(): Promise<void> {
     await createTables(this.client, this.tableName)
     const streams = new DynamoDBStreamsClient(this.#aws.options(suiteRegion))
-    for (const table of streamed) {
+    for (const table of streamedTables) {
       this.#readers.set(table, await StreamReader.open(this.client, streams, this.tableName(table)))
     }
   }
@@ -71,8 +70,8 @@ export class DynamoSuite {
   async #read(): Promise<readonly Change[]> {
     this.#barriers += 1
     const barrier = `barrier-${this.#barriers}`
-    await Promise.all(streamed.map((table) => this.#readTo(table, barrier)))
-    return streamed.flatMap((table) => this.#changes.get(table) ?? [])
+    await Promise.all(streamedTables.map((table) => this.#readTo(table, barrier)))
+    return streamedTables.flatMap((table) => this.#changes.get(table) ?? [])
   }
 
   async #readTo(table: TableName, barrier: string): Promise<void> {
@@ -88,7 +87,7 @@ export class DynamoSuite {
 
   /** The emulator is not let to remove by its own clock; so this does, and what it does is no change. */
   async #sweep(nowMs: number): Promise<void> {
-    for (const table of streamed) {
+    for (const table of streamedTables) {
       const expired = await this.client.send(
         new ScanCommand({
           TableName: this.tableName(table),

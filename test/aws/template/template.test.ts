@@ -67,6 +67,18 @@ test('mappings report failures one by one', () => {
   }
 })
 
+test('the fan-out is called by the stream of every table that has one, and every other queue and stream by nobody twice', () => {
+  const sources = ofType(home, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) =>
+    (Properties['EventSourceArn'] as { 'Fn::GetAtt': readonly string[] })['Fn::GetAtt'].join('.'),
+  )
+  expect(sources.sort()).toEqual(
+    ['VaultsTable', 'KeysTable', 'IdentityTable']
+      .map((id) => `${id}.StreamArn`)
+      .concat(['InboxQueue.Arn', 'OutboxQueue.Arn', 'OutcomeQueue.Arn'])
+      .sort(),
+  )
+})
+
 test('each function has its own role, named with its region', () => {
   const functions = ofType(home, 'AWS::Lambda::Function')
   expect(functions.map(([, { Properties }]) => Properties['Role'])).toEqual(
