@@ -1,4 +1,6 @@
 import * as v from 'valibot'
+import { encryptionAlgorithms, messageTypes, signingAlgorithms } from '../../lib/hsm/algorithms.ts'
+import { keysOf } from '../../lib/keysOf.ts'
 import { base64, ocid, stringMap } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 
@@ -9,24 +11,12 @@ export const message = base64(4096)
 export const ciphertext = base64(8192)
 export const signature = base64(1024)
 
-export const encryptionAlgorithm = v.nullish(v.picklist(['AES_256_GCM', 'RSA_OAEP_SHA_1', 'RSA_OAEP_SHA_256']))
+export const encryptionAlgorithm = v.nullish(v.picklist(keysOf(encryptionAlgorithms)))
 export const keyVersionId = v.nullish(ocid)
 export const associatedData = stringMap
 export const loggingContext = stringMap
-export const messageType = v.nullish(v.picklist(['RAW', 'DIGEST']), 'RAW')
-export const signingAlgorithm = v.picklist([
-  'SHA_224_RSA_PKCS_PSS',
-  'SHA_256_RSA_PKCS_PSS',
-  'SHA_384_RSA_PKCS_PSS',
-  'SHA_512_RSA_PKCS_PSS',
-  'SHA_224_RSA_PKCS1_V1_5',
-  'SHA_256_RSA_PKCS1_V1_5',
-  'SHA_384_RSA_PKCS1_V1_5',
-  'SHA_512_RSA_PKCS1_V1_5',
-  'ECDSA_SHA_256',
-  'ECDSA_SHA_384',
-  'ECDSA_SHA_512',
-])
+export const messageType = v.nullish(v.picklist(messageTypes), 'RAW')
+export const signingAlgorithm = v.picklist(keysOf(signingAlgorithms))
 
 /** The caller's own words about a call go to the audit and influence nothing else. */
 export function noteContext(request: Request, context: Readonly<Record<string, string>>): void {

@@ -1,13 +1,14 @@
 import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
 import { ocid } from '../../lib/http/fields.ts'
+import { wrappingSchemes } from '../../lib/hsm/algorithms.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { exportKey } from '../../lib/kms/keys/useKey.ts'
 import { keyVersionId, loggingContext, noteContext } from './cryptoFields.ts'
 
 const exportKeyDetails = v.object({
   keyId: ocid,
-  algorithm: v.picklist(['RSA_OAEP_AES_SHA256', 'RSA_OAEP_SHA256']),
+  algorithm: v.picklist(wrappingSchemes),
   publicKey: v.pipe(v.string(), v.minLength(1, 'a PEM public key'), v.maxLength(4096, 'at most 4096 characters')),
   keyVersionId,
   loggingContext,

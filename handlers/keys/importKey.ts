@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { protectionModes } from '../../lib/hsm/algorithms.ts'
 import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
 import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
@@ -12,7 +13,7 @@ const importKeyDetails = v.object({
   compartmentId: ocid,
   displayName,
   keyShape,
-  protectionMode: v.nullish(v.picklist(['HSM', 'SOFTWARE']), 'HSM'),
+  protectionMode: v.nullish(v.picklist(protectionModes), 'HSM'),
   wrappedImportKey,
   ...rotationFields,
   freeformTags,

@@ -2,6 +2,8 @@ import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless, type Request } from '../../lib/http/operation.ts'
 import { listRequest, nextPage } from '../../lib/http/paging.ts'
+import { curves, keyLengths, protectionModes } from '../../lib/hsm/algorithms.ts'
+import { keysOf } from '../../lib/keysOf.ts'
 import { KmsError } from '../../lib/errors.ts'
 import { keyMatches, keyPartitions, listPage, type KeyFilter } from '../../lib/kms/rows/listing.ts'
 import type { KeyRow } from '../../lib/kms/rows/rows.ts'
@@ -22,9 +24,9 @@ export const listKeysOperation = bodyless('ListKeys', async (request) => {
 })
 
 function keyFilter({ query }: Request): KeyFilter {
-  const protectionMode = optionalChoice(query, 'protectionMode', ['HSM', 'SOFTWARE', 'EXTERNAL'])
-  const algorithm = optionalChoice(query, 'algorithm', ['AES', 'RSA', 'ECDSA'])
-  const curveId = optionalChoice(query, 'curveId', ['NIST_P256', 'NIST_P384', 'NIST_P521'])
+  const protectionMode = optionalChoice(query, 'protectionMode', [...protectionModes, 'EXTERNAL'])
+  const algorithm = optionalChoice(query, 'algorithm', keysOf(keyLengths))
+  const curveId = optionalChoice(query, 'curveId', keysOf(curves))
   const length = query['length']
   if (length !== undefined && !/^\d{1,4}$/.test(length)) {
     throw new KmsError('invalidParameter', 'length must be a whole number of bytes.')

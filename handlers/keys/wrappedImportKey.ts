@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { wrappingSchemes } from '../../lib/hsm/algorithms.ts'
 import { base64 } from '../../lib/http/fields.ts'
 import type { WrappedImport } from '../../lib/kms/keys/importMaterial.ts'
 
@@ -9,7 +10,7 @@ const maxBlobBytes = 4096
 export const wrappedImportKey = v.pipe(
   v.object({
     keyMaterial: base64(maxBlobBytes),
-    wrappingAlgorithm: v.picklist(['RSA_OAEP_SHA256', 'RSA_OAEP_AES_SHA256']),
+    wrappingAlgorithm: v.picklist(wrappingSchemes),
   }),
   v.transform(({ keyMaterial, wrappingAlgorithm }): WrappedImport => ({
     blob: keyMaterial,

@@ -1,22 +1,26 @@
+import type {
+  EncryptionAlgorithm,
+  KeyShape,
+  MessageType,
+  ProtectionMode,
+  SigningAlgorithm,
+  WrappingScheme,
+} from './algorithms.ts'
+
 /**
  * The port every HSM backend implements. Key bytes in plaintext never cross it: what leaves is wrapped, a MAC,
  * a public key or the result of one operation.
  */
 
-export type ProtectionMode = 'HSM' | 'SOFTWARE'
-export type CurveId = 'NIST_P256' | 'NIST_P384' | 'NIST_P521'
-
-/** `length` in bytes, as OCI counts it (contract §3.2). */
-export type KeyShape =
-  | { readonly algorithm: 'AES'; readonly length: 16 | 24 | 32 }
-  | { readonly algorithm: 'RSA'; readonly length: 256 | 384 | 512 }
-  | { readonly algorithm: 'ECDSA'; readonly length: 32 | 48 | 66; readonly curveId: CurveId }
-
-export type EncryptionAlgorithm = 'AES_256_GCM' | 'RSA_OAEP_SHA_1' | 'RSA_OAEP_SHA_256'
-type ShaBits = '224' | '256' | '384' | '512'
-export type SigningAlgorithm =
-  `SHA_${ShaBits}_RSA_PKCS_PSS` | `SHA_${ShaBits}_RSA_PKCS1_V1_5` | `ECDSA_SHA_${Exclude<ShaBits, '224'>}`
-export type MessageType = 'RAW' | 'DIGEST'
+export type {
+  CurveId,
+  EncryptionAlgorithm,
+  KeyShape,
+  MessageType,
+  ProtectionMode,
+  SigningAlgorithm,
+  WrappingScheme,
+} from './algorithms.ts'
 
 /** What a vault's keys are bound to. A private vault's keys are wrapped by its own partition's root. */
 export interface VaultContext {
@@ -42,9 +46,6 @@ export interface WrappingKeyContext {
   /** 32 hex digits, as of any material. */
   readonly materialId: string
 }
-
-/** How material is wrapped for import and export: OAEP with SHA-256 over it, or over an AES-256 key that wraps it by AES-KWP. */
-export type WrappingScheme = 'RSA_OAEP_SHA256' | 'RSA_OAEP_AES_SHA256'
 
 declare const brand: unique symbol
 /** A key version outside the HSM: the material under a vault's KEK (AES-KWP, base64) and the blob MAC (base64). */

@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { KmsError } from '../errors.ts'
+import { curves, keyLengths } from '../hsm/algorithms.ts'
+import { keysOf } from '../keysOf.ts'
 import { parseOcid } from '../ocid.ts'
 import { parseShape } from '../kms/keys/keyShape.ts'
 
@@ -129,9 +131,9 @@ export const stringMap = v.nullish(pairs, {})
 /** A combination that OCI does not have throws its own KmsError out of the parser. */
 export const keyShape = v.pipe(
   v.object({
-    algorithm: v.picklist(['AES', 'RSA', 'ECDSA']),
+    algorithm: v.picklist(keysOf(keyLengths)),
     length: v.number(),
-    curveId: v.nullish(v.picklist(['NIST_P256', 'NIST_P384', 'NIST_P521'])),
+    curveId: v.nullish(v.picklist(keysOf(curves))),
   }),
   v.transform((shape) => parseShape(shape)),
 )

@@ -50,8 +50,7 @@ const overDigest = { prehash: false, format: 'der', lowS: false } as const
  * standard of OpenSSL, in the software backend only. Imported at first use, because loading it takes 50 ms.
  */
 async function nobleCurve(curveId: CurveId) {
-  const { p256, p384, p521 } = await import('@noble/curves/nist.js')
-  return { NIST_P256: p256, NIST_P384: p384, NIST_P521: p521 }[curveId]
+  return (await import('@noble/curves/nist.js'))[curves[curveId].noble]
 }
 
 /** From SEC1 DER, whose scalar has the curve's whole length: a JWK would leave it in a string that nobody can overwrite. */

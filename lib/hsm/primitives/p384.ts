@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
+import { curves } from '../algorithms.ts'
 
 /** The signatures of identity keys and tenancy roots: ECDSA P-384 with SHA-384, DER, made and checked in the thread pool. */
 
@@ -27,7 +28,7 @@ export function p384PrivateKey(pem: string): KeyObject | undefined {
 function p384Key(parse: () => KeyObject): KeyObject | undefined {
   try {
     const key = parse()
-    return key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? key : undefined
+    return key.asymmetricKeyDetails?.namedCurve === curves.NIST_P384.openssl ? key : undefined
   } catch {
     return undefined
   }

@@ -2,14 +2,13 @@ import { constants, privateEncrypt, publicEncrypt, sign, subtle, verify, type Ke
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { KmsError } from '../../errors.ts'
-import { digestLengths, type RsaSigning, type SigningHash } from '../algorithms.ts'
+import { digestLengths, type OaepHash, type RsaSigning, type SigningHash } from '../algorithms.ts'
 import type { MessageType } from '../hsm.ts'
 import { encodePss, isPss } from './pss.ts'
 
 const { RSA_NO_PADDING, RSA_PKCS1_OAEP_PADDING, RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } =
   constants
-type OaepHash = 'sha1' | 'sha256'
-const webNames = { sha1: 'SHA-1', sha256: 'SHA-256' } as const
+const webNames = { sha1: 'SHA-1', sha256: 'SHA-256' } as const satisfies Record<OaepHash, string>
 const signInPool = promisify(sign)
 
 /** OAEP with MGF1 of the same hash and an empty label. @throws KmsError invalidParameter for a plaintext too long. */

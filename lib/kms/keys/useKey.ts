@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { defaultEncryption, encryptionAlgorithms } from '../../hsm/algorithms.ts'
 import type {
   EncryptionAlgorithm,
   KeyShape,
@@ -23,13 +24,6 @@ export interface Encrypted {
   readonly algorithm: EncryptionAlgorithm
   readonly bytes: Buffer
 }
-
-/** The name reported where none was asked for (contract §6.1). */
-const defaultAlgorithm = {
-  AES: 'AES_256_GCM',
-  RSA: 'RSA_OAEP_SHA_256',
-  ECDSA: undefined,
-} as const satisfies Record<KeyShape['algorithm'], EncryptionAlgorithm | undefined>
 
 const operationNeeds = {
   Encrypt: ['AES', 'RSA'],
@@ -199,8 +193,8 @@ function encryptionAlgorithm(
   { key }: VaultKey,
   input: { algorithm?: EncryptionAlgorithm; associatedData: AssociatedData },
 ): EncryptionAlgorithm {
-  const algorithm = input.algorithm ?? defaultAlgorithm[key.shape.algorithm]
-  if (algorithm === undefined || (key.shape.algorithm === 'AES') !== (algorithm === 'AES_256_GCM')) {
+  const algorithm = input.algorithm ?? defaultEncryption(key.shape.algorithm)
+  if (algorithm === undefined || encryptionAlgorithms[algorithm].family !== key.shape.algorithm) {
     throw new KmsError(
       'invalidParameter',
       `encryptionAlgorithm does not fit a key whose algorithm is ${key.shape.algorithm}.`,
