@@ -11,12 +11,22 @@ export interface LagFigures {
 /** The last thousand measurements for each peer, milliseconds. */
 export class LagWindow implements LagMeter {
   readonly #lags = new Map<string, number[]>()
+  readonly #diverged = new Map<string, number>()
 
   record(peer: string, lagMs: number): void {
     const lags = this.#lags.get(peer) ?? []
     lags.push(lagMs)
     if (lags.length > capacity) lags.shift()
     this.#lags.set(peer, lags)
+  }
+
+  diverged(peer: string, count: number): void {
+    this.#diverged.set(peer, this.divergedOf(peer) + count)
+  }
+
+  /** Since the start of this process. */
+  divergedOf(peer: string): number {
+    return this.#diverged.get(peer) ?? 0
   }
 
   figures(peer: string): LagFigures {

@@ -19,7 +19,13 @@ export interface RegionHealth {
   readonly hsm: string
   readonly replicationAck: CloudSettings['replicationAck']
   /** Per peer: from a commit to its receipt, ms, and how many changes the loss of this region would take along. */
-  readonly links: readonly { readonly peer: string; readonly lagMs: LagFigures; readonly atRisk: number }[]
+  readonly links: readonly {
+    readonly peer: string
+    readonly lagMs: LagFigures
+    readonly atRisk: number
+    /** Resources that the peer had acknowledged and turned out not to have, since the start. */
+    readonly diverged: number
+  }[]
   readonly queues: { readonly inbox: number; readonly outbox: number; readonly deadLetters: number }
 }
 
@@ -37,7 +43,7 @@ export async function regionHealth({ region, peers, store, lag, settings }: Sour
     Promise.all(
       peers.map(async (peer) => {
         const atRisk = (await listAtRisk(tables, peer, maxCounted)).items.length
-        return { peer, lagMs: lag.figures(peer), atRisk }
+        return { peer, lagMs: lag.figures(peer), atRisk, diverged: lag.divergedOf(peer) }
       }),
     ),
   ])

@@ -5,20 +5,22 @@ import type { LagMeter } from '../replication/replicationPorts.ts'
  * deploy/alarms.ts reads it.
  */
 export function lagMetric(deployment: string, write: (line: string) => void): LagMeter {
+  const tell = (peer: string, Name: string, Unit: string, value: number) => {
+    const metric = { Namespace: 'Vaultspan', Dimensions: [['deployment', 'peer']], Metrics: [{ Name, Unit }] }
+    const line = {
+      _aws: { Timestamp: Date.now(), CloudWatchMetrics: [metric] },
+      deployment,
+      peer,
+      [Name]: value,
+    }
+    write(JSON.stringify(line))
+  }
   return {
     record: (peer, lagMs) => {
-      const metric = {
-        Namespace: 'Vaultspan',
-        Dimensions: [['deployment', 'peer']],
-        Metrics: [{ Name: 'ReplicationLag', Unit: 'Milliseconds' }],
-      }
-      const line = {
-        _aws: { Timestamp: Date.now(), CloudWatchMetrics: [metric] },
-        deployment,
-        peer,
-        ReplicationLag: lagMs,
-      }
-      write(JSON.stringify(line))
+      tell(peer, 'ReplicationLag', 'Milliseconds', lagMs)
+    },
+    diverged: (peer, count) => {
+      tell(peer, 'ReplicaDiverged', 'Count', count)
     },
   }
 }

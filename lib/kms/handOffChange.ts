@@ -7,11 +7,11 @@ import type { Change, KmsPorts } from './kmsPorts.ts'
  * here, and the retry with the same token hands it off first and then answers.
  */
 export async function finishChange({ handOff }: Pick<KmsPorts, 'handOff'>, change: Change): Promise<void> {
-  if (change.vault.handOffTo === null) return
+  if (change.vault.row.handOffTo === null) return
   if ((await handOff.send(change)) || !handOff.isStrict) return
-  const id = change.key?.id ?? change.vault.id
+  const id = change.key?.id ?? change.vault.row.id
   throw new KmsError(
     'handOffPending',
-    `The change to ${id} is committed in its primary region, but its replica in ${change.vault.handOffTo} cannot be reached; repeat the call with the same opc-retry-token.`,
+    `The change to ${id} is committed in its primary region, but its replica in ${change.vault.row.handOffTo} cannot be reached; repeat the call with the same opc-retry-token.`,
   )
 }

@@ -3,7 +3,7 @@ import type { RandomBytes } from '../ocid.ts'
 import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from './rows/rows.ts'
 import type { ServiceLimits } from './usage/serviceLimits.ts'
-import type { VaultCache } from './vaults/vaultCache.ts'
+import type { Vault, VaultCache } from './vaults/vaultCache.ts'
 
 /** Where a vault answers, computed per region and never stored. */
 export interface VaultEndpoints {
@@ -15,7 +15,7 @@ export interface VaultEndpoints {
 
 /** The rows of one change, as they will stand when the change is complete. */
 export interface Change {
-  readonly vault: VaultRow
+  readonly vault: Vault
   readonly key?: KeyRow
   readonly versions?: readonly KeyVersionRow[]
   /** The key's revision before the change: `key` and `versions` are all that was written since. Undefined: not known. */

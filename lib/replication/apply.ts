@@ -1,20 +1,28 @@
-import { contentMark, type Contained } from '../kms/identity/compartmentContents.ts'
 import type { VaultKeys } from '../hsm/hsm.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import { withoutKeks } from '../kms/schedule/destroy.ts'
 import { KmsError } from '../errors.ts'
-import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
+import { isAtLeast } from '../kms/rows/epoch.ts'
 import type { Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
-import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../kms/rows/rows.ts'
+import {
+  keySk,
+  versionSk,
+  wrappingKeySk,
+  type KeyRow,
+  type KeyVersionRow,
+  type VaultRow,
+  type WrappingKeyRow,
+} from '../kms/rows/rows.ts'
 import { openRow } from '../kms/rows/rowMac.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { knownFence } from './link/fence.ts'
 import type { Receipt } from './messages/receipts.ts'
-import { orderOf, type KeyRecord, type VaultRecord } from './messages/record.ts'
+import { orderOf, type KeyRecord, type OldKeyRecord, type RecordBody, type VaultRecord } from './messages/record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { placeMark, requestWrite, standsAsReplica, storeKey } from './storeKey.ts'
 
 export type ApplyPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'hsm' | 'region' | 'log'>
 
@@ -48,9 +56,9 @@ function requireReplicaOf({ region }: ApplyPorts, { row }: Vault, { source, tena
   }
 }
 
-function applyRecord(ports: ApplyPorts, vault: Vault, record: KeyRecord | VaultRecord): Promise<Receipt> {
+function applyRecord(ports: ApplyPorts, vault: Vault, record: RecordBody): Promise<Receipt> {
   if (record.format === 'vaultspan/vault-record/1') return applyVault(ports, vault, record)
-  requireFormat('A record', record, 'vaultspan/key-record/1')
+  if (record.format !== 'vaultspan/key-record/1') requireFormat('A record', record, 'vaultspan/key-record/2')
   return applyKey(ports, vault, record)
 }
 
@@ -69,13 +77,22 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
       // The primary's tombstone destroys here too, never this region's own clock.
       ...(isDestroyed ? await withoutKeks(ports, vault) : []),
       ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),
-      ...markWrite(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
-      ...requestWrite(request),
+      ...placeMark(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
+      ...(await requestWrite(ports.tables, request)),
     ])
+  } else if (await lacksWrappingKey(ports, vault, record.wrappingKey)) {
+    await writeNewer(ports, standsAsReplica(vault.row), wrappingKeyWrite(vault.keys, row, record.wrappingKey))
   }
   const stored = (await ports.cache.freshVault(row.id))?.row
   if (stored === undefined || !isAtLeast(stored, row)) throw new ChangedMeanwhile(row.id)
-  return receipt(vault, row.id, orderOf(stored), stored.mac, row.committedAt, false)
+  return vaultReceipt(vault, stored, row.committedAt)
+}
+
+/** The vault's row may have come before without it. */
+async function lacksWrappingKey({ tables }: ApplyPorts, { row }: Vault, sent: JsonObject | null): Promise<boolean> {
+  if (sent === null) return false
+  const stored = await tables.get('Vaults', row.id, wrappingKeySk)
+  return stored?.['mac'] !== sent['mac']
 }
 
 /** The wrapping key's row as it came with its vault's. @throws KmsError integrityFailure where it is another vault's. */
@@ -89,102 +106,60 @@ export function wrappingKeyWrite(keys: VaultKeys, vault: VaultRow, sent: JsonObj
   return [{ op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'newer', epoch, revision } }]
 }
 
-async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord): Promise<Receipt> {
+function vaultReceipt({ row }: Vault, stored: VaultRow, committedAt: number): Receipt {
+  return {
+    vaultId: row.id,
+    resourceId: row.id,
+    fence: row.fence,
+    sequence: stored.revision,
+    covered: orderOf(stored),
+    digest: stored.mac,
+    versions: null,
+    committedAt,
+    isGap: false,
+  }
+}
+
+async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord | OldKeyRecord): Promise<Receipt> {
   const key = openRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', record.key)
   const versions = record.versions.map((row) => openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row))
   const isOurs =
     key.vaultId === vault.row.id &&
     key.pk === key.id &&
-    versions.every(({ keyId, pk }) => keyId === key.id && pk === key.id)
+    key.sk === keySk &&
+    versions.every((version) => isVersionOf(key, version))
   if (!isOurs || !versions.some(({ id }) => id === key.currentKeyVersion)) {
     throw new KmsError('integrityFailure', `A record of the key ${key.id} is not whole.`)
   }
-  const before = await coverage(ports, key.id)
-  const joins = record.from === null || isAtLeast(before, record.from)
-  const covered = joins && !isAtLeast(before, record.to) ? record.to : undefined
-  const isWritten = await writeNewer(ports, standsAsReplica(vault.row), [
-    put(key),
-    ...versions.map(put),
-    ...markWrite(vault, key.compartmentId, { table: 'Keys', id: key.id }),
-    ...requestWrite(record.request),
-    ...(covered === undefined ? [] : [coverageWrite(key.id, covered)]),
-  ])
-  if (!isWritten) throw new ChangedMeanwhile(vault.row.id)
-  const [stored, reached] = await Promise.all([ports.cache.freshKey(vault.keys, key.id), coverage(ports, key.id)])
-  return receipt(vault, key.id, reached ?? { epoch: '', revision: 0 }, stored?.mac ?? '', key.committedAt, !joins)
+  const stored = await storeKey(ports, vault, { key, versions, request: record.request })
+  return {
+    vaultId: vault.row.id,
+    resourceId: key.id,
+    fence: vault.row.fence,
+    sequence: stored.sequence,
+    covered: stored.whole ?? { epoch: '', revision: 0 },
+    digest: stored.key.mac,
+    versions: stored.versions,
+    committedAt: key.committedAt,
+    // Of a key that 0.1.0 wrote nobody can tell: reconciliation gives it its digest.
+    isGap:
+      !stored.isWhole && stored.key.versionsDigest !== undefined && (record as Partial<KeyRecord>).isLast !== false,
+  }
 }
 
-function receipt(
-  { row }: Vault,
-  resourceId: string,
-  covered: Order,
-  digest: string,
-  committedAt: number,
-  isGap: boolean,
-): Receipt {
-  return { vaultId: row.id, resourceId, fence: row.fence, covered, digest, committedAt, isGap }
+function isVersionOf(key: KeyRow, { keyId, pk, sk, materialId }: KeyVersionRow): boolean {
+  return keyId === key.id && pk === key.id && sk === versionSk(materialId)
 }
 
-function put(row: KeyRow | KeyVersionRow): Write {
-  const { epoch, revision } = row
-  return { op: 'put', table: 'Keys', item: { ...row }, condition: { kind: 'newer', epoch, revision } }
-}
-
-/** A promoted replica honours the retry tokens of the region it replaces. */
-function requestWrite(request: KeyRecord['request']): readonly Write[] {
-  return request === null ? [] : [{ op: 'put', table: 'Requests', item: request, condition: { kind: 'absent' } }]
-}
-
-/** A compartment is not empty either where only a replica has something in it. */
-function markWrite({ row }: Vault, compartmentId: string, contained: Contained): readonly Write[] {
-  return contentMark(row.tenancyId, compartmentId, contained).map((mark) => ({
-    ...mark,
-    condition: { kind: 'absent' },
-  }))
-}
-
-/** The vault is still this replica: a purge that runs at the same time loses nothing to a late record. */
-function standsAsReplica({ pk, sk, primaryRegion, fence }: VaultRow): Write {
-  return { op: 'check', table: 'Vaults', pk, sk, condition: { kind: 'fields', fields: { primaryRegion, fence } } }
-}
-
-const coverageSk = 'covered'
-
-function coveragePk(keyId: string): string {
-  return `covered#${keyId}`
-}
-
-/** How far this region has a key without a gap. */
-export async function coverage({ tables }: Pick<ApplyPorts, 'tables'>, keyId: string): Promise<Order | undefined> {
-  const row = await tables.get('Replication', coveragePk(keyId), coverageSk)
-  return row?.epoch === undefined || row.revision === undefined
-    ? undefined
-    : { epoch: row.epoch, revision: row.revision }
-}
-
-function coverageWrite(keyId: string, { epoch, revision }: Order): Write {
-  const item = { pk: coveragePk(keyId), sk: coverageSk, epoch, revision }
-  return { op: 'put', table: 'Replication', item, condition: { kind: 'newer', epoch, revision } }
-}
-
-export function coverageDelete(keyId: string): Write {
-  return { op: 'delete', table: 'Replication', pk: coveragePk(keyId), sk: coverageSk }
-}
-
-/**
- * One transaction; what turns out not to be newer is left out and the rest tried again. `decisive` is never left out:
- * false, and nothing is written, where it fails.
- */
+/** A put with its condition; others that turn out not to be newer are left out and the rest tried again. */
 async function writeNewer(
   { tables }: Pick<ApplyPorts, 'tables'>,
   decisive: Write,
   others: readonly Write[],
-): Promise<boolean> {
-  for (let left = others; decisive.op !== 'check' || left.length > 0;) {
+): Promise<void> {
+  for (let left = others; ;) {
     const outcome = await tables.write([decisive, ...left])
-    if (outcome.ok) return true
-    if (outcome.failed.includes(0)) return false
+    if (outcome.ok || outcome.failed.includes(0)) return
     left = left.filter((_, index) => !outcome.failed.includes(index + 1))
   }
-  return true
 }

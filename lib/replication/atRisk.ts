@@ -1,6 +1,6 @@
 import type { Order } from '../kms/rows/epoch.ts'
 import type { Item, Page, Tables } from '../ports.ts'
-import type { VaultRow } from '../kms/rows/rows.ts'
+import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { coveredOrder } from './messages/receipts.ts'
 
 /** A change that was answered without being in its replica's inbox: the loss of this region would take it along. */
@@ -22,13 +22,13 @@ export async function listAtRisk(tables: Pick<Tables, 'query'>, peer: string, li
 
 export async function markAtRisk(
   tables: Tables,
-  vault: VaultRow,
+  vault: Vault,
   peer: string,
   resource: Order & { readonly id: string },
   now: number,
 ): Promise<void> {
   const { epoch, revision, id } = resource
-  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId: vault.id, epoch, revision, since: now }
+  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId: vault.row.id, epoch, revision, since: now }
   // An older mark stays where a newer one stands already.
   await tables.write([{ op: 'put', table: 'Replication', item: row, condition: { kind: 'newer', epoch, revision } }])
   // The receipt may have come in between, and no other will take the mark away.

@@ -51,8 +51,9 @@ async function wantWrappingKey(ports: ReplicationPorts, vault: Vault): Promise<v
     await leave(ports, 'outbox', { task: 'makeWrappingKey', vaultId: id })
 }
 
-async function resendVault(ports: ReplicationPorts, { row }: Vault, peer: string): Promise<void> {
-  if (await isCovered(ports.tables, row, row)) return
+async function resendVault(ports: ReplicationPorts, vault: Vault, peer: string): Promise<void> {
+  const { row } = vault
+  if (await isCovered(ports.tables, vault, row)) return
   await sendRecords(ports, row, peer, [await vaultRecord(ports.tables, row)])
 }
 
@@ -61,25 +62,26 @@ async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, ke
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined) return
   const key = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
-  const covered = await coveredOrder(ports.tables, vault.row, keyId)
-  if (covered !== null && isAtLeast(covered, key)) return
-  await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, covered))
+  const whole = await coveredOrder(ports.tables, vault, keyId)
+  if (whole !== null && isAtLeast(whole, key)) return
+  await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, { whole }))
 }
 
 async function storeForLater(
   ports: ReplicationPorts,
-  { row, keys }: Vault,
+  vault: Vault,
   peer: string,
   changed: Extract<Changed, { kind: 'vault' | 'key' }>,
   cause: unknown,
 ): Promise<void> {
+  const { row, keys } = vault
   ports.log.warn('A peer cannot be reached; the change waits in the outbox.', {
     peer,
     vault: row.id,
     cause: String(cause),
   })
   const key: KeyRow | undefined = changed.kind === 'key' ? await ports.cache.freshKey(keys, changed.keyId) : undefined
-  await markAtRisk(ports.tables, row, peer, key ?? row, ports.clock())
+  await markAtRisk(ports.tables, vault, peer, key ?? row, ports.clock())
   const { vaultId } = changed
   const task: Task =
     changed.kind === 'key' ? { task: 'resendKey', vaultId, keyId: changed.keyId } : { task: 'resendVault', vaultId }

@@ -21,13 +21,13 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
   return {
     isStrict,
     send: async (change) => {
-      const peer = change.vault.handOffTo
+      const peer = change.vault.row.handOffTo
       if (peer === null) return true
       try {
         await withinBudget(ports.timers, sendChange(ports, change, peer), budgetMs, peer)
         return true
       } catch (cause) {
-        const resource = change.key ?? change.vault
+        const resource = change.key ?? change.vault.row
         ports.log.warn('A change could not be handed off.', { peer, resource: resource.id, cause: String(cause) })
         await markAtRisk(ports.tables, change.vault, peer, resource, ports.clock())
         return false
@@ -38,19 +38,14 @@ export function createHandOff(ports: HandOffPorts, { isStrict, budgetMs }: HandO
 
 /** Sends what the replica lacks of the changed resource, the change included. @throws where it cannot be reached. */
 async function sendChange(ports: HandOffPorts, { vault, key, versions, before }: Change, peer: string): Promise<void> {
-  const resource = key ?? vault
-  const covered = await coveredOrder(ports.tables, vault, resource.id)
-  if (covered !== null && isAtLeast(covered, resource)) return
-  if (key === undefined) return sendRecords(ports, vault, peer, [await vaultRecord(ports.tables, vault)])
+  const covered = await coveredOrder(ports.tables, vault, key?.id ?? vault.row.id)
+  if (covered !== null && isAtLeast(covered, key ?? vault.row)) return
+  if (key === undefined) return sendRecords(ports, vault.row, peer, [await vaultRecord(ports.tables, vault.row)])
   // Of a new key the change is all there is; after a receipt of the state before, it is all that is missing.
-  const isKnown =
+  const isAll =
     covered === null ? before === 0 : covered.epoch === key.epoch && covered.revision >= (before ?? Infinity)
-  await sendRecords(
-    ports,
-    vault,
-    peer,
-    await keyRecords(ports.tables, key, covered, isKnown ? (versions ?? []) : undefined),
-  )
+  const options = { whole: covered, isAll, ...(versions === undefined ? {} : { changed: versions }) }
+  await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, options))
 }
 
 export async function sendRecords(

@@ -1,47 +1,76 @@
-import { eachItem } from '../kms/rows/pages.ts'
-import type { Item, PageRequest } from '../ports.ts'
-import { keyListingPartition, listingShards } from '../kms/rows/rows.ts'
+import type { Item } from '../ports.ts'
+import type { Vault } from '../kms/vaults/vaultCache.ts'
+import { adoptKeys } from './adoptKeys.ts'
+import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
 import { linkedPk } from './link/links.ts'
+import { rootOf, type LeafRange } from './messages/comparison.ts'
+import { send } from './messages/send.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
-/** How far a vault's keys were looked at; the next run goes on there. */
+/** Where the next run goes on; absent: at the first vault. */
 interface CursorRow extends Item {
-  readonly shard: number
   readonly after: string | null
 }
 
-const pageSize = 100
+const cursorKey = { pk: 'reconcile', sk: 'cursor' } as const
 const vaultsAtOnce = 50
+/** Less than the time-out of the function that runs this. */
+const budgetMs = 20_000
 
 /**
- * The last safety net: looks at what the replica has acknowledged, vault by vault and page by page, and sends what it
- * has not. So a change that neither the hand-off nor the stream brought over arrives after all. It never deletes.
+ * The last safety net: asks each replica whether its rows are this region's, by digests, so that equal vaults cost one
+ * message each way. What differs is sent (mend.ts). So a change that neither the hand-off nor the stream brought over
+ * arrives after all, and damage is found. It never deletes. A run ends within its budget, and the next goes on there.
  */
 export async function reconcile(ports: ReplicationPorts): Promise<void> {
-  const read = (request: PageRequest) => ports.tables.query('Replication', linkedPk, '', request)
-  for await (const { sk: vaultId } of eachItem(read, { limit: vaultsAtOnce })) {
-    try {
-      await reconcileVault(ports, vaultId)
-    } catch (cause) {
-      // One vault that cannot be read holds up no other.
-      ports.log.error('A vault could not be reconciled with its replica.', cause, { vault: vaultId })
+  const end = ports.clock() + budgetMs
+  const stored = (await ports.tables.get('Replication', cursorKey.pk, cursorKey.sk)) as CursorRow | undefined
+  let after = stored?.after ?? null
+  for (;;) {
+    const request = { limit: vaultsAtOnce, ...(after === null ? {} : { after }) }
+    const page = await ports.tables.query('Replication', linkedPk, '', request)
+    for (const { sk: vaultId } of page.items) {
+      await reconcileOne(ports, vaultId, end)
+      after = vaultId
+      if (ports.clock() >= end) return store(ports, after)
     }
+    if (page.next === undefined) return store(ports, null)
   }
 }
 
-async function reconcileVault(ports: ReplicationPorts, vaultId: string): Promise<void> {
-  await fanOut(ports, { kind: 'vault', vaultId })
-  const pk = `reconcile#${vaultId}`
-  const stored = (await ports.tables.get('Replication', pk, 'cursor')) as CursorRow | undefined
-  const { shard, after } = stored ?? { shard: 0, after: null }
-  const page = await ports.tables.queryIndex('Keys', 'byTime', keyListingPartition(vaultId, shard), {
-    limit: pageSize,
-    ...(after === null ? {} : { after }),
-  })
-  for (const { pk: keyId } of page.items) await fanOut(ports, { kind: 'key', vaultId, keyId })
-  const next =
-    page.next === undefined ? { shard: (shard + 1) % listingShards, after: null } : { shard, after: page.next }
-  const cursor: CursorRow = { pk, sk: 'cursor', ...next }
-  await ports.tables.write([{ op: 'put', table: 'Replication', item: cursor }])
+async function store({ tables }: ReplicationPorts, after: string | null): Promise<void> {
+  const item: CursorRow = { ...cursorKey, after }
+  await tables.write([{ op: 'put', table: 'Replication', item }])
+}
+
+async function reconcileOne(ports: ReplicationPorts, vaultId: string, end: number): Promise<void> {
+  try {
+    await fanOut(ports, { kind: 'vault', vaultId })
+    const vault = await ports.cache.freshVault(vaultId)
+    if (vault === undefined || vault.row.primaryRegion !== ports.region || vault.row.handOffTo === null) return
+    while (!(await adoptKeys(ports, vault))) if (ports.clock() >= end) return
+    await ask(ports, vault)
+  } catch (cause) {
+    // One vault that cannot be read, or whose replica cannot be reached, holds up no other.
+    ports.log.error('A vault could not be compared with its replica.', cause, { vault: vaultId })
+  }
+}
+
+/** Asks the replica; `ranges`: for its keys in these places. @throws where it cannot be reached. */
+export async function ask(ports: ReplicationPorts, vault: Vault, ranges?: readonly LeafRange[]): Promise<void> {
+  const { id: vaultId, fence, tenancyId, handOffTo } = vault.row
+  if (handOffTo === null) return
+  const askedAt = ports.clock()
+  const sums = await vaultSums(ports, vault)
+  const question = { vaultId, fence, askedAt, vaultDigest: sums.vaultDigest, root: rootOf(sums.leaves) }
+  await send(
+    ports,
+    { region: handOffTo, queue: 'inbox', tenancyId },
+    {
+      kind: 'compare',
+      ...question,
+      ...(ranges === undefined ? {} : { ranges }),
+    },
+  )
 }

@@ -25,4 +25,6 @@ export type ReplicationPorts = Pick<
 /** Time from a commit to its receipt, measured on one clock: the sender's. */
 export interface LagMeter {
   record(peer: string, lagMs: number): void
+  /** Resources that a replica had acknowledged and turned out not to have: each is a bug or damage. */
+  diverged(peer: string, count: number): void
 }

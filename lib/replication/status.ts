@@ -4,7 +4,7 @@ import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { vaultPrefixOf } from '../ocid.ts'
 import type { VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
-import { coverage } from './apply.ts'
+import { coverageOf } from './coverage.ts'
 import { coveredOrder } from './messages/receipts.ts'
 
 export interface ReplicationStatus {
@@ -36,19 +36,19 @@ export async function replicationStatus(
   if (!isAtLeast(stored, operation)) throw notFoundOrForbidden()
   const region = vault.row.replicaRegion
   if (region === null) return []
-  const covered = (await reached(ports, vault.row, operation.id, stored)) ?? undefined
+  const covered = (await reached(ports, vault, operation.id, stored)) ?? undefined
   return [{ region, status: isAtLeast(covered, operation) ? 'REPLICATED' : 'REPLICATING' }]
 }
 
-/** The primary knows by receipts, the replica by what it has without a gap; a vault's row has no gaps. */
+/** The primary knows by receipts, the replica by the rows it has; a vault's row is whole by itself. */
 async function reached(
   ports: StatusPorts,
-  vault: VaultRow,
+  vault: Vault,
   id: string,
   stored: Order | undefined,
 ): Promise<Order | null | undefined> {
-  if (vault.primaryRegion === ports.region) return coveredOrder(ports.tables, vault, id)
-  return id === vault.id ? stored : coverage(ports, id)
+  if (vault.row.primaryRegion === ports.region) return coveredOrder(ports.tables, vault, id)
+  return id === vault.row.id ? stored : (await coverageOf(ports, vault, id))?.whole
 }
 
 async function resourceOf({ cache }: StatusPorts, vault: Vault, id: string): Promise<Order | undefined> {

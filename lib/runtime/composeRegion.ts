@@ -39,7 +39,7 @@ export interface RegionOptions {
 /** Everything the functions of a region are given. */
 export type Runtime = HttpPorts & ReplicationPorts
 
-const noMeter: LagMeter = { record: () => undefined }
+const noMeter: LagMeter = { record: () => undefined, diverged: () => undefined }
 
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {

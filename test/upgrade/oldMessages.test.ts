@@ -11,8 +11,11 @@ import { readStory, releases, restoreRelease, type KeptMessage, type ReleaseStor
 
 type Opened = ReturnType<typeof openRelease>
 
+/** Later releases compare vaults; 0.1.0 never did. */
+type KindOf010 = Exclude<Body['kind'], 'compare' | 'compared'>
+
 /** What each kind of message brings about, read before it and after it: the first must differ from the second. */
-const effects: Record<Body['kind'], (opened: Opened, story: ReleaseStory) => unknown> = {
+const effects: Record<KindOf010, (opened: Opened, story: ReleaseStory) => unknown> = {
   linkRequest: ({ sent }) => sent.includes('linkOffer'),
   linkOffer: ({ sent }) => sent.includes('linkBundle'),
   linkBundle: async ({ b }, { vaults }) => (await b.cache.freshVault(vaults.linkBundle))?.row.primaryRegion,
@@ -23,7 +26,7 @@ const effects: Record<Body['kind'], (opened: Opened, story: ReleaseStory) => unk
   },
   receipts: async ({ a }, { vaults, keys }) => {
     const vault = await a.cache.freshVault(vaults.main)
-    return vault && (await coveredOrder(a.tables, vault.row, keys.unacknowledged))
+    return vault && (await coveredOrder(a.tables, vault, keys.unacknowledged))
   },
   purge: async ({ b, sent }, { vaults }) => [sent.includes('task purgeKeys'), await b.cache.freshVault(vaults.purge)],
   purged: async ({ a }, { vaults }) => (await a.cache.freshVault(vaults.purged))?.row.replicaRegion,

@@ -147,7 +147,7 @@ describe('in a cloud', () => {
     expect(await cloud.b.store.tables.get('Identity', cloud.tenancyId, entry.sk)).toBeDefined()
   })
 
-  test.each(['vaultspan/key-record/2', 'vaultspan/vault-record/2'])(
+  test.each(['vaultspan/key-record/3', 'vaultspan/vault-record/2'])(
     'a record of the format %s fails by itself, and applies once it can be read',
     async (format) => {
       cloud.link.isUp = false
@@ -157,7 +157,7 @@ describe('in a cloud', () => {
 
       const key = await cloud.a.runtime.cache.freshKey(keys, late)
       if (key === undefined) throw new Error('The key is not there.')
-      const records = await keyRecords(cloud.a.runtime.tables, key, null)
+      const records = await keyRecords(cloud.a.runtime.tables, key, { whole: null })
       const body = { kind: 'records', vaultId, fence: row.fence, records } as const
       const unread = { ...body, records: records.map((record) => ({ ...record, format })) } as never
       expect(await inbox(unread)).toMatchObject([{ outcome: 'failed' }])

@@ -4,7 +4,7 @@ import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
 import { requireKeyState, requireVaultState } from '../rows/lifecycle.ts'
-import { keyPartitions } from '../rows/listing.ts'
+import { everyKeyId } from '../rows/everyKey.ts'
 import {
   bookkeeping,
   earlierResult,
@@ -15,7 +15,7 @@ import {
   type AuditEffect,
   type Mutation,
 } from '../mutation.ts'
-import { eachRow, eachVersion } from '../rows/pages.ts'
+import { eachVersion } from '../rows/pages.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
 import { openRow, vaultContext } from '../rows/rowMac.ts'
 import { isSettled } from '../keys/settleKey.ts'
@@ -59,11 +59,9 @@ export async function backUpVault(
   const { row } = vault
   const keys: SavedKey[] = []
   if (wish.includesKeys === true) {
-    for (const gpk of keyPartitions(row.id)) {
-      for await (const { id } of eachRow<KeyRow>(ports.tables, 'Keys', gpk)) {
-        const key = await ports.cache.freshKey(vault.keys, id)
-        if (key !== undefined && isSaved(key)) keys.push(await savedKey(ports, { vault, key }))
-      }
+    for await (const id of everyKeyId(ports.tables, row.id)) {
+      const key = await ports.cache.freshKey(vault.keys, id)
+      if (key !== undefined && isSaved(key)) keys.push(await savedKey(ports, { vault, key }))
     }
   }
   const stored = await ports.tables.get('Vaults', row.id, vaultKeysSk)

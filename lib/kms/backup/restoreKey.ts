@@ -4,7 +4,7 @@ import { placedIn } from '../identity/compartmentContents.ts'
 import { derivedBytes } from './derivedBytes.ts'
 import { KmsError } from '../../errors.ts'
 import type { ManagePorts } from '../keys/changeKey.ts'
-import { unchangedSince, vaultStands } from '../mutation.ts'
+import { commitKey, digestAfter } from '../keys/commitKey.ts'
 import { newStamp, versionContext } from '../keys/newKeyVersion.ts'
 import { newKeyVersionOcid, newOcid } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
@@ -123,19 +123,17 @@ async function writeBatch(
         restoredFromKeyId: old.id === id ? old.restoredFromKeyId : old.id,
         ...resumedAutoRotation(old, ports.clock()),
       }
-  const key = sealKey(to.keys, { ...base, ...stamp, versionCount: base.versionCount + rows.length })
-  const outcome = await ports.tables.write([
-    vaultStands(to.row),
-    { op: 'put', table: 'Keys', item: { ...key }, condition: unchangedSince(stored) },
-    ...rows.map((item, index): Write => {
-      return { op: 'put', table: 'Keys', item: { ...item }, condition: unchangedSince(batch[index]?.stored) }
-    }),
+  const steps = rows.map((next, index) => ({ previous: batch[index]?.stored, next }))
+  const versionsDigest = await digestAfter(ports, to, stored, steps)
+  const versionCount = base.versionCount + rows.length
+  const key = sealKey(to.keys, { ...base, ...stamp, versionCount, versionsDigest })
+  const isWritten = await commitKey(ports, to, { previous: stored, next: key, versions: steps }, [
     ...(isAlive ? [] : placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id })),
     ...(isAlive ? [] : rotationReminders(undefined, key)),
     ...also(key),
   ])
-  if (outcome.ok) await ports.handOff.send({ vault: to.row, key, versions: rows, before: stored?.revision ?? 0 })
-  return outcome.ok
+  if (isWritten) await ports.handOff.send({ vault: to, key, versions: rows, before: stored?.revision ?? 0 })
+  return isWritten
 }
 
 function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVersionRow> {

@@ -11,11 +11,11 @@ import {
   untilCommitted,
   type Mutation,
 } from '../mutation.ts'
-import { keyPartitions } from '../rows/listing.ts'
+import { wholeTree } from '../rows/digestTree.ts'
+import { everyKeyId } from '../rows/everyKey.ts'
 import { newOcid, newVaultPrefix } from '../../ocid.ts'
-import { eachRow } from '../rows/pages.ts'
 import type { Write } from '../../ports.ts'
-import { wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows/rows.ts'
+import { keySk, wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows/rows.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
 import { openRow, sealVault, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
@@ -125,6 +125,7 @@ async function restoringVault(ports: BackupPorts, document: VaultBackup, input: 
     { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(existing?.row) },
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
+    ...(existing === undefined ? [wholeTree(row.id)] : []),
     ...(isSameRegion ? wrappingKeyWrites(keys, row, document) : []),
     ...placedIn(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
   ])
@@ -139,11 +140,10 @@ function isReplaceable({ row }: Vault): boolean {
 
 /** Material of a deleted vault that is still in its rows would open again under the restored keys. */
 async function requireSwept({ tables }: BackupPorts, { row }: Vault): Promise<void> {
-  for (const gpk of keyPartitions(row.id)) {
-    for await (const key of eachRow<KeyRow>(tables, 'Keys', gpk)) {
-      if (key.lifecycleState !== 'DELETED' || key.versionCount > 0) {
-        throw new KmsError('incorrectState', `The vault ${row.id} is still being deleted; try again.`)
-      }
+  for await (const id of everyKeyId(tables, row.id)) {
+    const key = (await tables.get('Keys', id, keySk)) as unknown as KeyRow | undefined
+    if (key !== undefined && (key.lifecycleState !== 'DELETED' || key.versionCount > 0)) {
+      throw new KmsError('incorrectState', `The vault ${row.id} is still being deleted; try again.`)
     }
   }
 }

@@ -9,11 +9,11 @@ import {
   requirePrimary,
   requireUnchanged,
   untilCommitted,
-  vaultStands,
   type AuditEffect,
   type Mutation,
   type RequestRow,
 } from '../mutation.ts'
+import { commitKey, digestAfter } from './commitKey.ts'
 import { newStamp } from './newKeyVersion.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow } from '../rows/rows.ts'
@@ -41,20 +41,15 @@ export async function commitNew(
   mutation: Mutation,
   vault: Vault,
   creating: Enabled,
-  keyCondition: { kind: 'absent' } | { kind: 'revision'; revision: number },
+  previous: KeyRow | undefined,
   effect: AuditEffect,
   also: readonly Write[] = [],
 ): Promise<Enabled | undefined> {
   const isReplicated = vault.row.handOffTo !== null
   const first = isReplicated ? creating : enable(vault, creating.key, creating.version)
-  const outcome = await ports.tables.write([
-    vaultStands(vault.row),
-    { op: 'put', table: 'Keys', item: { ...first.key }, condition: keyCondition },
-    { op: 'put', table: 'Keys', item: { ...first.version }, condition: { kind: 'absent' } },
-    ...also,
-    ...bookkeeping(mutation, effect, creating.key.etag),
-  ])
-  if (!outcome.ok) return undefined
+  const versions = [{ previous: undefined, next: first.version }]
+  const books = bookkeeping(mutation, effect, creating.key.etag)
+  if (!(await commitKey(ports, vault, { previous, next: first.key, versions }, [...also, ...books]))) return undefined
   return isReplicated ? settle(ports, vault, creating.key, creating.version) : first
 }
 
@@ -97,15 +92,12 @@ export async function changeKey(
     requireKeyState(operation, key)
     const wanted = await change({ vault, key })
     if (wanted === undefined) return key
-    const next = sealKey(vault.keys, { ...key, ...wanted.set, ...newStamp(ports, vault, mutation, key.revision + 1) })
-    const outcome = await ports.tables.write([
-      vaultStands(vault.row),
-      { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },
-      ...(wanted.also ?? []),
-      ...bookkeeping(mutation, keyEffect(next, key), next.etag),
-    ])
-    if (!outcome.ok) return undefined
-    await finishChange(ports, { vault: vault.row, key: next, before: key.revision })
+    const stamp = newStamp(ports, vault, mutation, key.revision + 1)
+    const versionsDigest = await digestAfter(ports, vault, key, [])
+    const next = sealKey(vault.keys, { ...key, ...wanted.set, ...stamp, versionsDigest })
+    const also = [...(wanted.also ?? []), ...bookkeeping(mutation, keyEffect(next, key), next.etag)]
+    if (!(await commitKey(ports, vault, { previous: key, next, versions: [] }, also))) return undefined
+    await finishChange(ports, { vault, key: next, before: key.revision })
     return next
   })
 }
@@ -137,7 +129,7 @@ export async function keyOfEarlier(ports: ManagePorts, vault: Vault, earlier: Re
   requireUnchanged(earlier, stored?.etag)
   if (stored === undefined) throw notFoundOrForbidden()
   if (!isSettled(stored)) return settleKey(ports, vault, stored)
-  await finishChange(ports, { vault: vault.row, key: stored })
+  await finishChange(ports, { vault, key: stored })
   return stored
 }
 

@@ -7,6 +7,7 @@ import { newKeyVersion, newStamp, type Stamp, type VersionOf } from './newKeyVer
 import { newOcid } from '../../ocid.ts'
 import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
+import { versionsDigest } from '../rows/rowsDigest.ts'
 import { sealKey, sealVersion, type Unsealed } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 
@@ -50,14 +51,14 @@ export async function createKey(
     if (winner !== undefined) return keyOfEarlier(ports, vault, winner)
     if (round > 0) await requireCompartmentActive(ports, tenancyId, input.compartmentId)
     const { epoch } = vault.row
-    const key = sealKey(vault.keys, { ...newKey(vault, input, material), ...planned, ...stamp, epoch })
     const version = sealVersion(vault.keys, { ...material, epoch })
+    const digest = { versionsDigest: versionsDigest([version]) }
+    const key = sealKey(vault.keys, { ...newKey(vault, input, material), ...planned, ...stamp, ...digest, epoch })
     const also = [
       ...placedIn(tenancyId, input.compartmentId, { table: 'Keys', id }),
       ...rotationReminders(undefined, key),
     ]
-    const isNew = { kind: 'absent' } as const
-    return (await commitNew(ports, mutation, vault, { key, version }, isNew, keyEffect(key), also))?.key
+    return (await commitNew(ports, mutation, vault, { key, version }, undefined, keyEffect(key), also))?.key
   })
 }
 

@@ -17,11 +17,11 @@ import {
   requireMatch,
   requireUnchanged,
   untilCommitted,
-  vaultStands,
   type AuditEffect,
   type Mutation,
   type RequestRow,
 } from '../mutation.ts'
+import { commitKey, digestAfter } from './commitKey.ts'
 import { newKeyVersion, newStamp } from './newKeyVersion.ts'
 import { materialIdOf } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
@@ -70,14 +70,12 @@ export async function createKeyVersion(
     requireKeyState(operation, key)
     const { set, also } = change?.({ vault, key }) ?? {}
     const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: material.etag }
-    const rotated = { ...key, ...set, ...stamp, pendingKeyVersion: material.id, versionCount: key.versionCount + 1 }
-    const creating = {
-      key: sealKey(vault.keys, rotated),
-      version: sealVersion(vault.keys, { ...material, ...stamp }),
-    }
+    const version = sealVersion(vault.keys, { ...material, ...stamp })
+    const versionsDigest = await digestAfter(ports, vault, key, [{ previous: undefined, next: version }])
+    const rotated = { pendingKeyVersion: material.id, versionCount: key.versionCount + 1, versionsDigest }
+    const creating = { key: sealKey(vault.keys, { ...key, ...set, ...stamp, ...rotated }), version }
     const effect = { ...keyEffect(creating.key, key), resourceId: material.id }
-    const revision = { kind: 'revision', revision: key.revision } as const
-    return (await commitNew(ports, mutation, vault, creating, revision, effect, also))?.version
+    return (await commitNew(ports, mutation, vault, creating, key, effect, also))?.version
   })
 }
 
@@ -102,16 +100,13 @@ export async function changeKeyVersion(
     const { set, also } = change({ vault, key }, version)
     const stamp = newStamp(ports, vault, mutation, key.revision + 1)
     const next = sealVersion(vault.keys, { ...version, ...set, ...stamp })
-    const moved = sealKey(vault.keys, { ...key, ...stamp })
-    const outcome = await ports.tables.write([
-      vaultStands(vault.row),
-      { op: 'put', table: 'Keys', item: { ...moved }, condition: { kind: 'revision', revision: key.revision } },
-      { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: version.revision } },
-      ...also,
-      ...bookkeeping(mutation, versionEffect(key, next, version), next.etag),
-    ])
-    if (!outcome.ok) return undefined
-    await finishChange(ports, { vault: vault.row, key: moved, versions: [next], before: key.revision })
+    const versions = [{ previous: version, next }]
+    const versionsDigest = await digestAfter(ports, vault, key, versions)
+    const moved = sealKey(vault.keys, { ...key, ...stamp, versionsDigest })
+    const books = bookkeeping(mutation, versionEffect(key, next, version), next.etag)
+    if (!(await commitKey(ports, vault, { previous: key, next: moved, versions }, [...also, ...books])))
+      return undefined
+    await finishChange(ports, { vault, key: moved, versions: [next], before: key.revision })
     return next
   })
 }
@@ -153,6 +148,6 @@ async function versionOfEarlier(
   const version = await keyVersion(ports, { vault, key: settled }, earlier.resourceId)
   requireUnchanged(earlier, version?.etag)
   if (version === undefined) throw notFoundOrForbidden()
-  await finishChange(ports, { vault: vault.row, key: settled, versions: [version] })
+  await finishChange(ports, { vault, key: settled, versions: [version] })
   return version
 }

@@ -5,7 +5,8 @@ import { materialIdOf } from '../../ocid.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { sealKey, sealVersion } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
-import { vaultStands } from '../mutation.ts'
+import { changedVersionsDigest } from '../rows/rowsDigest.ts'
+import { commitKey } from './commitKey.ts'
 
 export interface Enabled {
   readonly key: KeyRow
@@ -18,15 +19,18 @@ export interface Enabled {
  */
 export function enable({ keys }: Vault, key: KeyRow, version: KeyVersionRow): Enabled {
   const revision = key.revision + 1
+  const next = sealVersion(keys, { ...version, revision, lifecycleState: 'ENABLED' })
+  const digest = key.versionsDigest
   return {
     key: sealKey(keys, {
       ...key,
+      ...(digest === undefined ? {} : { versionsDigest: changedVersionsDigest(digest, [{ previous: version, next }]) }),
       revision,
       lifecycleState: key.lifecycleState === 'CREATING' ? 'ENABLED' : key.lifecycleState,
       currentKeyVersion: version.id,
       pendingKeyVersion: null,
     }),
-    version: sealVersion(keys, { ...version, revision, lifecycleState: 'ENABLED' }),
+    version: next,
   }
 }
 
@@ -53,17 +57,12 @@ export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): 
 export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, version: KeyVersionRow): Promise<Enabled> {
   const enabled = enable(vault, key, version)
   const before = key.revision - 1
-  await finishChange(ports, { vault: vault.row, key: enabled.key, versions: [enabled.version], before })
-  await ports.tables.write([
-    vaultStands(vault.row),
-    { op: 'put', table: 'Keys', item: { ...enabled.key }, condition: { kind: 'revision', revision: key.revision } },
-    {
-      op: 'put',
-      table: 'Keys',
-      item: { ...enabled.version },
-      condition: { kind: 'revision', revision: version.revision },
-    },
-  ])
+  await finishChange(ports, { vault, key: enabled.key, versions: [enabled.version], before })
+  await commitKey(ports, vault, {
+    previous: key,
+    next: enabled.key,
+    versions: [{ previous: version, next: enabled.version }],
+  })
   // A condition that failed means that another request or the stream settled it first, with the same bytes, or that the
   // vault changed under it: then the next reader settles.
   const [settledKey, settledVersion] = await Promise.all([

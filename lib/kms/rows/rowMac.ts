@@ -2,6 +2,7 @@ import type { VaultContext, VaultKeys } from '../../hsm/hsm.ts'
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import { realm } from '../../ocid.ts'
+import type { Item } from '../../ports.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import {
   keyListingPartition,
@@ -67,6 +68,27 @@ export function openRow<R extends SealedRow>(keys: VaultKeys, format: R['format'
   // INVARIANT: a row under a valid MAC was built by sealVault, sealKey or sealVersion, so it has the format's type.
   const row = stored as unknown as R
   return { ...row, ...(listings[format] as (row: R) => Partial<Listing>)(row) }
+}
+
+/** What a region keeps for itself about a vault, under the vault's MAC key and bound to its place in the table. */
+export interface SealedItem extends Item {
+  readonly format: string
+  readonly mac: string
+}
+
+export function sealItem<I extends Item & { readonly format: string }>(keys: VaultKeys, item: I): I & SealedItem {
+  return { ...item, mac: macOf(keys, item) }
+}
+
+/** The item of that format that was sealed for this very place; undefined for all else. */
+export function openItem<I extends SealedItem>(
+  keys: VaultKeys,
+  { format, pk, sk }: { readonly format: I['format']; readonly pk: string; readonly sk: string },
+  stored: Item | undefined,
+): I | undefined {
+  if (stored?.['format'] !== format || stored.pk !== pk || stored.sk !== sk) return undefined
+  const mac = Buffer.from(typeof stored['mac'] === 'string' ? stored['mac'] : '', 'base64')
+  return keys.isRowMac(coveredText(stored), mac) ? (stored as unknown as I) : undefined
 }
 
 function macOf(keys: VaultKeys, row: object): string {

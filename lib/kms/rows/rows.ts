@@ -90,6 +90,8 @@ export interface KeyRow extends Row, Listed {
   readonly currentKeyVersion: Ocid
   /** A version that is committed and not yet handed off; the current one serves until it is. */
   readonly pendingKeyVersion: Ocid | null
+  /** Of all its versions' rows (rowsDigest.ts), so that whoever has the key's row can tell whether it has them all. Absent in rows of 0.1.0. */
+  readonly versionsDigest?: string
   /** Versions that are not DELETED, so that a vault's usage is counted without reading them. */
   readonly versionCount: number
   /** What a cancelled deletion returns the key to. */

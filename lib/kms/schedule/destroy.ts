@@ -1,16 +1,17 @@
 import { notFoundOrForbidden } from '../../errors.ts'
 import { forget, type Due } from '../reminders.ts'
-import { keyPartitions } from '../rows/listing.ts'
+import { everyKeyId } from '../rows/everyKey.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { keyEffect, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
-import { newEtag, untilCommitted, vaultStands } from '../mutation.ts'
+import { newEtag, untilCommitted } from '../mutation.ts'
 import { rotationReminders } from '../keys/autoRotation.ts'
 import { newStamp, versionContext } from '../keys/newKeyVersion.ts'
-import { eachRow, eachVersion } from '../rows/pages.ts'
+import { eachVersion } from '../rows/pages.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { openRow, sealKey, sealVersion, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
-import { settleKey } from '../keys/settleKey.ts'
+import { commitKey, digestAfter } from '../keys/commitKey.ts'
+import { isSettled, settleKey } from '../keys/settleKey.ts'
 import { systemAudit } from '../systemMutation.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
 import { nextVault, vaultEffect } from '../vaults/vaults.ts'
@@ -30,9 +31,7 @@ const batchSize = 80
 /** The KEKs go first: from then on nothing under the vault opens. Its MAC key stays, so that its rows still verify. */
 export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due): Promise<void> {
   const gone = vault.row.lifecycleState === 'DELETED' ? vault : await destroyVaultKeys(ports, vault)
-  for (const gpk of keyPartitions(gone.row.id)) {
-    for await (const { id } of eachRow<KeyRow>(ports.tables, 'Keys', gpk)) await destroyKey(ports, gone, id)
-  }
+  for await (const id of everyKeyId(ports.tables, gone.row.id)) await destroyKey(ports, gone, id)
   await ports.tables.write([...forget(due)])
 }
 
@@ -49,7 +48,7 @@ async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vau
     ])
     return outcome.ok ? next : undefined
   })
-  await ports.handOff.send({ vault: row })
+  await ports.handOff.send({ vault: { row, keys: loaded.keys } })
   const vault = await ports.cache.freshVault(row.id)
   if (vault === undefined) throw notFoundOrForbidden()
   return vault
@@ -131,30 +130,25 @@ async function writeDestroyed(
   versions: readonly KeyVersionRow[],
   { lifecycleState, timeOfDeletion, also }: Destroyed,
 ): Promise<boolean> {
-  const stamp = newStamp(ports, vault, {}, key.revision + 1)
+  // The revision after an unsettled key's is taken by its enabled form, which the replica may have already.
+  const stamp = newStamp(ports, vault, {}, key.revision + (isSettled(key) ? 1 : 2))
   const versionCount = key.versionCount - versions.length
-  const next = sealKey(vault.keys, { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount })
-  const gone = versions.map((version) =>
-    sealVersion(vault.keys, {
-      ...version,
+  const steps = versions.map((previous) => ({
+    previous,
+    next: sealVersion(vault.keys, {
+      ...previous,
       ...stamp,
       lifecycleState: 'DELETED',
-      timeOfDeletion: version.timeOfDeletion ?? timeOfDeletion,
+      timeOfDeletion: previous.timeOfDeletion ?? timeOfDeletion,
       wrapped: null,
     }),
-  )
-  const outcome = await ports.tables.write([
-    vaultStands(vault.row),
-    { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },
-    ...gone.map((item, index): Write => {
-      const revision = versions[index]?.revision ?? 0
-      return { op: 'put', table: 'Keys', item: { ...item }, condition: { kind: 'revision', revision } }
-    }),
-    ...also(next),
-  ])
-  if (!outcome.ok) return false
+  }))
+  const versionsDigest = await digestAfter(ports, vault, key, steps)
+  const next = sealKey(vault.keys, { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount, versionsDigest })
+  if (!(await commitKey(ports, vault, { previous: key, next, versions: steps }, also(next)))) return false
   forgetHandles({ vault, key }, versions)
-  await ports.handOff.send({ vault: vault.row, key: next, versions: gone, before: key.revision })
+  const gone = steps.map((step) => step.next)
+  await ports.handOff.send({ vault, key: next, versions: gone, before: key.revision })
   return true
 }
 

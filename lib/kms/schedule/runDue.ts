@@ -4,7 +4,7 @@ import { dueShards, eachDue, forget, type Due } from '../reminders.ts'
 import { isKmsError } from '../../errors.ts'
 import type { VaultKey } from '../keys/changeKey.ts'
 import { createKeyVersion } from '../keys/keyVersions.ts'
-import { vaultStands } from '../mutation.ts'
+import { commitKey, digestAfter } from '../keys/commitKey.ts'
 import { newKeyVersion, newStamp } from '../keys/newKeyVersion.ts'
 import type { AutoRotation } from '../rows/rows.ts'
 import { sealKey } from '../rows/rowMac.ts'
@@ -111,12 +111,11 @@ async function postpone(
   message: string,
 ): Promise<void> {
   const autoRotation = rotated(plan, { status: 'FAILED', message }, ports.clock())
-  const next = sealKey(vault.keys, { ...key, ...newStamp(ports, vault, {}, key.revision + 1), autoRotation })
-  const outcome = await ports.tables.write([
-    vaultStands(vault.row),
-    { op: 'put', table: 'Keys', item: { ...next }, condition: { kind: 'revision', revision: key.revision } },
-    ...rotationReminders(key, next),
-  ])
-  if (!outcome.ok) throw new Error('The key changed meanwhile.')
-  await ports.handOff.send({ vault: vault.row, key: next, before: key.revision })
+  const stamp = newStamp(ports, vault, {}, key.revision + 1)
+  const versionsDigest = await digestAfter(ports, vault, key, [])
+  const next = sealKey(vault.keys, { ...key, ...stamp, autoRotation, versionsDigest })
+  const step = { previous: key, next, versions: [] }
+  if (!(await commitKey(ports, vault, step, rotationReminders(key, next))))
+    throw new Error('The key changed meanwhile.')
+  await ports.handOff.send({ vault, key: next, before: key.revision })
 }

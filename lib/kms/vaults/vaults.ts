@@ -19,6 +19,7 @@ import { notFoundOrForbidden } from '../../errors.ts'
 import { newOcid, newVaultPrefix } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import { vaultSk, type DefinedTags, type Tags, type VaultRow, type VaultType } from '../rows/rows.ts'
+import { wholeTree } from '../rows/digestTree.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
 import { sealVault, vaultContext, type Unsealed } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from './vaultCache.ts'
@@ -84,6 +85,7 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: { ...keysRow }, condition: { kind: 'absent' } },
     { op: 'put', table: 'Vaults', item: prefixRow(row), condition: { kind: 'absent' } },
+    wholeTree(id),
     ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id }),
     ...bookkeeping(mutation, vaultEffect(row), row.etag),
   ])
@@ -164,7 +166,7 @@ export async function changeVault(
   if (earlier !== undefined) {
     const vault = await freshVault(ports, loaded.row.id)
     requireUnchanged(earlier, vault.row.etag)
-    await finishChange(ports, { vault: vault.row })
+    await finishChange(ports, { vault })
     return vault.row
   }
   const row = await untilCommitted(ports, async (round) => {
@@ -191,7 +193,7 @@ export async function changeVault(
     ])
     return outcome.ok ? next : undefined
   })
-  await finishChange(ports, { vault: row })
+  await finishChange(ports, { vault: { row, keys: loaded.keys } })
   return row
 }
 

@@ -85,7 +85,7 @@ async function make(ports: Ports, loaded: Vault): Promise<WrappingKeyRow> {
       { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
     ])
     if (!outcome.ok) return undefined
-    await finishChange(ports, { vault: next })
+    await finishChange(ports, { vault: { row: next, keys: vault.keys } })
     return row
   })
 }

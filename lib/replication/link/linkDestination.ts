@@ -4,6 +4,7 @@ import { contentMark } from '../../kms/identity/compartmentContents.ts'
 import { KmsError } from '../../errors.ts'
 import { unchangedSince } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
+import { wholeTree } from '../../kms/rows/digestTree.ts'
 import { openRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaults/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
@@ -101,6 +102,7 @@ export async function onLinkBundle(
     { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(tombstone) },
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
+    ...(tombstone === undefined ? [wholeTree(row.id)] : []),
     ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
     ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
     transportUsed(place),

@@ -1,17 +1,18 @@
 import { KmsError } from '../../errors.ts'
-import type { Item, Page } from '../../ports.ts'
+import type { Item } from '../../ports.ts'
 import type { KeyRow, VaultRow } from '../../kms/rows/rows.ts'
 import { isSettled, settleKey } from '../../kms/keys/settleKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../../kms/vaults/vaultCache.ts'
 import { nextVault } from '../../kms/vaults/vaults.ts'
-import { keyListingPartition, listingShards } from '../../kms/rows/rows.ts'
+import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/rows/digestTree.ts'
+import { adoptKeys } from '../adoptKeys.ts'
 import { clearAtRisk } from '../atRisk.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { leave, sendOrStore, type Task } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { sendRecords } from '../handOff.ts'
 import { endLinkOperation } from './links.ts'
-import { coveredOrder, receiptRow } from '../messages/receipts.ts'
+import { coveredOrder, receiptRow, type Receipt } from '../messages/receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
@@ -19,7 +20,7 @@ import { transferContext } from './transferContext.ts'
 /** What the primary does with its replica's answers, in the order they come. Each may come twice. */
 
 /** The vault, where the answer belongs to its present link; undefined for an answer that comes too late. */
-async function linkedVault(
+export async function linkedVault(
   ports: ReplicationPorts,
   { source, tenancyId }: Envelope,
   { vaultId, fence }: { vaultId: string; fence: number },
@@ -71,7 +72,7 @@ export async function onLinkAccepted(
     const outcome = await ports.tables.write([{ op: 'put', table: 'Vaults', item: { ...next }, condition }])
     if (!outcome.ok) throw new ChangedMeanwhile(next.id)
   }
-  await copyKeys(ports, { task: 'copy', vaultId: vault.row.id, fence: vault.row.fence, shard: 0, after: null })
+  await copyKeys(ports, { task: 'copy', vaultId: vault.row.id, fence: vault.row.fence, ...treeStart })
 }
 
 const pageSize = 50
@@ -91,9 +92,11 @@ export async function copyKeys(ports: ReplicationPorts, task: CopyTask): Promise
   const vault = await copyingVault(ports, task)
   const peer = vault?.row.handOffTo
   if (vault === undefined || peer == null) return
-  const page = await keyPage(ports, task.vaultId, task.shard, task.after)
+  // Keys that 0.1.0 wrote: only what is in the vault's digests can be copied whole.
+  if (!(await adoptKeys(ports, vault))) return leave(ports, 'outcome', task)
+  const page = await treePage(ports.tables, task.vaultId, placeOf(task), pageSize)
   const records: KeyRecord[] = []
-  for (const { pk } of page.items) records.push(...(await uncoveredRecords(ports, vault, pk)))
+  for (const { sk } of page.entries) records.push(...(await uncoveredRecords(ports, vault, sk)))
   try {
     await sendRecords(ports, vault.row, peer, records)
   } catch (cause) {
@@ -104,25 +107,28 @@ export async function copyKeys(ports: ReplicationPorts, task: CopyTask): Promise
     })
     return leave(ports, 'outcome', task, retrySeconds)
   }
-  if (page.next !== undefined) return leave(ports, 'outcome', { ...task, after: page.next })
-  if (task.shard + 1 < listingShards) return copyKeys(ports, { ...task, shard: task.shard + 1, after: null })
-  const start: ConfirmedRow = { ...confirmedKey(vault.row), shard: 0, after: null }
+  if (page.next !== undefined) return leave(ports, 'outcome', { ...task, ...page.next })
+  const start: ConfirmedRow = { ...confirmedKey(vault.row), ...treeStart }
   await ports.tables.write([{ op: 'put', table: 'Replication', item: start }])
   // What has no receipt by then is sent again; as a rule the receipts themselves end the copy before.
-  if (!(await confirmCopy(ports, vault)))
-    await leave(ports, 'outcome', { ...task, shard: 0, after: null }, resendSeconds)
+  if (!(await confirmCopy(ports, vault))) await leave(ports, 'outcome', { ...task, ...treeStart }, resendSeconds)
+}
+
+/** A task that 0.1.0 left counted in shards of the index: it begins anew. */
+function placeOf({ leaf, after }: Partial<TreePlace>): TreePlace {
+  return leaf === undefined ? treeStart : { leaf, after: after ?? null }
 }
 
 async function uncoveredRecords(ports: ReplicationPorts, vault: Vault, keyId: string): Promise<readonly KeyRecord[]> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
-  if (stored === undefined || (await coveredOrder(ports.tables, vault.row, keyId)) !== null) return []
+  if (stored === undefined || (await coveredOrder(ports.tables, vault, keyId)) !== null) return []
   const key: KeyRow = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
-  return keyRecords(ports.tables, key, null)
+  return keyRecords(ports.tables, key, { whole: null })
 }
 
 /** How far the copy is confirmed; the row exists from the moment the last page was sent. */
 interface ConfirmedRow extends Item {
-  readonly shard: number
+  readonly leaf: number
   readonly after: string | null
 }
 
@@ -130,46 +136,36 @@ function confirmedKey({ id, fence }: VaultRow): { pk: string; sk: string } {
   return { pk: `confirmed#${id}`, sk: String(fence).padStart(10, '0') }
 }
 
-/** CREATED once the replica has acknowledged every key. */
+/** CREATED once the replica has acknowledged every row of every key, those of the vault itself too. */
 async function confirmCopy(ports: ReplicationPorts, vault: Vault): Promise<boolean> {
   const { pk, sk } = confirmedKey(vault.row)
-  const from = (await ports.tables.get('Replication', pk, sk)) as ConfirmedRow | undefined
-  if (from === undefined) return false
-  const missing = await firstWithoutReceipt(ports, vault.row, from)
+  const stored = (await ports.tables.get('Replication', pk, sk)) as ConfirmedRow | undefined
+  if (stored === undefined) return false
+  const from = placeOf(stored)
+  const missing = await firstWithoutReceipt(ports, vault, from)
   if (missing === undefined) {
     await endLinkOperation(ports, vault, { replicaStatus: 'CREATED' })
     return true
   }
-  if (missing.shard !== from.shard || missing.after !== from.after) {
+  if (missing.leaf !== from.leaf || missing.after !== from.after) {
     await ports.tables.write([{ op: 'put', table: 'Replication', item: { pk, sk, ...missing } }])
   }
   return false
 }
 
-/** Where the first key without a receipt lies, from a place on. */
+/** The page in which the first key without a receipt for all its rows lies, from a place on. */
 async function firstWithoutReceipt(
   ports: ReplicationPorts,
-  row: VaultRow,
-  from: { shard: number; after: string | null },
-): Promise<{ shard: number; after: string | null } | undefined> {
-  let { after } = from
-  for (let { shard } = from; shard < listingShards; shard += 1, after = null) {
-    for (;;) {
-      const page = await keyPage(ports, row.id, shard, after)
-      const covered = await Promise.all(page.items.map(({ pk }) => coveredOrder(ports.tables, row, pk)))
-      if (covered.includes(null)) return { shard, after }
-      if (page.next === undefined) break
-      after = page.next
-    }
+  vault: Vault,
+  from: TreePlace,
+): Promise<TreePlace | undefined> {
+  for (let place: TreePlace | undefined = from; place !== undefined;) {
+    const page: TreePage = await treePage(ports.tables, vault.row.id, place, pageSize)
+    const covered = await Promise.all(page.entries.map(({ sk }) => coveredOrder(ports.tables, vault, sk)))
+    if (covered.includes(null)) return place
+    place = page.next
   }
   return undefined
-}
-
-function keyPage({ tables }: ReplicationPorts, vaultId: string, shard: number, after: string | null): Promise<Page> {
-  return tables.queryIndex('Keys', 'byTime', keyListingPartition(vaultId, shard), {
-    limit: pageSize,
-    ...(after === null ? {} : { after }),
-  })
 }
 
 export async function onPurged(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'purged'>): Promise<void> {
@@ -180,24 +176,34 @@ export async function onPurged(ports: ReplicationPorts, envelope: Envelope, body
 
 /** Stores what the replica has; nothing in a vault's or key's own row changes. */
 export async function onReceipts(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'receipts'>): Promise<void> {
-  const now = ports.clock()
   const copying = new Map<string, Vault>()
   for (const { receipt, path } of body.receipts) {
+    // Those of 0.1.0 said how far a peer thought it was, not what it has.
+    if (receipt.sequence === undefined) continue
     const vault = await linkedVault(ports, envelope, receipt)
     if (vault === undefined) continue
-    const row = receiptRow(envelope.source, receipt, path, envelope.proof, now)
-    // A replica made anew starts from nothing, so its first receipt may lie before the last one of its predecessor.
-    const stored = await ports.tables.get('Replication', row.pk, row.sk)
-    const isNewLink = stored !== undefined && stored['fence'] !== receipt.fence
-    const condition = isNewLink
-      ? ({ kind: 'fields', fields: { fence: Number(stored['fence']) } } as const)
-      : ({ kind: 'newer', epoch: row.epoch, revision: row.revision } as const)
-    await ports.tables.write([{ op: 'put', table: 'Replication', item: row, condition }])
-    ports.lag.record(envelope.source, row.lagMs)
+    const isNews = await keepReceipt(ports, vault, envelope, receipt, path)
     await clearAtRisk(ports.tables, envelope.source, receipt.resourceId, receipt.covered)
     if (vault.row.replicaStatus === 'CREATING' && vault.row.handOffTo !== null) copying.set(vault.row.id, vault)
-    if (receipt.isGap)
+    // Only what is new at the replica is worth an answer: else two regions could go on for ever.
+    if (isNews && receipt.isGap)
       await leave(ports, 'outbox', { task: 'resendKey', vaultId: receipt.vaultId, keyId: receipt.resourceId })
   }
   for (const vault of copying.values()) await confirmCopy(ports, vault)
+}
+
+/** False where a later one is there already, or this one. */
+async function keepReceipt(
+  { tables, lag, clock }: ReplicationPorts,
+  vault: Vault,
+  { source, proof }: Envelope,
+  receipt: Receipt,
+  path: readonly string[],
+): Promise<boolean> {
+  const row = receiptRow(vault, source, receipt, { path, proof, now: clock() })
+  const { epoch, revision } = row
+  const condition = { kind: 'newer', epoch, revision } as const
+  const { ok } = await tables.write([{ op: 'put', table: 'Replication', item: row, condition }])
+  if (ok && !receipt.isGap) lag.record(source, row.lagMs)
+  return ok
 }

@@ -145,7 +145,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
     ...audit,
   ])
   if (!outcome.ok) throw new ChangedMeanwhile(next.id)
-  await finishChange(ports, { vault: next })
+  await finishChange(ports, { vault: { row: next, keys: vault.keys } })
 }
 
 function unlinked({ id }: VaultRow): Write {

@@ -1,17 +1,12 @@
 import { KmsError } from '../../errors.ts'
 import { meterEnd } from '../../kms/usage/metering.ts'
 import type { Write } from '../../ports.ts'
-import {
-  keyListingPartition,
-  keySk,
-  listingShards,
-  vaultSk,
-  wrappingKeySk,
-  type KeyVersionRow,
-} from '../../kms/rows/rows.ts'
+import { treeRemains, treeWrites } from '../../kms/rows/digestTree.ts'
+import { everyKeyId } from '../../kms/rows/everyKey.ts'
+import { keySk, vaultSk, versionSkPrefix, wrappingKeySk, type KeyVersionRow } from '../../kms/rows/rows.ts'
 import { vaultKeysSk } from '../../kms/vaults/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
-import { coverageDelete } from '../apply.ts'
+import { coverageDelete } from '../coverage.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { leave, sendOrStore, type Task } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -55,32 +50,54 @@ export async function onPurge(
   } else if (known === undefined || known < fence) {
     await ports.tables.write([raiseFence(vaultId, fence)])
   }
-  await purgeKeys(ports, { task: 'purgeKeys', vaultId, fence, tenancyId, source, shard: 0 })
+  await purgeKeys(ports, { task: 'purgeKeys', vaultId, fence, tenancyId, source })
 }
 
-/** Shard by shard; a full pass that finds nothing more ends it. */
+const pageSize = 25
+
+/** A page of keys; a pass that finds nothing more ends it. */
 export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promise<void> {
-  // A vault that stands again was replicated anew: these rows are its own.
-  if ((await ports.tables.get('Vaults', task.vaultId, vaultSk)) !== undefined) return
-  for (let { shard } = task; shard < listingShards; shard += 1) {
-    const page = await ports.tables.queryIndex('Keys', 'byTime', keyListingPartition(task.vaultId, shard), {
-      limit: 25,
-    })
-    for (const { pk } of page.items) await purgeKey(ports, task.tenancyId, pk)
-    if (page.items.length > 0) return leave(ports, 'inbox', { ...task, shard })
-  }
   const { vaultId, fence, source, tenancyId } = task
+  // A vault that stands again was replicated anew: these rows are its own.
+  if ((await ports.tables.get('Vaults', vaultId, vaultSk)) !== undefined) return
+  let count = 0
+  for await (const keyId of everyKeyId(ports.tables, vaultId)) {
+    if (!(await purgeKey(ports, task, keyId))) return
+    count += 1
+    if (count >= pageSize) return leave(ports, 'inbox', task)
+  }
+  if (!(await purged(ports, vaultId, await treeRemains(ports.tables, vaultId)))) return
   await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })
 }
 
-/** Versions first: a crash in between leaves the key in the listing, where the next pass finds it. */
-async function purgeKey({ tables, clock }: ReplicationPorts, tenancyId: string, keyId: string): Promise<void> {
+/**
+ * What is known of the key goes first, so that nobody believes in rows that are going; then its versions, then the key
+ * with its entry: a crash in between leaves the entry, by which the next pass finds it. False: the vault stands again.
+ */
+async function purgeKey(ports: ReplicationPorts, { vaultId, tenancyId }: PurgeTask, keyId: string): Promise<boolean> {
+  const { tables, clock } = ports
+  if (!(await purged(ports, vaultId, [coverageDelete(keyId)]))) return false
   for (;;) {
-    const page = await tables.query('Keys', keyId, 'version#', { limit: 90 })
+    const page = await tables.query('Keys', keyId, versionSkPrefix, { limit: 90 })
     if (page.items.length === 0) break
     for (const { id } of page.items as unknown as readonly KeyVersionRow[])
       await meterEnd(tables, tenancyId, id, clock())
-    await tables.write(page.items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Keys', pk, sk })))
+    const writes = page.items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Keys', pk, sk }))
+    if (!(await purged(ports, vaultId, writes))) return false
   }
-  await tables.write([{ op: 'delete', table: 'Keys', pk: keyId, sk: keySk }, coverageDelete(keyId)])
+  const gone = { id: keyId, epoch: '', revision: 0, digest: undefined }
+  const last: Write = { op: 'delete', table: 'Keys', pk: keyId, sk: keySk }
+  return purged(ports, vaultId, [last, ...(await treeWrites(tables, vaultId, gone))])
+}
+
+/** In transactions that commit only while the vault is away: what its next replica stores is never taken along. */
+async function purged({ tables }: ReplicationPorts, vaultId: string, writes: readonly Write[]): Promise<boolean> {
+  const isAway: Write = { op: 'check', table: 'Vaults', pk: vaultId, sk: vaultSk, condition: { kind: 'absent' } }
+  for (let from = 0; from < writes.length; from += 90) {
+    const outcome = await tables.write([isAway, ...writes.slice(from, from + 90)])
+    if (outcome.ok) continue
+    if (outcome.failed.includes(0)) return false
+    throw new ChangedMeanwhile(vaultId)
+  }
+  return true
 }

@@ -1,7 +1,8 @@
 import { applyRecords } from '../apply.ts'
 import { onBackupKeysBundle, onBackupKeysOffer } from '../tenancy/replicateBackupKeys.ts'
+import { onCompare, workAdoption } from '../compare.ts'
 import { judgedAgain } from '../changedMeanwhile.ts'
-import { parseTask, sendOrStore } from './send.ts'
+import { parseTask, sendOrStore, type Task } from './send.ts'
 import { openEnvelope, type Envelope } from './signedMessage.ts'
 import { applyIdentity } from '../tenancy/replicateIdentity.ts'
 import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
@@ -49,9 +50,8 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
   try {
     const task = parseTask(text)
     if (task !== undefined) {
-      if (task.task !== 'purgeKeys') throw new Error(`A ${task.task} task does not belong in the inbox.`)
-      await purgeKeys(ports, task)
-      return { delivered: { outcome: 'done' } }
+      await workTask(ports, task)
+      return done
     }
     const envelope = await openEnvelope(ports.hsm, text)
     return await judgedAgain(ports, () => workEnvelope(ports, envelope))
@@ -59,6 +59,12 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }
   }
+}
+
+function workTask(ports: ReplicationPorts, task: Task): Promise<void> {
+  if (task.task === 'purgeKeys') return purgeKeys(ports, task)
+  if (task.task === 'adoptKeys') return workAdoption(ports, task)
+  throw new Error(`A ${task.task} task does not belong in the inbox.`)
 }
 
 async function workEnvelope(ports: ReplicationPorts, envelope: Envelope): Promise<Worked> {
@@ -79,6 +85,9 @@ async function workEnvelope(ports: ReplicationPorts, envelope: Envelope): Promis
       return done
     case 'backupKeysBundle':
       await onBackupKeysBundle(ports, envelope, body)
+      return done
+    case 'compare':
+      await onCompare(ports, envelope, body)
       return done
     case 'purge':
       await onPurge(ports, envelope, body)

@@ -4,6 +4,7 @@ import { parseTask } from './send.ts'
 import { openEnvelope } from './signedMessage.ts'
 import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
 import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'
+import { onCompared } from '../mend.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 
 /** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
@@ -26,6 +27,8 @@ async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
       return onPurged(ports, envelope, body)
     case 'receipts':
       return onReceipts(ports, envelope, body)
+    case 'compared':
+      return onCompared(ports, envelope, body)
     case 'identityReceipt':
       return onIdentityReceipt(ports, envelope, body)
     case 'compartmentVote':

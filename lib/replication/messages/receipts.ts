@@ -1,7 +1,9 @@
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { isAtLeast, type Order } from '../../kms/rows/epoch.ts'
 import type { Item, Tables } from '../../ports.ts'
-import type { VaultRow } from '../../kms/rows/rows.ts'
+import { openItem, sealItem, type SealedItem } from '../../kms/rows/rowMac.ts'
+import type { RowsDigest } from '../../kms/rows/rowsDigest.ts'
+import type { Vault } from '../../kms/vaults/vaultCache.ts'
 import { merkleRoot, merkleTree } from './merkle.ts'
 
 /** What a region has stored of a vault or key that another region sent. */
@@ -9,13 +11,17 @@ export interface Receipt {
   readonly vaultId: string
   readonly resourceId: string
   readonly fence: number
-  /** Without a gap up to here. */
+  /** Grows with whatever changes in the stored rows: the later of two receipts has the larger one. Absent in those of 0.1.0. */
+  readonly sequence?: number
+  /** The last state of which this region had every row; epoch '' and revision 0 where there was none. */
   readonly covered: Order
   /** The row MAC of the stored vault or key row: equal where the content is. */
   readonly digest: string
+  /** Of the key's versions as they are stored; null for a vault, which has none. */
+  readonly versions?: RowsDigest | null
   /** The sender's own time of commit, for its measurement of lag. */
   readonly committedAt: number
-  /** True where the record left out something that is missing here: the sender sends again from `covered`. */
+  /** True where rows are missing here: the sender sends again whatever came after `covered`. */
   readonly isGap: boolean
 }
 
@@ -33,60 +39,83 @@ export function provesAll({ root, receipts }: Receipts): boolean {
   return receipts.every(({ receipt, path }) => merkleRoot(leafOf(receipt), path) === root)
 }
 
+/** The text of a receipt that its batch's root is made of. */
 function leafOf(receipt: Receipt): string {
   return canonicalJson({ ...receipt, covered: { ...receipt.covered } })
 }
 
-/** A receipt in the sender's Replication table: outside every row it speaks of, so it touches neither etag nor revision. */
-export interface ReceiptRow extends Item {
+/**
+ * A receipt in the sender's Replication table: outside every row it speaks of, so it touches neither etag nor revision.
+ * Sealed once its signature was verified. The later of two is told by (fence, sequence): a replica made anew begins anew.
+ */
+export interface ReceiptRow extends SealedItem {
+  readonly format: 'vaultspan/receipt-row/2'
+  /** The fence, as text that sorts. */
   readonly epoch: string
+  /** The receipt's sequence. */
   readonly revision: number
-  readonly fence: number
-  readonly digest: string
+  readonly receipt: Receipt & JsonObject
+  /** From the commit here to this receipt. */
   readonly lagMs: number
+  readonly receivedAt: number
   readonly path: readonly string[]
+  /** What was signed over the batch's root, and by whom. */
   readonly proof: JsonObject
 }
 
-function receiptPk(resourceId: string): string {
-  return `receipt#${resourceId}`
+function receiptKey(resourceId: string, peer: string): { readonly pk: string; readonly sk: string } {
+  return { pk: `arrival#${resourceId}`, sk: peer }
+}
+
+function fenceText(fence: number): string {
+  return String(fence).padStart(10, '0')
 }
 
 export function receiptRow(
+  { keys }: Vault,
   peer: string,
   receipt: Receipt,
-  path: readonly string[],
-  proof: JsonObject,
-  now: number,
+  { path, proof, now }: { path: readonly string[]; proof: JsonObject; now: number },
 ): ReceiptRow {
-  const { resourceId, fence, covered, digest, committedAt } = receipt
-  return {
-    pk: receiptPk(resourceId),
-    sk: peer,
-    ...covered,
-    fence,
-    digest,
-    lagMs: Math.max(0, now - committedAt),
+  return sealItem(keys, {
+    ...receiptKey(receipt.resourceId, peer),
+    format: 'vaultspan/receipt-row/2',
+    epoch: fenceText(receipt.fence),
+    revision: receipt.sequence ?? 0,
+    receipt: { ...receipt, covered: { ...receipt.covered } },
+    lagMs: Math.max(0, now - receipt.committedAt),
+    receivedAt: now,
     path,
     proof,
-  }
+  })
 }
 
-/** How far the vault's present replica is known to have a resource; null: nothing is known, or only of an earlier replica. */
+/** The last receipt of the vault's present replica for a resource; undefined: none, or only of an earlier replica. */
+export async function lastReceipt(
+  tables: Pick<Tables, 'get'>,
+  { row, keys }: Vault,
+  resourceId: string,
+): Promise<ReceiptRow | undefined> {
+  if (row.replicaRegion === null) return undefined
+  const key = receiptKey(resourceId, row.replicaRegion)
+  const stored: Item | undefined = await tables.get('Replication', key.pk, key.sk)
+  const receipt = openItem<ReceiptRow>(keys, { format: 'vaultspan/receipt-row/2', ...key }, stored)
+  return receipt?.epoch === fenceText(row.fence) ? receipt : undefined
+}
+
+/** How far the vault's present replica is known to have every row of a resource; null: nothing is known. */
 export async function coveredOrder(
   tables: Pick<Tables, 'get'>,
-  vault: VaultRow,
+  vault: Vault,
   resourceId: string,
 ): Promise<Order | null> {
-  const peer = vault.replicaRegion
-  if (peer === null) return null
-  const row = (await tables.get('Replication', receiptPk(resourceId), peer)) as ReceiptRow | undefined
-  return row?.fence === vault.fence ? { epoch: row.epoch, revision: row.revision } : null
+  const covered = (await lastReceipt(tables, vault, resourceId))?.receipt.covered
+  return covered === undefined || covered.revision === 0 ? null : covered
 }
 
 export async function isCovered(
   tables: Pick<Tables, 'get'>,
-  vault: VaultRow,
+  vault: Vault,
   resource: Order & { id: string },
 ): Promise<boolean> {
   return isAtLeast((await coveredOrder(tables, vault, resource.id)) ?? undefined, resource)

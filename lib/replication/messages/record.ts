@@ -17,19 +17,23 @@ export interface VaultRecord {
 }
 
 /**
- * A key whole: its row, its current version always, and every version written after `from`. Where that is too much for
- * one message the versions come in several records, each covering (from, to]; the receiver says how far it is covered
- * without a gap.
+ * A key's row, its current version always, and every version that the peer is not known to have. It claims nothing: the
+ * key's row carries the digest of all its versions, so the receiver itself finds out whether it has them.
  */
 export interface KeyRecord {
-  readonly format: 'vaultspan/key-record/1'
+  readonly format: 'vaultspan/key-record/2'
   readonly key: KeyRow & JsonObject
   readonly versions: readonly (KeyVersionRow & JsonObject)[]
-  /** The order the peer is known to have; null: from the beginning. */
-  readonly from: Order | null
-  readonly to: Order
+  /** False: more records of this key follow, so what is missing after this one is no gap. */
+  readonly isLast: boolean
   readonly request: Item | null
 }
+
+/** As 0.1.0 sent it, with a claim to be whole that is not believed. */
+export type OldKeyRecord = Omit<KeyRecord, 'format' | 'isLast'> & { readonly format: 'vaultspan/key-record/1' }
+
+/** What a message of records holds. */
+export type RecordBody = KeyRecord | OldKeyRecord | VaultRecord
 
 /** One entry of a tenancy's identity log, in its dense sequence. */
 export interface IdentityRecord {
@@ -55,72 +59,75 @@ export async function vaultRecord(tables: Pick<Tables, 'get'>, vault: VaultRow):
   return { format: 'vaultspan/vault-record/1', vault: { ...vault }, wrappingKey: wrappingKey ?? null, request }
 }
 
-/**
- * The records that bring a peer from `from` to the key's present state. `changed` saves reading the versions where the
- * caller knows that they are all that was written since.
- */
+export interface RecordOptions {
+  /** The order up to which the peer is known to be whole; null: nothing is known. */
+  readonly whole: Order | null
+  /** Rows of the change itself: they may not stand in the table yet, where they are newer than what does. */
+  readonly changed?: readonly KeyVersionRow[]
+  /** Whether `changed` is all that the peer can be missing, so that the table need not be read. */
+  readonly isAll?: boolean
+}
+
+/** The records that bring a peer to the key's present state. */
 export async function keyRecords(
   tables: Pick<Tables, 'get' | 'query'>,
   key: KeyRow,
-  from: Order | null,
-  changed?: readonly KeyVersionRow[],
+  { whole, changed = [], isAll = false }: RecordOptions,
 ): Promise<readonly KeyRecord[]> {
   const request = await requestOf(tables, key)
-  const versions = changed ?? (await versionsAfter(tables, key.id, from))
+  const versions = isAll ? changed : newestOf(await versionsAfter(tables, key.id, whole), changed)
   const current = versions.find(({ id }) => id === key.currentKeyVersion) ?? (await currentVersion(tables, key))
-  const records: KeyRecord[] = []
-  let batch: KeyVersionRow[] = []
-  let covered = from
-  const flush = (to: Order) => {
-    const others = batch.filter(({ id }) => id !== current.id)
-    const rows = [...others, current].map((row) => ({ ...row }))
-    records.push({
-      format: 'vaultspan/key-record/1',
-      key: { ...key },
-      versions: rows,
-      from: covered,
-      to: orderOf(to),
-      request,
-    })
-    covered = orderOf(to)
-    batch = []
-  }
-  let bytes = 0
-  for (const group of byRevision(versions)) {
-    const size = JSON.stringify(group).length
-    const last = batch.at(-1)
-    if (last !== undefined && (bytes + size > maxRecordBytes || batch.length + group.length > maxRecordVersions)) {
-      flush(last)
-      bytes = 0
-    }
-    batch.push(...group)
-    bytes += size
-  }
-  flush(key)
-  return records
+  const others = versions.filter(({ id }) => id !== current.id)
+  const parts = batched(others)
+  return parts.map((part, index) => ({
+    format: 'vaultspan/key-record/2',
+    key: { ...key },
+    versions: [...part, current].map((row) => ({ ...row })),
+    isLast: index === parts.length - 1,
+    request,
+  }))
 }
 
-/** A cut between two versions of one revision would claim both, so they stay together. */
-function byRevision(versions: readonly KeyVersionRow[]): readonly (readonly KeyVersionRow[])[] {
-  const groups: KeyVersionRow[][] = []
-  for (const version of versions) {
-    const last = groups.at(-1)
-    const [first] = last ?? []
-    if (last !== undefined && first?.revision === version.revision && first.epoch === version.epoch) last.push(version)
-    else groups.push([version])
+/** One row of each version: the later one of those given. */
+function newestOf(stored: readonly KeyVersionRow[], changed: readonly KeyVersionRow[]): readonly KeyVersionRow[] {
+  const rows = new Map(stored.map((row) => [row.sk, row]))
+  for (const row of changed) {
+    const known = rows.get(row.sk)
+    if (known === undefined || !isAtLeast(known, row)) rows.set(row.sk, row)
   }
-  return groups
+  return [...rows.values()]
+}
+
+/** At least one batch, which may be empty. */
+function batched(versions: readonly KeyVersionRow[]): readonly (readonly KeyVersionRow[])[] {
+  const batches: KeyVersionRow[][] = [[]]
+  let bytes = 0
+  for (const version of versions) {
+    const size = JSON.stringify(version).length
+    const last = batches.at(-1)
+    if (
+      last !== undefined &&
+      (last.length === 0 || (bytes + size <= maxRecordBytes && last.length < maxRecordVersions))
+    ) {
+      last.push(version)
+      bytes += size
+    } else {
+      batches.push([version])
+      bytes = size
+    }
+  }
+  return batches
 }
 
 async function versionsAfter(
   tables: Pick<Tables, 'query'>,
   keyId: string,
-  from: Order | null,
+  whole: Order | null,
 ): Promise<readonly KeyVersionRow[]> {
   const found: KeyVersionRow[] = []
   // INVARIANT: rows are checked by the receiver under the vault's MAC key before they are used.
-  for await (const row of eachVersion(tables, keyId)) if (from === null || !isAtLeast(from, row)) found.push(row)
-  return found.sort((a, b) => (a.epoch === b.epoch ? a.revision - b.revision : a.epoch < b.epoch ? -1 : 1))
+  for await (const row of eachVersion(tables, keyId)) if (whole === null || !isAtLeast(whole, row)) found.push(row)
+  return found
 }
 
 async function currentVersion(tables: Pick<Tables, 'get'>, key: KeyRow): Promise<KeyVersionRow> {

@@ -15,16 +15,16 @@ export type Task =
       readonly task: 'copy'
       readonly vaultId: string
       readonly fence: number
-      readonly shard: number
+      readonly leaf: number
       readonly after: string | null
     }
+  | { readonly task: 'adoptKeys'; readonly vaultId: string }
   | {
       readonly task: 'purgeKeys'
       readonly vaultId: string
       readonly fence: number
       readonly tenancyId: string
       readonly source: string
-      readonly shard: number
     }
 
 interface TaskText {

@@ -2,8 +2,9 @@ import { hash } from 'node:crypto'
 import type { Hsm, RegionStatement, TransferBundle, TransferContext, TransportOffer } from '../../hsm/hsm.ts'
 import { canonicalJson, type Json, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
+import type { Compared, Comparison } from './comparison.ts'
 import { provesAll, type Receipts } from './receipts.ts'
-import type { IdentityRecord, KeyRecord, VaultRecord } from './record.ts'
+import type { IdentityRecord, RecordBody, VaultRecord } from './record.ts'
 
 /** What regions tell each other. Requests to the inbox of the destination; answers to the outcome queue of the source. */
 export type Body =
@@ -24,8 +25,10 @@ export type Body =
       readonly kind: 'records'
       readonly vaultId: string
       readonly fence: number
-      readonly records: readonly (KeyRecord | VaultRecord)[]
+      readonly records: readonly RecordBody[]
     }
+  | ({ readonly kind: 'compare' } & Comparison)
+  | ({ readonly kind: 'compared' } & Compared)
   | { readonly kind: 'purge'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'identity'; readonly records: readonly IdentityRecord[] }
   | { readonly kind: 'backupKeysOffer'; readonly offer: TransportOffer }

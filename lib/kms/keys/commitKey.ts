@@ -1,0 +1,86 @@
+import type { KmsPorts } from '../kmsPorts.ts'
+import { unchangedSince, vaultStands } from '../mutation.ts'
+import type { Write } from '../../ports.ts'
+import { treeWrites } from '../rows/digestTree.ts'
+import { eachVersion } from '../rows/pages.ts'
+import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
+import {
+  changedVersionsDigest,
+  keyDigest,
+  versionsDigest,
+  type RowsDigest,
+  type VersionStep,
+} from '../rows/rowsDigest.ts'
+import { openRow } from '../rows/rowMac.ts'
+import type { Vault } from '../vaults/vaultCache.ts'
+
+/** One change of a key as its rows: before, undefined where it is new, and after. */
+export interface KeyStep {
+  readonly previous: KeyRow | undefined
+  readonly next: KeyRow
+  readonly versions: readonly VersionStep[]
+}
+
+const treeAttempts = 8
+
+/**
+ * Commits a change of a key with its place in the vault's digests, under the vault as it was read and each row as it was
+ * before. False, and nothing is written, where one of these or a condition of `also` does not hold any more.
+ */
+export async function commitKey(
+  { tables }: Pick<KmsPorts, 'tables'>,
+  vault: Vault,
+  { previous, next, versions }: KeyStep,
+  also: readonly Write[] = [],
+): Promise<boolean> {
+  const rows: readonly Write[] = [
+    vaultStands(vault.row),
+    { op: 'put', table: 'Keys', item: { ...next }, condition: unchangedSince(previous) },
+    ...versions.map((step): Write => {
+      return { op: 'put', table: 'Keys', item: { ...step.next }, condition: unchangedSince(step.previous) }
+    }),
+  ]
+  for (let attempt = 1; ; attempt += 1) {
+    const tree = await keyTreeWrites(tables, vault, next)
+    const outcome = await tables.write([...rows, ...tree, ...also])
+    if (outcome.ok) return true
+    // Another key of the same leaf was changed meanwhile: only the leaf is read again.
+    const leafAt = rows.length + tree.length - 1
+    if (attempt === treeAttempts || outcome.failed.some((position) => position !== leafAt)) return false
+  }
+}
+
+/** A key that an earlier release wrote and nothing has changed since is in no digest until it is reconciled. */
+async function keyTreeWrites(tables: KmsPorts['tables'], { row }: Vault, key: KeyRow): Promise<readonly Write[]> {
+  const { id, epoch, revision } = key
+  if (key.versionsDigest === undefined) return []
+  return treeWrites(tables, row.id, { id, epoch, revision, digest: keyDigest(key, key.versionsDigest) })
+}
+
+/** What a key's `versionsDigest` is after these steps. */
+export async function digestAfter(
+  { tables }: Pick<KmsPorts, 'tables'>,
+  vault: Vault,
+  key: KeyRow | undefined,
+  steps: readonly VersionStep[],
+): Promise<RowsDigest> {
+  if (key?.versionsDigest !== undefined) return changedVersionsDigest(key.versionsDigest, steps)
+  const rows = new Map(
+    key === undefined ? [] : (await storedVersions(tables, vault, key.id)).map((row) => [row.sk, row]),
+  )
+  for (const { next } of steps) rows.set(next.sk, next)
+  return versionsDigest([...rows.values()])
+}
+
+/** Every version of a key, DELETED ones too, verified. */
+export async function storedVersions(
+  tables: Pick<KmsPorts['tables'], 'query'>,
+  { keys }: Vault,
+  keyId: string,
+): Promise<readonly KeyVersionRow[]> {
+  const rows: KeyVersionRow[] = []
+  for await (const stored of eachVersion(tables, keyId)) {
+    rows.push(openRow<KeyVersionRow>(keys, 'vaultspan/key-version-row/1', stored))
+  }
+  return rows
+}
