@@ -31,6 +31,8 @@ export class QueuePump {
   #isStopped = false
   #isReceiving = false
   #idle: (() => void)[] = []
+  /** Those who wait for a batch to be done. */
+  #waiting: (() => void)[] = []
   /** Failed messages that wait for their next attempt; bounded, because it only saves them time. */
   readonly #putAside = new Set<string>()
 
@@ -58,6 +60,26 @@ export class QueuePump {
     const ids = [...this.#putAside]
     this.#putAside.clear()
     await Promise.all(ids.map((id) => this.#queues.changeVisibility(this.#options.name, id, 0)))
+  }
+
+  /** Yields after each batch, until no message is due or `ms` have passed. Those that wait for another attempt do not count. */
+  async *worked(ms: number): AsyncGenerator<undefined> {
+    const { clock = Date.now } = this.#options
+    const end = clock() + ms
+    while (this.#hasDue(clock()) && clock() < end) {
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.max(1, end - clock()))
+        this.#waiting.push(resolve)
+      })
+      clearTimeout(timer)
+      yield undefined
+    }
+  }
+
+  #hasDue(now: number): boolean {
+    const at = this.#queues.nextVisibleAt(this.#options.name)
+    return !this.isIdle || (at !== undefined && at <= now)
   }
 
   async stop(): Promise<void> {
@@ -92,6 +114,7 @@ export class QueuePump {
 
   /** Sleeps until the next message becomes visible. */
   #next(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
     if (this.#isStopped) {
       if (this.isIdle) for (const resolve of this.#idle.splice(0)) resolve()
       return

@@ -13,6 +13,7 @@ import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareH
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
 import { streamedTables, type Clock, type Logger, type TableName } from '../lib/ports.ts'
+import type { Arrivals } from '../lib/http/arrivals.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../lib/runtime/groupedAuditSink.ts'
 import { pooledRandom } from '../lib/pooledRandom.ts'
@@ -77,7 +78,13 @@ export function openRegion(parts: RegionParts): Region {
   const hsm = openSoftwareHsm({ region, realm, ...(hsmFile === undefined ? {} : { file: hsmFile }) })
   const lag = new LagWindow()
   const audit = new GroupedAuditSink(store.tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
-  const runtime = compose(parts, store, hsm, lag, audit)
+  let running: Pumps = {
+    stop: async () => undefined,
+    retryNow: async () => undefined,
+    isIdle: () => true,
+    arrivals: () => nothingArrives(),
+  }
+  const runtime = compose(parts, store, hsm, lag, audit, { awaited: () => running.arrivals() })
   forgetWhatChanges(store, runtime)
   const gateway = openGateway(parts, store, runtime, lag)
   const listening = new Set<number>()
@@ -89,11 +96,6 @@ export function openRegion(parts: RegionParts): Region {
     return actual
   }
   parts.ports.attach(region, listen)
-  let running: Pumps = {
-    stop: async () => undefined,
-    retryNow: async () => undefined,
-    isIdle: () => true,
-  }
   const sweeper = setInterval(() => {
     void Promise.all([store.tables.sweepExpired(500), store.queues.sweepExpired(500)]).catch((cause: unknown) => {
       log.error('A sweep failed.', cause)
@@ -143,6 +145,7 @@ function compose(
   hsm: SoftwareHsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
+  arrivals: Arrivals,
 ): Runtime {
   const { region, homeRegion, regions, ports, faults, settings, log, clock, stores } = parts
   return composeRegion({
@@ -162,6 +165,7 @@ function compose(
     maxFileBytes,
     backups: parts.backups,
     lag,
+    arrivals,
   })
 }
 
@@ -203,7 +207,13 @@ interface Pumps {
   stop(): Promise<unknown>
   retryNow(): Promise<unknown>
   isIdle(): boolean
+  /** As Arrivals.awaited. */
+  arrivals(): AsyncIterable<undefined>
 }
+
+async function* nothingArrives(): AsyncGenerator<undefined> {}
+
+const arrivalsMs = 250
 
 function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clock: Clock): Pumps {
   const onError = (cause: unknown) => {
@@ -214,8 +224,15 @@ function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clo
     (table) =>
       new StreamPump({ stream: store.tables.stream(table), tables: store.tables }, { consume: fanOut, onError }),
   )
+  const inbox = new QueuePump(store.queues, {
+    name: 'inbox',
+    consume: applyFunction(runtime),
+    maxReceives,
+    clock,
+    onError,
+  })
   const queues = [
-    new QueuePump(store.queues, { name: 'inbox', consume: applyFunction(runtime), maxReceives, clock, onError }),
+    inbox,
     new QueuePump(store.queues, {
       name: 'outcome',
       consume: acknowledgeFunction(runtime),
@@ -229,6 +246,7 @@ function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clo
   return {
     stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
     retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
+    arrivals: () => inbox.worked(arrivalsMs),
     isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }
 }

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { RateLimits } from './rateLimit.ts'
 
 /** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
@@ -21,6 +22,7 @@ export interface HttpPorts extends KmsPorts {
   readonly backups: BackupStore
   readonly identity: IdentityCache
   readonly audit: AuditSink
+  readonly arrivals: Arrivals
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
   vaultAt(host: string): Promise<string | undefined> | string | undefined
   /** Whether createVaultReplica needs the service statement (contract §5.4). */

@@ -2,6 +2,7 @@ import { KmsError } from '../errors.ts'
 import { auditWrite, type AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'
+import { runOnArrivals } from './arrivals.ts'
 import { authenticate } from './authenticate.ts'
 import { toWireError } from './errorTable.ts'
 import type { HttpPorts } from './httpPorts.ts'
@@ -86,7 +87,7 @@ async function perform<P extends HttpPorts>(
   const isCrypto = rows[operation.id].serves === 'crypto'
   // The mark must stand before a write commits the event, so that no event is ever unlisted.
   if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
-  const answer = await operation.run(full, input)
+  const answer = await runOnArrivals(operation, full, input)
   // A change that committed has its event in its own transaction; all else is recorded here.
   if (!mutation.wasAudited() && (!isCrypto || ports.audit.recordsCrypto)) {
     await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))

@@ -14,6 +14,7 @@ import {
 } from './messages/comparison.ts'
 import { leave, sendOrStore, type Task } from './messages/send.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
+import { recountSome } from './recount.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** What a vault comes to in this region: its own rows, and the sums of its leaves. */
@@ -45,6 +46,7 @@ export async function onCompare(ports: ReplicationPorts, envelope: Envelope, bod
   )
     throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
   if (!(await adoptKeys(ports, vault))) return leave(ports, 'inbox', { task: 'adoptKeys', vaultId })
+  if (body.ranges === undefined) await recountSome(ports, vault)
   const sums = await vaultSums(ports, vault)
   const isEqual = rootOf(sums.leaves) === body.root && sums.vaultDigest === body.vaultDigest
   const about = { vaultId, fence, askedAt, vaultDigest: sums.vaultDigest, isEqual }

@@ -6,6 +6,7 @@ import { fanOut } from './fanOut.ts'
 import { linkedPk } from './link/links.ts'
 import { rootOf, type LeafRange } from './messages/comparison.ts'
 import { send } from './messages/send.ts'
+import { recountSome } from './recount.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** Where the next run goes on; absent: at the first vault. */
@@ -50,6 +51,7 @@ async function reconcileOne(ports: ReplicationPorts, vaultId: string, end: numbe
     const vault = await ports.cache.freshVault(vaultId)
     if (vault === undefined || vault.row.primaryRegion !== ports.region || vault.row.handOffTo === null) return
     while (!(await adoptKeys(ports, vault))) if (ports.clock() >= end) return
+    await recountSome(ports, vault)
     await ask(ports, vault)
   } catch (cause) {
     // One vault that cannot be read, or whose replica cannot be reached, holds up no other.

@@ -1,5 +1,6 @@
 import type { Hsm } from '../hsm/hsm.ts'
 import type { AuditSink, HttpPorts } from '../http/httpPorts.ts'
+import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
 import { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { VaultEndpoints } from '../kms/kmsPorts.ts'
@@ -27,6 +28,8 @@ export interface RegionOptions {
   readonly vaultAt: HttpPorts['vaultAt']
   readonly clock: Clock
   readonly timers?: Timers
+  /** Undefined: looked for again and again, within 250 ms. */
+  readonly arrivals?: Arrivals
   readonly random: RandomBytes
   readonly log: Logger
   readonly settings: RuntimeSettings
@@ -44,6 +47,7 @@ const noMeter: LagMeter = { record: () => undefined, diverged: () => undefined }
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
   const { settings, lag = noMeter, timers = systemTimers, ...ports } = options
+  const { arrivals = polledArrivals(timers) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
   return {
@@ -54,6 +58,7 @@ export function composeRegion(options: RegionOptions): Runtime {
     serviceLimits,
     lag,
     timers,
+    arrivals,
     cache: new VaultCache(options, keyCacheMs),
     identity: new IdentityCache(options, keyCacheMs),
     handOff: createHandOff({ ...ports, timers }, { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }),

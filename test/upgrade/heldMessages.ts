@@ -24,7 +24,8 @@ export function holdMessages(regions: readonly Region[]): HeldMessages {
           const isHeldBack = held.some(
             (each) => each.kind === said.kind && (each.vaultId === undefined || each.vaultId === vaultId),
           )
-          kept.set(`${said.kind} ${isHeldBack}`, { kind: said.kind, to, queue, body, isHeldBack })
+          if (said.kind !== 'compare' && said.kind !== 'compared')
+            kept.set(`${said.kind} ${isHeldBack}`, { kind: said.kind, to, queue, body, isHeldBack })
           return !isHeldBack
         })
         if (passing.length > 0) await send(queue, passing)

@@ -1,7 +1,6 @@
 import { storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
 import { compartmentById } from '../../lib/kms/identity/compartments.ts'
 import { headSeq } from '../../lib/kms/identity/identityLog.ts'
-import type { Body } from '../../lib/replication/messages/signedMessage.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { coveredOrder } from '../../lib/replication/messages/receipts.ts'
@@ -11,11 +10,8 @@ import { readStory, releases, restoreRelease, type KeptMessage, type ReleaseStor
 
 type Opened = ReturnType<typeof openRelease>
 
-/** Later releases compare vaults; 0.1.0 never did. */
-type KindOf010 = Exclude<Body['kind'], 'compare' | 'compared'>
-
 /** What each kind of message brings about, read before it and after it: the first must differ from the second. */
-const effects: Record<KindOf010, (opened: Opened, story: ReleaseStory) => unknown> = {
+const effects: Record<KeptMessage['kind'], (opened: Opened, story: ReleaseStory) => unknown> = {
   linkRequest: ({ sent }) => sent.includes('linkOffer'),
   linkOffer: ({ sent }) => sent.includes('linkBundle'),
   linkBundle: async ({ b }, { vaults }) => (await b.cache.freshVault(vaults.linkBundle))?.row.primaryRegion,
@@ -60,17 +56,25 @@ describe.each(releases)('messages of %s', (version) => {
     expect(new Set(story.messages.map(({ kind }) => kind))).toEqual(new Set(Object.keys(effects)))
   })
 
-  test.each(story.messages.filter(({ isHeldBack }) => isHeldBack).map((each) => [each.kind, each] as const))(
-    'a message %s that had not arrived is understood, and harmless when it comes again',
-    async (kind, message) => {
-      const before = await effects[kind](opened, story)
-      await deliver(message)
-      const after = await effects[kind](opened, story)
-      expect(after).not.toEqual(before)
-      await deliver(message)
-      expect(await effects[kind](opened, story)).toEqual(after)
-    },
-  )
+  test.each(
+    story.messages
+      .filter(({ isHeldBack, kind }) => isHeldBack && kind !== 'receipts')
+      .map((each) => [each.kind, each] as const),
+  )('a message %s that had not arrived is understood, and harmless when it comes again', async (kind, message) => {
+    const before = await effects[kind](opened, story)
+    await deliver(message)
+    const after = await effects[kind](opened, story)
+    expect(after).not.toEqual(before)
+    await deliver(message)
+    expect(await effects[kind](opened, story)).toEqual(after)
+  })
+
+  test('receipts, which said how far a replica thought it was, are read and not believed', async () => {
+    const message = story.messages.find(({ isHeldBack, kind }) => isHeldBack && kind === 'receipts')
+    if (message === undefined) throw new Error('The release kept none.')
+    await deliver(message)
+    expect(await effects.receipts(opened, story)).toBeNull()
+  })
 
   test.each(story.messages.filter(({ isHeldBack }) => !isHeldBack).map((each) => [each.kind, each] as const))(
     'a message %s that the release itself had worked is harmless',

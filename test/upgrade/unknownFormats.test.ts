@@ -20,7 +20,7 @@ import { readStory, releases, releaseText } from './release.ts'
 import { sealedFor } from './sealedStateFixture.ts'
 
 /** Formats of lib that no release has written yet; each moves into a fixture with the next one. */
-const unreleased: readonly string[] = []
+const unreleased: readonly string[] = ['vaultspan/coverage/2', 'vaultspan/key-record/2', 'vaultspan/receipt-row/2']
 /** What only comes in: an operator's file, not a record of this service. */
 const notStored = ['vaultspan/vault-record-import/1']
 

@@ -39,6 +39,7 @@ interface Entry {
  * management reads with `fresh`. A host that sees every write of its region calls `forget`, so nothing is stale there.
  */
 export class VaultCache {
+  readonly #ports: ConstructorParameters<typeof VaultCache>[0]
   readonly #tables: Pick<Tables, 'get'>
   readonly #hsm: Pick<Hsm, 'openVault'>
   readonly #clock: Clock
@@ -51,11 +52,17 @@ export class VaultCache {
     maxAgeMs: number,
     capacity = 20_000,
   ) {
+    this.#ports = ports
     this.#tables = ports.tables
     this.#hsm = ports.hsm
     this.#clock = ports.clock
     this.#maxAgeMs = maxAgeMs
     this.#capacity = capacity
+  }
+
+  /** The same rows, each read anew. */
+  uncached(): VaultCache {
+    return new VaultCache(this.#ports, 0, 1)
   }
 
   vault(vaultId: string): Promise<Vault | undefined> | Vault | undefined {

@@ -1,0 +1,63 @@
+import { isKmsError } from '../errors.ts'
+import type { Timers } from '../ports.ts'
+import type { HttpPorts } from './httpPorts.ts'
+import type { Answer, Operation, Request } from './operation.ts'
+
+/** What other regions have sent here and this region has not stored yet. */
+export interface Arrivals {
+  /**
+   * Yields each time that it is worth looking again; ends when nothing is left of what had arrived, or after a bounded
+   * time: 250 ms.
+   */
+  awaited: () => AsyncIterable<undefined>
+}
+
+/** For a host that cannot look into its queue: four more looks within 250 ms. */
+export function polledArrivals(timers: Timers): Arrivals {
+  return {
+    awaited: async function* () {
+      for (const ms of [10, 30, 70, 140]) {
+        await timers.sleep(ms)
+        yield undefined
+      }
+    },
+  }
+}
+
+/**
+ * Runs an operation. What a replica refuses by its rows is judged once more on what has arrived meanwhile, because a key
+ * or version is in its inbox before its primary answers. Absent and forbidden take the same way, so neither tells by its time.
+ */
+export async function runOnArrivals<P extends HttpPorts>(
+  operation: Operation<P>,
+  request: Request<P>,
+  input: unknown,
+): Promise<Answer> {
+  try {
+    return await operation.run(request, input)
+  } catch (refusal) {
+    if (!isByRows(refusal) || !(await isAtReplica(request))) throw refusal
+    let last: unknown = refusal
+    const ports = { ...request.ports, cache: request.ports.cache.uncached() }
+    for await (const _ of ports.arrivals.awaited()) {
+      try {
+        return await operation.run({ ...request, ports }, input)
+      } catch (again) {
+        if (!isByRows(again)) throw again
+        last = again
+      }
+    }
+    throw last
+  }
+}
+
+/** A key that is not there, not ENABLED yet, or whose ciphertext names a version that is not there. */
+function isByRows(refusal: unknown): boolean {
+  return isKmsError(refusal, 'notAuthorizedOrNotFound', 'incorrectState', 'invalidParameter')
+}
+
+async function isAtReplica({ ports, vaultId }: Request): Promise<boolean> {
+  if (vaultId === '') return false
+  const vault = await ports.cache.vault(vaultId)
+  return vault !== undefined && vault.row.primaryRegion !== ports.region
+}

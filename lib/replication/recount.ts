@@ -1,0 +1,56 @@
+import { storedVersions } from '../kms/keys/commitKey.ts'
+import { treeEntry, treePage, treeStart, treeWrites, type TreePlace } from '../kms/rows/digestTree.ts'
+import { keyDigest, versionsDigest } from '../kms/rows/rowsDigest.ts'
+import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Item } from '../ports.ts'
+import { coverageOf, coverageWrite } from './coverage.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
+import { standsAsReplica } from './storeKey.ts'
+
+type RecountPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'region' | 'log'>
+
+interface CursorRow extends Item, TreePlace {
+  readonly leaf: number
+  readonly after: string | null
+}
+
+const keysAtOnce = 20
+
+/** Recounts a few keys of a vault, others each time, so that in the end every row is read again. */
+export async function recountSome(ports: RecountPorts, vault: Vault): Promise<void> {
+  const key = { pk: `recount#${vault.row.id}`, sk: 'cursor' }
+  const stored = (await ports.tables.get('Replication', key.pk, key.sk)) as CursorRow | undefined
+  const { entries, next } = await treePage(ports.tables, vault.row.id, stored ?? treeStart, keysAtOnce)
+  for (const { sk } of entries) await recount(ports, vault, sk)
+  const item: CursorRow = { ...key, ...(next ?? treeStart) }
+  await ports.tables.write([{ op: 'put', table: 'Replication', item }])
+}
+
+/**
+ * Counts a key's rows as they are stored, so that a row that was lost or altered behind this service's back stands out in
+ * the digests, and the next comparison finds it.
+ */
+export async function recount(ports: RecountPorts, vault: Vault, keyId: string): Promise<void> {
+  const { tables } = ports
+  const { id: vaultId, primaryRegion } = vault.row
+  const [key, known, entry] = await Promise.all([
+    ports.cache.freshKey(vault.keys, keyId),
+    coverageOf(ports, vault, keyId),
+    treeEntry(tables, vaultId, keyId),
+  ])
+  const versions = versionsDigest(await storedVersions(tables, vault, keyId))
+  const digest = key === undefined ? undefined : keyDigest(key, versions)
+  if (entry?.digest === digest) return
+  // The rows are not read in one moment: whoever changes them meanwhile changes the key's row or its coverage too.
+  const still = await ports.cache.freshKey(vault.keys, keyId)
+  if (still?.mac !== key?.mac) return
+  ports.log.error('Rows of a key are not those that were stored.', undefined, { vault: vaultId, key: keyId })
+  const { epoch, revision } = key ?? { epoch: '', revision: 0 }
+  const tree = await treeWrites(tables, vaultId, { id: keyId, epoch, revision, digest })
+  const isReplica = primaryRegion !== ports.region
+  // What does not commit now is counted again by the next round.
+  await tables.write([
+    ...(isReplica ? [standsAsReplica(vault.row), coverageWrite(vault, keyId, known, { versions, whole: null })] : []),
+    ...tree,
+  ])
+}
