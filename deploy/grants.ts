@@ -88,7 +88,7 @@ export const grants = {
       Keys: ['get', 'query', 'list', 'put', 'delete'],
       Identity: ['get', 'put', 'delete'],
       Audit: ['query', 'put'],
-      Requests: ['put'],
+      Requests: ['get', 'put'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },

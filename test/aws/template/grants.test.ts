@@ -145,9 +145,12 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   // atRisk.markAtRisk: the receipt came while the mark was made.
   fanOut: ['Replication delete'],
   // linkSource: a key that a crash left open; what a gap lacks.
-  acknowledge: ['Vaults check', 'Keys put', 'send to own outbox'],
-  // As in fanOut, whose work it does.
-  reconcile: ['Replication delete'],
+  acknowledge: ['Vaults check', 'Keys list', 'Keys put', 'send to own outbox'],
+  // purge.purgeKeys: a replica of more than 25 keys; compare: a vault that 0.1.0 replicated.
+  apply: ['send to own inbox'],
+  // As in fanOut, whose work it does; adoptKeys and everyKeyId in vaults of 0.1.0.
+  reconcile: ['Vaults check', 'Keys list', 'Keys put', 'Replication delete'],
+  schedule: ['Keys list'],
 }
 
 test.each(functions)('the role of %s allows nothing that the function never does', (name) => {
