@@ -20,7 +20,10 @@ export function streamRecord({ seq, table, pk, sk, old, new: image }: NumberedCh
 
 type Image = NonNullable<NonNullable<DynamoDBRecord['dynamodb']>['NewImage']>
 
-/** The SDK and the event name the same attribute values by different types. */
+/**
+ * What the table holds the stream tells: numbers as DynamoDB writes them, exact or not. The SDK and the event name the same
+ * attribute values by different types.
+ */
 function toImage(item: object): Image {
-  return marshall(item, { removeUndefinedValues: true }) as Image
+  return marshall(item, { removeUndefinedValues: true, allowImpreciseNumbers: true }) as Image
 }

@@ -52,14 +52,20 @@ const freeform = v.pipe(
   v.check((tags) => Object.keys(tags).length <= 10, 'at most 10 tags'),
 )
 type DefinedTagValue = string | number | boolean | null
+
+/** A JSON number beyond 2^53 was another one before it was parsed: what cannot be given back as it came is not taken. */
+const isExact = (value: DefinedTagValue) => typeof value !== 'number' || Math.abs(value) <= Number.MAX_SAFE_INTEGER
 const defined = v.pipe(
   mapOf(
     v.string(),
     mapOf(
       v.string(),
-      v.custom<DefinedTagValue>(
-        (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
-        'a defined tag value is a string, a number or a boolean',
+      v.pipe(
+        v.custom<DefinedTagValue>(
+          (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
+          'a defined tag value is a string, a number or a boolean',
+        ),
+        v.check(isExact, 'a number of a defined tag lies between -2^53 and 2^53; send larger ones as strings'),
       ),
     ),
   ),

@@ -75,6 +75,21 @@ test('changes reach the function in the order of their commits, as a DynamoDB st
     expect(new Set(records.map(({ eventID }) => eventID)).size).toBe(3)
   }))
 
+test('a number beyond 2^53 that was stored before it was refused is told as it is stored', () =>
+  withStore(async (store) => {
+    const records: DynamoDBRecord[] = []
+    const consume: Consume = async (event) => {
+      records.push(...event.Records)
+      return nothingFailed
+    }
+    await put(store, 'Keys', 'a', { tags: { ops: { cost: 2 ** 60 } } })
+    await withPump(store, consume, () => eventually(() => isDrained(store)))
+    expect(records[0]?.dynamodb?.NewImage).toMatchObject({
+      tags: { M: { ops: { M: { cost: { N: String(2 ** 60) } } } } },
+    })
+    expect(await deadChanges(store.tables, 10)).toEqual([])
+  }))
+
 test('a call holds the changes of one table, and at most a hundred', () =>
   withStore(async (store) => {
     const calls: DynamoDBStreamEvent[] = []

@@ -36,6 +36,28 @@ describe.each(['__proto__', 'prototype', 'constructor'])('the name %s', (name) =
   })
 })
 
+describe('a number in a defined tag', () => {
+  const change = async (number: string) => {
+    const { body: key } = await makeKey(cloud, vaultId)
+    // As text: a number like these would be another one before it is sent.
+    return send('PUT', `/20180608/keys/${String(key['id'])}`, `{"definedTags":{"ops":{"cost":${number}}}}`)
+  }
+
+  test.each(['9007199254740993', '-9007199254740993', '1e21', '123456789012345678901234567890'])(
+    '%s cannot be given back as it came: it is refused',
+    async (number) => {
+      expect(await change(number)).toMatchObject(refused)
+    },
+  )
+
+  test.each(['9007199254740991', '-9007199254740991', '0.5', '0'])('%s is kept', async (number) => {
+    expect(await change(number)).toMatchObject({
+      status: 200,
+      body: { definedTags: { ops: { cost: Number(number) } } },
+    })
+  })
+})
+
 test.each([198, 199, 253])('a name with an emoji after %i letters is listed', async (letters) => {
   const displayName = `${'x'.repeat(letters)}\u{1f511}`
   const own = await makeVault(cloud)

@@ -42,7 +42,7 @@ export function compartmentById(
   tenancyId: string,
   compartmentId: string,
 ): Promise<CompartmentRow | undefined> {
-  return identityRow<CompartmentRow>(ports, tenancyId, identitySk.compartment(compartmentId))
+  return identityRow<CompartmentRow>(ports, tenancyId, 'compartment', identitySk.compartment(compartmentId))
 }
 
 /** @throws KmsError invalidParameter for the tenancy itself, which stays as it is. */

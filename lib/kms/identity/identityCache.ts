@@ -110,27 +110,31 @@ export class IdentityCache {
   async #load(tenancyId: string, seq: number): Promise<TenancyIdentity> {
     if (seq === 0) return { seq, compartments: [], policies: [], groups: [] }
     const [compartments, policies, groups] = await Promise.all([
-      this.#rows<CompartmentRow>(tenancyId, identitySk.compartment('')),
-      this.#rows<PolicyRow>(tenancyId, identitySk.policy('')),
-      this.#rows<GroupRow>(tenancyId, identitySk.group('')),
+      this.#rows<CompartmentRow>(tenancyId, 'compartment', identitySk.compartment('')),
+      this.#rows<PolicyRow>(tenancyId, 'policy', identitySk.policy('')),
+      this.#rows<GroupRow>(tenancyId, 'group', identitySk.group('')),
     ])
     return { seq, compartments, policies, groups }
   }
 
   async #loadUser(tenancyId: string, userId: string, fingerprint: string): Promise<UserIdentity | undefined> {
     const [user, apiKey] = await Promise.all([
-      identityRow<UserRow>(this.#ports, tenancyId, identitySk.user(userId)),
-      identityRow<ApiKeyRow>(this.#ports, tenancyId, identitySk.apiKey(userId, fingerprint)),
+      identityRow<UserRow>(this.#ports, tenancyId, 'user', identitySk.user(userId)),
+      identityRow<ApiKeyRow>(this.#ports, tenancyId, 'apiKey', identitySk.apiKey(userId, fingerprint)),
     ])
     if (user === undefined || apiKey === undefined) return undefined
-    const memberships = await this.#rows<MembershipRow>(tenancyId, identitySk.membership(userId, ''))
+    const memberships = await this.#rows<MembershipRow>(tenancyId, 'membership', identitySk.membership(userId, ''))
     return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
   }
 
-  async #rows<R extends IdentityRow>(tenancyId: string, prefix: string): Promise<readonly R[]> {
+  async #rows<R extends IdentityRow>(tenancyId: string, kind: R['kind'], prefix: string): Promise<readonly R[]> {
     const items: Item[] = []
     const read = (request: PageRequest) => this.#ports.tables.query('Identity', tenancyId, prefix, request)
     for await (const page of eachPage(read, { limit: 1000 })) items.push(...page)
-    return Promise.all(items.map((item) => verifyIdentity<R>(this.#ports, tenancyId, item)))
+    // What does not begin with the prefix was looked for elsewhere.
+    const skOf = (item: Item) => (item.sk.startsWith(prefix) ? item.sk : prefix)
+    return Promise.all(
+      items.map((item) => verifyIdentity<R>(this.#ports, { pk: tenancyId, sk: skOf(item), kind }, item)),
+    )
   }
 }

@@ -98,35 +98,69 @@ function coveredText(row: JsonObject): string {
 /** Where the home region's statement lies: every region needs it to check what the home region signed. */
 export const statementSk = 'statement'
 
-/** @throws KmsError integrityFailure where the home region did not sign this row of this tenancy. */
+/** What a reader looked for: a signed row that lies elsewhere, or of another kind, is not it. */
+export interface IdentityPlace {
+  readonly pk: string
+  readonly sk: string
+  readonly kind: IdentityRow['kind'] | 'entry'
+}
+
+/** The kind of what lies under a sort key; undefined where no identity does. */
+export function kindAt(sk: string): IdentityPlace['kind'] | undefined {
+  const [prefix = ''] = sk.split('#', 1)
+  return kinds.get(prefix)
+}
+
+/**
+ * A row or an entry, found where the reader looked for it.
+ * @throws KmsError integrityFailure where the home region did not sign it for that very place.
+ */
 export async function verifyIdentity<R extends IdentityRow | LogEntry>(
   { hsm, tables, homeRegion }: LogPorts,
-  tenancyId: string,
+  { pk: tenancyId, sk, kind }: IdentityPlace,
   stored: Item,
 ): Promise<R> {
   const statement = hsm.region === homeRegion ? hsm.statement(tenancyId) : await homeStatement(tables, tenancyId)
   const signature = typeof stored['signature'] === 'string' ? stored['signature'] : ''
-  const isHome = statement?.region === homeRegion && statement.tenancyId === tenancyId && stored.pk === tenancyId
+  const isHome = statement?.region === homeRegion && statement.tenancyId === tenancyId
+  // The keys are signed with the row: one that was copied to another place still names its own.
+  const isInPlace = stored.pk === tenancyId && stored.sk === sk && kindAt(sk) === kind
   if (
     !isHome ||
+    !isInPlace ||
     !(await hsm.isSignedBy(statement, Buffer.from(coveredText(stored)), Buffer.from(signature, 'base64')))
   ) {
-    throw new KmsError('integrityFailure', `The identity row ${stored.sk} is not signed by the home region.`)
+    throw new KmsError('integrityFailure', `The identity row ${sk} is not signed by the home region.`)
   }
-  const kind = stored.sk.startsWith('log#') ? 'entry' : 'row'
-  requireFormat(`The identity row ${stored.sk}`, stored, `vaultspan/identity-${kind}/1`)
+  requireFormat(`The identity row ${sk}`, stored, `vaultspan/identity-${kind === 'entry' ? 'entry' : 'row'}/1`)
+  if (kind !== 'entry' && stored['kind'] !== kind) {
+    throw new KmsError('integrityFailure', `The identity row ${sk} is no ${kind}.`)
+  }
   // INVARIANT: the home region signs only rows and entries of these types.
   return stored as unknown as R
 }
+
+const kinds: ReadonlyMap<string, IdentityPlace['kind']> = new Map([
+  ['compartment', 'compartment'],
+  ['compartmentName', 'compartmentName'],
+  ['policy', 'policy'],
+  ['policyName', 'policyName'],
+  ['user', 'user'],
+  ['group', 'group'],
+  ['membership', 'membership'],
+  ['apiKey', 'apiKey'],
+  ['log', 'entry'],
+])
 
 /** One row of the tenancy, verified; undefined where there is none. */
 export async function identityRow<R extends IdentityRow>(
   ports: LogPorts,
   tenancyId: string,
+  kind: R['kind'],
   sk: string,
 ): Promise<R | undefined> {
   const stored = await ports.tables.get('Identity', tenancyId, sk)
-  return stored === undefined ? undefined : verifyIdentity<R>(ports, tenancyId, stored)
+  return stored === undefined ? undefined : verifyIdentity<R>(ports, { pk: tenancyId, sk, kind }, stored)
 }
 
 async function homeStatement(tables: Pick<Tables, 'get'>, tenancyId: string) {

@@ -30,7 +30,7 @@ export interface PolicyInput {
 
 /** A policy of the tenancy; undefined where there is none. Statements are checked by the caller (lib/iam). */
 export function policyById(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow | undefined> {
-  return identityRow<PolicyRow>(ports, tenancyId, identitySk.policy(policyId))
+  return identityRow<PolicyRow>(ports, tenancyId, 'policy', identitySk.policy(policyId))
 }
 
 export async function createPolicy(

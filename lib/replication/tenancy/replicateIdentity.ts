@@ -59,7 +59,8 @@ export async function applyIdentity(
   for (const record of body.records) {
     requireFormat('An identity record', record, 'vaultspan/identity-record/1')
     const { entry: stored } = record
-    const entry = await verifyIdentity<LogEntry>(ports, tenancyId, stored as Item)
+    const sk = identitySk.log(Number(stored['seq']))
+    const entry = await verifyIdentity<LogEntry>(ports, { pk: tenancyId, sk, kind: 'entry' }, stored as Item)
     if ((await applyEntry(ports, tenancyId, entry)) === 'wait') return 'wait'
     await voteOnDeletions(ports, envelope, entry)
   }
@@ -74,6 +75,8 @@ export async function applyIdentity(
 async function applyEntry(ports: ReplicationPorts, tenancyId: string, entry: LogEntry): Promise<'wait' | undefined> {
   const head = await headSeq(ports, tenancyId)
   if (entry.seq <= head) return undefined
+  if (entry.puts.some(({ pk }) => pk !== tenancyId))
+    throw new KmsError('integrityFailure', `The identity entry ${entry.seq} writes to another tenancy.`)
   for (const row of entry.puts) requireFormat(`The identity row ${row.sk}`, row, 'vaultspan/identity-row/1')
   if (entry.seq > head + 1) {
     ports.log.warn('An identity entry waits for one before it.', { tenancy: tenancyId, seq: entry.seq, head })

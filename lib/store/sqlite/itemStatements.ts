@@ -1,12 +1,21 @@
 import type { StatementSync } from 'node:sqlite'
+import { KmsError } from '../../errors.ts'
 import type { IndexName, Item, TableName } from '../../ports.ts'
 import type { EncodedWrite } from '../encodeWrites.ts'
 import type { KeyRange } from '../keyRange.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
 
 interface Row {
+  readonly pk: string
+  readonly sk: string
+  readonly expires_at: number | null
+  readonly gpk: string | null
+  readonly by_time: string | null
+  readonly by_name: string | null
   readonly body: string
 }
+
+const columns = 'pk, sk, expires_at, gpk, by_time, by_name, body'
 
 interface Direction {
   readonly ascending: StatementSync
@@ -28,7 +37,7 @@ export class ItemStatements {
   readonly #byIndex: Readonly<Record<IndexName, Direction>>
 
   constructor(database: SqliteDatabase) {
-    this.#get = database.prepare(`SELECT body FROM item WHERE tbl = ? AND pk = ? AND sk = ? AND ${notExpired}`)
+    this.#get = database.prepare(`SELECT ${columns} FROM item WHERE tbl = ? AND pk = ? AND sk = ? AND ${notExpired}`)
     this.#put = database.prepare(
       `INSERT INTO item (tbl, pk, sk, body, expires_at, gpk, by_time, by_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (tbl, pk, sk) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at,
@@ -39,7 +48,7 @@ export class ItemStatements {
       'DELETE FROM item WHERE rowid IN (SELECT rowid FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)',
     )
     const direction = (partition: string, key: string): Direction => {
-      const select = `SELECT body FROM item WHERE tbl = ? AND ${partition} = ? AND ${key} >= ? AND ${key} < ? AND ${notExpired}`
+      const select = `SELECT ${columns} FROM item WHERE tbl = ? AND ${partition} = ? AND ${key} >= ? AND ${key} < ? AND ${notExpired}`
       return {
         ascending: database.prepare(`${select} ORDER BY ${key} LIMIT ?`),
         descending: database.prepare(`${select} ORDER BY ${key} DESC LIMIT ?`),
@@ -49,8 +58,14 @@ export class ItemStatements {
     this.#byIndex = { byTime: direction('gpk', 'by_time'), byName: direction('gpk', 'by_name') }
   }
 
-  /** The item's text where it is there and not expired. */
-  get(table: TableName, pk: string, sk: string, now: number): string | undefined {
+  /** The item where it is there and not expired. */
+  get(table: TableName, pk: string, sk: string, now: number): Item | undefined {
+    const row = this.#get.get(table, pk, sk, now / 1000) as Row | undefined
+    return row === undefined ? undefined : itemIn(table, row)
+  }
+
+  /** Its text, for what a write replaces. */
+  text(table: TableName, pk: string, sk: string, now: number): string | undefined {
     const row = this.#get.get(table, pk, sk, now / 1000) as Row | undefined
     return row?.body
   }
@@ -82,8 +97,27 @@ export class ItemStatements {
     const direction = key === 'sk' ? this.#bySk : this.#byIndex[key]
     const statement = descending ? direction.descending : direction.ascending
     const rows = statement.all(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit)
-    return (rows as unknown as Row[]).map(({ body }) => parseItem(body))
+    return (rows as unknown as Row[]).map((row) => itemIn(table, row))
   }
+}
+
+/**
+ * Whoever verifies a row reads its keys in the body, and found it by the columns: one that lies under other keys than its
+ * own is none of ours.
+ * @throws KmsError integrityFailure
+ */
+function itemIn(table: TableName, row: Row): Item {
+  const item = parseItem(row.body)
+  const { pk, sk, expiresAt = null, gpk = null, byTime = null, byName = null } = item
+  const isOwn =
+    pk === row.pk &&
+    sk === row.sk &&
+    expiresAt === row.expires_at &&
+    gpk === row.gpk &&
+    byTime === row.by_time &&
+    byName === row.by_name
+  if (isOwn) return item
+  throw new KmsError('integrityFailure', `The row ${row.sk} of ${row.pk} in ${table} has other keys in its body.`)
 }
 
 export function parseItem(text: string): Item {

@@ -69,8 +69,7 @@ export class SqliteTables implements Tables {
   }
 
   async get(table: TableName, pk: string, sk: string): Promise<Item | undefined> {
-    const text = this.#items.get(table, pk, sk, this.#clock())
-    return text === undefined ? undefined : parseItem(text)
+    return this.#items.get(table, pk, sk, this.#clock())
   }
 
   async query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
@@ -147,7 +146,7 @@ export class SqliteTables implements Tables {
   #attempt(writes: readonly EncodedWrite[], writeId: string | undefined): Attempt {
     const now = this.#clock()
     const stored = writes.map((write) =>
-      this.#needsOld(write) ? this.#items.get(write.table, write.pk, write.sk, now) : undefined,
+      this.#needsOld(write) ? this.#items.text(write.table, write.pk, write.sk, now) : undefined,
     )
     const items = writes.map(({ condition }, position) =>
       condition === undefined ? undefined : parsed(stored[position]),
