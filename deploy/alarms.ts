@@ -1,4 +1,5 @@
 import { grants } from './grants.ts'
+import { tableNames } from './tables.ts'
 
 export interface AlarmOptions {
   readonly prefix: string
@@ -18,6 +19,9 @@ interface Alarm extends Metric {
   readonly ExtendedStatistic?: string
   readonly Threshold: number
   readonly EvaluationPeriods?: number
+  readonly Period?: number
+  readonly ComparisonOperator?: 'LessThanThreshold'
+  readonly TreatMissingData?: 'breaching'
 }
 
 const functions = Object.keys(grants)
@@ -97,6 +101,35 @@ function alarmRows({ prefix, peers }: AlarmOptions): Record<string, Alarm> {
           {
             AlarmDescription: `${metric} of the function ${name}.`,
             ...functionMetric(`${prefix}-${name}`, metric),
+            Statistic: 'Sum',
+            Threshold: 0,
+            EvaluationPeriods: 3,
+          },
+        ]),
+      ),
+    ),
+    ...Object.fromEntries(
+      (['reconcile', 'schedule'] as const).map((name) => [
+        `Stopped${idOf(name)}`,
+        {
+          AlarmDescription: `${name} is called once a minute, and was not for 10 minutes.`,
+          ...functionMetric(`${prefix}-${name}`, 'Invocations'),
+          Statistic: 'Sum',
+          Threshold: 1,
+          Period: 300,
+          EvaluationPeriods: 2,
+          ComparisonOperator: 'LessThanThreshold',
+          TreatMissingData: 'breaching',
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      tableNames.flatMap((name) =>
+        (['ReadThrottleEvents', 'WriteThrottleEvents'] as const).map((metric) => [
+          `${metric}${name}`,
+          {
+            AlarmDescription: `DynamoDB throttled the table ${name}, for 3 minutes: a hot partition, or the account's limit.`,
+            ...tableMetric(`${prefix}-${name}`, metric),
             Statistic: 'Sum',
             Threshold: 0,
             EvaluationPeriods: 3,
@@ -220,6 +253,10 @@ function integrityMetric(prefix: string): Metric {
 
 function queueMetric(name: string, MetricName: string): Metric {
   return { Namespace: 'AWS/SQS', MetricName, Dimensions: [{ Name: 'QueueName', Value: name }] }
+}
+
+function tableMetric(name: string, MetricName: string): Metric {
+  return { Namespace: 'AWS/DynamoDB', MetricName, Dimensions: [{ Name: 'TableName', Value: name }] }
 }
 
 function functionMetric(name: string, MetricName: string): Metric {

@@ -1,4 +1,5 @@
 import type { Parameters } from './parameters.ts'
+import { outlivesStack } from './tables.ts'
 
 export interface BackupBucketOptions extends Pick<Parameters, 'homeRegion'> {
   /** Of every name: `vaultspan-{stage}`. */
@@ -25,12 +26,11 @@ export function bucketNameStart(prefix: string, homeRegion: string): string {
  */
 export function backupBucket({ prefix, region, homeRegion }: BackupBucketOptions): Record<string, object> {
   if (region !== homeRegion) return {}
-  const outlives = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' }
   const arn = { 'Fn::GetAtt': ['BackupBucket', 'Arn'] }
   return {
     BackupBucket: {
       Type: 'AWS::S3::Bucket',
-      ...outlives,
+      ...outlivesStack,
       Properties: {
         BucketName: { 'Fn::Sub': backupBucketName({ prefix, homeRegion }) },
         VersioningConfiguration: { Status: 'Enabled' },
@@ -58,7 +58,7 @@ export function backupBucket({ prefix, region, homeRegion }: BackupBucketOptions
     },
     BackupBucketPolicy: {
       Type: 'AWS::S3::BucketPolicy',
-      ...outlives,
+      ...outlivesStack,
       Properties: {
         Bucket: { Ref: 'BackupBucket' },
         PolicyDocument: {

@@ -1,8 +1,8 @@
 import { buildBundles } from './build.ts'
 import { command, options } from './commandLine.ts'
-import { requireFits } from './deployed.ts'
-import { ParameterError, requireParameters, type Parameters } from './parameters.ts'
-import { runServerless } from './runServerless.ts'
+import { deployedWith, requireFits } from './deployed.ts'
+import { ParameterError, protectsTables, requireParameters, type Parameters } from './parameters.ts'
+import { params, runServerless } from './runServerless.ts'
 
 /** `npm run deploy -- --stage S --regions a,b --domain D`: region after region, the home region first; may be repeated. */
 await command(async () => {
@@ -12,13 +12,23 @@ await command(async () => {
   const order = homeFirst(parameters)
   for (const [index, region] of order.entries()) {
     console.log(`\n[${index + 1}/${order.length}] ${region}${region === parameters.homeRegion ? ' (home region)' : ''}`)
-    if (!(await runServerless('deploy', region, parameters))) throw failedIn(region, order.slice(0, index))
+    if (!(await deployRegion(region, parameters))) throw failedIn(region, order.slice(0, index))
   }
   console.log(`\nDeployed to ${order.join(', ')}. Next: npm run provision (docs/deploy.md).`)
 })
 
 export function homeFirst({ regions, homeRegion }: Pick<Parameters, 'regions' | 'homeRegion'>): readonly string[] {
   return [homeRegion, ...regions.filter((region) => region !== homeRegion)]
+}
+
+/**
+ * A stack that does not stand yet is made before its tables are protected from deletion: where making it fails,
+ * CloudFormation takes back what it made, and the repetition finds nothing in its way.
+ */
+async function deployRegion(region: string, parameters: Parameters): Promise<boolean> {
+  if ((await deployedWith(region, parameters)) !== undefined) return runServerless('deploy', region, parameters)
+  const isMade = await runServerless('deploy', region, parameters, params({ first: 'yes' }))
+  return isMade && (!protectsTables(parameters) || (await runServerless('deploy', region, parameters)))
 }
 
 function failedIn(region: string, done: readonly string[]): ParameterError {

@@ -1,6 +1,9 @@
 import { streamedTables } from '../lib/ports.ts'
 import { tableId } from './tables.ts'
 
+/** What a queue may take of the account's concurrency: an outage that fills it leaves the other functions their share. */
+const maximumConcurrency = 10
+
 const reportsFailures = { functionResponseType: 'ReportBatchItemFailures' }
 
 /** What calls the fan-out: the stream of each table that has one, and the outbox. */
@@ -19,5 +22,8 @@ export function fanOutEvents(): readonly object[] {
       destinations: { onFailure: { type: 'sqs', arn: { 'Fn::GetAtt': ['StreamDeadLetters', 'Arn'] } } },
     },
   }))
-  return [...streams, { sqs: { arn: { 'Fn::GetAtt': ['OutboxQueue', 'Arn'] }, batchSize: 10, ...reportsFailures } }]
+  return [
+    ...streams,
+    { sqs: { arn: { 'Fn::GetAtt': ['OutboxQueue', 'Arn'] }, batchSize: 10, maximumConcurrency, ...reportsFailures } },
+  ]
 }

@@ -17,9 +17,14 @@ export type GivenParameters = Readonly<Partial<Record<'stage' | 'regions' | 'hom
 /** One line that says what to change; nothing was deployed. */
 export class ParameterError extends Error {}
 
-export const stages = Object.keys(
-  JSON.parse(readFileSync(new URL('stages.json', import.meta.url), 'utf8')) as Record<string, unknown>,
-)
+const settings = JSON.parse(readFileSync(new URL('stages.json', import.meta.url), 'utf8')) as Readonly<
+  Record<string, { readonly isDeletionProtected: boolean }>
+>
+const stages = Object.keys(settings)
+
+export function protectsTables({ stage }: Pick<Parameters, 'stage'>): boolean {
+  return settings[stage]?.isDeletionProtected ?? false
+}
 
 const regionName = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/
 const domainName = /^(?=.{3,180}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/

@@ -17,6 +17,8 @@ export interface RoleOptions {
   readonly region: string
   readonly homeRegion: string
   readonly peers: readonly string[]
+  /** Whether the functions tell X-Ray of their calls. */
+  readonly isTraced: boolean
 }
 
 /** Written by provisioning only (lib/aws/hsmStateRow.ts). */
@@ -61,6 +63,8 @@ function statements(name: string, granted: Grants, options: RoleOptions): readon
   ]
   return [
     ...logs(prefix, name),
+    // X-Ray's actions know no resource.
+    ...(options.isTraced ? [allow('Trace', ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], ['*'])] : []),
     ...Object.entries(granted.tables).flatMap(([table, uses]) => tableStatements(table as TableName, uses)),
     ...hsmState(granted),
     ...backupStatements(granted.backups ?? [], options),
@@ -75,7 +79,7 @@ function statements(name: string, granted: Grants, options: RoleOptions): readon
     ...(granted.streams ?? []).map((table) =>
       allow(
         `Stream${table}`,
-        ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+        ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
         [{ 'Fn::GetAtt': [tableId(table), 'StreamArn'] }],
       ),
     ),

@@ -2,11 +2,14 @@
 const stages = require('./stages.json')
 const { alarms } = require('./alarms.ts')
 const { backupBucket, backupBucketName } = require('./backupBucket.ts')
+const { environmentOf } = require('./environment.ts')
 const { customDomain } = require('./customDomain.ts')
 const { fanOutEvents } = require('./fanOutEvents.ts')
 const { httpEvents } = require('./httpEvents.ts')
 const { peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
+const { stackExtensions } = require('./stackExtensions.ts')
+const { tableKey } = require('./tableKey.ts')
 const { tables } = require('./tables.ts')
 
 async function parametersOf({ resolveVariable }) {
@@ -52,13 +55,24 @@ exports.made = async (context) => {
 exports.resources = async (context) => {
   const parameters = await parametersOf(context)
   const { hostedZoneId, prefix } = parameters
+  const settings = settingsOf(parameters)
+  // A table that is protected would outlive the rollback of its first deployment: deploy/deploy.ts protects it afterwards.
+  const isFirst = (await context.resolveVariable('param:first, ""')) === 'yes'
   return {
     Resources: {
-      ...tables(prefix, settingsOf(parameters).isDeletionProtected),
+      ...tables({ ...settings, prefix, isDeletionProtected: settings.isDeletionProtected && !isFirst }),
+      ...(settings.hasTableKey ? tableKey(prefix) : {}),
       ...backupBucket(parameters),
-      ...roles(parameters),
+      ...roles({ ...parameters, isTraced: settings.isTraced }),
       ...alarms(parameters),
       ...(hostedZoneId === undefined ? {} : customDomain(parameters)),
     },
+    extensions: stackExtensions({ ...settings, hasCustomDomain: hostedZoneId !== undefined }),
   }
+}
+
+exports.environment = async (context) => {
+  const parameters = await parametersOf(context)
+  const endpointPortBase = await context.resolveVariable('param:endpointPortBase, ""')
+  return environmentOf({ ...parameters, ...(await exports.made(context)), endpointPortBase }, settingsOf(parameters))
 }

@@ -1,6 +1,7 @@
 import { operations } from '../../../lib/http/operations.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
 import { grants } from '../../../deploy/grants.ts'
+import { handOffBudgetMs, roundTrip } from '../../../deploy/handOffBudget.ts'
 import { ofType, packagedTemplates, type Template } from './packagedTemplate.ts'
 
 let home: Template
@@ -40,11 +41,15 @@ test('the tables are those that the adapter is tested with; they are recoverable
     Object.keys(tableDefinitions).map((name) => `vaultspan-prod-${name}`),
   )
   for (const [id, { DeletionPolicy, Properties }] of tables) {
-    expect(DeletionPolicy).toBe('Retain')
+    expect(DeletionPolicy).toBe('RetainExceptOnCreate')
     expect(Properties).toMatchObject({
       ...tableDefinitions[id.replace(/Table$/, '') as keyof typeof tableDefinitions],
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-      SSESpecification: { SSEEnabled: true },
+      SSESpecification: {
+        SSEEnabled: true,
+        SSEType: 'KMS',
+        KMSMasterKeyId: { 'Fn::GetAtt': ['TableKey', 'Arn'] },
+      },
       DeletionProtectionEnabled: true,
     })
   }
@@ -102,7 +107,7 @@ test('backups of all regions lie in one bucket of the home region: versioned, en
   expect(ofType(peer, 'AWS::S3::Bucket').map(([id]) => id)).toEqual(['ServerlessDeploymentBucket'])
   const { BackupBucket, BackupBucketPolicy } = home.Resources
   for (const resource of [BackupBucket, BackupBucketPolicy]) {
-    expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+    expect(resource).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' })
   }
   expect(BackupBucket?.Properties).toMatchObject({
     BucketName: { 'Fn::Sub': 'vaultspan-prod-backups-us-east-1-${AWS::AccountId}' },
@@ -153,6 +158,7 @@ test.each([
   ['BackupBucketPolicy', 'AWS::S3::BucketPolicy', ['s3:*']],
   // In a key policy * is the key.
   ['HsmStateKey', 'AWS::KMS::Key', []],
+  ['TableKey', 'AWS::KMS::Key', []],
 ])('outside the roles only %s has a *', (id, type, patterns) => {
   const { Type, Properties } = home.Resources[id] ?? {}
   expect(Type).toBe(type)
@@ -165,6 +171,7 @@ test.each([
     'BackupBucketPolicy',
     'HsmStateKey',
     'ServerlessDeploymentBucketPolicy',
+    'TableKey',
   ])
 })
 
@@ -196,7 +203,84 @@ test('a wildcard domain serves every vault', () => {
   ])
 })
 
-test('somebody is told of lag, dead letters, age, errors, throttles, slow answers and broken integrity', () => {
+test('whatever keeps data outlives its stack, but not the rollback of the deployment that made it', () => {
+  // A function's versions are osls's to keep.
+  const kept = Object.entries(home.Resources).filter(
+    ([, { Type, DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete' && Type !== 'AWS::Lambda::Version',
+  )
+  expect(kept.map(([id]) => id).sort()).toEqual(
+    [
+      ...Object.keys(tableDefinitions).map((name) => `${name}Table`),
+      ...['BackupBucket', 'BackupBucketPolicy', 'HsmStateKey', 'TableKey'],
+    ].sort(),
+  )
+  for (const [, { DeletionPolicy }] of kept) expect(DeletionPolicy).toBe('RetainExceptOnCreate')
+})
+
+test('no queue takes all of the account’s concurrency, and crypto has a share of its own', () => {
+  const ofQueues = ofType(home, 'AWS::Lambda::EventSourceMapping').filter(([, { Properties }]) =>
+    JSON.stringify(Properties['EventSourceArn']).includes('Queue'),
+  )
+  expect(ofQueues).toHaveLength(3)
+  for (const [, { Properties }] of ofQueues) {
+    expect(Properties['ScalingConfig']).toEqual({ MaximumConcurrency: expect.any(Number) as number })
+  }
+  const reserved = ofType(home, 'AWS::Lambda::Function').filter(
+    ([, { Properties }]) => 'ReservedConcurrentExecutions' in Properties,
+  )
+  expect(reserved.map(([id]) => id)).toEqual(['CryptoLambdaFunction'])
+})
+
+test('a message is hidden for longer than its function may take', () => {
+  for (const [, { Properties }] of ofType(home, 'AWS::Lambda::EventSourceMapping')) {
+    const [source = ''] = (Properties['EventSourceArn'] as { 'Fn::GetAtt': readonly string[] })['Fn::GetAtt']
+    const queue = home.Resources[source]
+    if (queue?.Type !== 'AWS::SQS::Queue') continue
+    const [id = ''] = (Properties['FunctionName'] as { 'Fn::GetAtt': readonly string[] })['Fn::GetAtt']
+    const timeout = home.Resources[id]?.Properties['Timeout'] as number
+    expect(queue.Properties['VisibilityTimeout']).toBeGreaterThan(timeout)
+  }
+})
+
+test('the fan-out may do with a stream all that its mapping asks of it', () => {
+  const ofStreams = statementsOf(home, 'FanOutRole').filter(({ Sid }) => Sid?.startsWith('Stream'))
+  expect(ofStreams).toHaveLength(3)
+  for (const { Action } of ofStreams) {
+    expect(Action).toEqual(
+      ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((each) => `dynamodb:${each}`),
+    )
+  }
+})
+
+test('each route is throttled by itself, each request leaves a line, and the API has no name but its domain', () => {
+  const { HttpApiStage, HttpApi } = home.Resources
+  expect(HttpApiStage?.Properties).toMatchObject({
+    DefaultRouteSettings: { DetailedMetricsEnabled: true, ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 },
+    AccessLogSettings: { DestinationArn: { 'Fn::GetAtt': ['HttpApiLogGroup', 'Arn'] } },
+  })
+  const { Format } = HttpApiStage?.Properties['AccessLogSettings'] as { Format: string }
+  expect(Format).not.toMatch(/authorization|header/i)
+  expect(HttpApi?.Properties['DisableExecuteApiEndpoint']).toBe(true)
+})
+
+test('the hand-off’s budget is told to every function, and allows three round trips to the farthest peer', () => {
+  for (const [, { Properties }] of ofType(home, 'AWS::Lambda::Function')) {
+    const { Variables } = Properties['Environment'] as { Variables: Readonly<Record<string, unknown>> }
+    expect(Variables).toMatchObject({
+      HANDOFF_BUDGET_MS: '1000',
+      KEY_CACHE_MS: '1000',
+      CRYPTO_AUDIT: 'on',
+      LOG_LEVEL: 'warn',
+    })
+  }
+  for (const peer of ['us-west-2', 'eu-central-1', 'ap-southeast-2', 'af-south-1', 'xx-new-1']) {
+    for (const region of ['us-east-1', 'ap-south-1', 'sa-east-1']) {
+      expect(handOffBudgetMs(region, ['us-east-2', peer])).toBeGreaterThan(3 * roundTrip(region, peer))
+    }
+  }
+})
+
+test('somebody is told of lag, dead letters, age, errors, throttles, stopped schedules, slow answers and broken integrity', () => {
   const names = ofType(home, 'AWS::CloudWatch::Alarm').map(([id]) => id)
   const functions = Object.keys(grants).map((name) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`)
   expect(names.sort()).toEqual(
@@ -204,6 +288,8 @@ test('somebody is told of lag, dead letters, age, errors, throttles, slow answer
       'LagUsWest2',
       ...['DeadInbox', 'DeadOutcome', 'DeadOutbox', 'DeadStream', 'AgeInbox', 'AgeOutcome', 'AgeOutbox'],
       ...functions.flatMap((name) => [`Errors${name}`, `Throttles${name}`]),
+      ...['StoppedReconcile', 'StoppedSchedule'],
+      ...Object.keys(tableDefinitions).flatMap((name) => [`ReadThrottleEvents${name}`, `WriteThrottleEvents${name}`]),
       ...['StreamAge', 'ServerErrors', 'SlowAnswers', 'IntegrityFailures'],
     ].sort(),
   )
