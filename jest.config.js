@@ -12,6 +12,8 @@ export default {
       { jsc: { target: 'esnext', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  // Jest leaves one core idle, which on two is half of the machine.
+  maxWorkers: '100%',
   // How long a test may take is no statement: a busy machine takes its time.
   testTimeout: 120_000,
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { headSeq } from '../lib/kms/identity/identityLog.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
+import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { newOcid } from '../lib/ocid.ts'
 import type { Clock, Logger } from '../lib/ports.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
@@ -30,6 +31,8 @@ export interface CloudOptions {
   readonly settings?: Partial<CloudSettings>
   readonly log?: Logger
   readonly clock?: Clock
+  /** How the simulated HSMs make RSA pairs; for tests. */
+  readonly generateRsa?: RsaGenerator
 }
 
 /** A running cloud of several regions in this process. */
@@ -82,7 +85,9 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const faults = new Faults()
   const stores = new Map<string, SqliteRegionStore>()
   const backups = openBackups(directory, settings)
-  const common = { homeRegion, regions, directory, ports, faults, settings, backups, log, clock, stores }
+  const { generateRsa } = options
+  const shared = { homeRegion, regions, directory, ports, faults, settings, backups, log, clock, stores }
+  const common = { ...shared, ...(generateRsa === undefined ? {} : { generateRsa }) }
   for (const region of regions) opened.push(openRegion({ ...common, region }))
   // A wrong answer here means that nothing this process would encrypt can be trusted.
   await Promise.all(opened.map(({ hsm }) => hsm.selfTest()))

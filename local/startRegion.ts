@@ -9,6 +9,7 @@ import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
 import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
 import { scheduleFunction } from '../handlers/schedule/scheduleFunction.ts'
 import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
+import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
@@ -42,6 +43,7 @@ export interface RegionParts {
   readonly backups: BackupStore
   readonly log: Logger
   readonly clock: Clock
+  readonly generateRsa?: RsaGenerator
   /** The other regions' stores, by name, once they are open. */
   readonly stores: Map<string, SqliteRegionStore>
 }
@@ -75,7 +77,13 @@ export function openRegion(parts: RegionParts): Region {
   })
   parts.stores.set(region, store)
   const hsmFile = directory.file('hsm', `${region}.json`)
-  const hsm = openSoftwareHsm({ region, realm, ...(hsmFile === undefined ? {} : { file: hsmFile }) })
+  const { generateRsa } = parts
+  const hsm = openSoftwareHsm({
+    region,
+    realm,
+    ...(hsmFile === undefined ? {} : { file: hsmFile }),
+    ...(generateRsa === undefined ? {} : { generateRsa }),
+  })
   const lag = new LagWindow()
   const audit = new GroupedAuditSink(store.tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
   let running: Pumps = {

@@ -20,6 +20,7 @@ import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
 import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { knownRsaPair } from './knownRsaPair.ts'
 import { newTenancy, signedCall, type Answered, type Call, type CallableRegion, type StoryCloud } from './signedCall.ts'
 
 const maxFileBytes = 1_000_000
@@ -97,7 +98,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
-    const hsm = openSoftwareHsm({ region, realm })
+    const hsm = openSoftwareHsm({ region, realm, generateRsa: knownRsaPair })
     const queues: Queues = {
       send: async (to, messages) => {
         if (to.region !== region && link.isStuck) await new Promise(() => undefined)

@@ -1,4 +1,5 @@
 import type { KeyShape, MaterialContext, TransferContext, VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 
 export const realm = 'oc1'
@@ -38,8 +39,8 @@ export function aTransfer(changes: Partial<TransferContext> = {}): TransferConte
 
 /** Two regions of one tenancy whose home is the first. */
 export async function twoRegions(): Promise<{ home: SoftwareHsm; away: SoftwareHsm; trustRoot: string }> {
-  const home = openSoftwareHsm({ realm, region: 'eu-test-1' })
-  const away = openSoftwareHsm({ realm, region: 'us-test-1' })
+  const home = openSoftwareHsm({ realm, region: 'eu-test-1', generateRsa: knownRsaPair })
+  const away = openSoftwareHsm({ realm, region: 'us-test-1', generateRsa: knownRsaPair })
   const trustRoot = home.createTenancyRoot(tenancyId)
   await away.acceptStatement(trustRoot, home.issueStatement(tenancyId, 'us-test-1', away.identityPublicKey))
   return { home, away, trustRoot }

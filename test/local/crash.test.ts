@@ -6,7 +6,8 @@ import { askFaultServer } from '../../local/faultServer.ts'
 import { withClients, type Clients } from '../../local/tour/clients.ts'
 import { until } from '../../local/tour/expect.ts'
 import { aes256, decrypt, encrypt } from '../../local/tour/steps.ts'
-import { freeBase, isReady, startService, withDirectory, type StartedProcess } from './startedService.ts'
+import { freeBase } from './freePorts.ts'
+import { isReady, startService, withDirectory, type StartedProcess } from './startedService.ts'
 
 /** kill -9 under load: what was acknowledged is there afterwards, in both regions, and what was not is there at most once. */
 

@@ -1,4 +1,5 @@
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { eventually } from './pumpHarness.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
@@ -21,6 +22,7 @@ async function withStory(
   const cloud = await startCloud({
     directory: ':memory:',
     port: 0,
+    generateRsa: knownRsaPair,
     settings: { requiresServicePolicy: false, ...settings },
   })
   try {

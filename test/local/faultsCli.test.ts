@@ -1,7 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { faultSocketPath } from '../../local/faultServer.ts'
-import { freeBase, isReady, run, startService, withDirectory } from './startedService.ts'
+import { freeBase } from './freePorts.ts'
+import { isReady, run, startService, withDirectory } from './startedService.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 

@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { callerByProfile } from './signedCaller.ts'
-import { freeBase, isReady, run, startService, takePort, withDirectory } from './startedService.ts'
+import { freeBase, takePort } from './freePorts.ts'
+import { isReady, run, startService, withDirectory } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from './vaultSteps.ts'
 
 interface EndpointsFile {

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf } from './signedCaller.ts'
-import { freeBase, takePort, withDirectory } from './startedService.ts'
+import { freeBase, takePort } from './freePorts.ts'
+import { withDirectory } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
 
 const [ashburn, phoenix, london] = ['us-ashburn-1', 'us-phoenix-1', 'uk-london-1'] as const
@@ -16,7 +18,7 @@ async function withCloud(
   body: (cloud: Cloud) => Promise<void>,
 ): Promise<void> {
   const settings = { requiresServicePolicy: false, ...options.settings }
-  const cloud = await startCloud({ directory: ':memory:', port: 0, ...options, settings })
+  const cloud = await startCloud({ directory: ':memory:', port: 0, generateRsa: knownRsaPair, ...options, settings })
   try {
     await body(cloud)
   } finally {

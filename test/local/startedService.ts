@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -57,44 +56,6 @@ export async function run(
   const { said, exited } = startProcess(script, args)
   const code = await exited
   return { code, ...said }
-}
-
-/** A base whose region and first vault ports are free just now, below the range that systems hand out by themselves. */
-export async function freeBase(): Promise<number> {
-  for (;;) {
-    // Test files run side by side: each worker keeps to a range of its own.
-    const worker = Number(process.env['JEST_WORKER_ID'] ?? 0) % 10
-    const base = 10_000 + 2_000 * worker + 200 * Math.floor(Math.random() * 10)
-    const free = await Promise.all([0, 1, 2, 100, 101, 102, 103].map((offset) => isFree(base + offset)))
-    if (free.every(Boolean)) return base
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => {
-      resolve(false)
-    })
-    server.listen(port, '127.0.0.1', () =>
-      server.close(() => {
-        resolve(true)
-      }),
-    )
-  })
-}
-
-/** Takes a port until `close`. Port 0: any. */
-export async function takePort(port: number): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const close = () =>
-    new Promise<void>((resolve) =>
-      server.close(() => {
-        resolve()
-      }),
-    )
-  return { port: (server.address() as AddressInfo).port, close }
 }
 
 /** Gives the test a directory of its own, and removes it. */

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { askFaultServer } from '../../local/faultServer.ts'
-import { freeBase, isReady, run, startService, withDirectory } from './startedService.ts'
+import { freeBase } from './freePorts.ts'
+import { isReady, run, startService, withDirectory } from './startedService.ts'
 
 function ticks(out: string): number {
   return out.split('\n').filter((line) => line.includes('✓')).length

@@ -1,5 +1,6 @@
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
 import { fallDue } from '../../lib/kms/schedule/runDue.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'
 import { readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
 
@@ -17,7 +18,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
 
   beforeAll(async () => {
     restored = restoreRelease(version)
-    cloud = await startCloud({ directory: restored.directory, port: 0, clock })
+    cloud = await startCloud({ directory: restored.directory, port: 0, clock, generateRsa: knownRsaPair })
     call = callerByProfile(restored.directory, clock)
     await cloud.idle()
   }, 300_000)

@@ -6,6 +6,7 @@ import type { Queues } from '../../lib/ports.ts'
 import type { Body } from '../../lib/replication/messages/signedMessage.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { composeTestRegion, regionA, regionB } from '../harness/twoRegions.ts'
 import type { ReleaseStory } from './release.ts'
 
@@ -21,7 +22,12 @@ export function openRelease(directory: string, { madeAt }: Pick<ReleaseStory, 'm
   const open = (region: string) => {
     const file = join(directory, 'regions', `${region}.db`)
     const store = openSqliteRegionStore({ file, clock, newId: randomUUID })
-    const hsm = openSoftwareHsm({ region, realm, file: join(directory, 'hsm', `${region}.json`) })
+    const hsm = openSoftwareHsm({
+      region,
+      realm,
+      file: join(directory, 'hsm', `${region}.json`),
+      generateRsa: knownRsaPair,
+    })
     const log = jsonLogger(() => undefined, 'silent')
     return { store, runtime: composeTestRegion({ region, tables: store.tables, queues, hsm, clock, log }) }
   }

@@ -13,6 +13,7 @@ import { keyRecords } from '../../lib/replication/messages/record.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { readHsmState, type KeptState } from '../../lib/aws/hsmStateRow.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { changePolicy, openedVault, places, storedAt, writeChanged } from './newerRows.ts'
@@ -101,7 +102,7 @@ describe('in a cloud', () => {
     const { row } = await openedVault(cloud.a, vaultId)
     const stored = await storedAt(cloud.a.store.tables, { table: 'Vaults', pk: vaultId, sk: vaultKeysSk })
     const { wrapped } = stored as unknown as VaultKeysRow
-    const fresh = openSoftwareHsm({ region: cloud.a.hsm.region, realm })
+    const fresh = openSoftwareHsm({ region: cloud.a.hsm.region, realm, generateRsa: knownRsaPair })
     const newer = { ...wrapped, format: 'vaultspan/vault-keys/2' } as unknown as WrappedVaultKeys
     expect(() => fresh.openVault(vaultContext(row), newer)).toThrow('has the format "vaultspan/vault-keys/2"')
   })

@@ -2,6 +2,7 @@ import { AuditClient } from 'oci-audit'
 import { DefaultRequestSigner, SimpleAuthenticationDetailsProvider, type HttpRequest, type Method } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import type { CloudSettings } from '../../local/cloudSettings.ts'
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
 
@@ -42,6 +43,7 @@ export async function ociCloud(settings: Partial<CloudSettings> = {}): Promise<O
     directory: ':memory:',
     port: 0,
     clock: now,
+    generateRsa: knownRsaPair,
     settings: { preparesKeys: false, ...settings },
   })
   const { tenancyId, administrator } = cloud

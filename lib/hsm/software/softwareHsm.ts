@@ -30,7 +30,7 @@ import { rsaDecrypt } from '../primitives/rsa.ts'
 import { TrustedStatements, unsignedBytes } from '../formats/statement.ts'
 import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
 import { HandleCache } from './handleCache.ts'
-import { generateRsaMaterial } from './material.ts'
+import { generateRsaMaterial, type RsaGenerator } from './material.ts'
 import { runSelfTest } from './selfTest.ts'
 import type { SoftwareKey } from './softwareKey.ts'
 import { MemoryState, newState, type StateStore } from './hsmState.ts'
@@ -48,6 +48,8 @@ export interface SoftwareHsmOptions {
   readonly store?: StateStore
   /** How many opened keys are kept. Default 1,000. */
   readonly handleCapacity?: number
+  /** Default: OpenSSL's. */
+  readonly generateRsa?: RsaGenerator
 }
 
 /** An opened vault and from which wrapped KEKs: the same vault is opened once with them and, once destroyed, without. */
@@ -67,11 +69,15 @@ export class SoftwareHsm implements Hsm {
   readonly #tenancies: TenancyRoots
   readonly #statements: TrustedStatements
   readonly #handles: HandleCache<SoftwareKey>
+  readonly #generateRsa: RsaGenerator
   readonly #vaults = new LruCache<OpenVault>(1_000)
 
   /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
-  constructor({ region, realm, file, store = openStore(region, file), handleCapacity = 1_000 }: SoftwareHsmOptions) {
+  constructor(options: SoftwareHsmOptions) {
+    const { region, realm, file, store = openStore(region, file) } = options
+    const { handleCapacity = 1_000, generateRsa = generateRsaMaterial } = options
     this.region = region
+    this.#generateRsa = generateRsa
     this.#identity = createPrivateKey(store.state.identity)
     this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
     this.#root = new VaultRoot(Buffer.from(store.state.root, 'base64'))
@@ -98,7 +104,7 @@ export class SoftwareHsm implements Hsm {
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
     const isDestroyed = hsmKek === null && softwareKek === null
     const opened = isDestroyed ? this.#root.openMacKey(context, wrapped) : this.#root.openVaultKeys(context, wrapped)
-    const keys = new SoftwareVaultKeys(context, opened, this.#handles, id)
+    const keys = new SoftwareVaultKeys(context, opened, this.#handles, id, this.#generateRsa)
     this.#vaults.set(id, { hsmKek, softwareKek, keys })
     if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
     return keys
@@ -157,7 +163,7 @@ export class SoftwareHsm implements Hsm {
 
   async createTransportKey(context: TransferContext): Promise<TransportKey> {
     requireThat(context.destination === this.region, 'this region is not its destination')
-    const { secret, publicKey } = await generateRsaMaterial(TRANSPORT_KEY_BITS)
+    const { secret, publicKey } = await this.#generateRsa(TRANSPORT_KEY_BITS)
     try {
       const challenge = randomBytes(32).toString('base64')
       const offer = await signOffer(this, { context, transportKeyId: randomUUID(), challenge, publicKey })

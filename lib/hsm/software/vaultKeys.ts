@@ -21,7 +21,7 @@ import { recipientKey } from '../formats/recipientKey.ts'
 import { requireScheme, unwrapMaterial, wrapMaterial } from '../formats/wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
-import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material } from './material.ts'
+import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 import { keksDestroyed } from './vaultRoot.ts'
 
@@ -42,6 +42,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   readonly #handles: HandleCache<SoftwareKey>
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
+  readonly #generateRsa: RsaGenerator
 
   /** Without KEKs it authenticates rows and nothing else. */
   constructor(
@@ -49,12 +50,14 @@ export class SoftwareVaultKeys implements VaultKeys {
     keys: OpenedVaultKeys | Pick<OpenedVaultKeys, 'macKey'>,
     handles: HandleCache<SoftwareKey>,
     identity: string,
+    generateRsa: RsaGenerator = generateRsaMaterial,
   ) {
     this.#context = context
     this.#keks = 'hsmKek' in keys ? { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek } : undefined
     this.#mac = new Cmac(keys.macKey)
     this.#handles = handles
     this.#handlePrefix = hash('sha256', identity, 'hex')
+    this.#generateRsa = generateRsa
   }
 
   rowMac(canonicalRow: string): Buffer {
@@ -68,13 +71,13 @@ export class SoftwareVaultKeys implements VaultKeys {
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
     this.#requireKeks() // before a second goes into a key pair
-    return this.#seal(context, await generateMaterial(context.shape))
+    return this.#seal(context, await generateMaterial(context.shape, this.#generateRsa))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
     this.#requireKeks()
-    return this.#seal({ keyId, materialId }, await generateRsaMaterial(WRAPPING_KEY_LENGTH * 8))
+    return this.#seal({ keyId, materialId }, await this.#generateRsa(WRAPPING_KEY_LENGTH * 8))
   }
 
   async importWrapped(

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freeBase, run, startProcess, withDirectory } from '../../local/startedService.ts'
+import { freeBase } from '../../local/freePorts.ts'
+import { run, startProcess, withDirectory } from '../../local/startedService.ts'
 import { onLocalStack } from './onLocalStack.ts'
 
 const steps = 17
