@@ -3,7 +3,7 @@ import { authorizedKey } from '../../lib/http/authorize.ts'
 import { backupLocation } from '../../lib/http/backupFields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { backUpKey } from '../../lib/kms/backup/backUp.ts'
-import { toKey } from './keyWire.ts'
+import { keyAnswer } from './keyOperation.ts'
 
 export const backupKeyOperation = operation('BackupKey', {
   input: v.object({ backupLocation: v.nullish(backupLocation) }),
@@ -11,7 +11,6 @@ export const backupKeyOperation = operation('BackupKey', {
     const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
     const wish = place == null ? {} : { place }
     const { row, workRequestId } = await backUpKey(request.ports, request.mutation, loaded, wish)
-    const headers = { etag: row.etag, 'opc-work-request-id': workRequestId }
-    return { body: toKey(request.ports, loaded.vault.row, row), headers }
+    return keyAnswer(request, loaded.vault.row, row, { 'opc-work-request-id': workRequestId })
   },
 })

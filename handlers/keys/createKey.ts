@@ -4,7 +4,7 @@ import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
 import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
-import { toKey } from './keyWire.ts'
+import { keyAnswer } from './keyOperation.ts'
 import { rotationFields, rotationWish } from './rotationFields.ts'
 
 const createKeyDetails = v.object({
@@ -23,6 +23,6 @@ export const createKeyOperation = operation('CreateKey', {
     const vault = await authorizedVaultForKey(request, details.compartmentId)
     const rotation = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
     const row = await createKey(request.ports, request.mutation, vault, { ...details, shape, rotation })
-    return { body: toKey(request.ports, vault.row, row), headers: { etag: row.etag } }
+    return keyAnswer(request, vault.row, row)
   },
 })

@@ -1,12 +1,7 @@
-import { authorizedKey } from '../../lib/http/authorize.ts'
-import { bodyless } from '../../lib/http/operation.ts'
 import { changeKey } from '../../lib/kms/keys/changeKey.ts'
-import { toKey } from './keyWire.ts'
+import { keyOperation } from './keyOperation.ts'
 
-export const enableKeyOperation = bodyless('EnableKey', async (request) => {
-  const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
-  const row = await changeKey(request.ports, request.mutation, loaded, 'EnableKey', () => ({
-    set: { lifecycleState: 'ENABLED' },
-  }))
-  return { body: toKey(request.ports, loaded.vault.row, row), headers: { etag: row.etag } }
+export const enableKeyOperation = keyOperation('EnableKey', {
+  run: ({ ports, mutation }, loaded) =>
+    changeKey(ports, mutation, loaded, 'EnableKey', () => ({ set: { lifecycleState: 'ENABLED' } })),
 })

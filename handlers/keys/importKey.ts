@@ -5,7 +5,7 @@ import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../li
 import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
 import { importMaterial } from '../../lib/kms/keys/importMaterial.ts'
-import { toKey } from './keyWire.ts'
+import { keyAnswer } from './keyOperation.ts'
 import { rotationFields, rotationWish } from './rotationFields.ts'
 import { wrappedImportKey } from './wrappedImportKey.ts'
 
@@ -28,6 +28,6 @@ export const importKeyOperation = operation('ImportKey', {
     const rotation = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
     const input = { ...details, shape, rotation }
     const row = await createKey(request.ports, request.mutation, vault, input, importMaterial(request.ports, brought))
-    return { body: toKey(request.ports, vault.row, row), headers: { etag: row.etag } }
+    return keyAnswer(request, vault.row, row)
   },
 })

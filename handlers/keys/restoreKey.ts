@@ -3,7 +3,7 @@ import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { openKeyBackup, restoreKeyBackup } from '../../lib/kms/backup/restoreKeyBackup.ts'
 import { activeIds } from '../../lib/kms/identity/compartmentContents.ts'
-import { toKey } from './keyWire.ts'
+import { keyAnswer } from './keyOperation.ts'
 
 /** What both ways to restore a key do alike. */
 export async function restore(request: Request, read: () => Promise<string>): Promise<Answer> {
@@ -20,6 +20,5 @@ export async function restore(request: Request, read: () => Promise<string>): Pr
   )
   const compartmentFor = (id: string) => (active.has(id) ? id : vault.row.compartmentId)
   const row = await restoreKeyBackup(ports, mutation, vault, backup, compartmentFor)
-  const headers = { etag: row.etag, 'opc-work-request-id': workRequest(ports, mutation) }
-  return { body: toKey(ports, vault.row, row), headers }
+  return keyAnswer(request, vault.row, row, { 'opc-work-request-id': workRequest(ports, mutation) })
 }

@@ -1,14 +1,9 @@
-import { authorizedKey } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
-import { operation } from '../../lib/http/operation.ts'
 import { scheduleKeyDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
-import { toKey } from './keyWire.ts'
+import { keyOperation } from './keyOperation.ts'
 
-export const scheduleKeyDeletionOperation = operation('ScheduleKeyDeletion', {
+export const scheduleKeyDeletionOperation = keyOperation('ScheduleKeyDeletion', {
   input: scheduleDeletionDetails,
-  run: async (request, { timeOfDeletion }) => {
-    const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
-    const row = await scheduleKeyDeletion(request.ports, request.mutation, loaded, timeOfDeletion ?? undefined)
-    return { body: toKey(request.ports, loaded.vault.row, row), headers: { etag: row.etag } }
-  },
+  run: ({ ports, mutation }, loaded, { timeOfDeletion }) =>
+    scheduleKeyDeletion(ports, mutation, loaded, timeOfDeletion ?? undefined),
 })

@@ -1,16 +1,9 @@
-import { authorizedKey } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
-import { operation } from '../../lib/http/operation.ts'
 import { scheduleKeyVersionDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
-import { toKeyVersion } from './keyWire.ts'
+import { keyVersionOperation } from './keyOperation.ts'
 
-export const scheduleKeyVersionDeletionOperation = operation('ScheduleKeyVersionDeletion', {
+export const scheduleKeyVersionDeletionOperation = keyVersionOperation('ScheduleKeyVersionDeletion', {
   input: scheduleDeletionDetails,
-  run: async (request, { timeOfDeletion }) => {
-    const { ports, mutation, parameters } = request
-    const loaded = await authorizedKey(request, parameters['keyId'] ?? '')
-    const versionId = parameters['keyVersionId'] ?? ''
-    const version = await scheduleKeyVersionDeletion(ports, mutation, loaded, versionId, timeOfDeletion ?? undefined)
-    return { body: toKeyVersion(ports, loaded, version), headers: { etag: version.etag } }
-  },
+  run: ({ ports, mutation, parameters }, loaded, { timeOfDeletion }) =>
+    scheduleKeyVersionDeletion(ports, mutation, loaded, parameters['keyVersionId'] ?? '', timeOfDeletion ?? undefined),
 })

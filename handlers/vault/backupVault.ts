@@ -5,7 +5,7 @@ import { operation } from '../../lib/http/operation.ts'
 import { backUpVault } from '../../lib/kms/backup/backUp.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
 import type { VaultPorts } from './vaultPorts.ts'
-import { toVault } from './vaultWire.ts'
+import { vaultAnswer } from './vaultOperation.ts'
 
 const backupVaultDetails = v.object({
   backupLocation: v.nullish(backupLocation),
@@ -19,7 +19,6 @@ export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPo
     if (vault.row.primaryRegion === request.ports.region) await wantBackupKeys(request.ports, vault.row.tenancyId)
     const wish = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
     const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, wish)
-    const headers = { etag: row.etag, 'opc-work-request-id': workRequestId }
-    return { body: await toVault(request.ports, row), headers }
+    return vaultAnswer(request, row, { 'opc-work-request-id': workRequestId })
   },
 })

@@ -3,7 +3,7 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { definedTags, displayName, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createVault } from '../../lib/kms/vaults/vaults.ts'
-import { toVault } from './vaultWire.ts'
+import { vaultAnswer } from './vaultOperation.ts'
 
 const createVaultDetails = v.object({
   compartmentId: ocid,
@@ -21,6 +21,6 @@ export const createVaultOperation = operation('CreateVault', {
     const { compartments } = await request.ports.identity.tenancy(tenancyId)
     const compartmentIds = compartments.map(({ id }) => id)
     const row = await createVault(request.ports, request.mutation, { ...details, tenancyId, compartmentIds })
-    return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
+    return vaultAnswer(request, row)
   },
 })

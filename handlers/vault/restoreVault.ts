@@ -5,7 +5,7 @@ import { restoreVault } from '../../lib/kms/backup/restoreVault.ts'
 import { activeIds } from '../../lib/kms/identity/compartmentContents.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
 import type { VaultPorts } from './vaultPorts.ts'
-import { toVault } from './vaultWire.ts'
+import { vaultAnswer } from './vaultOperation.ts'
 
 /** What both ways to restore a vault do alike; the file is read only for those who may. */
 export async function restore(
@@ -25,6 +25,5 @@ export async function restore(
     active: activeIds(compartments),
     text: await read(),
   })
-  const headers = { etag: row.etag, 'opc-work-request-id': workRequest(ports, mutation) }
-  return { body: await toVault(ports, row), headers }
+  return vaultAnswer(request, row, { 'opc-work-request-id': workRequest(ports, mutation) })
 }

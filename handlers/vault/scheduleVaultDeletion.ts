@@ -1,14 +1,9 @@
-import { authorizedVault } from '../../lib/http/authorize.ts'
 import { scheduleDeletionDetails } from '../../lib/http/fields.ts'
-import { operation } from '../../lib/http/operation.ts'
 import { scheduleVaultDeletion } from '../../lib/kms/schedule/scheduledDeletion.ts'
-import { toVault } from './vaultWire.ts'
+import { vaultOperation } from './vaultOperation.ts'
 
-export const scheduleVaultDeletionOperation = operation('ScheduleVaultDeletion', {
+export const scheduleVaultDeletionOperation = vaultOperation('ScheduleVaultDeletion', {
   input: scheduleDeletionDetails,
-  run: async (request, { timeOfDeletion }) => {
-    const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
-    const row = await scheduleVaultDeletion(request.ports, request.mutation, vault, timeOfDeletion ?? undefined)
-    return { body: await toVault(request.ports, row), headers: { etag: row.etag } }
-  },
+  run: ({ ports, mutation }, vault, { timeOfDeletion }) =>
+    scheduleVaultDeletion(ports, mutation, vault, timeOfDeletion ?? undefined),
 })

@@ -49,6 +49,9 @@ export interface Operation<P extends HttpPorts = HttpPorts> {
   readonly run: (request: Request<P>, input: unknown) => Promise<Answer>
 }
 
+/** What a schema gives; undefined where an operation has none. */
+export type InputOf<S extends GenericSchema | undefined> = S extends GenericSchema ? InferOutput<S> : undefined
+
 interface Definition<P extends HttpPorts, S extends GenericSchema> {
   readonly input: S
   readonly run: (request: Request<P>, input: InferOutput<S>) => Promise<Answer>
