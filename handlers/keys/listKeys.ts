@@ -5,22 +5,15 @@ import { listRequest, nextPage } from '../../lib/http/paging.ts'
 import { curves, keyLengths, protectionModes } from '../../lib/hsm/algorithms.ts'
 import { keysOf } from '../../lib/keysOf.ts'
 import { KmsError } from '../../lib/errors.ts'
-import { keyMatches, keyPartitions, listPage, type KeyFilter } from '../../lib/kms/rows/listing.ts'
-import type { KeyRow } from '../../lib/kms/rows/rows.ts'
+import { listKeys } from '../../lib/kms/keys/listKeys.ts'
+import type { KeyFilter } from '../../lib/kms/rows/listing.ts'
 import { toKeySummary } from './keyWire.ts'
 
 export const listKeysOperation = bodyless('ListKeys', async (request) => {
   const filter = keyFilter(request)
   const vault = await authorizedVaultForKey(request, filter.compartmentId)
-  const page = await listPage(
-    request.ports,
-    'Keys',
-    keyPartitions(request.vaultId),
-    listRequest(request),
-    keyMatches(filter),
-  )
-  const rows = page.items as unknown as readonly KeyRow[]
-  return { body: rows.map((row) => toKeySummary(vault.row, row)), headers: nextPage(request, page.next) }
+  const { items, next } = await listKeys(request.ports, vault, filter, listRequest(request))
+  return { body: items.map((row) => toKeySummary(vault.row, row)), headers: nextPage(request, next) }
 })
 
 function keyFilter({ query }: Request): KeyFilter {

@@ -1,5 +1,6 @@
 import { LruCache } from '../lruCache.ts'
 import type { VaultEndpoints } from '../kms/kmsPorts.ts'
+import { vaultPrefixOf } from '../ocid.ts'
 import type { Tables } from '../ports.ts'
 import { prefixKey } from '../kms/vaults/vaults.ts'
 
@@ -42,7 +43,8 @@ export class VaultHosts {
     if (known !== undefined) return known
     const { pk, sk } = prefixKey(vaultPrefix)
     const vaultId = (await this.#tables.get('Vaults', pk, sk))?.['vaultId']
-    if (typeof vaultId !== 'string') return undefined
+    // The row only says which of the vaults with this prefix it is: a vault's OCID carries its prefix.
+    if (typeof vaultId !== 'string' || vaultPrefixOf(vaultId) !== vaultPrefix) return undefined
     this.#known.set(vaultPrefix, vaultId)
     return vaultId
   }

@@ -63,6 +63,28 @@ export function requireUnchanged(earlier: Pick<RequestRow, 'etag'>, etag: string
   }
 }
 
+/**
+ * A retry token's row carries no MAC of its own, so what it leads to must say itself that this request made it: its row
+ * does, and its row is sealed. `made` is undefined where there is no such resource.
+ * @throws KmsError invalidatedRetryToken as above; integrityFailure where another request made it.
+ */
+export function requireMadeBy(
+  earlier: Pick<RequestRow, 'pk' | 'etag'>,
+  made: { readonly etag: string; readonly request: string | null } | undefined,
+): void {
+  requireUnchanged(earlier, made?.etag)
+  if (made?.request !== earlier.pk) throw foreignResult()
+}
+
+/** @throws KmsError integrityFailure where the row of a retry token leads to another resource than its request is about. */
+export function requireResultIs(earlier: Pick<RequestRow, 'resourceId'>, resourceId: string): void {
+  if (earlier.resourceId !== resourceId) throw foreignResult()
+}
+
+function foreignResult(): KmsError {
+  return new KmsError('integrityFailure', 'The row of a retry token leads to what its request did not make.')
+}
+
 /** The writes that every change carries along: its audit event and its retry token's row. */
 export function bookkeeping(mutation: Mutation, effect: AuditEffect, etag: string): readonly [AuditWrite, ...Write[]] {
   const audit = mutation.audit(effect)

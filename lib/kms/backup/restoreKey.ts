@@ -42,7 +42,7 @@ export async function restoreKey(
   const current = versions.find(({ id }) => id === old.currentKeyVersion)
   const isWhole = old.vaultId === from.id && versions.every(({ keyId }) => keyId === old.id)
   if (!isWhole || current === undefined) throw damaged()
-  const place: Place = { to, from: vaultContext(from), old, id: keyIdIn(ports, to, old) }
+  const place: Place = { to, from: vaultContext(from), old, id: restoredKeyId(ports, to, old) }
   // The current version comes first: a key must never be there without it.
   const ordered = [current, ...versions.filter(({ id }) => id !== current.id)]
   let extra = also
@@ -69,7 +69,8 @@ interface Place {
   readonly id: KeyRow['id']
 }
 
-function keyIdIn({ region }: ManagePorts, { row }: Vault, old: KeyRow): KeyRow['id'] {
+/** The OCID that a saved key has in the vault it is restored to. */
+export function restoredKeyId({ region }: ManagePorts, { row }: Vault, old: KeyRow): KeyRow['id'] {
   if (old.vaultId === row.id) return old.id
   const { vaultPrefix } = row
   return newOcid(derivedBytes('restored key', row.id, old.id), 'key', { region, vaultPrefix })

@@ -1,11 +1,11 @@
 import { notFoundOrForbidden } from '../../errors.ts'
 import { keyEffect, keyOfEarlier, requireWritable, type ManagePorts } from '../keys/changeKey.ts'
-import { bookkeeping, earlierResult, type Mutation } from '../mutation.ts'
+import { bookkeeping, earlierResult, requireResultIs, type Mutation } from '../mutation.ts'
 import type { KeyRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 import { damaged, parseBackup, requireIntact, type KeyBackup } from './backupDocument.ts'
-import { restoreKey, type RestoreOptions } from './restoreKey.ts'
+import { restoredKeyId, restoreKey, type RestoreOptions } from './restoreKey.ts'
 
 /** @throws KmsError invalidParameter where the text is no backup of a key. Nothing is verified yet. */
 export function openKeyBackup(text: string): KeyBackup {
@@ -23,11 +23,14 @@ export async function restoreKeyBackup(
   backup: KeyBackup,
   compartmentFor: RestoreOptions['compartmentFor'],
 ): Promise<KeyRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return keyOfEarlier(ports, vault, earlier)
   const isOurs = backup.vaultId === vault.row.id || backup.vaultId === vault.row.restoredFromVaultId
   if (!isOurs || backup.tenancyId !== vault.row.tenancyId) throw notFoundOrForbidden()
   requireIntact(vault.keys, backup)
+  const earlier = await earlierResult(ports, mutation)
+  if (earlier !== undefined) {
+    requireResultIs(earlier, restoredKeyId(ports, vault, backup.saved.key))
+    return keyOfEarlier(ports, vault, earlier)
+  }
   requireWritable(ports, vault)
   await requireRoomForVersion(ports, vault.row, backup.saved.key)
   const from = { ...vault.row, id: backup.saved.key.vaultId }

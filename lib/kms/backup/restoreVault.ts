@@ -6,7 +6,7 @@ import {
   bookkeeping,
   earlierResult,
   newEtag,
-  requireUnchanged,
+  requireMadeBy,
   unchangedSince,
   untilCommitted,
   type Mutation,
@@ -47,7 +47,7 @@ export async function restoreVault(
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) {
     const vault = await ports.cache.freshVault(earlier.resourceId)
-    requireUnchanged(earlier, vault?.row.etag)
+    requireMadeBy(earlier, vault?.row)
     if (vault === undefined) throw notFoundOrForbidden()
     return vault.row
   }
@@ -63,7 +63,11 @@ export async function restoreVault(
     const fresh = await ports.cache.freshVault(vault.row.id)
     if (fresh?.row.lifecycleState !== 'RESTORING')
       throw new KmsError('conflict', 'The vault was restored by another request.')
-    const next = nextVault(ports, fresh, { lifecycleState: 'ACTIVE', etag: newEtag(ports.random) })
+    const next = nextVault(ports, fresh, {
+      lifecycleState: 'ACTIVE',
+      etag: newEtag(ports.random),
+      request: mutation.request?.pk ?? null,
+    })
     const outcome = await ports.tables.write([
       { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: fresh.row.revision } },
       ...bookkeeping(mutation, vaultEffect(next), next.etag),

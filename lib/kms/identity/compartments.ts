@@ -9,6 +9,7 @@ import {
   earlierResult,
   newEtag,
   requireMatch,
+  requireResultIs,
   requireUnchanged,
   untilCommitted,
   type AuditEffect,
@@ -72,7 +73,12 @@ export async function createCompartment(
   const timeCreated = new Date(ports.clock()).toISOString()
   return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
+    if (earlier !== undefined) {
+      const made = await compartmentOfEarlier(ports, tenancyId, earlier)
+      // The caller was authorized for what they ask to make, and for nothing else.
+      requireResultIs(earlier, made.parentId === parentId && made.name === input.name ? made.id : '')
+      return made
+    }
     const after = await headSeq(ports, tenancyId)
     await requireCompartmentActive(ports, tenancyId, parentId)
     const nameSk = identitySk.compartmentName(parentId, input.name)
@@ -109,7 +115,10 @@ export async function updateCompartment(
   const etag = newEtag(ports.random)
   return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
+    if (earlier !== undefined) {
+      requireResultIs(earlier, compartmentId)
+      return compartmentOfEarlier(ports, tenancyId, earlier)
+    }
     const after = await headSeq(ports, tenancyId)
     const compartment = await requireSubcompartment(ports, tenancyId, compartmentId)
     requireMatch(mutation, compartment.etag)

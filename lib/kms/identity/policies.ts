@@ -8,6 +8,7 @@ import {
   earlierResult,
   newEtag,
   requireMatch,
+  requireResultIs,
   requireUnchanged,
   untilCommitted,
   type AuditEffect,
@@ -44,7 +45,13 @@ export async function createPolicy(
   const timeCreated = new Date(ports.clock()).toISOString()
   return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
+    if (earlier !== undefined) {
+      const made = await policyOfEarlier(ports, tenancyId, earlier)
+      // The caller was authorized for what they ask to make, and for nothing else.
+      const isAsked = made.compartmentId === input.compartmentId && made.name === input.name
+      requireResultIs(earlier, isAsked ? made.id : '')
+      return made
+    }
     await requireCompartmentActive(ports, tenancyId, input.compartmentId)
     const after = await headSeq(ports, tenancyId)
     const nameSk = identitySk.policyName(input.name)
@@ -77,7 +84,10 @@ export async function updatePolicy(
   const etag = newEtag(ports.random)
   return untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) return policyOfEarlier(ports, tenancyId, earlier)
+    if (earlier !== undefined) {
+      requireResultIs(earlier, policyId)
+      return policyOfEarlier(ports, tenancyId, earlier)
+    }
     const after = await headSeq(ports, tenancyId)
     const policy = await requirePolicy(ports, tenancyId, policyId)
     requireMatch(mutation, policy.etag)

@@ -7,6 +7,8 @@ import {
   earlierResult,
   requireMatch,
   requirePrimary,
+  requireMadeBy,
+  requireResultIs,
   requireUnchanged,
   untilCommitted,
   type AuditEffect,
@@ -84,7 +86,10 @@ export async function changeKey(
   change: (current: VaultKey) => Promise<KeyChange | undefined> | KeyChange | undefined,
 ): Promise<KeyRow> {
   const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return keyOfEarlier(ports, loaded.vault, earlier)
+  if (earlier !== undefined) {
+    requireResultIs(earlier, loaded.key.id)
+    return keyOfEarlier(ports, loaded.vault, earlier)
+  }
   return untilCommitted(ports, async (round) => {
     const { vault, key } = await settledKey(ports, loaded, round)
     requireWritable(ports, vault)
@@ -121,6 +126,12 @@ export async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, { row }: Va
 export function requireWritable(ports: Pick<KmsPorts, 'region'>, vault: Vault): void {
   requirePrimary(ports, vault.row)
   requireVaultActive(vault.row)
+}
+
+/** The key that an earlier request with this token made. */
+export async function keyMadeBy(ports: ManagePorts, vault: Vault, earlier: RequestRow): Promise<KeyRow> {
+  requireMadeBy(earlier, await ports.cache.freshKey(vault.keys, earlier.resourceId))
+  return keyOfEarlier(ports, vault, earlier)
 }
 
 /** The first result again: handed off first, where the first attempt did not get that far. */

@@ -1,7 +1,7 @@
 import type { KeyShape, ProtectionMode } from '../../hsm/hsm.ts'
 import { firstAutoRotation, rotationReminders, type RotationWish } from './autoRotation.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
-import { commitNew, freshVault, keyEffect, keyOfEarlier, requireWritable, type ManagePorts } from './changeKey.ts'
+import { commitNew, freshVault, keyEffect, keyMadeBy, requireWritable, type ManagePorts } from './changeKey.ts'
 import { earlierResult, untilCommitted, type Mutation } from '../mutation.ts'
 import { newKeyVersion, newStamp, type Stamp, type VersionOf } from './newKeyVersion.ts'
 import { newOcid } from '../../ocid.ts'
@@ -33,7 +33,7 @@ export async function createKey(
   make: MakeMaterial = (vault, of, stamp) => newKeyVersion(ports, vault, of, stamp),
 ): Promise<KeyRow> {
   const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return keyOfEarlier(ports, loaded, earlier)
+  if (earlier !== undefined) return keyMadeBy(ports, loaded, earlier)
   requireWritable(ports, loaded)
   const planned = firstAutoRotation(loaded.row, rotation, ports.clock())
   const { tenancyId } = loaded.row
@@ -48,7 +48,7 @@ export async function createKey(
     requireWritable(ports, vault)
     // A request with the same token may have overtaken this one.
     const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
-    if (winner !== undefined) return keyOfEarlier(ports, vault, winner)
+    if (winner !== undefined) return keyMadeBy(ports, vault, winner)
     if (round > 0) await requireCompartmentActive(ports, tenancyId, input.compartmentId)
     const { epoch } = vault.row
     const version = sealVersion(vault.keys, { ...material, epoch })

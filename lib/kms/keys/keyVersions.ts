@@ -14,7 +14,9 @@ import { requireKeyState, requireVersionState, type KeyVersionOperation } from '
 import {
   bookkeeping,
   earlierResult,
+  requireMadeBy,
   requireMatch,
+  requireResultIs,
   requireUnchanged,
   untilCommitted,
   type AuditEffect,
@@ -49,7 +51,7 @@ export async function createKeyVersion(
   },
 ): Promise<KeyVersionRow> {
   const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
+  if (earlier !== undefined) return versionMadeBy(ports, loaded, earlier)
   requireWritable(ports, loaded.vault)
   requireMatch(mutation, loaded.key.etag)
   // Before material is made for nothing; an unsettled key is judged below, once it is settled.
@@ -63,7 +65,7 @@ export async function createKeyVersion(
   )
   return untilCommitted(ports, async (round) => {
     const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
-    if (winner !== undefined) return versionOfEarlier(ports, loaded, winner)
+    if (winner !== undefined) return versionMadeBy(ports, loaded, winner)
     const { vault, key } = await settledKey(ports, loaded, round)
     requireWritable(ports, vault)
     requireMatch(mutation, key.etag)
@@ -88,7 +90,10 @@ export async function changeKeyVersion(
   change: (current: VaultKey, version: KeyVersionRow) => VersionChange,
 ): Promise<KeyVersionRow> {
   const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return versionOfEarlier(ports, loaded, earlier)
+  if (earlier !== undefined) {
+    requireResultIs(earlier, keyVersionId)
+    return versionOfEarlier(ports, loaded, earlier)
+  }
   return untilCommitted(ports, async (round) => {
     const { vault, key } = await settledKey(ports, loaded, round)
     const version = await keyVersion(ports, { vault, key }, keyVersionId)
@@ -137,6 +142,11 @@ export async function keyVersion(
   if (materialId === undefined) return undefined
   const version = await cache.freshVersion(vault.keys, key.id, materialId)
   return version?.id === keyVersionId ? version : undefined
+}
+
+async function versionMadeBy(ports: ManagePorts, loaded: VaultKey, earlier: RequestRow): Promise<KeyVersionRow> {
+  requireMadeBy(earlier, await keyVersion(ports, loaded, earlier.resourceId))
+  return versionOfEarlier(ports, loaded, earlier)
 }
 
 async function versionOfEarlier(

@@ -1,7 +1,10 @@
 import type { JsonObject } from '../../canonicalJson.ts'
+import { KmsError } from '../../errors.ts'
+import type { VaultKeys } from '../../hsm/hsm.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import type { IndexName, Item, TableName } from '../../ports.ts'
-import type { KeyRow } from './rows.ts'
+import { openRow } from './rowMac.ts'
+import type { KeyRow, ListedRow } from './rows.ts'
 import { keyListingPartition, listingShards } from './rows.ts'
 
 export interface ListRequest {
@@ -53,6 +56,22 @@ export async function listPage(
     if (horizon === undefined) return { items: kept }
     after = horizon
   }
+}
+
+/**
+ * A row that is to be shown: its MAC is checked, and that it belongs where it was listed. An index is a copy that a table's
+ * writer made, so nothing in it is true before.
+ * @throws KmsError integrityFailure
+ */
+export function openListed<R extends ListedRow>(
+  keys: VaultKeys,
+  format: R['format'],
+  item: Item,
+  partitions: readonly string[],
+): R {
+  const row = openRow<R>(keys, format, item)
+  if (partitions.includes(row.gpk)) return row
+  throw new KmsError('integrityFailure', `The row ${item.sk} of ${item.pk} was listed where it does not belong.`)
 }
 
 function pageSize(limit: number, partitions: number): number {

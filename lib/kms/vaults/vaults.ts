@@ -7,6 +7,7 @@ import {
   bookkeeping,
   earlierResult,
   newEtag,
+  requireMadeBy,
   requireMatch,
   requirePrimary,
   requireUnchanged,
@@ -44,7 +45,7 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) {
     const vault = await ports.cache.freshVault(earlier.resourceId)
-    requireUnchanged(earlier, vault?.row.etag)
+    requireMadeBy(earlier, vault?.row)
     if (vault !== undefined) return vault.row
   }
   await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)

@@ -10,7 +10,15 @@ import { KmsError } from '../../errors.ts'
 import type { TenancyIdentity } from '../../kms/identity/identityCache.ts'
 import { appendIdentity, headSeq, requireHomeRegion } from '../../kms/identity/identityLog.ts'
 import { identitySk, type SubcompartmentRow } from '../../kms/identity/identityRows.ts'
-import { bookkeeping, earlierResult, newEtag, requireMatch, untilCommitted, type Mutation } from '../../kms/mutation.ts'
+import {
+  bookkeeping,
+  earlierResult,
+  newEtag,
+  requireMatch,
+  requireResultIs,
+  untilCommitted,
+  type Mutation,
+} from '../../kms/mutation.ts'
 import { newOcid } from '../../ocid.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -46,6 +54,7 @@ export async function deleteCompartment(
   const workRequestId = newOcid(ports.random, 'workrequest')
   const row = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
+    if (earlier !== undefined) requireResultIs(earlier, compartmentId)
     if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
     const { seq: after, ...tenancy } = await ports.identity.freshTenancy(tenancyId)
     const compartment = await requireSubcompartment(ports, tenancyId, compartmentId)

@@ -64,3 +64,8 @@ test('a vault is read once, an unknown prefix each time', async () => {
   await hosts.vaultAt('nobody-crypto.kms.us-east-1.example.com')
   expect(reads).toBe(2)
 })
+
+test('a prefix leads to no vault that has another one in its OCID, whatever its row says', async () => {
+  const forged = { get: async () => ({ pk: 'prefix#nobody', sk: 'vault', vaultId }) }
+  expect(await new VaultHosts(forged, options).vaultAt('nobody-crypto.kms.us-east-1.example.com')).toBeUndefined()
+})

@@ -1,0 +1,29 @@
+import type { KmsPorts } from '../kmsPorts.ts'
+import type { Item } from '../../ports.ts'
+import { listPage, openListed, type ListPage, type ListRequest } from '../rows/listing.ts'
+import { vaultListingPartition, type VaultRow } from '../rows/rows.ts'
+
+type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'log'>
+
+/**
+ * The vaults of a compartment, each opened with its own keys. A row without a vault behind it is left out: the index may
+ * still show a replica that was purged, and whoever can write to the table may have made one up.
+ * @throws KmsError integrityFailure for a row that its vault's keys did not seal.
+ */
+export async function listVaults(
+  ports: Ports,
+  compartmentId: string,
+  request: ListRequest,
+): Promise<ListPage<VaultRow>> {
+  const partition = vaultListingPartition(compartmentId)
+  const page = await listPage(ports, 'Vaults', [partition], request, () => true)
+  const rows = await Promise.all(page.items.map((item) => openVaultRow(ports, item, partition)))
+  return { ...page, items: rows.filter((row) => row !== undefined) }
+}
+
+async function openVaultRow({ cache, log }: Ports, item: Item, partition: string): Promise<VaultRow | undefined> {
+  const vault = await cache.vault(item.pk)
+  if (vault !== undefined) return openListed<VaultRow>(vault.keys, 'vaultspan/vault/1', item, [partition])
+  log.warn('The index of vaults shows one that is not there.', { vault: item.pk })
+  return undefined
+}
