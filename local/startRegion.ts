@@ -122,7 +122,7 @@ export function openRegion(parts: RegionParts): Region {
     store,
     hsm,
     run: () => {
-      running = startPumps(store, runtime, log, clock)
+      running = startPumps(store, runtime, parts)
     },
     listen: async (port) => {
       try {
@@ -221,16 +221,24 @@ interface Pumps {
 
 async function* nothingArrives(): AsyncGenerator<undefined> {}
 
-const arrivalsMs = 250
+/** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */
+const keysWindowMs = 500
 
-function startPumps(store: SqliteRegionStore, runtime: Runtime, log: Logger, clock: Clock): Pumps {
+function startPumps(
+  store: SqliteRegionStore,
+  runtime: Runtime,
+  { log, clock, settings: { arrivalsMs } }: Pick<RegionParts, 'log' | 'clock' | 'settings'>,
+): Pumps {
   const onError = (cause: unknown) => {
     log.error('A pump failed.', cause)
   }
   const fanOut = fanOutFunction(runtime)
   const streams = streamedTables.map(
     (table) =>
-      new StreamPump({ stream: store.tables.stream(table), tables: store.tables }, { consume: fanOut, onError }),
+      new StreamPump(
+        { stream: store.tables.stream(table), tables: store.tables },
+        { consume: fanOut, onError, ...(table === 'Keys' ? { windowMs: keysWindowMs } : {}) },
+      ),
   )
   const inbox = new QueuePump(store.queues, {
     name: 'inbox',

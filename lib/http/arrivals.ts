@@ -7,17 +7,19 @@ import type { Answer, Operation, Request } from './operation.ts'
 export interface Arrivals {
   /**
    * Yields each time that it is worth looking again; ends when nothing is left of what had arrived, or after a bounded
-   * time: 250 ms.
+   * time.
    */
   awaited: () => AsyncIterable<undefined>
 }
 
-/** For a host that cannot look into its queue: four more looks within 250 ms. */
-export function polledArrivals(timers: Timers): Arrivals {
+const firstLookMs = 10
+
+/** For a host that cannot look into its queue: a few more looks, each after a longer while, within `ms` in all. */
+export function polledArrivals(timers: Timers, ms: number): Arrivals {
   return {
     awaited: async function* () {
-      for (const ms of [10, 30, 70, 140]) {
-        await timers.sleep(ms)
+      for (let left = ms, pause = firstLookMs; left > 0; left -= pause, pause = Math.min(pause * 2, left)) {
+        await timers.sleep(Math.min(pause, left))
         yield undefined
       }
     },

@@ -28,7 +28,7 @@ export interface RegionOptions {
   readonly vaultAt: HttpPorts['vaultAt']
   readonly clock: Clock
   readonly timers?: Timers
-  /** Undefined: looked for again and again, within 250 ms. */
+  /** Undefined: looked for again and again. */
   readonly arrivals?: Arrivals
   readonly random: RandomBytes
   readonly log: Logger
@@ -47,7 +47,7 @@ const noMeter: LagMeter = { record: () => undefined, diverged: () => undefined }
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
   const { settings, lag = noMeter, timers = systemTimers, ...ports } = options
-  const { arrivals = polledArrivals(timers) } = options
+  const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
   return {

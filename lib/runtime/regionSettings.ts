@@ -7,6 +7,8 @@ export interface RegionSettings {
   readonly replicationAck: 'strict' | 'available'
   /** How long an answer may wait for the replica's inbox. */
   readonly handOffBudgetMs: number
+  /** How long a replica waits for what has arrived and is not stored yet, before it refuses for want of it. */
+  readonly arrivalsMs: number
   /** How stale what a process has cached may be: keys, vaults, policies and API keys. */
   readonly keyCacheMs: number
   readonly cryptoAudit: boolean
@@ -47,6 +49,7 @@ export function regionSettings(
   return {
     replicationAck: choice('REPLICATION_ACK', ['available', 'strict'], 'available'),
     handOffBudgetMs: milliseconds('HANDOFF_BUDGET_MS', 1000),
+    arrivalsMs: milliseconds('ARRIVALS_MS', 250),
     keyCacheMs: milliseconds('KEY_CACHE_MS', defaults.keyCacheMs),
     cryptoAudit: choice('CRYPTO_AUDIT', ['on', 'off'], 'on') === 'on',
     requiresServicePolicy: choice('REQUIRE_SERVICE_POLICY', ['on', 'off'], 'on') === 'on',

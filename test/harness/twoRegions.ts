@@ -57,6 +57,7 @@ type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'cl
 const testSettings: RuntimeSettings = {
   replicationAck: 'available',
   handOffBudgetMs: 1000,
+  arrivalsMs: 0,
   keyCacheMs: 0,
   requiresServicePolicy: true,
   preparesKeys: false,
