@@ -20,7 +20,11 @@ await command(async () => {
   await requireDeployed(parameters)
   const { regions, homeRegion, stage } = parameters
   const at = (region: string) => invoker(region, stage)
-  const { tenancyId, userId, fingerprint } = await provisionTenancy({ regions, homeRegion, at }, { name, publicKeyPem })
+  const { tenancyId, userId, fingerprint, trustRoot } = await provisionTenancy(
+    { regions, homeRegion, at },
+    { name, publicKeyPem },
+  )
+  console.error(`The tenancy's root, to check proofs of arrival with:\n${trustRoot}`)
   console.log(`[DEFAULT]\nuser=${userId}\nfingerprint=${fingerprint}\ntenancy=${tenancyId}\nregion=${homeRegion}`)
 })
 

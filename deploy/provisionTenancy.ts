@@ -16,6 +16,8 @@ export interface Administrator {
   readonly tenancyId: string
   readonly userId: string
   readonly fingerprint: string
+  /** PEM of the tenancy's root, to check proofs of arrival with. */
+  readonly trustRoot: string
 }
 
 /**
@@ -38,7 +40,7 @@ export async function provisionTenancy(
   const { fingerprint } = await home({ step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
   for (const peer of regions) if (peer !== homeRegion) await home({ step: 'sendIdentity', tenancyId, peer })
   await identityEverywhere(regions, at, tenancyId)
-  return { tenancyId, userId, fingerprint }
+  return { tenancyId, userId, fingerprint, trustRoot }
 }
 
 /** Callers can sign in everywhere once every region has the first entry of the identity log. */

@@ -13,3 +13,9 @@ export function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFil
   const file = directory.file('endpoints.json')
   if (file !== undefined) writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
 }
+
+/** `tenancyRoot.pem`: what proofs of arrival are checked with (docs/operating.md). */
+export function writeTrustRoot(directory: HostDirectory, pem: string): void {
+  const file = directory.file('tenancyRoot.pem')
+  if (file !== undefined) writeFileAtomically(file, pem, 0o644)
+}

@@ -12,7 +12,7 @@ import { directoryRoot } from '../lib/store/backups/directoryRoot.ts'
 import { memoryRoot } from '../lib/store/backups/memoryRoot.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
-import { writeEndpoints } from './endpointsFile.ts'
+import { writeEndpoints, writeTrustRoot } from './endpointsFile.ts'
 import { FaultServer } from './faultServer.ts'
 import { Faults } from './faults.ts'
 import { HostDirectory } from './hostDirectory.ts'
@@ -93,7 +93,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   await Promise.all(opened.map(({ hsm }) => hsm.selfTest()))
   const home = opened.find(({ name }) => name === homeRegion)
   if (home === undefined) throw new StartError(`The home region ${homeRegion} must be among --regions.`)
-  await trustEachOther(opened, home, tenancyId)
+  const trustRoot = await trustEachOther(opened, home, tenancyId)
   await provisionTenancy(home.runtime, {
     tenancyId,
     tenancyName: 'vaultspan',
@@ -105,6 +105,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   }
   await fanOut(home.runtime, { kind: 'identity', tenancyId })
   await identityEverywhere(opened, home, tenancyId, log)
+  writeTrustRoot(directory, trustRoot)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
   // Whoever waits for a port to answer finds the files there already.
   const write = (endpoints: Cloud['regions']) => {
@@ -164,11 +165,12 @@ function remembered(directory: HostDirectory, name: string, make: () => string):
 }
 
 /** The tenancy's root signs each region's identity; every region pins that root. */
-async function trustEachOther(regions: readonly Region[], home: Region, tenancyId: string): Promise<void> {
+async function trustEachOther(regions: readonly Region[], home: Region, tenancyId: string): Promise<string> {
   const root = home.hsm.createTenancyRoot(tenancyId)
   for (const { hsm } of regions) {
     await hsm.acceptStatement(root, home.hsm.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
   }
+  return root
 }
 
 async function listen(regions: readonly Region[], ports: PortDirectory, base: number): Promise<Cloud['regions']> {

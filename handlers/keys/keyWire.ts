@@ -4,7 +4,7 @@ import type { JsonObject } from '../../lib/canonicalJson.ts'
 import type { VaultKey } from '../../lib/kms/keys/changeKey.ts'
 import { effectiveKey, effectiveVersion } from '../../lib/kms/rows/lifecycle.ts'
 import type { AutoRotation, KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
-import { replicationId } from '../../lib/replication/status.ts'
+import { replicationId } from '../../lib/replication/replicationId.ts'
 
 type WirePorts = Pick<HttpPorts, 'region'>
 

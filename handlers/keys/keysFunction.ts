@@ -10,6 +10,7 @@ import { disableKeyOperation } from './disableKey.ts'
 import { enableKeyOperation } from './enableKey.ts'
 import { getKeyOperation } from './getKey.ts'
 import { getKeyVersionOperation } from './getKeyVersion.ts'
+import { getReplicationReceiptOperation } from './getReplicationReceipt.ts'
 import { getReplicationStatusOperation } from './getReplicationStatus.ts'
 import { getWrappingKeyOperation } from './getWrappingKey.ts'
 import { importKeyOperation } from './importKey.ts'
@@ -46,5 +47,6 @@ export function keysFunction(ports: HttpPorts): HttpFunction {
     scheduleKeyVersionDeletionOperation,
     cancelKeyVersionDeletionOperation,
     getReplicationStatusOperation,
+    getReplicationReceiptOperation,
   ])
 }

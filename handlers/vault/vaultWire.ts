@@ -1,7 +1,7 @@
 import type { HttpPorts } from '../../lib/http/httpPorts.ts'
 import type { Json, JsonObject } from '../../lib/canonicalJson.ts'
 import type { VaultRow } from '../../lib/kms/rows/rows.ts'
-import { replicationId } from '../../lib/replication/status.ts'
+import { replicationId } from '../../lib/replication/replicationId.ts'
 
 type WirePorts = Pick<HttpPorts, 'endpoints' | 'region'>
 

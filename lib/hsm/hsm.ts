@@ -257,6 +257,8 @@ export interface Hsm {
 
   /** @throws KmsError integrityFailure where this region holds no statement for the tenancy. */
   statement(tenancyId: string): RegionStatement
+  /** PEM of the root that this region pins for the tenancy. @throws as `statement`. */
+  trustRoot(tenancyId: string): string
   /** P-384 over SHA-384 of the bytes, DER, by the region's identity key; off the event loop. */
   sign(bytes: Uint8Array): Promise<Buffer>
   /** True where the pinned root of the statement's tenancy signed the statement and its key signed the bytes. */

@@ -72,6 +72,7 @@ const keyRows = {
   ScheduleKeyVersionDeletion: { method: 'POST', path: `${version}/actions/scheduleDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' }, // chosen
   CancelKeyVersionDeletion: { method: 'POST', path: `${version}/actions/cancelDeletion`, permissions: ['KEY_DELETE'], rateClass: 'PW' }, // chosen
   GetReplicationStatus: { method: 'GET', path: '/20180608/replicaOperations/{replicationId}/status', permissions: ['VAULT_READ'] }, // chosen
+  GetReplicationReceipt: { method: 'GET', path: '/20180608/replicaOperations/{replicationId}/receipt', permissions: ['VAULT_READ'] }, // chosen: our own operation
   BackupKey: { method: 'POST', path: `${key}/actions/backup`, permissions: ['KEY_BACKUP'] },
   RestoreKeyFromFile: { method: 'POST', path: `${keys}/actions/restoreFromFile`, permissions: ['KEY_RESTORE'], body: 'file' },
   RestoreKeyFromObjectStore: { method: 'POST', path: `${keys}/actions/restoreFromObjectStore`, permissions: ['KEY_RESTORE'] },

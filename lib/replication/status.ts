@@ -2,24 +2,15 @@ import { notFoundOrForbidden } from '../errors.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { vaultPrefixOf } from '../ocid.ts'
-import type { VaultRow } from '../kms/rows/rows.ts'
+import type { KeyRow, VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { coverageOf } from './coverage.ts'
-import { coveredOrder } from './messages/receipts.ts'
+import { lastReceipt, type Receipt, type ReceiptRow } from './messages/receipts.ts'
+import { parseReplicationId, type ChangeOf } from './replicationId.ts'
 
 export interface ReplicationStatus {
   readonly region: string
   readonly status: 'REPLICATING' | 'REPLICATED'
-}
-
-/**
- * `resource` is the vault or the key; a key version's change is its key's, at the version's revision.
- * Every change of a replicated vault has an id that says which resource and which revision it is about. So the id needs
- * no row, is the same in both regions, and never expires.
- */
-export function replicationId(vault: VaultRow, resource: Order & { readonly id: string }): string | null {
-  if (vault.replicaRegion === null) return null
-  return Buffer.from(JSON.stringify([resource.id, resource.epoch, resource.revision])).toString('base64url')
 }
 
 type StatusPorts = Pick<KmsPorts, 'tables' | 'cache' | 'region'>
@@ -30,40 +21,61 @@ export async function replicationStatus(
   vault: Vault,
   id: string,
 ): Promise<readonly ReplicationStatus[]> {
-  const operation = parse(id)
-  if (operation === undefined) throw notFoundOrForbidden()
-  const stored = await resourceOf(ports, vault, operation.id)
-  if (!isAtLeast(stored, operation)) throw notFoundOrForbidden()
+  const { change, stored } = await knownChange(ports, vault, id)
   const region = vault.row.replicaRegion
   if (region === null) return []
-  const covered = (await reached(ports, vault, operation.id, stored)) ?? undefined
-  return [{ region, status: isAtLeast(covered, operation) ? 'REPLICATED' : 'REPLICATING' }]
+  const isThere =
+    vault.row.primaryRegion === ports.region
+      ? (await arrival(ports, vault, change, stored)) !== undefined
+      : isAtLeast((await storedHere(ports, vault, stored)) ?? undefined, change)
+  return [{ region, status: isThere ? 'REPLICATED' : 'REPLICATING' }]
 }
 
-/** The primary knows by receipts, the replica by the rows it has; a vault's row is whole by itself. */
-async function reached(
-  ports: StatusPorts,
+/** A change that the vault had, and the row of its resource as it stands. @throws as replicationStatus. */
+export async function knownChange(
+  { cache }: StatusPorts,
   vault: Vault,
   id: string,
-  stored: Order | undefined,
+): Promise<{ readonly change: ChangeOf; readonly stored: KeyRow | VaultRow }> {
+  const change = parseReplicationId(id)
+  if (change === undefined) throw notFoundOrForbidden()
+  const isOurs = vaultPrefixOf(change.id) === vault.row.vaultPrefix
+  const key = isOurs ? await cache.freshKey(vault.keys, change.id) : undefined
+  const stored = change.id === vault.row.id ? vault.row : key
+  if (stored === undefined || !isAtLeast(stored, change)) throw notFoundOrForbidden()
+  return { change, stored }
+}
+
+/** In the primary: the verified receipt by which its replica has the change; undefined: none, or one that is not to be believed. */
+export async function arrival(
+  { tables }: Pick<StatusPorts, 'tables'>,
+  vault: Vault,
+  change: ChangeOf,
+  stored: KeyRow | VaultRow,
+): Promise<ReceiptRow | undefined> {
+  const last = await lastReceipt(tables, vault, change.id)
+  return last !== undefined && isAtLeast(last.receipt.covered, change) && isOf(last.receipt, stored) ? last : undefined
+}
+
+/** A receipt for the state that stands here must be for the very rows that stand here; of an earlier one it can be told no more. */
+function isOf({ covered, digest, versions }: Receipt, stored: KeyRow | VaultRow): boolean {
+  if (!isSame(covered, stored)) return true
+  return digest === stored.mac && (versions ?? undefined) === versionsOf(stored)
+}
+
+export function versionsOf(stored: KeyRow | VaultRow): string | undefined {
+  return stored.format === 'vaultspan/key-row/1' ? stored.versionsDigest : undefined
+}
+
+function isSame(a: Order, b: Order): boolean {
+  return a.epoch === b.epoch && a.revision === b.revision
+}
+
+/** In the replica: what it has every row of. A vault's row is whole by itself. */
+async function storedHere(
+  ports: StatusPorts,
+  vault: Vault,
+  stored: KeyRow | VaultRow,
 ): Promise<Order | null | undefined> {
-  if (vault.row.primaryRegion === ports.region) return coveredOrder(ports.tables, vault, id)
-  return id === vault.row.id ? stored : (await coverageOf(ports, vault, id))?.whole
-}
-
-async function resourceOf({ cache }: StatusPorts, vault: Vault, id: string): Promise<Order | undefined> {
-  if (id === vault.row.id) return vault.row
-  return vaultPrefixOf(id) === vault.row.vaultPrefix ? cache.freshKey(vault.keys, id) : undefined
-}
-
-function parse(id: string): (Order & { id: string }) | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(id, 'base64url').toString())
-    if (!Array.isArray(value) || value.length !== 3) return undefined
-    const [of, epoch, revision] = value as readonly unknown[]
-    if (typeof of !== 'string' || typeof epoch !== 'string' || typeof revision !== 'number') return undefined
-    return { id: of, epoch, revision }
-  } catch {
-    return undefined
-  }
+  return stored.id === vault.row.id ? stored : (await coverageOf(ports, vault, stored.id))?.whole
 }

@@ -46,3 +46,16 @@ export async function isStatementOf(trustRoot: KeyObject, statement: RegionState
   const isOurs = (statement.format as string) === 'vaultspan/region-statement/1'
   return isOurs && isP384Signature(trustRoot, unsignedBytes(statement), Buffer.from(statement.signature, 'base64'))
 }
+
+/** Signatures of regions of one tenancy, checked with its root alone, by whoever is no region. */
+export function signaturesUnder(trustRoot: KeyObject, realm: string) {
+  return {
+    isStatement: async (statement: RegionStatement): Promise<boolean> =>
+      statement.realm === realm && (await isStatementOf(trustRoot, statement)),
+    /** Whoever signed the statement. */
+    isSignedBy: async ({ publicKey }: RegionStatement, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> => {
+      const signer = p384PublicKey(publicKey)
+      return signer !== undefined && isP384Signature(signer, bytes, signature)
+    },
+  }
+}

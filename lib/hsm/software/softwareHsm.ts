@@ -137,6 +137,10 @@ export class SoftwareHsm implements Hsm {
     return this.#tenancies.statement(tenancyId)
   }
 
+  trustRoot(tenancyId: string): string {
+    return this.#tenancies.trustRootPem(tenancyId)
+  }
+
   sign(bytes: Uint8Array): Promise<Buffer> {
     return signP384(this.#identity, bytes)
   }

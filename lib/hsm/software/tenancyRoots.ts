@@ -31,8 +31,16 @@ export class TenancyRoots {
   }
 
   statement(tenancyId: string): RegionStatement {
+    return this.#known(tenancyId).statement
+  }
+
+  trustRootPem(tenancyId: string): string {
+    return this.#known(tenancyId).trustRoot
+  }
+
+  #known(tenancyId: string): TenancyState {
     const known = this.#tenancy(tenancyId)
-    if (known !== undefined) return known.statement
+    if (known !== undefined) return known
     throw refused(`region ${this.#owner.region} holds no statement for tenancy ${tenancyId}`)
   }
 

@@ -31,16 +31,16 @@ export interface Receipts {
 }
 
 export function receiptBatch(receipts: readonly Receipt[]): Receipts {
-  const { root, paths } = merkleTree(receipts.map(leafOf))
+  const { root, paths } = merkleTree(receipts.map(receiptText))
   return { root, receipts: receipts.map((receipt, index) => ({ receipt, path: paths[index] ?? [] })) }
 }
 
 export function provesAll({ root, receipts }: Receipts): boolean {
-  return receipts.every(({ receipt, path }) => merkleRoot(leafOf(receipt), path) === root)
+  return receipts.every(({ receipt, path }) => merkleRoot(receiptText(receipt), path) === root)
 }
 
 /** The text of a receipt that its batch's root is made of. */
-function leafOf(receipt: Receipt): string {
+export function receiptText(receipt: Receipt): string {
   return canonicalJson({ ...receipt, covered: { ...receipt.covered } })
 }
 

@@ -135,6 +135,7 @@ function digestOf(body: Body, text: string): string {
   return body.root
 }
 
-function signedBytes(head: JsonObject, digest: string): Buffer {
+/** What a message's signature covers. */
+export function signedBytes(head: JsonObject, digest: string): Buffer {
   return Buffer.from(canonicalJson({ ...head, digest }))
 }

@@ -155,6 +155,15 @@ export const keyRows = rowsOf({
           subjects.GetReplicationStatus.call(administrator, { ...ready, replicationId }, {}),
     ],
   ],
+  GetReplicationReceipt: [
+    [
+      'the replica, which holds no receipts',
+      notFound,
+      ({ administrator, replica }) =>
+        () =>
+          subjects.GetReplicationReceipt.call(administrator, replica, {}),
+    ],
+  ],
 })
 
 async function versionDueLater(stage: Stage): Promise<Target> {

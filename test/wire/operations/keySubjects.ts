@@ -116,7 +116,20 @@ export const keySubjects = {
     answers: { replicationStatusDetails: { replicaDetails: [{ status: 'REPLICATED' }] }, etag: someText },
     about: 'replication',
   },
+  GetReplicationReceipt: {
+    call: (who, { vault, replicationId }) =>
+      who.send('GET', `${vault.managementEndpoint}/20180608/replicaOperations/${replicationId}/receipt`),
+    fresh: sourceOfReplica,
+    answers: { format: 'vaultspan/proof-of-arrival/1', receipt: { isGap: false }, signature: someText },
+    about: 'replication',
+  },
 } as const satisfies Record<string, Subject>
+
+/** Receipts are the primary's own. */
+async function sourceOfReplica({ oci, replica }: Stage): Promise<Target> {
+  const { vault } = await oci.vaults(oci.home).getVault({ vaultId: replica.vault.id })
+  return { ...replica, vault }
+}
 
 async function disabledKey(stage: Stage): Promise<Target> {
   const about = await freshKey(stage)

@@ -1,0 +1,49 @@
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { signaturesUnder } from '../lib/hsm/formats/statement.ts'
+import { p384PublicKey, publicKeyPem } from '../lib/hsm/primitives/p384.ts'
+import { realm } from '../lib/ocid.ts'
+import { changeOf, checkProof, proofFailures } from '../lib/replication/messages/checkProof.ts'
+import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.ts'
+
+const usage = 'npm run receipt:verify -- FILE [--root PEM-FILE]'
+
+/** `npm run receipt:verify`: checks an answer of GetReplicationReceipt, by itself and offline. */
+async function verify(): Promise<readonly string[]> {
+  const { values, positionals } = parseArgs({ options: { root: { type: 'string' } }, allowPositionals: true })
+  const [file, ...others] = positionals
+  if (file === undefined || others.length > 0) return [usage]
+  const pinned = values.root === undefined ? undefined : p384PublicKey(readFileSync(values.root, 'utf8'))
+  if (values.root !== undefined && pinned === undefined) return [`${values.root} is no P-384 public key in PEM.`]
+  const checked = await checkProof(readFileSync(file, 'utf8'), (named) => {
+    const root = pinned ?? p384PublicKey(named)
+    return root === undefined ? undefined : signaturesUnder(root, realm)
+  })
+  if (checked === 'format') return [proofFailures.format]
+  if (checked.failures.length > 0) return checked.failures.map((kind) => proofFailures[kind])
+  console.log(saidBy(checked.proof))
+  if (pinned === undefined) console.log(rootOf(checked.proof))
+  return []
+}
+
+function saidBy(proof: ProofOfArrival): string {
+  const { replica, source, vaultId, receipt } = proof
+  const { id = '', revision = 0 } = changeOf(proof) ?? {}
+  const resource = id === vaultId ? 'the vault' : `the key ${id} of the vault`
+  const at = new Date(proof.proof.sentAt).toISOString()
+  return (
+    `Valid: at ${at} ${replica} told ${source} that it has every row of ${resource} ${vaultId} ` +
+    `up to revision ${receipt.covered.revision}; the change asked about is revision ${revision}.`
+  )
+}
+
+function rootOf({ trustRoot }: ProofOfArrival): string {
+  const key = p384PublicKey(trustRoot)
+  const print = key === undefined ? '' : hash('sha256', publicKeyPem(key))
+  return `The tenancy's root was taken from the file itself (SHA-256 of its PEM ${print}); give --root to pin it.`
+}
+
+const failures = await verify().catch((cause: unknown) => [cause instanceof Error ? cause.message : String(cause)])
+for (const line of failures) console.error(line)
+if (failures.length > 0) process.exitCode = 1
