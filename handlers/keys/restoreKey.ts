@@ -1,4 +1,4 @@
-import { authorizedRestore, authorizeSomewhere } from '../../lib/http/authorize.ts'
+import { authorizeRestore, authorizeSomewhere, vaultForRestore } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { openKeyBackup, restoreKeyBackup } from '../../lib/kms/backup/restoreKeyBackup.ts'
@@ -13,12 +13,13 @@ export async function restore(request: Request, read: () => Promise<string>): Pr
     request,
     compartments.map(({ id }) => id),
   )
-  const backup = openKeyBackup(await read())
+  const vault = await vaultForRestore(request)
+  const backup = openKeyBackup(vault, await read())
   const active = activeIds(compartments)
-  const vault = await authorizedRestore(request, (row) =>
-    active.has(backup.saved.key.compartmentId) ? backup.saved.key.compartmentId : row.compartmentId,
-  )
   const compartmentFor = (id: string) => (active.has(id) ? id : vault.row.compartmentId)
-  const row = await restoreKeyBackup(ports, mutation, vault, backup, compartmentFor)
+  const requireRight = (compartmentId: string) => {
+    authorizeRestore(request, compartmentId, vault)
+  }
+  const row = await restoreKeyBackup(ports, mutation, vault, backup, { compartmentFor, requireRight })
   return keyAnswer(request, vault.row, row, { 'opc-work-request-id': workRequest(ports, mutation) })
 }

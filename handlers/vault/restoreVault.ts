@@ -1,4 +1,4 @@
-import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, authorizeRestore } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { restoreVault } from '../../lib/kms/backup/restoreVault.ts'
@@ -23,6 +23,9 @@ export async function restore(
     compartmentId,
     compartmentIds: compartments.map(({ id }) => id),
     active: activeIds(compartments),
+    requireRight: (id) => {
+      authorizeRestore(request, id)
+    },
     text: await read(),
   })
   return vaultAnswer(request, row, { 'opc-work-request-id': workRequest(ports, mutation) })

@@ -3,7 +3,6 @@ import type { Permission } from '../iam/permissions.ts'
 import { notFoundOrForbidden } from '../errors.ts'
 import type { VaultKey } from '../kms/keys/changeKey.ts'
 import { vaultPrefixOf } from '../ocid.ts'
-import type { VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import type { Request } from './operation.ts'
 import { operations } from './operations.ts'
@@ -83,13 +82,15 @@ export function authorizeSomewhere(request: Request, compartmentIds: readonly st
   if (!compartmentIds.some((id) => isAuthorized(request, permissions, id, variables))) throw notFoundOrForbidden()
 }
 
-/** The vault at whose endpoint the request arrived, for restoring a key into a compartment. */
-export async function authorizedRestore(request: Request, compartmentOf: (row: VaultRow) => string): Promise<Vault> {
-  const vault = await ownVault(request, request.vaultId)
-  const compartmentId = compartmentOf(vault.row)
-  request.target.compartmentId = compartmentId
-  authorize(request, operations[request.operation].permissions, compartmentId, vaultVariables(vault))
-  return vault
+/** The vault at whose endpoint the request arrived, for restoring a key: what it is asked of is not known yet. */
+export async function vaultForRestore(request: Request): Promise<Vault> {
+  return ownVault(request, request.vaultId)
+}
+
+/** For each compartment that a restore reaches: where the thing was, where it stands and where it goes. */
+export function authorizeRestore(request: Request, compartmentId: string, vault?: Vault): void {
+  const variables = vault === undefined ? {} : vaultVariables(vault)
+  authorize(request, operations[request.operation].permissions, compartmentId, variables)
 }
 
 /** A key of the vault at whose endpoint the request arrived, if the caller may do to it what the operation does. */

@@ -50,6 +50,8 @@ export interface StoryCloud {
 }
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+/** Of the key with which every caller signs. */
+export const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
 
 /** Provisions a tenancy, first of all in its home region; resolves with the keyId of its administrator. */
 export async function newTenancy([home, ...others]: readonly [CallableRegion, ...CallableRegion[]], tenancyId: string) {
@@ -57,7 +59,6 @@ export async function newTenancy([home, ...others]: readonly [CallableRegion, ..
   for (const { hsm } of [home, ...others])
     await hsm.acceptStatement(root, home.hsm.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
   const userId = newOcid(randomBytes, 'user')
-  const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
   await provisionTenancy(home.runtime, {
     tenancyId,
     tenancyName: 'test',

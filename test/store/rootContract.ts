@@ -70,5 +70,42 @@ export function rootContract(name: string, open: OpenRoot): void {
       await Promise.all(texts.map((text) => root.put(path, text)))
       expect(texts).toContain(await root.get(path, 50_000))
     })
+
+    describe('asked to spare what is there', () => {
+      const sparing = (mayReplace: (found: string) => boolean) => ({ mayReplace, maxBytes: 100 })
+      const never = sparing(() => false)
+
+      test('puts where nothing is, and leaves what may not go as it is', async () => {
+        const root = await open()
+        expect(await root.put(path, 'first', never)).toBe(true)
+        expect(await root.put(path, 'second', never)).toBe(false)
+        expect(await root.get(path, 100)).toBe('first')
+      })
+
+      test('replaces what may go, and shows it whole to whoever judges', async () => {
+        const root = await open()
+        await root.put(path, 'first')
+        const seen: string[] = []
+        const judge = sparing((found) => seen.push(found) > 0)
+        expect(await root.put(path, 'second', judge)).toBe(true)
+        expect([seen, await root.get(path, 100)]).toEqual([['first'], 'second'])
+      })
+
+      test('leaves what is larger than it reads', async () => {
+        const root = await open()
+        await root.put(path, 'x'.repeat(101))
+        const always = sparing(() => true)
+        expect(await root.put(path, 'small', always)).toBe(false)
+        expect(await root.get(path, 200)).toBe('x'.repeat(101))
+      })
+
+      test('lets one of several that come at once be the first', async () => {
+        const root = await open()
+        const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map((text) => root.put(path, text, never)))
+        const first = outcomes.indexOf(true)
+        expect(outcomes.filter(Boolean)).toHaveLength(1)
+        expect(await root.get(path, 100)).toBe(['a', 'b', 'c', 'd'][first])
+      })
+    })
   })
 }

@@ -101,3 +101,38 @@ test('an object that breaks off is an error, not a shorter backup', async () => 
   const { root } = open(() => ({ status: 200, headers: { 'content-length': '8' }, body }))
   await expect(root.get('t/ns/b/o', 100)).rejects.toThrow('aborted')
 })
+
+describe('an object that may not be lost', () => {
+  const stored = (etag: string) => (): Answer => ({
+    status: 200,
+    headers: { etag, 'content-length': '4' },
+    body: Readable.from([Buffer.from('mine')]),
+  })
+  const sparing = { mayReplace: (found: string) => found === 'mine', maxBytes: 100 }
+
+  test('is put only where nothing is, or over the very object that was judged', async () => {
+    const { root, asked } = open(
+      () => refusal(404, 'NoSuchKey'),
+      () => refusal(412, 'PreconditionFailed'),
+      stored('"1"'),
+      () => ({
+        status: 200,
+      }),
+    )
+    expect(await root.put('t/ns/b/o', 'text', sparing)).toBe(true)
+    const conditions = asked.map(({ method, headers }) => [method, headers['if-none-match'], headers['if-match']])
+    expect(conditions).toEqual([
+      ['GET', undefined, undefined],
+      ['PUT', '*', undefined],
+      ['GET', undefined, undefined],
+      ['PUT', undefined, '"1"'],
+    ])
+  })
+
+  test('is given up where others are always faster', async () => {
+    const { root } = open(
+      ...Array.from({ length: 4 }, () => [stored('"1"'), () => refusal(409, 'ConditionalRequestConflict')]).flat(),
+    )
+    await expect(root.put('t/ns/b/o', 'text', sparing)).rejects.toMatchObject({ code: 'incorrectState' })
+  })
+})

@@ -22,7 +22,7 @@ import { isSettled } from '../keys/settleKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
 import { vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
-import { backupText, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
+import { backupText, subjectOf, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
 import { backupKeys } from './backupKeys.ts'
 import type { BackupPlace, BackupStore } from './backupPlace.ts'
 
@@ -159,7 +159,13 @@ async function save(
     bucketName: 'backups',
     objectName: `${of.id}/${workRequestId}.json`,
   }
-  await backups.write(row.tenancyId, place, text)
+  const isWritten = await backups.write(row.tenancyId, place, text, (found) => subjectOf(found) === of.id)
+  if (!isWritten) {
+    throw new KmsError(
+      'conflict',
+      'backupLocation names an object that is no backup of this resource; it is left as it is. Choose another objectName.',
+    )
+  }
   const outcome = await tables.write([vaultStands(row), ...bookkeeping(mutation, effect, of.etag)])
   if (!outcome.ok) throw new KmsError('incorrectState', 'The vault changed while it was backed up; try again.')
 }

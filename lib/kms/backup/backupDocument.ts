@@ -56,6 +56,23 @@ export function parseBackup<D extends BackupDocument>(format: D['format'], text:
   return document as D
 }
 
+/** The vault or key of which a text says that it is a backup; undefined where it says nothing of the kind. */
+export function subjectOf(text: string): string | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const document = (value ?? {}) as {
+    readonly format?: unknown
+    readonly vault?: { readonly id?: unknown } | null
+    readonly saved?: { readonly key?: { readonly id?: unknown } | null } | null
+  }
+  const id = document.format === 'vaultspan/vault-backup/1' ? document.vault?.id : document.saved?.key?.id
+  return typeof id === 'string' ? id : undefined
+}
+
 /** @throws KmsError invalidParameter where a single bit of the file is not what was saved. */
 export function requireIntact(keys: VaultKeys, document: BackupDocument): void {
   if (!keys.isRowMac(coveredText(document), Buffer.from(document.mac, 'base64'))) throw damaged()

@@ -19,7 +19,9 @@ export interface RestoreOptions {
   readonly from: Pick<VaultRow, 'tenancyId' | 'id' | 'vaultType'>
   /** Where a key goes whose own compartment is gone. */
   readonly compartmentFor: (compartmentId: string) => string
-  /** Written with the first rows: audit and retry token. */
+  /** Throws where the caller may not restore in this compartment: asked of every key that is found stored. */
+  readonly requireRight?: (compartmentId: string) => void
+  /** Written with the last rows: audit and retry token. */
   readonly also?: (key: KeyRow) => readonly Write[]
 }
 
@@ -28,36 +30,39 @@ const batchSize = 80
 const attempts = 8
 
 /**
- * Brings back what of a key is missing: the whole key, or versions that are gone. What is there stays as it is, so a
- * second restore adds nothing. In another vault key and versions get OCIDs of their own, the same each time.
+ * Brings back what of a key is missing: versions that are not there, or a key that was deleted as a whole. What is there
+ * stays as it is, so a second restore adds nothing, and a version that was destroyed by itself stays destroyed. In
+ * another vault key and versions get OCIDs of their own, the same each time. Undefined: all that the backup has of a
+ * deleted key was destroyed before the key, and nothing comes back.
  */
 export async function restoreKey(
   ports: ManagePorts,
   to: Vault,
   saved: SavedKey,
-  { from, compartmentFor, also = () => [] }: RestoreOptions,
-): Promise<KeyRow> {
+  { from, compartmentFor, requireRight = () => undefined, also = () => [] }: RestoreOptions,
+): Promise<KeyRow | undefined> {
   const old = openRow<KeyRow>(to.keys, 'vaultspan/key-row/1', saved.key)
   const versions = saved.versions.map((row) => openRow<KeyVersionRow>(to.keys, 'vaultspan/key-version-row/1', row))
-  const current = versions.find(({ id }) => id === old.currentKeyVersion)
   const isWhole = old.vaultId === from.id && versions.every(({ keyId }) => keyId === old.id)
-  if (!isWhole || current === undefined) throw damaged()
+  if (!isWhole || !versions.some(({ id }) => id === old.currentKeyVersion)) throw damaged()
   const place: Place = { to, from: vaultContext(from), old, id: restoredKeyId(ports, to, old) }
-  // The current version comes first: a key must never be there without it.
-  const ordered = [current, ...versions.filter(({ id }) => id !== current.id)]
-  let extra = also
+  let isTold = false
   for (let failures = 0; failures < attempts;) {
     const stored = await ports.cache.freshKey(to.keys, place.id)
-    const missing = await missingVersions(ports, place, ordered)
-    const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
-    if (isAlive && missing.length === 0) {
-      const left = extra(stored)
+    if (stored !== undefined) {
+      requireRight(stored.compartmentId)
+      requireRight(compartmentFor(stored.compartmentId))
+    }
+    const missing = await missingVersions(ports, place, stored, versions)
+    if (isAlive(stored) && missing.length === 0) {
+      const left = isTold ? [] : also(stored)
       if (left.length > 0) await ports.tables.write([...left])
       return stored
     }
-    const batch = missing.slice(0, batchSize)
-    if (await writeBatch(ports, place, stored, batch, compartmentFor, extra)) extra = () => []
-    else failures += 1
+    if (missing.length === 0) return undefined
+    const isWritten = await writeBatch(ports, place, { stored, missing }, { compartmentFor, also })
+    if (!isWritten) failures += 1
+    else if (missing.length <= batchSize) isTold = true
   }
   throw new KmsError('incorrectState', 'The vault, the key or its compartment is being changed; try again.')
 }
@@ -70,10 +75,18 @@ interface Place {
 }
 
 /** The OCID that a saved key has in the vault it is restored to. */
-export function restoredKeyId({ region }: ManagePorts, { row }: Vault, old: KeyRow): KeyRow['id'] {
-  if (old.vaultId === row.id) return old.id
+export function restoredKeyId(
+  { region }: ManagePorts,
+  { row }: Vault,
+  { id: savedId, vaultId }: Pick<KeyRow, 'id' | 'vaultId'>,
+): KeyRow['id'] {
+  if (vaultId === row.id) return savedId
   const { vaultPrefix } = row
-  return newOcid(derivedBytes('restored key', row.id, old.id), 'key', { region, vaultPrefix })
+  return newOcid(derivedBytes('restored key', row.id, savedId), 'key', { region, vaultPrefix })
+}
+
+function isAlive(stored: KeyRow | undefined): stored is KeyRow {
+  return stored !== undefined && stored.lifecycleState !== 'DELETED'
 }
 
 interface Missing {
@@ -82,59 +95,97 @@ interface Missing {
   readonly stored: KeyVersionRow | undefined
 }
 
+/** Newest first. A version that went with its key shows its key's time; one that was destroyed by itself its own. */
 async function missingVersions(
   { cache }: ManagePorts,
   { to, id }: Place,
+  key: KeyRow | undefined,
   versions: readonly KeyVersionRow[],
 ): Promise<readonly Missing[]> {
   const found: Missing[] = []
   for (const version of versions) {
     const stored = await cache.freshVersion(to.keys, id, version.materialId)
-    if (stored === undefined || stored.lifecycleState === 'DELETED') found.push({ version, stored })
+    const wentWithKey = stored?.lifecycleState === 'DELETED' && stored.timeOfDeletion === key?.timeOfDeletion
+    if (stored === undefined || (!isAlive(key) && wentWithKey)) found.push({ version, stored })
   }
-  return found
+  return found.sort((a, b) => (a.version.timeCreated < b.version.timeCreated ? 1 : -1))
 }
 
+interface Found {
+  readonly stored: KeyRow | undefined
+  readonly missing: readonly Missing[]
+}
+
+/**
+ * A key that is not there comes with its last batch, and its current version in that; until then it is DELETED. So a
+ * restore that was cut off shows no key that lacks versions, and goes on where it ended.
+ */
 async function writeBatch(
   ports: ManagePorts,
   place: Place,
-  stored: KeyRow | undefined,
-  batch: readonly Missing[],
-  compartmentFor: RestoreOptions['compartmentFor'],
-  also: (key: KeyRow) => readonly Write[],
+  { stored, missing }: Found,
+  { compartmentFor, also = () => [] }: Pick<RestoreOptions, 'compartmentFor' | 'also'>,
 ): Promise<boolean> {
-  const { to, old, id } = place
+  const { to } = place
+  const isNew = !isAlive(stored)
+  // Where that which the backup names was destroyed by itself since, the newest of the others.
+  const current = isNew
+    ? (missing.find(({ version }) => version.id === place.old.currentKeyVersion) ?? missing[0])
+    : undefined
+  const ordered = [...missing.filter((each) => each !== current), ...(current === undefined ? [] : [current])]
+  const batch = ordered.slice(0, batchSize)
+  const isLast = batch.length === ordered.length
   const stamp = newStamp(ports, to, {}, (stored?.revision ?? 0) + 1)
   const rows = batch.map(({ version }) => sealVersion(to.keys, { ...restoredVersion(place, version), ...stamp }))
-  const isAlive = stored !== undefined && stored.lifecycleState !== 'DELETED'
-  const base: Unsealed<KeyRow> = isAlive
-    ? stored
-    : {
-        ...old,
-        pk: id,
-        id,
-        vaultId: to.row.id,
-        compartmentId: compartmentFor(old.compartmentId),
-        lifecycleState: old.lifecycleState === 'DISABLED' ? 'DISABLED' : 'ENABLED',
-        timeOfDeletion: null,
-        stateBeforeDeletion: null,
-        pendingKeyVersion: null,
-        currentKeyVersion: versionIdIn(place, old.currentKeyVersion, rows),
-        versionCount: 0,
-        restoredFromKeyId: old.id === id ? old.restoredFromKeyId : old.id,
-        ...resumedAutoRotation(old, ports.clock()),
-      }
+  const whole = current === undefined ? undefined : wholeKey(ports, place, { stored, current, compartmentFor })
+  const base = isLast ? (whole ?? stored) : (stored ?? stillDeleted(to, whole))
+  if (base === undefined) throw damaged()
   const steps = rows.map((next, index) => ({ previous: batch[index]?.stored, next }))
   const versionsDigest = await digestAfter(ports, to, stored, steps)
-  const versionCount = base.versionCount + rows.length
+  const versionCount = (stored?.versionCount ?? 0) + rows.length
   const key = sealKey(to.keys, { ...base, ...stamp, versionCount, versionsDigest })
   const isWritten = await commitKey(ports, to, { previous: stored, next: key, versions: steps }, [
-    ...(isAlive ? [] : placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id })),
-    ...(isAlive ? [] : rotationReminders(undefined, key)),
-    ...also(key),
+    ...(isNew ? placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id: key.id }) : []),
+    ...(isNew && isLast ? rotationReminders(undefined, key) : []),
+    ...(isLast ? also(key) : []),
   ])
   if (isWritten) await ports.handOff.send({ vault: to, key, versions: rows, before: stored?.revision ?? 0 })
   return isWritten
+}
+
+/** As if it had gone with its vault. */
+function stillDeleted({ row }: Vault, key: Unsealed<KeyRow> | undefined): Unsealed<KeyRow> | undefined {
+  return key === undefined ? undefined : { ...key, lifecycleState: 'DELETED', timeOfDeletion: row.timeOfDeletion }
+}
+
+interface WholeKey extends Pick<RestoreOptions, 'compartmentFor'> {
+  /** The tombstone in its place. */
+  readonly stored: KeyRow | undefined
+  readonly current: Missing
+}
+
+function wholeKey(
+  { clock }: ManagePorts,
+  place: Place,
+  { stored, current, compartmentFor }: WholeKey,
+): Unsealed<KeyRow> {
+  const { to, old, id } = place
+  return {
+    ...old,
+    pk: id,
+    id,
+    vaultId: to.row.id,
+    // A restore takes back a deletion, not a move.
+    compartmentId: compartmentFor((stored ?? old).compartmentId),
+    lifecycleState: old.lifecycleState === 'DISABLED' ? 'DISABLED' : 'ENABLED',
+    timeOfDeletion: null,
+    stateBeforeDeletion: null,
+    pendingKeyVersion: null,
+    currentKeyVersion: restoredId(place, current.version),
+    versionCount: 0,
+    restoredFromKeyId: old.id === id ? old.restoredFromKeyId : old.id,
+    ...resumedAutoRotation(old, clock()),
+  }
 }
 
 function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVersionRow> {
@@ -144,7 +195,7 @@ function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVers
     ...version,
     pk: id,
     sk: versionSk(version.materialId),
-    id: isSame ? version.id : derivedVersionId(place, version),
+    id: restoredId(place, version),
     keyId: id,
     vaultId: to.row.id,
     restoredFromKeyVersionId: isSame ? version.restoredFromKeyVersionId : version.id,
@@ -159,17 +210,7 @@ function rebound({ to, from, old, id }: Place, { materialId, wrapped }: KeyVersi
   return { ...to.keys.rebind(bound, wrapped, versionContext({ ...old, id }, materialId)) }
 }
 
-function derivedVersionId({ to, id }: Place, { id: oldId, materialId }: KeyVersionRow): KeyVersionRow['id'] {
-  return newKeyVersionOcid(derivedBytes('restored version', to.row.id, oldId), id, materialId)
-}
-
-function versionIdIn(
-  { old, id }: Place,
-  oldId: KeyVersionRow['id'],
-  rows: readonly KeyVersionRow[],
-): KeyVersionRow['id'] {
-  if (old.id === id) return oldId
-  const found = rows.find(({ restoredFromKeyVersionId }) => restoredFromKeyVersionId === oldId)
-  if (found === undefined) throw new KmsError('integrityFailure', `The current version of ${old.id} is missing.`)
-  return found.id
+function restoredId({ to, old, id }: Place, version: KeyVersionRow): KeyVersionRow['id'] {
+  if (id === old.id) return version.id
+  return newKeyVersionOcid(derivedBytes('restored version', to.row.id, version.id), id, version.materialId)
 }

@@ -1,4 +1,4 @@
-import { notFoundOrForbidden } from '../../errors.ts'
+import { KmsError } from '../../errors.ts'
 import { keyEffect, keyOfEarlier, requireWritable, type ManagePorts } from '../keys/changeKey.ts'
 import { bookkeeping, earlierResult, requireResultIs, type Mutation } from '../mutation.ts'
 import type { KeyRow } from '../rows/rows.ts'
@@ -7,11 +7,16 @@ import type { Vault } from '../vaults/vaultCache.ts'
 import { damaged, parseBackup, requireIntact, type KeyBackup } from './backupDocument.ts'
 import { restoredKeyId, restoreKey, type RestoreOptions } from './restoreKey.ts'
 
-/** @throws KmsError invalidParameter where the text is no backup of a key. Nothing is verified yet. */
-export function openKeyBackup(text: string): KeyBackup {
+/**
+ * A backup of a key of this vault, or of the vault that this one was restored from: they have one MAC key. Nothing of a
+ * file is acted on before this.
+ * @throws KmsError invalidParameter, one for every file that is not such a backup.
+ */
+export function openKeyBackup(vault: Vault, text: string): KeyBackup {
   const backup = parseBackup<KeyBackup>('vaultspan/key-backup/1', text)
-  const { saved } = backup as { readonly saved?: { readonly key?: Partial<KeyRow>; readonly versions?: unknown } }
-  if (typeof saved?.key?.compartmentId !== 'string' || !Array.isArray(saved.versions)) throw damaged()
+  requireIntact(vault.keys, backup)
+  const isOurs = backup.vaultId === vault.row.id || backup.vaultId === vault.row.restoredFromVaultId
+  if (!isOurs || backup.tenancyId !== vault.row.tenancyId) throw damaged()
   return backup
 }
 
@@ -21,19 +26,24 @@ export async function restoreKeyBackup(
   mutation: Mutation,
   vault: Vault,
   backup: KeyBackup,
-  compartmentFor: RestoreOptions['compartmentFor'],
+  {
+    compartmentFor,
+    requireRight,
+  }: Pick<RestoreOptions, 'compartmentFor'> & Required<Pick<RestoreOptions, 'requireRight'>>,
 ): Promise<KeyRow> {
-  const isOurs = backup.vaultId === vault.row.id || backup.vaultId === vault.row.restoredFromVaultId
-  if (!isOurs || backup.tenancyId !== vault.row.tenancyId) throw notFoundOrForbidden()
-  requireIntact(vault.keys, backup)
+  const { key } = backup.saved
+  requireRight(key.compartmentId)
+  requireRight(compartmentFor(key.compartmentId))
   const earlier = await earlierResult(ports, mutation)
   if (earlier !== undefined) {
-    requireResultIs(earlier, restoredKeyId(ports, vault, backup.saved.key))
+    requireResultIs(earlier, restoredKeyId(ports, vault, key))
     return keyOfEarlier(ports, vault, earlier)
   }
   requireWritable(ports, vault)
-  await requireRoomForVersion(ports, vault.row, backup.saved.key)
-  const from = { ...vault.row, id: backup.saved.key.vaultId }
-  const also = (key: KeyRow) => bookkeeping(mutation, keyEffect(key), key.etag)
-  return restoreKey(ports, vault, backup.saved, { from, compartmentFor, also })
+  await requireRoomForVersion(ports, vault.row, key)
+  const from = { ...vault.row, id: key.vaultId }
+  const also = (row: KeyRow) => bookkeeping(mutation, keyEffect(row), row.etag)
+  const restored = await restoreKey(ports, vault, backup.saved, { from, compartmentFor, requireRight, also })
+  if (restored !== undefined) return restored
+  throw new KmsError('conflict', 'Every version in this backup was destroyed before its key was deleted.')
 }

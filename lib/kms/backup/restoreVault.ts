@@ -1,3 +1,4 @@
+import type { WrappedVaultKeys } from '../../hsm/hsm.ts'
 import { derivedBytes } from './derivedBytes.ts'
 import { firstEpoch } from '../rows/epoch.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
@@ -23,7 +24,7 @@ import { nextVault, prefixRow, vaultEffect } from '../vaults/vaults.ts'
 import type { BackupPorts } from './backUp.ts'
 import { damaged, parseBackup, requireIntact, type VaultBackup } from './backupDocument.ts'
 import { backupKeys } from './backupKeys.ts'
-import { restoreKey } from './restoreKey.ts'
+import { restoredKeyId, restoreKey } from './restoreKey.ts'
 
 export interface RestoreVaultInput {
   readonly tenancyId: string
@@ -32,6 +33,8 @@ export interface RestoreVaultInput {
   readonly compartmentIds: readonly string[]
   /** Those of them into which a key may come back. */
   readonly active: ReadonlySet<string>
+  /** Throws where the caller may not restore in this compartment: asked of where the vault was and of where it stands. */
+  readonly requireRight: (compartmentId: string) => void
   readonly text: string
 }
 
@@ -53,18 +56,23 @@ export async function restoreVault(
   }
   const document = parseBackup<VaultBackup>('vaultspan/vault-backup/1', input.text)
   if (document.tenancyId !== input.tenancyId || !hasForm(document)) throw damaged()
+  const opened = await openBackup(ports, document, input)
   await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
   await requireRoomForVault(ports, input.compartmentIds, 'VIRTUAL_PRIVATE')
-  const vault = await restoringVault(ports, document, input)
+  const vault = await restoringVault(ports, opened, input)
   const from = { ...document.vault }
   const compartmentFor = (id: string) => (input.active.has(id) ? id : input.compartmentId)
-  for (const saved of document.keys) await restoreKey(ports, vault, saved, { from, compartmentFor })
+  for (const saved of document.keys) {
+    if (!(await wasDestroyedByItself(ports, vault, saved.key)))
+      await restoreKey(ports, vault, saved, { from, compartmentFor })
+  }
   return untilCommitted(ports, async () => {
     const fresh = await ports.cache.freshVault(vault.row.id)
     if (fresh?.row.lifecycleState !== 'RESTORING')
       throw new KmsError('conflict', 'The vault was restored by another request.')
     const next = nextVault(ports, fresh, {
       lifecycleState: 'ACTIVE',
+      timeOfDeletion: null,
       etag: newEtag(ports.random),
       request: mutation.request?.pk ?? null,
     })
@@ -84,24 +92,43 @@ function hasForm(document: VaultBackup): boolean {
   return areTexts && typeof vaultKeys === 'object' && vaultKeys !== null && Array.isArray(keys)
 }
 
+interface OpenedBackup {
+  readonly document: VaultBackup
+  /** The vault as it was saved. */
+  readonly old: VaultRow
+  readonly ids: Ids
+  readonly keys: Vault['keys']
+  readonly wrapped: WrappedVaultKeys
+}
+
+/** Verifies the whole file before anything that it names is looked up: an invented one tells nothing of what there is. */
+async function openBackup(
+  ports: BackupPorts,
+  document: VaultBackup,
+  { tenancyId }: RestoreVaultInput,
+): Promise<OpenedBackup> {
+  const backup = await backupKeys(ports, tenancyId)
+  const ids = document.region === ports.region ? document.vault : newIds(ports.region, document.vault)
+  const to = vaultContext({ ...document.vault, id: ids.id })
+  const wrapped = restoreKeys(ports, backup, document, to)
+  const keys = ports.hsm.openVault(to, wrapped)
+  requireIntact(keys, document)
+  return { document, old: openRow<VaultRow>(keys, 'vaultspan/vault/1', document.vault), ids, keys, wrapped }
+}
+
 /** The vault with its keys and its wrapping key, in the state RESTORING. */
-async function restoringVault(ports: BackupPorts, document: VaultBackup, input: RestoreVaultInput): Promise<Vault> {
-  const saved = document.vault
-  const isSameRegion = document.region === ports.region
-  const ids = isSameRegion ? saved : newIds(ports.region, saved)
+async function restoringVault(ports: BackupPorts, opened: OpenedBackup, input: RestoreVaultInput): Promise<Vault> {
+  const { document, old, ids, keys, wrapped } = opened
+  const isSameRegion = ids.id === old.id
+  if (input.compartmentIds.includes(old.compartmentId)) input.requireRight(old.compartmentId)
   // Elsewhere the vault may stand as a replica under its old OCID: it must not be there twice.
-  const [existing, replica] = await Promise.all([ports.cache.freshVault(ids.id), ports.cache.freshVault(saved.id)])
+  const [existing, replica] = await Promise.all([ports.cache.freshVault(ids.id), ports.cache.freshVault(old.id)])
+  for (const vault of [existing, replica]) if (vault !== undefined) input.requireRight(vault.row.compartmentId)
   const stands = [existing, replica].find((vault) => vault !== undefined && !isReplaceable(vault))
   if (stands !== undefined) {
     throw new KmsError('conflict', `The vault ${stands.row.id} exists here and is ${stands.row.lifecycleState}.`)
   }
   if (existing?.row.lifecycleState === 'DELETED') await requireSwept(ports, existing)
-  const backup = await backupKeys(ports, input.tenancyId)
-  const to = vaultContext({ ...saved, id: ids.id })
-  const wrapped = restoreKeys(ports, backup, document, to)
-  const keys = ports.hsm.openVault(to, wrapped)
-  requireIntact(keys, document)
-  const old = openRow<VaultRow>(keys, 'vaultspan/vault/1', saved)
   const now = ports.clock()
   const row = sealVault(keys, {
     ...old,
@@ -111,7 +138,8 @@ async function restoringVault(ports: BackupPorts, document: VaultBackup, input: 
     wrappingKeyId: ids.wrappingKeyId,
     compartmentId: input.compartmentId,
     lifecycleState: 'RESTORING',
-    timeOfDeletion: null,
+    // Tells until the end which keys went with the vault.
+    timeOfDeletion: existing?.row.timeOfDeletion ?? null,
     restoredFromVaultId: isSameRegion ? old.restoredFromVaultId : old.id,
     primaryRegion: ports.region,
     replicaRegion: null,
@@ -140,6 +168,13 @@ async function restoringVault(ports: BackupPorts, document: VaultBackup, input: 
 /** Only a tombstone and a restore that was cut off may be written over. */
 function isReplaceable({ row }: Vault): boolean {
   return row.lifecycleState === 'DELETED' || row.lifecycleState === 'RESTORING'
+}
+
+/** A key that went with its vault shows the vault's time. Its own backup brings back one that was deleted before. */
+async function wasDestroyedByItself(ports: BackupPorts, vault: Vault, saved: KeyRow): Promise<boolean> {
+  const stored = await ports.cache.freshKey(vault.keys, restoredKeyId(ports, vault, saved))
+  const { timeOfDeletion } = vault.row
+  return stored?.lifecycleState === 'DELETED' && timeOfDeletion !== null && stored.timeOfDeletion !== timeOfDeletion
 }
 
 /** Material of a deleted vault that is still in its rows would open again under the restored keys. */

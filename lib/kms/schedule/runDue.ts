@@ -46,7 +46,9 @@ async function work(ports: DestroyPorts, due: Due): Promise<void> {
   // Only the primary runs what falls due; this region was it when it wrote the reminder, and may be it again.
   if (vault.row.primaryRegion !== ports.region) return
   if (due.keyId === null) {
-    const isDue = vault.row.lifecycleState !== 'ACTIVE' && vault.row.timeOfDeletion === due.at
+    // A vault that is being restored still shows when it was deleted.
+    const { lifecycleState, timeOfDeletion } = vault.row
+    const isDue = (lifecycleState === 'PENDING_DELETION' || lifecycleState === 'DELETED') && timeOfDeletion === due.at
     return isDue ? destroyVault(ports, vault, due) : drop(ports, due)
   }
   // A deleted vault's own reminder sees to its keys.

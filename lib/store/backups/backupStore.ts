@@ -4,10 +4,19 @@ import { readUri, writeUri } from './allowedUris.ts'
 
 /** A place for objects: a directory here, a bucket on AWS. A path's parts are separated by `/` and harmless. */
 export interface ObjectRoot {
-  /** Over what was there. */
-  put(path: string, text: string): Promise<void>
+  /**
+   * Over what was there, where `mayReplace` says so; without it, over anything. False: nothing was written. Of several
+   * that come at once to where nothing was, one is first, and the others are judged by it.
+   */
+  put(path: string, text: string, replacing?: Replacing): Promise<boolean>
   /** Undefined where there is no object. @throws KmsError payloadTooLarge for one of more bytes, which is not read. */
   get(path: string, maxBytes: number): Promise<string | undefined>
+}
+
+export interface Replacing {
+  readonly mayReplace: (found: string) => boolean
+  /** What is there and has more bytes is not read, and not replaced. */
+  readonly maxBytes: number
 }
 
 export interface BackupStoreOptions {
@@ -24,9 +33,13 @@ export function createBackupStore({ root, allowedHosts, maxBytes }: BackupStoreO
     throw new KmsError('invalidParameter', 'No place for backups is configured; ask the operator to set BACKUP_ROOT.')
   }
   return {
-    write: async (tenancyId, place, text) => {
-      if (place.destination === 'BUCKET') return requireRoot().put(objectPath(tenancyId, place), text)
-      return writeUri(place.uri, allowedHosts, text)
+    write: async (tenancyId, place, text, mayReplace) => {
+      if (place.destination === 'BUCKET') {
+        return requireRoot().put(objectPath(tenancyId, place), text, { mayReplace, maxBytes })
+      }
+      // Whoever made the URI has said what may be written there.
+      await writeUri(place.uri, allowedHosts, text)
+      return true
     },
     read: async (tenancyId, place) => {
       if (place.destination === 'BUCKET') return requireRoot().get(objectPath(tenancyId, place), maxBytes)

@@ -1,16 +1,29 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
 import { tooLarge } from './boundedText.ts'
+import { judgeStored } from './replacing.ts'
 
 /** Objects as files below a directory, readable by their owner only. After a crash there is the old file or the new one. */
 export function directoryRoot(directory: string): ObjectRoot {
+  const read = (path: string, maxBytes: number) => readFile(join(directory, ...path.split('/')), maxBytes)
   return {
-    put: async (path, text) => {
+    put: async (path, text, replacing) => {
+      const file = join(directory, ...path.split('/'))
       try {
-        await replaceFile(join(directory, ...path.split('/')), text)
+        for (;;) {
+          const found =
+            replacing === undefined
+              ? { text: '' }
+              : await judgeStored(replacing, async (maxBytes) => {
+                  const there = await read(path, maxBytes)
+                  return there === undefined ? undefined : { text: there }
+                })
+          if (found === false) return false
+          if (await writeFile(file, text, { isNew: found === undefined })) return true
+        }
       } catch (cause) {
         if (!isInTheWay(cause)) throw cause
         throw new KmsError(
@@ -20,26 +33,29 @@ export function directoryRoot(directory: string): ObjectRoot {
         )
       }
     },
-    get: async (path, maxBytes) => {
-      try {
-        const handle = await open(join(directory, ...path.split('/')), 'r')
-        try {
-          const found = await handle.stat()
-          if (!found.isFile()) return undefined
-          if (found.size > maxBytes) throw tooLarge(maxBytes)
-          return await handle.readFile('utf8')
-        } finally {
-          await handle.close()
-        }
-      } catch (cause) {
-        if (isMissing(cause)) return undefined
-        throw cause
-      }
-    },
+    get: read,
   }
 }
 
-async function replaceFile(file: string, text: string): Promise<void> {
+async function readFile(file: string, maxBytes: number): Promise<string | undefined> {
+  try {
+    const handle = await open(file, 'r')
+    try {
+      const found = await handle.stat()
+      if (!found.isFile()) return undefined
+      if (found.size > maxBytes) throw tooLarge(maxBytes)
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
+  }
+}
+
+/** False where the file was to be new and is not: then nothing is written. */
+async function writeFile(file: string, text: string, { isNew }: { readonly isNew: boolean }): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const temporary = `${file}.${randomBytes(6).toString('hex')}`
   try {
@@ -50,9 +66,23 @@ async function replaceFile(file: string, text: string): Promise<void> {
     } finally {
       await handle.close()
     }
-    await rename(temporary, file)
+    if (!isNew) await rename(temporary, file)
+    // A link never takes the place of what is there.
+    else if (!(await isLinked(temporary, file))) return false
+    return true
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+async function isLinked(temporary: string, file: string): Promise<boolean> {
+  try {
+    await link(temporary, file)
+    return true
+  } catch (cause) {
+    const isTaken = codeOf(cause) === 'EEXIST' && (await stat(file)).isFile()
+    if (isTaken) return false
+    throw cause
   }
 }
 

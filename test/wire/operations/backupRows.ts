@@ -24,6 +24,7 @@ const virtualVault = async ({ oci, ready }: Stage): Promise<Target> => {
   const vault = await makeVault(oci, 'virtual', models.CreateVaultDetails.VaultType.Default)
   return { ...ready, vault, keyId: (await makeKey(oci, vault)).id }
 }
+const taken = async ({ ready, another }: Stage) => ({ ...ready, place: another.keyPlace })
 const upwards = async ({ ready }: Stage) => ({ ...ready, place: placeOf('../x') })
 const nowhere = async ({ ready }: Stage) => ({ ...ready, vaultPlace: placeOf('none'), keyPlace: placeOf('none') })
 const swapped = async ({ ready }: Stage): Promise<Target> => ({
@@ -68,6 +69,7 @@ const toUri = (operation: Backup | Restore) => (stage: Stage) => () =>
 /** What only backups and restores refuse. */
 export const backupRows = rowsOf({
   BackupVault: [
+    ['an object that is no backup of the vault', conflict, on('BackupVault', taken)],
     ['a virtual vault', invalid, on('BackupVault', virtualVault)],
     ['an objectName that leads upwards', invalid, on('BackupVault', upwards)],
     ['a URI of a host that is not allowed', invalid, toUri('BackupVault')],
@@ -78,6 +80,7 @@ export const backupRows = rowsOf({
     ],
   ],
   BackupKey: [
+    ['an object that is no backup of the key', conflict, on('BackupKey', taken)],
     ['a key of a virtual vault', invalid, on('BackupKey', virtualVault)],
     ['a SOFTWARE key', invalid, on('BackupKey', async ({ ready }) => ({ ...ready, keyId: ready.softwareKeyId }))],
     ['an objectName that leads upwards', invalid, on('BackupKey', upwards)],
@@ -102,13 +105,13 @@ export const backupRows = rowsOf({
   RestoreKeyFromFile: [
     ['a file that holds a vault', invalid, on('RestoreKeyFromFile', swapped)],
     ['a file in which a character was changed', invalid, on('RestoreKeyFromFile', damaged)],
-    ['a key of another vault', notFound, on('RestoreKeyFromFile', ofAnother)],
+    ['a key of another vault', invalid, on('RestoreKeyFromFile', ofAnother)],
   ],
   RestoreKeyFromObjectStore: [
     ['a place where nothing is', invalid, on('RestoreKeyFromObjectStore', nowhere)],
     ['a place where nothing is, without a grant', notFound, on('RestoreKeyFromObjectStore', nowhere, 'stranger')],
     ['a backup of a vault', invalid, on('RestoreKeyFromObjectStore', swapped)],
     ['a URI of a host that is not allowed', invalid, toUri('RestoreKeyFromObjectStore')],
-    ['a key of another vault', notFound, on('RestoreKeyFromObjectStore', ofAnother)],
+    ['a key of another vault', invalid, on('RestoreKeyFromObjectStore', ofAnother)],
   ],
 })

@@ -202,12 +202,13 @@ export async function freshKey(
   more: Partial<models.CreateKeyDetails> = {},
 ): Promise<Target> {
   const key = await makeKey(oci, ready.vault, shape, more)
-  return { ...ready, keyId: key.id, oldVersionId: key.currentKeyVersion }
+  return { ...ready, keyId: key.id, oldVersionId: key.currentKeyVersion, place: placeOf(key.id) }
 }
 
 /** A vault of its own for a case that changes it. */
 export async function freshVault({ oci, ready }: Stage): Promise<Target> {
-  return { ...ready, vault: await makeVault(oci, 'of its own') }
+  const vault = await makeVault(oci, 'of its own')
+  return { ...ready, vault, place: placeOf(vault.id) }
 }
 
 /** For a case that makes something and gives it a name. */
