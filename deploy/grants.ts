@@ -1,7 +1,7 @@
 import { streamedTables, type QueueName, type TableName } from '../lib/ports.ts'
 
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
-export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check'
+export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check' | 'advance'
 
 /** What a function does with backups in buckets. */
 export type BackupUse = 'read' | 'write'
@@ -27,7 +27,7 @@ export const grants = {
       Keys: ['get', 'query', 'list', 'put'],
       Identity: ['get', 'query', 'check'],
       Audit: ['query', 'put'],
-      Requests: ['get', 'put'],
+      Requests: ['get', 'put', 'advance'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },
@@ -39,7 +39,7 @@ export const grants = {
       Keys: ['get', 'query', 'list', 'put'],
       Identity: ['get', 'query', 'check'],
       Audit: ['put'],
-      Requests: ['get', 'put'],
+      Requests: ['get', 'put', 'advance'],
       Replication: ['get', 'put', 'delete'],
     },
     sends: { peers: ['inbox'] },

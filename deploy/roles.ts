@@ -97,6 +97,7 @@ const actions: Record<Exclude<TableUse, 'list'>, string> = {
   put: 'dynamodb:PutItem',
   delete: 'dynamodb:DeleteItem',
   check: 'dynamodb:ConditionCheckItem',
+  advance: 'dynamodb:UpdateItem',
 }
 
 function tableStatements(table: TableName, uses: readonly TableUse[]): readonly Statement[] {

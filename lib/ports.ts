@@ -91,6 +91,25 @@ export interface Tables {
    * @throws KmsError invalidParameter where an item is over 200 KB, before anything is written; RangeError where the caller broke a limit.
    */
   write(writes: readonly Write[], writeId?: string): Promise<WriteOutcome>
+  /**
+   * Moves the time that an item of Requests keeps on by a step from where it stands, or from now where it has passed or
+   * there is none; unless that were after `latest`: then it stays. However many do so at once, each counts once, and none
+   * is refused for having come together with others. Repeated after an ambiguous failure it may count twice.
+   */
+  advance(pk: string, sk: string, step: TimeStep): Promise<TimeAdvanced>
+}
+
+/** Unix times and lengths in milliseconds. */
+export interface TimeStep {
+  readonly now: number
+  readonly stepMs: number
+  readonly latest: number
+}
+
+/** Where the time stands now. */
+export interface TimeAdvanced {
+  readonly ok: boolean
+  readonly until: number
 }
 
 export type QueueName = 'inbox' | 'outcome' | 'outbox'

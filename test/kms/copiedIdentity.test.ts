@@ -45,6 +45,7 @@ async function withCopy(from: string, to: string): Promise<Tables> {
   const copied = (await tables.get('Identity', cloud.tenancyId, from)) as Item
   return {
     write: (...call) => tables.write(...call),
+    advance: (...call) => tables.advance(...call),
     queryIndex: (...call) => tables.queryIndex(...call),
     get: async (table, pk, sk) => (sk === to ? copied : tables.get(table, pk, sk)),
     query: async (table, pk, prefix, page) => {

@@ -1,3 +1,4 @@
+import { advanceContract } from './advanceContract.ts'
 import { conditionContract } from './conditionContract.ts'
 import { indexContract } from './indexContract.ts'
 import { queryContract } from './queryContract.ts'
@@ -8,6 +9,9 @@ import { writeContract } from './writeContract.ts'
 /** Every clause of the table port (lib/ports.ts), for any adapter. */
 export function tableContract(name: string, open: OpenTables): void {
   describe(`the table port on ${name}`, () => {
+    describe('times that move on', () => {
+      advanceContract(open)
+    })
     describe('conditions', () => {
       conditionContract(open)
     })

@@ -5,7 +5,19 @@ import {
   type QueryCommandInput,
   type QueryCommandOutput,
 } from '@aws-sdk/client-dynamodb'
-import type { Clock, IndexName, Item, Page, PageRequest, TableName, Tables, Write, WriteOutcome } from '../../ports.ts'
+import type {
+  Clock,
+  IndexName,
+  Item,
+  Page,
+  PageRequest,
+  TableName,
+  Tables,
+  TimeAdvanced,
+  TimeStep,
+  Write,
+  WriteOutcome,
+} from '../../ports.ts'
 import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
 import { isExpired } from '../conditionHolds.ts'
 import { encodeWrites } from '../encodeWrites.ts'
@@ -13,6 +25,7 @@ import { requirePage } from '../keyRange.ts'
 import { isKey } from '../keyText.ts'
 import { pageOf } from '../pageOf.ts'
 import { unexpired } from './conditionExpression.ts'
+import { advanceTime } from './advanceTime.ts'
 import { itemOf } from './itemImage.ts'
 import { pageQuery } from './pageQuery.ts'
 import { writeFailure } from './writeFailure.ts'
@@ -82,6 +95,10 @@ export class DynamoTables implements Tables {
       }
       await backOff(this.#backoff, attempt)
     }
+  }
+
+  async advance(pk: string, sk: string, step: TimeStep): Promise<TimeAdvanced> {
+    return advanceTime(this.#client, { TableName: this.#tableName('Requests'), pk, sk }, step)
   }
 
   async #page(

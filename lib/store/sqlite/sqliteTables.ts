@@ -7,11 +7,14 @@ import {
   type PageRequest,
   type TableName,
   type Tables,
+  type TimeAdvanced,
+  type TimeStep,
   type Write,
   type WriteOutcome,
 } from '../../ports.ts'
 import type { ChangeStream, NumberedChange } from '../change.ts'
 import { compareUtf8 } from '../compareUtf8.ts'
+import { advance } from '../advance.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
 import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'
 import { keyRange, requirePage, type KeyRange } from '../keyRange.ts'
@@ -105,6 +108,16 @@ export class SqliteTables implements Tables {
     }
     const { outcome } = await this.#commit.run(() => this.#attempt(encoded, writeId), { committed })
     return outcome
+  }
+
+  async advance(pk: string, sk: string, step: TimeStep): Promise<TimeAdvanced> {
+    const advanced = () => {
+      const { outcome, item } = advance(this.#items.get('Requests', pk, sk, this.#clock()), pk, sk, step)
+      const [encoded] = item === undefined ? [] : encodeWrites([{ op: 'put', table: 'Requests', item }], undefined)
+      if (encoded?.put !== undefined) this.#items.put(encoded, encoded.put)
+      return outcome
+    }
+    return this.#commit.run(advanced, { durable: false })
   }
 
   /** Removes up to `limit` expired items, without a change; resolves with their number. */

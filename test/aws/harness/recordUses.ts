@@ -59,7 +59,7 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
   const read = (use: TableUse, table: TableName, found: unknown) => {
     uses.push({ by: by(), region, use, table, bytes: sizeOf(found), isIndexed: false, call: (calls += 1) })
   }
-  const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'readChanges'])
+  const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'advance', 'readChanges'])
   const receive = store.queues.receive.bind(store.queues)
   Object.assign(tables, {
     get: async (...args: Parameters<Tables['get']>) => {
@@ -85,6 +85,10 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
         uses.push({ by: by(), region, use: write.op, table: write.table, bytes, isIndexed, call })
       }
       return original.write(writes, writeId)
+    },
+    advance: (...args: Parameters<Tables['advance']>) => {
+      read('advance', 'Requests', undefined)
+      return original.advance(...args)
     },
     readChanges: (...args: Parameters<SqliteTables['readChanges']>) => {
       fed = 'fanOut'

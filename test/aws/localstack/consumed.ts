@@ -25,7 +25,7 @@ export function countConsumed(client: DynamoDBClient, total: Consumed): void {
     (next, { commandName = '' }) =>
       async (args) => {
         const input = args.input as { ReturnConsumedCapacity?: string; TransactItems?: readonly unknown[] }
-        const isOfItems = /^(GetItem|Query|PutItem|DeleteItem|TransactWriteItems)Command$/.test(commandName)
+        const isOfItems = /^(GetItem|Query|PutItem|UpdateItem|DeleteItem|TransactWriteItems)Command$/.test(commandName)
         if (!isOfItems) return next(args)
         input.ReturnConsumedCapacity = 'TOTAL'
         const answer = await next(args)
