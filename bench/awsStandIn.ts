@@ -19,8 +19,10 @@ export async function openAwsStandIn(settings: { readonly AWS_REGION: string; re
     TransactWriteItems: () => ({}),
     Decrypt: () => ({ Plaintext: dataKey.toString('base64'), KeyId: 'stand-in' }),
   }
+  let isPaused = false
   const server = createServer((request, response) => {
     void buffer(request).then((body) => {
+      if (isPaused) return
       const [, action = ''] = String(request.headers['x-amz-target']).split('.')
       const answer = answers[action]?.(JSON.parse(body.toString()) as { Key?: unknown })
       response.writeHead(answer === undefined ? 400 : 200, { 'content-type': 'application/x-amz-json-1.0' })
@@ -30,7 +32,17 @@ export async function openAwsStandIn(settings: { readonly AWS_REGION: string; re
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return { endpoint: `http://127.0.0.1:${port}`, close: () => server.close() }
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    /** From now on it takes calls and answers none; or answers again. */
+    pause: (paused: boolean) => {
+      isPaused = paused
+    },
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
 }
 
 async function sealedState(settings: { AWS_REGION: string; RESOURCE_PREFIX: string }, dataKey: Buffer): Promise<Item> {

@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'tooManyRequests'
   | 'notImplemented'
   | 'handOffPending'
+  | 'unavailable'
   | 'integrityFailure'
 
 /** The message is shown to the caller: one sentence that says what is wrong and what to do, without secrets. */

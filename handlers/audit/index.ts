@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
+import { httpLambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { auditFunction } from './auditFunction.ts'
 
-export const handler = lambdaFunction(auditFunction)
+export const handler = httpLambdaFunction(auditFunction)

@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
+import { httpLambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { cryptoFunction } from './cryptoFunction.ts'
 
-export const handler = lambdaFunction(cryptoFunction)
+export const handler = httpLambdaFunction(cryptoFunction)

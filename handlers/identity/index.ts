@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
+import { httpLambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { identityFunction } from './identityFunction.ts'
 
-export const handler = lambdaFunction(identityFunction)
+export const handler = httpLambdaFunction(identityFunction)

@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
+import { httpLambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { keysFunction } from './keysFunction.ts'
 
-export const handler = lambdaFunction(keysFunction)
+export const handler = httpLambdaFunction(keysFunction)

@@ -1,4 +1,4 @@
-import { lambdaFunction } from '../../lib/aws/lambdaFunction.ts'
+import { httpLambdaFunction } from '../../lib/aws/lambdaFunction.ts'
 import { vaultFunction } from './vaultFunction.ts'
 
-export const handler = lambdaFunction(vaultFunction)
+export const handler = httpLambdaFunction(vaultFunction)

@@ -1,9 +1,18 @@
+import { awsClientOptions } from '../store/awsClientOptions.ts'
+import { keepWithin, type Deadline } from './deadline.ts'
 import type { KeyService } from './hsmStateRow.ts'
 
-/** AWS KMS, loaded at its first use. `keyId` is needed to make data keys only: a wrapped one names its key. */
-export function awsKeyService(keyId?: string): KeyService {
+export interface AwsKeyServiceOptions {
+  readonly region: string
+  readonly deadline: Deadline
+  /** Needed to make data keys only: a wrapped one names its key. */
+  readonly keyId?: string
+}
+
+/** AWS KMS, loaded at its first use. */
+export function awsKeyService({ region, deadline, keyId }: AwsKeyServiceOptions): KeyService {
   let loading: ReturnType<typeof loadClient> | undefined
-  const loaded = () => (loading ??= loadClient())
+  const loaded = () => (loading ??= loadClient(region, deadline))
   return {
     generateDataKey: async (EncryptionContext) => {
       if (keyId === undefined) throw new Error('This function may not make data keys.')
@@ -20,9 +29,13 @@ export function awsKeyService(keyId?: string): KeyService {
   }
 }
 
-async function loadClient() {
+async function loadClient(region: string, deadline: Deadline) {
   const { DecryptCommand, GenerateDataKeyCommand, KMSClient } = await import('@aws-sdk/client-kms')
-  return { client: new KMSClient({}), DecryptCommand, GenerateDataKeyCommand }
+  return {
+    client: keepWithin(new KMSClient(awsClientOptions({ region })), deadline),
+    DecryptCommand,
+    GenerateDataKeyCommand,
+  }
 }
 
 function required(bytes: Uint8Array | undefined): Uint8Array {

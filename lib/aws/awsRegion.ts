@@ -4,11 +4,15 @@ import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../ocid.ts'
 import { awsBackups } from './awsBackups.ts'
 import { awsKeyService } from './awsKeyService.ts'
+import { Deadline } from './deadline.ts'
 import type { AwsSettings } from './awsSettings.ts'
 import { openAwsStore, type AwsStore } from './awsStore.ts'
 import { composeRegion, type Runtime } from '../runtime/composeRegion.ts'
 import { GroupedAuditSink } from '../runtime/groupedAuditSink.ts'
 import { jsonLogger } from '../runtime/jsonLogger.ts'
+import { systemTimers } from '../runtime/systemTimers.ts'
+import { withinBudget } from '../replication/withinBudget.ts'
+import type { Logger } from '../ports.ts'
 import { lagMetric } from './lagMetric.ts'
 import { readHsmState, type KeptState, type SealedStatePorts } from './hsmStateRow.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
@@ -17,15 +21,20 @@ import { VaultHosts } from './vaultHosts.ts'
 /** A region as one Lambda instance sees it. */
 export interface OpenRegion {
   readonly runtime: Runtime
-  /** Writes what the invocation has appended to the audit: between invocations an instance stands still. */
+  /** Writes what was appended to the audit. */
   readonly flush: () => Promise<void>
 }
+
+/** So long a call waits to hear whether the HSM's state has changed, before it goes on with the state that is known. */
+const pollMs = 1000
 
 /** Opens the region when first asked, and anew when the HSM's state has changed: a tenancy was provisioned. */
 export class AwsRegion {
   readonly settings: AwsSettings
   readonly store: AwsStore
   readonly state: SealedStatePorts
+  readonly log: Logger
+  readonly deadline = new Deadline()
   #kept: KeptState | undefined
   #open: OpenRegion | undefined
   #opening: Promise<OpenRegion> | undefined
@@ -33,9 +42,12 @@ export class AwsRegion {
 
   constructor(settings: AwsSettings, hsmStateKey?: string) {
     this.settings = settings
-    this.store = openAwsStore(settings)
+    const { deadline } = this
+    this.store = openAwsStore(settings, deadline)
     const { region, resourcePrefix } = settings
-    this.state = { tables: this.store.tables, keys: awsKeyService(hsmStateKey), region, resourcePrefix }
+    this.log = jsonLogger(writeLine, settings.logLevel, { region })
+    const keys = awsKeyService({ region, deadline, ...(hsmStateKey === undefined ? {} : { keyId: hsmStateKey }) })
+    this.state = { tables: this.store.tables, keys, region, resourcePrefix }
   }
 
   /** @throws Error where the region's HSM is not provisioned yet, or its state does not open. */
@@ -46,10 +58,15 @@ export class AwsRegion {
     return this.#opening
   }
 
+  /** Writes what was appended to the audit, where the region is open. */
+  async flush(): Promise<void> {
+    await this.#open?.flush()
+  }
+
   async #refresh(): Promise<OpenRegion> {
     const now = Date.now()
     if (this.#open !== undefined && now - this.#readAt < this.settings.keyCacheMs) return this.#open
-    const found = await readHsmState(this.state, this.#kept)
+    const found = await this.#read()
     if (found === undefined) {
       throw new Error(`The simulated HSM of ${this.settings.region} is not provisioned yet: npm run provision.`)
     }
@@ -60,10 +77,24 @@ export class AwsRegion {
     return this.#open
   }
 
+  /** A state that is known stays good while it cannot be compared: it changes with a new tenancy only. */
+  async #read(): ReturnType<typeof readHsmState> {
+    const reading = readHsmState(this.state, this.#kept)
+    if (this.#open === undefined) return reading
+    try {
+      return await withinBudget(systemTimers, reading, pollMs, "The row of the HSM's state")
+    } catch (cause) {
+      this.log.warn('The state of the HSM could not be compared; the one that is known stays.', {
+        cause: String(cause),
+      })
+      return 'unchanged'
+    }
+  }
+
   async #compose({ state }: KeptState): Promise<OpenRegion> {
     const { settings } = this
     const { region, regions, homeRegion, resourcePrefix } = settings
-    const log = jsonLogger(writeLine, settings.logLevel, { region })
+    const { log } = this
     const { tables, queues } = this.store
     const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
     // A wrong answer here means that nothing this process would encrypt can be trusted.

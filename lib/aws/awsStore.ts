@@ -6,6 +6,7 @@ import { awsClientOptions } from '../store/awsClientOptions.ts'
 import { DynamoTables } from '../store/dynamodb/dynamoTables.ts'
 import { SqsQueues } from '../store/sqs/sqsQueues.ts'
 import type { AwsSettings } from './awsSettings.ts'
+import { keepWithin, type Deadline } from './deadline.ts'
 
 export interface AwsStore {
   readonly tables: Tables
@@ -13,16 +14,16 @@ export interface AwsStore {
 }
 
 /** The tables and queues that serverless.yml makes. AWS_ENDPOINT_URL leads the SDK to an emulator. */
-export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings): AwsStore {
+export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings, deadline: Deadline): AwsStore {
   const tables = new DynamoTables({
-    client: new DynamoDBClient(awsClientOptions({ region })),
+    client: keepWithin(new DynamoDBClient(awsClientOptions({ region })), deadline),
     tableName: (table) => `${resourcePrefix}-${table}`,
     clock: Date.now,
     newId: randomUUID,
   })
   const clients = new Map<string, Promise<SQSClient>>()
   const clientOf = (to: string): Promise<SQSClient> => {
-    const client = clients.get(to) ?? sqsClient(to)
+    const client = clients.get(to) ?? sqsClient(to, deadline)
     clients.set(to, client)
     return client
   }
@@ -34,7 +35,7 @@ export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings)
 }
 
 /** A queue's URL names the queue; where to send a request is the client's to know. Many a function never sends. */
-async function sqsClient(region: string): Promise<SQSClient> {
+async function sqsClient(region: string, deadline: Deadline): Promise<SQSClient> {
   const { SQSClient: Client } = await import('@aws-sdk/client-sqs')
-  return new Client({ ...awsClientOptions({ region }), useQueueUrlAsEndpoint: false })
+  return keepWithin(new Client({ ...awsClientOptions({ region }), useQueueUrlAsEndpoint: false }), deadline)
 }

@@ -21,6 +21,7 @@ const table = {
   tooManyRequests: [429, 'TooManyRequests'],
   notImplemented: [501, 'MethodNotImplemented'],
   handOffPending: [503, 'ServiceUnavailable'],
+  unavailable: [503, 'ServiceUnavailable'],
   integrityFailure: [500, 'InternalServerError'],
 } as const satisfies Record<ErrorCode, readonly [number, string]>
 

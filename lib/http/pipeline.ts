@@ -1,4 +1,4 @@
-import { KmsError } from '../errors.ts'
+import { isKmsError, KmsError } from '../errors.ts'
 import { auditWrite, type AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'
@@ -54,7 +54,7 @@ export function createPipeline<P extends HttpPorts>(
       return response(status, { ...headers, 'opc-request-id': requestId }, body, text)
     } catch (error) {
       const { status, headers, body } = toWireError(error)
-      if (status === 500)
+      if (status === 500 || isKmsError(error, 'unavailable'))
         ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
       if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
       return response(status, { ...headers, 'opc-request-id': requestId }, { ...body })
@@ -168,7 +168,7 @@ async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: Wire
   return vaultId ?? ''
 }
 
-function response(
+export function response(
   statusCode: number,
   headers: Record<string, string>,
   body: Answer['body'],
