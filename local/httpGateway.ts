@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
 import type { FunctionName } from '../lib/http/operations.ts'
 import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
-import { maxHeaderBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
+import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
 
@@ -15,7 +15,13 @@ export interface GatewayOptions {
   /** The largest file that a restore takes, in bytes. */
   readonly maxFileBytes: number
   readonly onError: (cause: unknown) => void
+  /** Whether a Host header names what listens at this port. */
+  readonly isOwnHost: (host: string, port: number) => boolean
+  /** How long a caller may take to read an answer. */
+  readonly writeTimeoutMs?: number
 }
+
+const defaultWriteTimeoutMs = 30_000
 
 /** The HTTP API of one region: the same functions behind every port, told apart by the Host header. */
 export class HttpGateway {
@@ -29,7 +35,14 @@ export class HttpGateway {
   /** Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken. */
   async listen(port: number, host: string): Promise<number> {
     const server = createServer(
-      { keepAliveTimeout: 65_000, requestTimeout: 30_000, headersTimeout: 15_000, maxHeaderSize: maxHeaderBytes },
+      {
+        keepAliveTimeout: 65_000,
+        requestTimeout: 30_000,
+        headersTimeout: 15_000,
+        maxHeaderSize: maxHeaderBytes,
+        // Refused by #hostRefusal, in OCI's form.
+        requireHostHeader: false,
+      },
       (request, response) => {
         this.#answer(request, response)
       },
@@ -77,10 +90,15 @@ export class HttpGateway {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    const refusal = this.#hostRefusal(request)
+    if (refusal !== undefined) {
+      refuseUnread(request, response, refusal)
+      return
+    }
     const { path } = targetOf(request)
     const limit = bodyLimit(matchRoute(request.method ?? 'GET', path), this.#options.maxFileBytes)
     if (Number(request.headers['content-length'] ?? 0) > limit) {
-      refuseBody(request, response, limit)
+      refuseUnread(request, response, tooLarge(limit))
       return
     }
     const chunks: Buffer[] = []
@@ -88,7 +106,7 @@ export class HttpGateway {
     request.on('data', (chunk: Buffer) => {
       length += chunk.length
       if (length <= limit) chunks.push(chunk)
-      else if (!response.headersSent) refuseBody(request, response, limit)
+      else if (!response.headersSent) refuseUnread(request, response, tooLarge(limit))
     })
     request.on('end', () => {
       if (response.headersSent) return
@@ -102,16 +120,41 @@ export class HttpGateway {
     request.on('error', () => response.destroy())
   }
 
+  /** What is signed is signed for one host, so a request goes to that host or nowhere, health checks included. */
+  #hostRefusal(request: IncomingMessage): KmsError | undefined {
+    const hosts = request.headersDistinct['host'] ?? []
+    const [host = ''] = hosts
+    // RFC 9112 §3.2.
+    if (hosts.length !== 1) return new KmsError('cannotParseRequest', 'A request has exactly one Host header.')
+    if (this.#options.isOwnHost(host, request.socket.localPort ?? 0)) return undefined
+    return new KmsError(
+      'noSuchRoute',
+      'Nothing answers here under the host that this request names; use an endpoint as the service gives it.',
+    )
+  }
+
+  #write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    headers['content-length'] = String(Buffer.byteLength(body))
+    // A caller who does not read would hold the whole answer in memory for ever.
+    const timer = setTimeout(() => response.destroy(), this.#options.writeTimeoutMs ?? defaultWriteTimeoutMs)
+    response.once('close', () => {
+      clearTimeout(timer)
+    })
+    response.writeHead(status, headers)
+    response.end(body)
+  }
+
   async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
     if (request.url === '/healthz' && request.method === 'GET') {
-      write(response, 200, { 'content-type': 'application/json' }, JSON.stringify(await this.#options.health()))
+      const health = JSON.stringify(await this.#options.health())
+      this.#write(response, 200, { 'content-type': 'application/json', ...noStore }, health)
       return
     }
     const event = toEvent(request, body)
     const serves = servingFunction(event.requestContext.http.method, event.rawPath)
     // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
     const { statusCode, headers, body: text }: HttpResponse = await this.#options.functions[serves](event)
-    write(response, statusCode, headers, text)
+    this.#write(response, statusCode, headers, text)
   }
 }
 
@@ -124,7 +167,7 @@ const discardMs = 500
  * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
  * closing on unread bytes resets it, and many clients then never see the answer.
  */
-function refuseBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
+function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
   let discarded = 0
   const timer = setTimeout(() => request.destroy(), discardMs)
   request.on('data', (chunk: Buffer) => {
@@ -136,24 +179,19 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, limit: n
     clearTimeout(timer)
   })
   request.once('error', () => response.destroy())
-  const { status, headers, text } = errorAnswer(
-    new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`),
-    request.headers['opc-request-id'],
-  )
+  const { status, headers, text } = errorAnswer(refusal, request.headers['opc-request-id'])
   response.writeHead(status, { ...headers, connection: 'close' })
   response.write(text)
+}
+
+function tooLarge(limit: number): KmsError {
+  return new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
 }
 
 function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
   const { status, headers, text } = errorAnswer(cause, request.headers['opc-request-id'])
   response.writeHead(status, headers)
   response.end(text)
-}
-
-function write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
-  headers['content-length'] = String(Buffer.byteLength(body))
-  response.writeHead(status, headers)
-  response.end(body)
 }
 
 /** The event of an API Gateway HTTP API (payload 2.0); path and query stay exactly as they came over the wire. */

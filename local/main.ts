@@ -17,7 +17,7 @@ const usage = `npm start -- [--data DIR] [--port BASE] [--regions a,b,c] [--host
   --import FILE    makes a vault in the home region from an older vault's record (docs/operating.md)
 
 Environment: REPLICATION_ACK=available|strict, CRYPTO_AUDIT=on|off, KEY_CACHE_MS, HANDOFF_BUDGET_MS, ARRIVALS_MS,
-REQUIRE_SERVICE_POLICY=on|off, LOG_LEVEL=info|warn|error|silent`
+REQUIRE_SERVICE_POLICY=on|off, HOST_NAMES=name,name (under which a proxy leads here), LOG_LEVEL=info|warn|error|silent`
 
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 

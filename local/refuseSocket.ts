@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { toWireError } from '../lib/http/errorTable.ts'
 import { answerRequestId } from '../lib/http/requestId.ts'
+import { noStore } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 
 interface ErrorAnswer {
@@ -17,6 +18,7 @@ export function errorAnswer(error: unknown, requestId?: string | readonly string
   const text = JSON.stringify(body)
   const headers = {
     'content-type': 'application/json',
+    ...noStore,
     'content-length': String(Buffer.byteLength(text)),
     'opc-request-id': answerRequestId(randomBytes, typeof requestId === 'string' ? requestId : undefined),
   }

@@ -25,6 +25,7 @@ import type { HostDirectory } from './hostDirectory.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from './lagWindow.ts'
 import { MinuteTimer } from './minuteTimer.ts'
+import { ownHosts, portOfHost } from './ownHosts.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth } from './regionHealth.ts'
@@ -92,7 +93,8 @@ export function openRegion(parts: RegionParts): Region {
     isIdle: () => true,
     arrivals: () => nothingArrives(),
   }
-  const runtime = compose(parts, store, hsm, lag, audit, { awaited: () => running.arrivals() })
+  const own: OwnPort = {}
+  const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals: { awaited: () => running.arrivals() } })
   forgetWhatChanges(store, runtime)
   const gateway = openGateway(parts, store, runtime, lag)
   const listening = new Set<number>()
@@ -126,7 +128,8 @@ export function openRegion(parts: RegionParts): Region {
     },
     listen: async (port) => {
       try {
-        return await listen(port)
+        own.port = await listen(port)
+        return own.port
       } catch (cause) {
         throw new StartError(portReason(port, cause), { cause })
       }
@@ -147,13 +150,18 @@ function portReason(port: number, cause: unknown): string {
   return `Port ${port} cannot be listened on: ${message}.`
 }
 
+/** Where the region itself listens, once it does. */
+interface OwnPort {
+  port?: number
+}
+
 function compose(
   parts: RegionParts,
   store: SqliteRegionStore,
   hsm: SoftwareHsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
-  arrivals: Arrivals,
+  { own, arrivals }: { readonly own: OwnPort; readonly arrivals: Arrivals },
 ): Runtime {
   const { region, homeRegion, regions, ports, faults, settings, log, clock, stores } = parts
   return composeRegion({
@@ -165,6 +173,8 @@ function compose(
     hsm,
     endpoints: ports.endpoints(regions),
     vaultAt: (host) => ports.vaultAt(host),
+    isRegionHost: (host) => own.port !== undefined && portOfHost(host) === own.port,
+    hasDecodedPaths: false,
     clock,
     random: pooledRandom(),
     log,
@@ -208,7 +218,8 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
-  return new HttpGateway({ functions, health, maxFileBytes, onError })
+  const isOwnHost = ownHosts(settings.host, settings.hostNames)
+  return new HttpGateway({ functions, health, maxFileBytes, onError, isOwnHost })
 }
 
 interface Pumps {

@@ -59,6 +59,9 @@ export class OfflineRegion implements RegionSwitch {
       health: async () => this.#health(),
       maxFileBytes: maxLambdaFileBytes,
       onError: options.onError,
+      isOwnHost: (host, port) =>
+        host === `${options.host}:${options.port}` ||
+        (host.endsWith(`.${options.host}:${options.port}`) && port === options.port),
     })
   }
 

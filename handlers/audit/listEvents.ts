@@ -1,3 +1,4 @@
+import { parseInstant } from '../../lib/calendar.ts'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
@@ -34,9 +35,9 @@ function parseTime(query: Readonly<Record<string, string>>, name: string): strin
   const text = query[name]
   if (text === undefined || text === '') throw new KmsError('missingParameter', `${name} is missing.`)
   const [, date, hour, rest, zone] = form.exec(text) ?? []
-  const time = Date.parse(
-    `${date ?? ''}T${(hour ?? '').padStart(2, '0')}${rest ?? ''}${(zone ?? '').replace(' ', '+')}`,
-  )
+  const seconds = rest?.length === ':00'.length ? ':00' : ''
+  const offset = (zone ?? '').replace(' ', '+').replace(/^(.\d{2})(\d{2})$/, '$1:$2')
+  const time = parseInstant(`${date ?? ''}T${(hour ?? '').padStart(2, '0')}${rest ?? ''}${seconds}${offset}`)
   // NaN, for what is no time, fails both comparisons.
   if (!(time >= earliest && time < latest))
     throw new KmsError('invalidParameter', `${name} must be a time like 2026-01-02T03:04:05Z.`)

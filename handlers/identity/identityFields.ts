@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { textOf } from '../../lib/http/fields.ts'
 
 /** What policies and compartments share. */
 
@@ -7,8 +8,4 @@ export const name = v.pipe(
   v.regex(/^[A-Za-z0-9._ -]{1,100}$/, '1 to 100 letters, digits, blanks and . _ -'),
 )
 
-export const description = v.pipe(
-  v.string(),
-  v.minLength(1, 'at least 1 character'),
-  v.maxLength(400, 'at most 400 characters'),
-)
+export const description = textOf(1, 400)

@@ -3,6 +3,7 @@ import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
+import { isDay, parseInstant } from '../../lib/calendar.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { PolicyRow } from '../../lib/kms/identity/identityRows.ts'
@@ -14,7 +15,13 @@ export const statements = v.pipe(
   v.maxLength(50, 'at most 50 statements'),
 )
 export const versionDate = v.pipe(
-  v.nullish(v.pipe(v.string(), v.regex(/^(\d{4}-\d{2}-\d{2}.*)?$/, 'expected YYYY-MM-DD'))),
+  // Some clients write a day as a time.
+  v.nullish(
+    v.pipe(
+      v.string(),
+      v.check((text) => text === '' || isDay(text) || !Number.isNaN(parseInstant(text)), 'expected YYYY-MM-DD'),
+    ),
+  ),
   v.transform((date) => (date == null || date === '' ? null : date.slice(0, 10))),
 )
 
@@ -30,7 +37,8 @@ export function toPolicy(row: PolicyRow): JsonObject {
     timeCreated,
     lifecycleState: 'ACTIVE',
     inactiveStatus: null,
-    versionDate: date,
+    // A version before 0.2 took days that the calendar does not have, which no client can read.
+    versionDate: date !== null && isDay(date) ? date : null,
     freeformTags: row.freeformTags,
     definedTags: row.definedTags,
   }

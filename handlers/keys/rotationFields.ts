@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { optionalMembers, timestamp } from '../../lib/http/fields.ts'
+import { optionalMembers, timestamp, wholeNumber } from '../../lib/http/fields.ts'
 import type { RotationWish } from '../../lib/kms/keys/autoRotation.ts'
 
 /** What a caller may say of a key's automatic rotation; the read-only members of the details are ignored. */
@@ -8,12 +8,7 @@ export const rotationFields = {
   autoKeyRotationDetails: v.nullish(
     optionalMembers({
       rotationIntervalInDays: v.nullish(
-        v.pipe(
-          v.number(),
-          v.integer('a whole number of days'),
-          v.minValue(60, 'at least 60 days'),
-          v.maxValue(365, 'at most 365 days'),
-        ),
+        v.pipe(wholeNumber, v.minValue(60, 'at least 60 days'), v.maxValue(365, 'at most 365 days')),
       ),
       timeOfScheduleStart: v.nullish(timestamp),
     }),

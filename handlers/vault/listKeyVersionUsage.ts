@@ -1,3 +1,4 @@
+import { isDay } from '../../lib/calendar.ts'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { optionalChoice } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
@@ -35,8 +36,7 @@ const maxDays = 366
 function requiredDay(query: Readonly<Record<string, string>>, name: string): string {
   const text = query[name]
   if (text === undefined || text === '') throw new KmsError('missingParameter', `${name} is missing.`)
-  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text) && new Date(`${text}T00:00:00Z`).getTime() >= 0
-  if (isDay && new Date(text).toISOString().startsWith(text)) return text
+  if (isDay(text) && text >= '1970-01-01') return text
   throw new KmsError('invalidParameter', `${name} must be a day like 2026-01-31.`)
 }
 

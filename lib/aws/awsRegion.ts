@@ -110,6 +110,8 @@ export class AwsRegion {
       hsm,
       endpoints: hosts.endpoints,
       vaultAt: (host) => hosts.vaultAt(host),
+      isRegionHost: (host) => hosts.isRegionHost(host),
+      hasDecodedPaths: true,
       clock: Date.now,
       random: pooledRandom(),
       log,

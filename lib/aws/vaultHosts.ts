@@ -33,9 +33,13 @@ export class VaultHosts {
     }
   }
 
+  isRegionHost(host: string): boolean {
+    return nameOf(host) === this.#suffix.slice(1)
+  }
+
   /** By the Host header, because that is what the client signed; with or without a port. */
   async vaultAt(host: string): Promise<string | undefined> {
-    const name = host.toLowerCase().replace(/:\d+$/, '')
+    const name = nameOf(host)
     if (!name.endsWith(this.#suffix)) return undefined
     const [, vaultPrefix] = /^([a-z0-9]+)-(?:management|crypto)$/.exec(name.slice(0, -this.#suffix.length)) ?? []
     if (vaultPrefix === undefined) return undefined
@@ -48,6 +52,12 @@ export class VaultHosts {
     this.#known.set(vaultPrefix, vaultId)
     return vaultId
   }
+}
+
+function nameOf(host: string): string {
+  const colon = host.lastIndexOf(':')
+  const hasPort = colon >= 0 && /^\d{1,5}$/.test(host.slice(colon + 1))
+  return (hasPort ? host.slice(0, colon) : host).toLowerCase()
 }
 
 function originOf(name: string, at: string, { regions, domain, endpointPortBase }: VaultHostsOptions): string {

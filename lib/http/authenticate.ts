@@ -1,10 +1,11 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { compartmentTree, type CompartmentTree } from '../iam/compartmentTree.ts'
 import { parseKeyId } from '../iam/keyId.ts'
-import { compilePolicy, type CompiledPolicy } from '../iam/policy.ts'
+import { compilePolicy, type CompiledPolicy, type PolicySource } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
-import { isSignedBy, notAuthenticated, readSignature } from '../iam/requestSignature.ts'
-import { signedTargets } from '../iam/signedTargets.ts'
+import { isSignedBy, notAuthenticated, readSignature, skewRefusal } from '../iam/requestSignature.ts'
+import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
+import { isKmsError } from '../errors.ts'
 import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { WireRequest } from './wireRequest.ts'
@@ -20,10 +21,10 @@ export interface Caller {
   readonly signature: Buffer
 }
 
-/** @throws KmsError notAuthenticated, one text for every reason. */
+/** @throws KmsError notAuthenticated, one text for every reason but a wrong clock, of which only who can sign is told. */
 export async function authenticate(ports: HttpPorts, request: WireRequest, now: number): Promise<Caller> {
   const { method, rawPath, rawQuery, headers, body } = request
-  const targets = signedTargets(rawPath, rawQuery)
+  const targets = ports.hasDecodedPaths ? signedTargets(rawPath, rawQuery) : [exactTarget(rawPath, rawQuery)]
   const signature = readSignature(
     {
       method,
@@ -40,7 +41,9 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
   const cached = ports.identity.fresh(tenancyId)
   const user =
     cached?.users.get(`${userId}#${fingerprint}`) ?? (await ports.identity.user(tenancyId, userId, fingerprint))
-  if (user === undefined || !isSignedBy(signature, publicKeyOf(user))) throw notAuthenticated()
+  if (user === undefined) throw notAuthenticated()
+  const publicKey = publicKeyOf(user)
+  if (!isSignedBy(signature, publicKey)) throw skewRefusal(signature, publicKey, now) ?? notAuthenticated()
   const tenancy = cached?.tenancy ?? (await ports.identity.tenancy(tenancyId))
   return {
     ...rulesOf(tenancy, tenancyId),
@@ -67,8 +70,27 @@ function rulesOf(tenancy: TenancyIdentity, tenancyId: string): Rules {
     tree: compartmentTree(
       tenancy.compartments.length > 0 ? tenancy.compartments : [{ id: tenancyId, parentId: null, name: '' }],
     ),
-    policies: tenancy.policies.map((policy) => compilePolicy(policy)),
+    policies: tenancy.policies.map((policy) => compileStored(policy)),
   }))
+}
+
+/** A statement that an older version took and this one does not (a date that does not exist) grants nothing; the others serve. */
+function compileStored(policy: PolicySource): CompiledPolicy {
+  try {
+    return compilePolicy(policy)
+  } catch (cause) {
+    if (!isKmsError(cause, 'invalidParameter')) throw cause
+    return compilePolicy({ ...policy, statements: policy.statements.filter((each) => compiles(policy, each)) })
+  }
+}
+
+function compiles(policy: PolicySource, statement: string): boolean {
+  try {
+    compilePolicy({ ...policy, statements: [statement] })
+    return true
+  } catch {
+    return false
+  }
 }
 
 const principals = new WeakMap<TenancyIdentity, WeakMap<UserIdentity, Principal>>()

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { KmsError } from '../errors.ts'
-import { curves, keyLengths } from '../hsm/algorithms.ts'
+import { parseInstant } from '../calendar.ts'
+import { curves, keyLengths, type KeyAlgorithm } from '../hsm/algorithms.ts'
 import { keysOf } from '../keysOf.ts'
 import { parseOcid } from '../ocid.ts'
 import { parseShape } from '../kms/keys/keyShape.ts'
@@ -13,11 +14,31 @@ export const ocid = v.pipe(
   v.regex(/^ocid1(\.[a-zA-Z0-9_-]*){4,}$/, 'not an OCID'),
 )
 
-export const displayName = v.pipe(
-  v.string(),
-  v.minLength(1, 'at least 1 character'),
-  v.maxLength(255, 'at most 255 characters'),
-)
+/** A text of so many characters, an emoji being one: not of the units that JavaScript counts. */
+export function textOf(minCharacters: number, maxCharacters: number, what = '') {
+  const { min, max } = {
+    min: `${what}at least ${minCharacters} character${minCharacters === 1 ? '' : 's'}`,
+    max: `${what}at most ${maxCharacters} characters`,
+  }
+  return v.pipe(
+    v.string(),
+    v.check((text) => text.length >= minCharacters, min),
+    // A character has one or two units: a longer text is not counted.
+    v.check((text) => text.length <= 2 * maxCharacters && characters(text) <= maxCharacters, max),
+  )
+}
+
+function characters(text: string): number {
+  let count = 0
+  for (const _character of text) count += 1
+  return count
+}
+
+/** C0, DEL and C1: what a name would do to a terminal or a log. */
+const controlCharacter = /\p{Cc}/u
+const noControlCharacter = v.check((text: string) => !controlCharacter.test(text), 'a name has no control characters')
+
+export const displayName = v.pipe(textOf(1, 255), noControlCharacter)
 
 /** valibot's record leaves these names out without a word; what a caller wants bound to a ciphertext must not get lost. */
 const lostNames = ['__proto__', 'prototype', 'constructor']
@@ -45,30 +66,36 @@ export function optionalMembers<E extends v.ObjectEntries>(entries: E) {
 }
 
 const freeform = v.pipe(
-  mapOf(
-    v.pipe(v.string(), v.maxLength(100, 'a tag key has at most 100 characters')),
-    v.pipe(v.string(), v.maxLength(256, 'a tag value has at most 256 characters')),
-  ),
+  mapOf(v.pipe(textOf(0, 100, 'a tag key has '), noControlCharacter), textOf(0, 256, 'a tag value has ')),
   v.check((tags) => Object.keys(tags).length <= 10, 'at most 10 tags'),
 )
 type DefinedTagValue = string | number | boolean | null
 
+/** Namespaces and keys of defined tags are the same whatever their case. */
+const differInMoreThanCase = (map: object) => {
+  const names = Object.keys(map)
+  return new Set(names.map((name) => name.toLowerCase())).size === names.length
+}
+const oneTag = 'two names differ only in case, which makes them one tag'
+const tagName = v.pipe(v.string(), noControlCharacter)
 /** A JSON number beyond 2^53 was another one before it was parsed: what cannot be given back as it came is not taken. */
 const isExact = (value: DefinedTagValue) => typeof value !== 'number' || Math.abs(value) <= Number.MAX_SAFE_INTEGER
+const definedTagValue = v.pipe(
+  v.custom<DefinedTagValue>(
+    (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
+    'a defined tag value is a string, a number or a boolean',
+  ),
+  v.check(isExact, 'a number of a defined tag lies between -2^53 and 2^53; send larger ones as strings'),
+)
 const defined = v.pipe(
   mapOf(
-    v.string(),
-    mapOf(
-      v.string(),
-      v.pipe(
-        v.custom<DefinedTagValue>(
-          (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
-          'a defined tag value is a string, a number or a boolean',
-        ),
-        v.check(isExact, 'a number of a defined tag lies between -2^53 and 2^53; send larger ones as strings'),
-      ),
+    tagName,
+    v.pipe(
+      mapOf(tagName, definedTagValue),
+      v.check((map) => differInMoreThanCase(map), oneTag),
     ),
   ),
+  v.check((map) => differInMoreThanCase(map), oneTag),
   v.check(
     (namespaces) => Object.values(namespaces).reduce((sum, tags) => sum + Object.keys(tags).length, 0) <= 64,
     'at most 64 defined tags',
@@ -84,11 +111,7 @@ const latest = Date.UTC(9000, 0, 1)
 /** RFC 3339 (contract §2.1), as a Date. */
 export const timestamp = v.pipe(
   v.string(),
-  v.regex(
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i,
-    'expected a time like 2026-01-02T03:04:05Z',
-  ),
-  v.transform((text) => new Date(text)),
+  v.transform((text) => new Date(parseInstant(text))),
   // NaN, for a day that no month has, fails both comparisons.
   v.check((date) => date.getTime() >= earliest && date.getTime() < latest, 'expected a time like 2026-01-02T03:04:05Z'),
 )
@@ -134,15 +157,26 @@ const pairs = v.pipe(
 /** associatedData and loggingContext: missing and `{}` are equal. */
 export const stringMap = v.nullish(pairs, {})
 
-/** A combination that OCI does not have throws its own KmsError out of the parser. */
-export const keyShape = v.pipe(
-  v.object({
-    algorithm: v.picklist(keysOf(keyLengths)),
-    length: v.number(),
-    curveId: v.nullish(v.picklist(keysOf(curves))),
-  }),
-  v.transform((shape) => parseShape(shape)),
-)
+const decimal = /^(0|[1-9]\d{0,8})$/
+const isWhole = (input: unknown) =>
+  typeof input === 'number' ? Number.isSafeInteger(input) : typeof input === 'string' && decimal.test(input)
+
+/** A number, or its decimal digits as a text: so Oracle's documentation and its CLI's examples write it. */
+export const wholeNumber = v.pipe(v.custom<number | string>(isWhole, 'expected a whole number'), v.transform(Number))
+
+/** Of these algorithms only. A combination that OCI does not have throws its own KmsError out of the parser. */
+export function keyShapeOf<const A extends readonly KeyAlgorithm[]>(algorithms: A) {
+  return v.pipe(
+    v.object({
+      algorithm: v.picklist<A, string>(algorithms, `expected ${algorithms.join(' or ')}`),
+      length: wholeNumber,
+      curveId: v.nullish(v.picklist(keysOf(curves))),
+    }),
+    v.transform((shape) => parseShape(shape)),
+  )
+}
+
+export const keyShape = keyShapeOf(keysOf(keyLengths))
 
 /** @throws KmsError missingParameter or invalidParameter. */
 export function requiredOcid(query: Readonly<Record<string, string>>, name: string): string {

@@ -23,6 +23,10 @@ export interface HttpPorts extends KmsPorts {
   readonly identity: IdentityCache
   readonly audit: AuditSink
   readonly arrivals: Arrivals
+  /** Whether a host is the region's own endpoint. */
+  isRegionHost(host: string): boolean
+  /** Whether the host gives paths decoded, so that a signature may be over another spelling of them (signedTargets.ts). */
+  readonly hasDecodedPaths: boolean
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
   vaultAt(host: string): Promise<string | undefined> | string | undefined
   /** Whether createVaultReplica needs the service statement (contract §5.4). */

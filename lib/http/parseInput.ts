@@ -1,12 +1,19 @@
 import * as v from 'valibot'
 import { KmsError } from '../errors.ts'
+import { isNestedAtMost } from '../nesting.ts'
 import type { WireRequest } from './wireRequest.ts'
+
+/** No operation's own body has more than four. */
+const maxLevels = 64
 
 /** The body as JSON; an empty one counts as `{}`, because some clients send zero bytes for it (contract §2.1). */
 export function parseBody({ body }: WireRequest): unknown {
   if (body.length === 0) return {}
   const text = body.toString('utf8')
   const value = parse(text)
+  if (!isNestedAtMost(value, maxLevels)) {
+    throw new KmsError('invalidParameter', `The body is nested more than ${maxLevels} levels deep.`)
+  }
   if (surrogateEscape.test(text) && !isWellFormed(value)) {
     throw new KmsError('invalidParameter', 'The body holds half of a surrogate pair; send well-formed Unicode.')
   }
@@ -24,6 +31,7 @@ function parse(text: string): unknown {
 /** Only by an escape can half a pair come in. Stored as UTF-8 it would be another text, and its row's MAC would not fit. */
 const surrogateEscape = /\\u[dD][89a-fA-F]/
 
+// INVARIANT: the value's levels are bounded before.
 function isWellFormed(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed()
   if (typeof value !== 'object' || value === null) return true

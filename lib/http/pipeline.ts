@@ -13,7 +13,14 @@ import { answerRequestId } from './requestId.ts'
 import { requestIdentity } from './retryToken.ts'
 import { takeToken } from './rateLimit.ts'
 import { bodyLimit, matchRoute, type Found, type Match, type OutOfScope } from './routes.ts'
-import { parseQuery, toWireRequest, type HttpEvent, type HttpResponse, type WireRequest } from './wireRequest.ts'
+import {
+  noStore,
+  parseQuery,
+  toWireRequest,
+  type HttpEvent,
+  type HttpResponse,
+  type WireRequest,
+} from './wireRequest.ts'
 
 /** Answers the requests of one function's operations, in the order of checks of contract §2.5. */
 export function createPipeline<P extends HttpPorts>(
@@ -153,7 +160,8 @@ function noSuchRoute(): KmsError {
 
 /** Operations on keys answer at their vault's endpoint only, all others at their region's (contract §1.1). */
 async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: WireRequest): Promise<string> {
-  const found = ports.vaultAt(headers['host'] ?? '')
+  const host = headers['host'] ?? ''
+  const found = ports.vaultAt(host)
   const vaultId = found instanceof Promise ? await found : found
   const { plane } = rows[operation]
   if (plane === 'vault' && vaultId === undefined) {
@@ -164,6 +172,9 @@ async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: Wire
   }
   if (plane === 'region' && vaultId !== undefined) {
     throw new KmsError('noSuchRoute', `${operation} answers at the region's endpoint, not at a vault's.`)
+  }
+  if (plane === 'region' && !ports.isRegionHost(host)) {
+    throw new KmsError('noSuchRoute', `${operation} answers at the region's endpoint, not under this host.`)
   }
   return vaultId ?? ''
 }
@@ -176,7 +187,7 @@ export function response(
 ): HttpResponse {
   return {
     statusCode,
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { 'content-type': 'application/json', ...noStore, ...headers },
     body: text,
   }
 }

@@ -16,6 +16,9 @@ export interface HttpResponse {
   readonly body: string
 }
 
+/** Of every answer: what carries plaintext may not be kept by any cache. */
+export const noStore = { 'cache-control': 'no-cache, no-store, no-transform, must-revalidate' } as const
+
 export interface WireRequest {
   readonly method: string
   /** Without the query, as the host gave it. */

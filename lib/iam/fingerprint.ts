@@ -1,9 +1,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { KmsError } from '../errors.ts'
+import { isApiPublicKey, maxKeyBits, minKeyBits } from './apiPublicKey.ts'
 
 const maxPemLength = 16_384
-const minBits = 2048
-const maxBits = 8192
 const pem = /-----BEGIN PUBLIC KEY-----([\sA-Za-z0-9+/=]+)-----END PUBLIC KEY-----/
 
 /** MD5 over the DER SubjectPublicKeyInfo, 16 lower-case hex pairs joined by `:` (contract §8.6). An id, not a proof. */
@@ -21,11 +20,10 @@ export function fingerprint(publicKey: KeyObject): string {
 export function readApiPublicKey(text: string): KeyObject {
   const body = text.length <= maxPemLength ? pem.exec(text)?.[1] : undefined
   const publicKey = body === undefined ? undefined : readSpki(Buffer.from(body, 'base64'))
-  const bits = publicKey?.asymmetricKeyType === 'rsa' ? publicKey.asymmetricKeyDetails?.modulusLength : undefined
-  if (publicKey === undefined || bits === undefined || bits < minBits || bits > maxBits) {
+  if (publicKey === undefined || !isApiPublicKey(publicKey)) {
     throw new KmsError(
       'invalidParameter',
-      `key must be the PEM of an RSA public key of ${minBits} to ${maxBits} bits (-----BEGIN PUBLIC KEY-----).`,
+      `key must be the PEM of an RSA public key of ${minKeyBits} to ${maxKeyBits} bits with a usual exponent, such as 65537 (-----BEGIN PUBLIC KEY-----).`,
     )
   }
   return publicKey

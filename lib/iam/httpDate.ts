@@ -1,3 +1,5 @@
+import { isDate, isTimeOfDay } from '../calendar.ts'
+
 const length = 'Tue, 03 Apr 2018 21:10:29 GMT'.length
 const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'
 const weekdays = 'Mon Tue Wed Thu Fri Sat Sun'
@@ -18,7 +20,10 @@ export function parseHttpDate(text: string): number {
     text.endsWith(' GMT')
   if (!isForm || month < 0 || month % 4 !== 0) return NaN
   const year = twoDigits(text, 12) * 100 + twoDigits(text, 14)
-  return Date.UTC(year, month / 4, twoDigits(text, 5), twoDigits(text, 17), twoDigits(text, 20), twoDigits(text, 23))
+  const day = twoDigits(text, 5)
+  const [hour, minute, second] = [twoDigits(text, 17), twoDigits(text, 20), twoDigits(text, 23)]
+  if (!isDate(year, month / 4 + 1, day) || !isTimeOfDay(hour, minute, second)) return NaN
+  return Date.UTC(year, month / 4, day, hour, minute, second)
 }
 
 /** NaN, which poisons the whole date, where either character is no digit. */

@@ -1,5 +1,6 @@
 import { hash, type KeyObject, verify } from 'node:crypto'
 import { KmsError } from '../errors.ts'
+import { isApiPublicKey } from './apiPublicKey.ts'
 import { parseAuthorizationHeader } from './authorizationHeader.ts'
 import { parseHttpDate } from './httpDate.ts'
 import { readSignedHeaders, requestTarget, type SignedHeaders } from './signedHeaders.ts'
@@ -22,21 +23,19 @@ export interface RequestSignature {
   readonly signingString: string
   readonly alternativeSigningStrings: readonly string[]
   readonly signature: Buffer
+  /** A signed date outside the range, as sent: told to whoever can sign, and to nobody else. */
+  readonly skewedDate: string | undefined
   /** Lower-case names of what is signed. */
   readonly headers: readonly string[]
 }
 
 const maxSkewMs = 5 * 60 * 1000
-const minKeyBits = 2048
-/** Past this a verification costs more than a whole request should. */
-const maxKeyBits = 8192
-
 const withoutBody: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'])
 const notPrintable = /[^\x20-\x7e]/
 
 /**
  * Reads the signature and checks all of it that needs no key (contract §8.3): what must be signed, the date, the body.
- * `now` in milliseconds since 1970.
+ * A date outside the range is only noted: `isSignedBy` is false for it, whoever signed. `now` in milliseconds since 1970.
  * @throws KmsError notAuthenticated, with one text for every reason.
  */
 export function readSignature(request: SignedRequest, now: number): RequestSignature {
@@ -46,7 +45,7 @@ export function readSignature(request: SignedRequest, now: number): RequestSigna
   // A body must be signed even where the method needs none: nothing unsigned may reach a handler.
   const needsBody = !withoutBody.has(request.method) || request.body.byteLength > 0
   if (headers === undefined || (needsBody && !headers.coversBody)) throw notAuthenticated()
-  requireCurrentDate(request, headers, now)
+  const skewedDate = outsideRange(request, headers, now)
   requireBody(request, headers)
   const signature = Buffer.from(authorization.signature, 'base64')
   // Only the canonical text: otherwise one signature would have many spellings and duplicates would not be recognised.
@@ -58,12 +57,27 @@ export function readSignature(request: SignedRequest, now: number): RequestSigna
       signingString(request, headers, target),
     ),
     signature,
+    skewedDate,
     headers: headers.names,
   }
 }
 
-/** RSASSA-PKCS1-v1_5 with SHA-256; false for any key that is not RSA of 2048 to 8192 bits. */
+/** RSASSA-PKCS1-v1_5 with SHA-256; false for a key that is none for an API (apiPublicKey.ts). */
 export function isSignedBy(signature: RequestSignature, publicKey: KeyObject): boolean {
+  return signature.skewedDate === undefined && isOverBy(signature, publicKey)
+}
+
+/** What the holder of the key learns of a clock that is wrong; undefined for a date in range and for anybody else. */
+export function skewRefusal(signature: RequestSignature, publicKey: KeyObject, now: number): KmsError | undefined {
+  const { skewedDate } = signature
+  if (skewedDate === undefined || !isOverBy(signature, publicKey)) return undefined
+  return new KmsError(
+    'notAuthenticated',
+    `The request is dated ${skewedDate} and the clock here says ${new Date(now).toUTCString()}; they may differ by ${maxSkewMs / 60_000} minutes. Set your machine's clock.`,
+  )
+}
+
+function isOverBy(signature: RequestSignature, publicKey: KeyObject): boolean {
   if (!isAcceptable(publicKey)) return false
   const isOver = (text: string): boolean =>
     verify('sha256', Buffer.from(text, 'latin1'), publicKey, signature.signature)
@@ -76,8 +90,7 @@ const acceptable = new WeakMap<KeyObject, boolean>()
 function isAcceptable(publicKey: KeyObject): boolean {
   const known = acceptable.get(publicKey)
   if (known !== undefined) return known
-  const bits = publicKey.asymmetricKeyType === 'rsa' ? (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) : 0
-  const isFit = publicKey.type === 'public' && bits >= minKeyBits && bits <= maxKeyBits
+  const isFit = isApiPublicKey(publicKey)
   acceptable.set(publicKey, isFit)
   return isFit
 }
@@ -91,11 +104,15 @@ export function notAuthenticated(): KmsError {
 }
 
 /** Judges the signed date; where both are signed, both. The unsigned one says nothing. */
-function requireCurrentDate(request: SignedRequest, { dates }: SignedHeaders, now: number): void {
+function outsideRange(request: SignedRequest, { dates }: SignedHeaders, now: number): string | undefined {
+  let outside: string | undefined
   for (const name of dates) {
-    const skewMs = Math.abs(now - parseHttpDate(headerOf(request, name)))
-    if (!(skewMs <= maxSkewMs)) throw notAuthenticated()
+    const text = headerOf(request, name)
+    const skewMs = Math.abs(now - parseHttpDate(text))
+    if (Number.isNaN(skewMs)) throw notAuthenticated()
+    if (skewMs > maxSkewMs) outside ??= text
   }
+  return outside
 }
 
 function requireBody(request: SignedRequest, { hasLength, hasHash }: SignedHeaders): void {

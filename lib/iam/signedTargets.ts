@@ -1,3 +1,8 @@
+/** Path and query exactly as on the wire. */
+export function exactTarget(rawPath: string, rawQuery: string): string {
+  return rawQuery === '' ? rawPath : `${rawPath}?${rawQuery}`
+}
+
 /**
  * The targets a client may have signed where only the decoded path is known (AWS HTTP APIs decode `rawPath`, while
  * SDKs send `%3A` in fingerprints): as given, then with each segment percent-encoded. Give the first to `readSignature`

@@ -1,3 +1,4 @@
+import { parseInstant as calendarInstant } from '../calendar.ts'
 import { KmsError } from '../errors.ts'
 import { foldCase } from './foldCase.ts'
 import type { Test } from './policyParser.js'
@@ -49,10 +50,13 @@ function readTime(scale: TimeScale, text: string): number {
 
 function parseInstant(text: string): number {
   const [, date, time = '00:00'] = instantForm.exec(text) ?? []
-  return date === undefined ? NaN : Date.parse(`${date}T${time}Z`)
+  return date === undefined ? NaN : parseUtc(date, time)
 }
 
 function parseTimeOfDay(text: string): number {
-  if (!timeOfDayForm.test(text)) return NaN
-  return Date.parse(`1970-01-01T${text.replace(/Z$/i, '')}Z`)
+  return timeOfDayForm.test(text) ? parseUtc('1970-01-01', text.replace(/Z$/i, '')) : NaN
+}
+
+function parseUtc(date: string, time: string): number {
+  return calendarInstant(`${date}T${time}${time.length === 'HH:MM'.length ? ':00' : ''}Z`)
 }

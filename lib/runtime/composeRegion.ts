@@ -26,6 +26,8 @@ export interface RegionOptions {
   readonly hsm: Hsm
   readonly endpoints: VaultEndpoints
   readonly vaultAt: HttpPorts['vaultAt']
+  readonly isRegionHost: HttpPorts['isRegionHost']
+  readonly hasDecodedPaths: boolean
   readonly clock: Clock
   readonly timers?: Timers
   /** Undefined: looked for again and again. */

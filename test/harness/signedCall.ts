@@ -29,6 +29,8 @@ export interface Answered {
 export interface CallOptions {
   readonly host?: string
   readonly headers?: Record<string, string>
+  /** The signed date, where it is not the clock's. */
+  readonly signedAt?: number
 }
 
 export type Call = (
@@ -83,11 +85,11 @@ export async function signedCall(
   method: string,
   target: string,
   body: unknown,
-  { host = 'region', headers = {} }: CallOptions,
+  { host = 'region', headers = {}, signedAt = now }: CallOptions,
 ): Promise<Answered> {
   const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
   const signed: Record<string, string> = {
-    date: new Date(now).toUTCString(),
+    date: new Date(signedAt).toUTCString(),
     '(request-target)': `${method.toLowerCase()} ${target}`,
     host,
   }

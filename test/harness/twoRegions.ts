@@ -79,6 +79,8 @@ export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
       regions: [regionA, regionB],
     },
     vaultAt: (host) => (host.startsWith('ocid1.vault') ? host : undefined),
+    isRegionHost: (host) => host === 'region',
+    hasDecodedPaths: false,
     random: randomBytes,
     // Here queues run when a test says so: nothing is worth waiting for.
     arrivals: { awaited: async function* () {} },

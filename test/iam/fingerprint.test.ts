@@ -40,6 +40,8 @@ test.each<[string, string]>([
   ['a private key', rsaKey.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
   ['a short RSA key', spkiPem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)],
   ['a key on a curve', spkiPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)],
+  ['a key of exponent 1', spkiPem(ofExponent('AQ'))],
+  ['a key of an even exponent', spkiPem(ofExponent('Ag'))],
   ['a PSS key', spkiPem(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey)],
   ['no key at all', '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----'],
   ['too long a text', pem + ' '.repeat(16_384)],
@@ -67,4 +69,9 @@ test.each([
 
 function spkiPem(key: ReturnType<typeof createPublicKey>): string {
   return key.export({ type: 'spki', format: 'pem' }).toString()
+}
+
+function ofExponent(e: string) {
+  const { n = '' } = rsaKey.publicKey.export({ format: 'jwk' })
+  return createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' })
 }

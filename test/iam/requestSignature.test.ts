@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
 import {
   aSignedRequest,
@@ -156,6 +156,12 @@ describe('the key', () => {
     const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const request = aSignedRequest({ privateKey: curve.privateKey })
     expect(isSignedBy(readSignature(request, now), curve.publicKey)).toBe(false)
+  })
+
+  test('of exponent 1, under which everybody can sign, is refused', () => {
+    const { n = '' } = rsaKey.publicKey.export({ format: 'jwk' })
+    for (const e of ['AQ', 'Ag'])
+      expect(isSignedBy(signature, createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' }))).toBe(false)
   })
 
   test('for PSS only, or private, is refused', () => {

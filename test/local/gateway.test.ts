@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { HttpGateway } from '../../local/httpGateway.ts'
+import { ownHosts } from '../../local/ownHosts.ts'
 import { maxBodyBytes, type HttpEvent } from '../../lib/http/wireRequest.ts'
 
 let seen: HttpEvent[] = []
@@ -22,6 +23,7 @@ const gateway = new HttpGateway({
   health: async () => ({ status: 'ok' }),
   maxFileBytes: 100_000,
   onError: (cause) => errors.push(cause),
+  isOwnHost: ownHosts('127.0.0.1', []),
 })
 let port = 0
 
@@ -52,17 +54,19 @@ function raw(...parts: readonly (string | Buffer)[]): Promise<string> {
 }
 
 const post = (length: number, more = '') =>
-  `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n${more}\r\n`
+  `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: ${length}\r\n${more}\r\n`
+
+const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: localhost:${port}\r\n${more}\r\n`
 
 describe('the event', () => {
   test('carries path and query as they came over the wire, and headers in lower case', async () => {
     await raw(
-      'GET //20180608/keys/a%2Fb%3A1?x=%20&y HTTP/1.1\r\nHost: 127.0.0.1:7\r\nX-Date: now\r\nconnection: close\r\n\r\n',
+      `GET //20180608/keys/a%2Fb%3A1?x=%20&y HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Date: now\r\nconnection: close\r\n\r\n`,
     )
     expect(seen[0]).toMatchObject({
       rawPath: '//20180608/keys/a%2Fb%3A1',
       rawQueryString: 'x=%20&y',
-      headers: { host: '127.0.0.1:7', 'x-date': 'now' },
+      headers: { host: `127.0.0.1:${port}`, 'x-date': 'now' },
       requestContext: { http: { method: 'GET', sourceIp: '127.0.0.1' } },
       isBase64Encoded: false,
     })
@@ -115,7 +119,7 @@ describe('a body over the limit', () => {
   })
 
   test('is refused with 413 where it comes in chunks of unknown number', async () => {
-    const head = 'POST /20180608/encrypt HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n'
+    const head = `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost:${port}\r\ntransfer-encoding: chunked\r\n\r\n`
     const chunk = Buffer.concat([Buffer.from(`${tooMuch.length.toString(16)}\r\n`), tooMuch, Buffer.from('\r\n')])
     expect(await raw(head, chunk, '0\r\n\r\n')).toMatch(/^HTTP\/1\.1 413 /)
     expect(seen).toEqual([])
@@ -148,18 +152,21 @@ describe('a body over the limit', () => {
 
 describe('what is not HTTP as it should be', () => {
   test('headers over the limit are 431', async () => {
-    const answer = await raw(`GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`)
+    const answer = await raw(`GET / HTTP/1.1\r\nhost: localhost:${port}\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`)
     expect(answer).toMatch(/^HTTP\/1\.1 431 /)
     expect(answer).toContain('"code":"RequestHeaderFieldsTooLarge"')
   })
 
   test.each([
-    ['no HTTP at all', 'hello\r\n\r\n'],
-    ['a content-length that is no number', post(Number.NaN)],
-    ['two lengths', post(1, 'content-length: 2\r\n')],
-    ['a length and chunks', post(1, 'transfer-encoding: chunked\r\n')],
+    ['no HTTP at all', () => 'hello\r\n\r\n'],
+    ['a content-length that is no number', () => post(Number.NaN)],
+    ['two lengths', () => post(1, 'content-length: 2\r\n')],
+    ['a length and chunks', () => post(1, 'transfer-encoding: chunked\r\n')],
+    ['no host', () => 'GET /healthz HTTP/1.1\r\n\r\n'],
+    ['two hosts', () => `GET /healthz HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nhost: other\r\nconnection: close\r\n\r\n`],
+    ['one host twice', () => get('/20180608/vaults', `host: localhost:${port}\r\nconnection: close\r\n`)],
   ])('%s is 400', async (_, text) => {
-    const answer = await raw(text)
+    const answer = await raw(text())
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
     expect(answer).toContain('"code":"CannotParseRequest"')
     expect(seen).toEqual([])
@@ -167,7 +174,6 @@ describe('what is not HTTP as it should be', () => {
 })
 
 test('requests sent without waiting are answered in their order on one connection', async () => {
-  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${more}\r\n`
   const answer = await raw(
     get('/20180608/vaults') + get('/20180608/keys') + get('/20160918/policies', 'connection: close\r\n'),
   )
@@ -186,6 +192,74 @@ test('a function that fails is 500 and tells nothing of its reason', async () =>
   expect(errors).toEqual([expect.objectContaining({ message: 'a bug' })])
 })
 
+describe('a host that is not this listener’s', () => {
+  test.each([
+    ['another port', () => `127.0.0.1:${port === 65_535 ? 1 : port + 1}`],
+    ['no port', () => '127.0.0.1'],
+    ['another name', () => `vault.example.com:${port}`],
+    ['more than a name', () => `a@127.0.0.1:${port}`],
+    ['nothing', () => ''],
+  ])('(%s) is refused for operations and for health checks, and reaches no function', async (_, host) => {
+    for (const path of ['/healthz', '/20180608/vaults']) {
+      const answer = await raw(`GET ${path} HTTP/1.1\r\nhost: ${host()}\r\nconnection: close\r\n\r\n`)
+      expect(answer).toMatch(/^HTTP\/1\.1 404 /)
+      expect(answer).toContain('"code":"NotFound"')
+    }
+    expect(seen).toEqual([])
+  })
+
+  test('is served where it is a name under which a proxy leads here', () => {
+    const isOwn = ownHosts('127.0.0.1', ['KMS.example.com'])
+    expect([isOwn('kms.example.com:7600', 7600), isOwn('[::1]:7600', 7600), isOwn('localhost', 80)]).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect([isOwn('kms.example.com:7601', 7600), isOwn('x.kms.example.com:7600', 7600)]).toEqual([false, false])
+  })
+})
+
+test('no answer may be kept by a cache', async () => {
+  const answers = await Promise.all(['/healthz', '/20180608/keys/broken'].map((path) => fetch(url(path))))
+  const texts = [await raw(post(maxBodyBytes + 1)), await raw('hello\r\n\r\n')]
+  errors.length = 0
+  for (const { headers } of answers) expect(headers.get('cache-control')).toContain('no-store')
+  for (const text of texts) expect(text).toMatch(/\r\ncache-control: [^\r]*no-store/)
+})
+
+test('a caller who does not read an answer loses the connection, and the service its bytes', async () => {
+  const body = 'x'.repeat(32 * 1024 * 1024)
+  const { promise: called, resolve: isCalled } = Promise.withResolvers<undefined>()
+  const slow = new HttpGateway({
+    functions: {
+      vault: async () => {
+        setImmediate(isCalled, undefined)
+        return { statusCode: 200, headers: {}, body }
+      },
+      keys: answerWith('keys'),
+      crypto: answerWith('crypto'),
+      identity: answerWith('identity'),
+      audit: answerWith('audit'),
+    },
+    health: async () => ({}),
+    maxFileBytes: 100_000,
+    onError: (cause) => errors.push(cause),
+    isOwnHost: () => true,
+    writeTimeoutMs: 50,
+  })
+  const at = await slow.listen(0, '127.0.0.1')
+  const socket = connect(at, '127.0.0.1')
+  let read = 0
+  socket.on('error', () => undefined)
+  socket.write('GET /20180608/vaults HTTP/1.1\r\nhost: a\r\n\r\n')
+  // In one process the service's timer comes first. What the system has taken by then can still be read.
+  await called
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  await new Promise((resolve) => socket.on('data', (part: Buffer) => (read += part.length)).once('close', resolve))
+  await slow.close()
+  expect(read).toBeLessThan(body.length)
+})
+
 test('closing resets the connections that are open', async () => {
   const other = new HttpGateway({
     functions: {
@@ -196,6 +270,7 @@ test('closing resets the connections that are open', async () => {
       audit: answerWith('audit'),
     },
     health: async () => ({}),
+    isOwnHost: () => true,
     maxFileBytes: 100_000,
     onError: () => undefined,
   })

@@ -1,6 +1,7 @@
 import type { VaultKeys, VaultKeysBackup } from '../../hsm/hsm.ts'
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
+import { isNestedAtMost } from '../../nesting.ts'
 import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../rows/rows.ts'
 
 /** A key as it was saved: its row and its enabled versions, each under the vault's row MAC, material under the vault's KEK. */
@@ -8,6 +9,9 @@ export interface SavedKey extends JsonObject {
   readonly key: KeyRow & JsonObject
   readonly versions: readonly (KeyVersionRow & JsonObject)[]
 }
+
+/** A saved row's tags lie deepest, at eight. */
+const maxLevels = 64
 
 interface Saved extends JsonObject {
   readonly region: string
@@ -52,7 +56,8 @@ export function parseBackup<D extends BackupDocument>(format: D['format'], text:
   }
   const document = value as Partial<D> | null
   const isIt = typeof document === 'object' && document?.format === format && typeof document.mac === 'string'
-  if (!isIt) throw notABackup(format)
+  // Everything after this walks the document by recursion.
+  if (!isIt || !isNestedAtMost(document, maxLevels)) throw notABackup(format)
   return document as D
 }
 

@@ -56,6 +56,18 @@ test.each([
   expect(await hosts.vaultAt(host)).toBeUndefined()
 })
 
+test('the region itself answers under its one name', () => {
+  const own = ['kms.us-east-1.example.com', 'KMS.us-east-1.example.com:443']
+  expect(own.map((host) => hosts.isRegionHost(host))).toEqual([true, true])
+  const others = [
+    'kms.us-west-2.example.com',
+    'api.execute-api.us-east-1.amazonaws.com',
+    'a.kms.us-east-1.example.com',
+    '',
+  ]
+  for (const host of others) expect(hosts.isRegionHost(host)).toBe(false)
+})
+
 test('a vault is read once, an unknown prefix each time', async () => {
   reads = 0
   await hosts.vaultAt('abcdefghijklm-crypto.kms.us-east-1.example.com')
