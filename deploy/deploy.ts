@@ -1,4 +1,3 @@
-import { buildBundles } from './build.ts'
 import { command, options } from './commandLine.ts'
 import { deployedWith, requireFits } from './deployed.ts'
 import { ParameterError, protectsTables, requireParameters, type Parameters } from './parameters.ts'
@@ -8,7 +7,6 @@ import { params, runServerless } from './runServerless.ts'
 await command(async () => {
   const parameters = requireParameters(options(['stage', 'regions', 'home', 'domain', 'hosted-zone']))
   await requireFits(parameters)
-  await buildBundles()
   const order = homeFirst(parameters)
   for (const [index, region] of order.entries()) {
     console.log(`\n[${index + 1}/${order.length}] ${region}${region === parameters.homeRegion ? ' (home region)' : ''}`)

@@ -1,7 +1,7 @@
 import { ParameterError, type Parameters } from './parameters.ts'
 import { runServerless } from './runServerless.ts'
 
-/** Each region's template below `directory`, from bundles that are built already. Needs no account and no network. */
+/** The bundles, and each region's template below `directory`. Needs no account and no network. */
 export async function packageTemplates(parameters: Parameters, directory: string): Promise<readonly string[]> {
   const files: string[] = []
   for (const region of parameters.regions) {

@@ -26,6 +26,9 @@ export function protectsTables({ stage }: Pick<Parameters, 'stage'>): boolean {
   return settings[stage]?.isDeletionProtected ?? false
 }
 
+/** What a template is made with where nobody says; never a deployment. */
+export const exampleParameters = { stage: 'dev', regions: 'us-east-1,us-west-2', domain: 'example.com' } as const
+
 const regionName = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/
 const domainName = /^(?=.{3,180}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
 

@@ -6,23 +6,29 @@ const { environmentOf } = require('./environment.ts')
 const { customDomain } = require('./customDomain.ts')
 const { fanOutEvents } = require('./fanOutEvents.ts')
 const { httpEvents } = require('./httpEvents.ts')
-const { peersOf, requireParameters } = require('./parameters.ts')
+const { exampleParameters, peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
 const { stackExtensions } = require('./stackExtensions.ts')
 const { tableKey } = require('./tableKey.ts')
 const { tables } = require('./tables.ts')
 
 async function parametersOf({ resolveVariable }) {
+  const optional = async (name) => (await resolveVariable(`${name}, ""`)) || undefined
   const given = {
-    stage: await resolveVariable('sls:stage'),
-    regions: await resolveVariable('param:regions'),
-    home: (await resolveVariable('param:home, ""')) || undefined,
-    domain: await resolveVariable('param:domain'),
-    'hosted-zone': (await resolveVariable('param:hostedZone, ""')) || undefined,
+    stage: await optional('opt:stage'),
+    regions: await optional('param:regions'),
+    home: await optional('param:home'),
+    domain: await optional('param:domain'),
+    'hosted-zone': await optional('param:hostedZone'),
   }
-  const parameters = requireParameters(given)
-  const region = await resolveVariable('opt:region')
-  return { ...parameters, region, peers: peersOf(region, parameters), prefix: `vaultspan-${parameters.stage}` }
+  const missing = Object.keys(exampleParameters).filter((name) => given[name] === undefined)
+  const parameters = requireParameters({
+    ...given,
+    ...Object.fromEntries(missing.map((name) => [name, exampleParameters[name]])),
+  })
+  const region = (await optional('opt:region')) ?? parameters.homeRegion
+  const peers = peersOf(region, parameters)
+  return { ...parameters, region, peers, missing, prefix: `vaultspan-${parameters.stage}` }
 }
 
 function settingsOf({ stage }) {
@@ -31,9 +37,11 @@ function settingsOf({ stage }) {
 
 /** Checked here too, so that a plain `serverless deploy` is refused as `npm run deploy` is. */
 exports.parameters = async (context) => {
-  const { regions, homeRegion, domain, prefix } = await parametersOf(context)
-  return { regions: regions.join(','), homeRegion, domain, prefix }
+  const { regions, homeRegion, domain, prefix, missing } = await parametersOf(context)
+  return { regions: regions.join(','), homeRegion, domain, prefix, missing }
 }
+
+exports.region = async (context) => (await parametersOf(context)).region
 
 exports.httpEvents = httpEvents
 exports.fanOutEvents = fanOutEvents

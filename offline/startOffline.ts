@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams'
 import { SQSClient } from '@aws-sdk/client-sqs'
-import { buildBundles } from '../deploy/build.ts'
 import { prefixOf } from '../deploy/deployed.ts'
 import type { Parameters } from '../deploy/parameters.ts'
 import { packageTemplates } from '../deploy/packageTemplates.ts'
@@ -67,7 +66,6 @@ async function startRegions(
 ): Promise<OfflineCloud['regions']> {
   const { directory, parameters, portBase, say } = options
   const templates = join('.build', 'offline')
-  await buildBundles()
   await packageTemplates(parameters, templates)
   const logs = directory.file('logs') ?? '.'
   mkdirSync(logs, { recursive: true })

@@ -106,7 +106,8 @@ export class AwsSide {
       await act()
       // What the stream adds to what was handed off comes a moment later.
       let [before, count] = [0, await waiting()]
-      while (count === 0 || count !== before) {
+      for (let tries = 0; count === 0 || count !== before; tries += 1) {
+        if (tries === 30) throw new Error(`The inbox is not at rest: ${before} messages, then ${count}.`)
         await new Promise((done) => setTimeout(done, 2000))
         before = count
         count = await waiting()

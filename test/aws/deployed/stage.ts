@@ -104,7 +104,9 @@ export class Stage {
 
   /** The replica's endpoints, once it is CREATED. */
   async replicate({ id: vaultId }: models.Vault): Promise<Endpoints> {
-    await this.vaults().createVaultReplica({ vaultId, createVaultReplicaDetails: { replicaRegion: other } })
+    const createVaultReplicaDetails = { replicaRegion: other }
+    // Until the vault function knows the policy that lets the service replicate: an instance asks once a second.
+    await until(() => taken(this.vaults().createVaultReplica({ vaultId, createVaultReplicaDetails }), 404))
     const listed = async () => (await this.vaults().listVaultReplicas({ vaultId })).items[0]
     await until(async () => (await listed())?.status === models.VaultReplicaSummary.Status.Created)
     const { managementEndpoint = '', cryptoEndpoint = '' } = (await listed()) ?? {}
@@ -121,13 +123,12 @@ export class Stage {
   }
 
   async opens(at: Endpoints, secret: Secret): Promise<boolean> {
-    try {
-      return (await this.decrypt(at, secret)) === text
-    } catch (refusal) {
-      // Anything else is the test's failure.
-      if (refusal instanceof OciError && [404, 409].includes(refusal.statusCode)) return false
-      throw refusal
-    }
+    return taken(
+      this.decrypt(at, secret).then((opened) => {
+        expect(opened).toBe(text)
+      }),
+      ...[404, 409],
+    )
   }
 
   async keyState(at: Endpoints, keyId: string): Promise<string> {
@@ -152,9 +153,26 @@ export class Stage {
   }
 }
 
-/** Ends with the test's own time. */
+/** Whether a call was taken; refused with one of these statuses it was not. Anything else is the test's failure. */
+export async function taken(call: Promise<unknown>, ...statuses: readonly number[]): Promise<boolean> {
+  try {
+    await call
+    return true
+  } catch (refusal) {
+    if (refusal instanceof OciError && statuses.includes(refusal.statusCode)) return false
+    throw refusal
+  }
+}
+
+const mostMs = 150_000
+
+/** Waits for an effect, wherever it is to be seen. @throws where it has not come after a time that is below the test's own. */
 export async function until(isDone: () => Promise<boolean>): Promise<void> {
-  while (!(await isDone())) await new Promise((done) => setTimeout(done, 300))
+  const end = Date.now() + mostMs
+  while (!(await isDone())) {
+    if (Date.now() > end) throw new Error(`It has not come to be in ${mostMs / 1000} s: ${isDone.toString()}`)
+    await new Promise((done) => setTimeout(done, 300))
+  }
 }
 
 function auth({ provider }: Tenancy) {
