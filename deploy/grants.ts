@@ -60,8 +60,9 @@ export const grants = {
       Identity: ['get', 'query', 'put', 'delete'],
       Audit: ['put'],
       Requests: ['get', 'put'],
-      Replication: ['query', 'put'],
+      Replication: ['get', 'query', 'put'],
     },
+    sends: { peers: ['inbox'] },
   },
   audit: {
     tables: {

@@ -1,8 +1,8 @@
 import { listAtRisk } from '../lib/replication/atRisk.ts'
+import { deadChanges } from '../lib/replication/deadChanges.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { LagFigures, LagWindow } from './lagWindow.ts'
-import { deadChanges } from './streamPump.ts'
 
 interface Sources {
   readonly region: string

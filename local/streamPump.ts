@@ -1,6 +1,7 @@
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import type { DynamoDBStreamEvent } from 'aws-lambda'
-import type { Item, Tables } from '../lib/ports.ts'
+import type { Tables } from '../lib/ports.ts'
+import { buryChange } from '../lib/replication/deadChanges.ts'
 import type { ChangeStream, NumberedChange } from '../lib/store/change.ts'
 import { StreamMapping, type Stream } from './streamMapping.ts'
 import { streamRecord } from './streamRecord.ts'
@@ -106,16 +107,8 @@ function streamOf({ stream, tables }: StreamPumpPorts, onError: (cause: unknown)
     },
     bury: async ({ seq, table, pk, sk }, reason) => {
       const of = { table, pk, sk }
-      const item: Item = { pk: deadPk, sk: String(seq).padStart(16, '0'), change: of, reason: String(reason) }
-      await tables.write([{ op: 'put', table: 'Replication', item }])
+      await buryChange(tables, String(seq).padStart(16, '0'), of, reason)
       onError(new Error(`The change of ${table} ${pk} ${sk} became a dead letter.`, { cause: reason }))
     },
   }
-}
-
-const deadPk = 'deadChanges'
-
-/** Changes that no try could send, oldest first. */
-export async function deadChanges(tables: Pick<Tables, 'query'>, limit: number): Promise<readonly Item[]> {
-  return (await tables.query('Replication', deadPk, '', { limit })).items
 }

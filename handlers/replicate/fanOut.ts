@@ -1,9 +1,15 @@
 import type { AttributeValue, DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
+import { canonicalJson } from '../../lib/canonicalJson.ts'
+import { isKmsError } from '../../lib/errors.ts'
 import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.ts'
-import { parseTask } from '../../lib/replication/messages/send.ts'
+import { buryChange } from '../../lib/replication/deadChanges.ts'
+import { leave, parseTask, type Task } from '../../lib/replication/messages/send.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { failedOf, failing, type BatchFailures } from './batchFailures.ts'
+
+/** What the streams tell, left in the outbox. */
+type ChangeTask = Extract<Task, { task: 'fanOut' | 'meterVersion' }>
 
 export type FanOutFunction = (event: DynamoDBStreamEvent | SQSEvent) => Promise<BatchFailures>
 
@@ -32,11 +38,24 @@ async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStrea
   }
   return failedOf(
     versions.values(),
-    ({ version }) => meter(ports, version),
+    ({ version }) => orLater(ports, { task: 'meterVersion', version }, () => meter(ports, version)),
     (cause) => {
       ports.log.error('A key version could not be metered.', cause)
     },
   )
+}
+
+/**
+ * What fails is left in the outbox: a stream goes on only behind what is done, so one tenant's broken row would hold up all
+ * others' changes.
+ */
+async function orLater(ports: ReplicationPorts, task: ChangeTask, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    ports.log.error('A change could not be worked; it waits in the outbox.', cause, { task: task.task })
+    await leave(ports, 'outbox', task)
+  }
 }
 
 function meteredVersion(text: Texts): MeteredVersion {
@@ -63,7 +82,7 @@ async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamE
   }
   return failedOf(
     resources.values(),
-    ({ changed }) => fanOut(ports, changed),
+    ({ changed }) => orLater(ports, { task: 'fanOut', changed }, () => fanOut(ports, changed)),
     (cause) => {
       ports.log.error('A change could not be sent.', cause)
     },
@@ -98,15 +117,35 @@ function compartmentDeletion(text: Texts): Changed | undefined {
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {
   const failed = await failedOf(
-    Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
-    ({ body }) => {
+    Records.map(({ messageId: itemIdentifier, body, attributes }) => ({
+      itemIdentifier,
+      body,
+      tries: Number(attributes.ApproximateReceiveCount),
+    })),
+    ({ body, tries }) => {
       const task = parseTask(body)
       if (task === undefined) throw new Error('The outbox holds tasks only.')
-      return workOutbox(ports, task)
+      return task.task === 'fanOut' || task.task === 'meterVersion'
+        ? workChange(ports, task, tries)
+        : workOutbox(ports, task)
     },
     (cause) => {
       ports.log.info('A message stays in the outbox.', { cause: String(cause) })
     },
   )
   return failing(failed)
+}
+
+/** A row that does not verify will not verify later either; whatever else is in the way may pass. */
+const maxTriesOfBroken = 5
+
+async function workChange(ports: ReplicationPorts, task: ChangeTask, tries: number): Promise<void> {
+  try {
+    await (task.task === 'fanOut' ? fanOut(ports, task.changed) : meter(ports, task.version))
+  } catch (cause) {
+    if (!isKmsError(cause, 'integrityFailure') || tries < maxTriesOfBroken) throw cause
+    const change = { ...(task.task === 'fanOut' ? task.changed : task.version) }
+    await buryChange(ports.tables, canonicalJson(change), change, cause)
+    ports.log.error('A change became a dead letter.', cause, { task: task.task })
+  }
 }

@@ -15,3 +15,19 @@ export async function finishChange({ handOff }: Pick<KmsPorts, 'handOff'>, chang
     `The change to ${id} is committed in its primary region, but its replica in ${change.vault.row.handOffTo} cannot be reached; repeat the call with the same opc-retry-token.`,
   )
 }
+
+/**
+ * The same for a change of identity, which goes to every region.
+ * @throws KmsError handOffPending (503) in strict mode where one could not be reached.
+ */
+export async function finishIdentityChange(
+  { identityHandOff }: Pick<KmsPorts, 'identityHandOff'>,
+  tenancyId: string,
+): Promise<void> {
+  const unreached = await identityHandOff.send(tenancyId)
+  if (unreached.length === 0 || !identityHandOff.isStrict) return
+  throw new KmsError(
+    'handOffPending',
+    `The change is committed in the home region, but ${unreached.join(' and ')} cannot be reached; repeat the call with the same opc-retry-token.`,
+  )
+}

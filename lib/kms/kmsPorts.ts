@@ -30,6 +30,14 @@ export interface HandOff {
   readonly isStrict: boolean
 }
 
+/** Sends a tenancy's identity to every other region before a change of it is answered (lib/replication implements it). */
+export interface IdentityHandOff {
+  /** Resolves with the regions that could not be reached within the budget. */
+  send(tenancyId: string): Promise<readonly string[]>
+  /** As in HandOff. */
+  readonly isStrict: boolean
+}
+
 /** Every port of the domain. A function takes a Pick of exactly those it uses. */
 export interface KmsPorts {
   readonly region: string
@@ -43,6 +51,7 @@ export interface KmsPorts {
   readonly endpoints: VaultEndpoints
   readonly cache: VaultCache
   readonly handOff: HandOff
+  readonly identityHandOff: IdentityHandOff
   /** null: as many as one likes. */
   readonly serviceLimits: ServiceLimits | null
   readonly log: Logger

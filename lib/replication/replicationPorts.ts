@@ -12,6 +12,7 @@ export type ReplicationPorts = Pick<
   | 'random'
   | 'cache'
   | 'handOff'
+  | 'identityHandOff'
   | 'serviceLimits'
   | 'log'
 > & {

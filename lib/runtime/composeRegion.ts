@@ -8,6 +8,7 @@ import type { RandomBytes } from '../ocid.ts'
 import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import { VaultCache } from '../kms/vaults/vaultCache.ts'
 import { createHandOff } from '../replication/handOff.ts'
+import { createIdentityHandOff } from '../replication/tenancy/handOffIdentity.ts'
 import type { LagMeter, ReplicationPorts } from '../replication/replicationPorts.ts'
 import type { RegionSettings } from './regionSettings.ts'
 import { systemTimers } from './systemTimers.ts'
@@ -52,6 +53,7 @@ export function composeRegion(options: RegionOptions): Runtime {
   const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
+  const handOff = { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }
   return {
     ...ports,
     requiresServicePolicy,
@@ -63,6 +65,7 @@ export function composeRegion(options: RegionOptions): Runtime {
     arrivals,
     cache: new VaultCache(options, keyCacheMs),
     identity: new IdentityCache(options, keyCacheMs),
-    handOff: createHandOff({ ...ports, timers }, { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }),
+    handOff: createHandOff({ ...ports, timers }, handOff),
+    identityHandOff: createIdentityHandOff({ ...ports, timers }, handOff),
   }
 }

@@ -3,6 +3,7 @@ import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import type { IdentityCache } from './identityCache.ts'
 import { appendIdentity, headSeq, identityRow, requireHomeRegion } from './identityLog.ts'
 import { identitySk, type CompartmentRow, type SubcompartmentRow } from './identityRows.ts'
+import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import {
   bookkeeping,
@@ -21,7 +22,7 @@ import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
 export type CompartmentPorts = ReadPorts &
-  Pick<KmsPorts, 'random' | 'clock' | 'timers'> & { readonly identity: IdentityCache }
+  Pick<KmsPorts, 'random' | 'clock' | 'timers' | 'identityHandOff'> & { readonly identity: IdentityCache }
 
 export interface CompartmentInput {
   /** The parent. */
@@ -71,7 +72,7 @@ export async function createCompartment(
   const id = newOcid(ports.random, 'compartment')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  return untilCommitted(ports, async () => {
+  const compartment = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) {
       const made = await compartmentOfEarlier(ports, tenancyId, earlier)
@@ -102,6 +103,8 @@ export async function createCompartment(
     ])
     return isDone ? requireSubcompartment(ports, tenancyId, id) : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
+  return compartment
 }
 
 export async function updateCompartment(
@@ -113,7 +116,7 @@ export async function updateCompartment(
 ): Promise<SubcompartmentRow> {
   requireHomeRegion(ports)
   const etag = newEtag(ports.random)
-  return untilCommitted(ports, async () => {
+  const updated = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) {
       requireResultIs(earlier, compartmentId)
@@ -138,6 +141,8 @@ export async function updateCompartment(
     )
     return isDone ? requireSubcompartment(ports, tenancyId, compartmentId) : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
+  return updated
 }
 
 async function requireNameFree({ tables }: ReadPorts, tenancyId: string, nameSk: string): Promise<void> {

@@ -2,6 +2,7 @@ import { compartmentStands, requireCompartmentActive } from './compartmentConten
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { appendIdentity, headSeq, identityRow, type IdentityChange } from './identityLog.ts'
 import { identitySk, type PolicyRow } from './identityRows.ts'
+import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import {
   bookkeeping,
@@ -17,7 +18,8 @@ import {
 import { newOcid } from '../../ocid.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
-type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random' | 'clock' | 'timers'>
+type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
+type Ports = ReadPorts & Pick<KmsPorts, 'random' | 'clock' | 'timers' | 'identityHandOff'>
 
 export interface PolicyInput {
   readonly compartmentId: string
@@ -30,7 +32,7 @@ export interface PolicyInput {
 }
 
 /** A policy of the tenancy; undefined where there is none. Statements are checked by the caller (lib/iam). */
-export function policyById(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow | undefined> {
+export function policyById(ports: ReadPorts, tenancyId: string, policyId: string): Promise<PolicyRow | undefined> {
   return identityRow<PolicyRow>(ports, tenancyId, 'policy', identitySk.policy(policyId))
 }
 
@@ -43,7 +45,7 @@ export async function createPolicy(
   const id = newOcid(ports.random, 'policy')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  return untilCommitted(ports, async () => {
+  const policy = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) {
       const made = await policyOfEarlier(ports, tenancyId, earlier)
@@ -70,6 +72,8 @@ export async function createPolicy(
     ])
     return isDone ? policyById(ports, tenancyId, id) : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
+  return policy
 }
 
 export type PolicyChange = Partial<Omit<PolicyInput, 'compartmentId' | 'name'>>
@@ -82,7 +86,7 @@ export async function updatePolicy(
   change: PolicyChange,
 ): Promise<PolicyRow> {
   const etag = newEtag(ports.random)
-  return untilCommitted(ports, async () => {
+  const updated = await untilCommitted(ports, async () => {
     const earlier = await earlierResult(ports, mutation)
     if (earlier !== undefined) {
       requireResultIs(earlier, policyId)
@@ -100,6 +104,8 @@ export async function updatePolicy(
     )
     return isDone ? policyById(ports, tenancyId, policyId) : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
+  return updated
 }
 
 export async function deletePolicy(
@@ -123,6 +129,7 @@ export async function deletePolicy(
     )
     return isDone ? true : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
 }
 
 async function requirePolicy(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow> {

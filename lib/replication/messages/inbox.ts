@@ -25,7 +25,7 @@ interface Worked {
  * region and tenancy go back under one signature.
  */
 export async function workInbox(ports: ReplicationPorts, messages: readonly string[]): Promise<readonly Delivered[]> {
-  const worked = await Promise.all(messages.map((text) => workMessage(ports, text)))
+  const worked = await workAll(ports, messages)
   const batches = new Map<string, { source: string; tenancyId: string; receipts: Receipt[] }>()
   for (const { envelope, receipts = [] } of worked) {
     if (envelope === undefined || receipts.length === 0) continue
@@ -41,6 +41,36 @@ export async function workInbox(ports: ReplicationPorts, messages: readonly stri
     }
   }
   return worked.map(({ delivered }) => delivered)
+}
+
+/**
+ * All at once, but identity first and in its order: a revocation must not wait for a later delivery because the entry before
+ * it came in the same batch.
+ */
+async function workAll(ports: ReplicationPorts, messages: readonly string[]): Promise<readonly Worked[]> {
+  const places = messages.map((text) => ({ text, seq: identitySeq(text) }))
+  const identity = places.filter(({ seq }) => seq !== undefined).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
+  let before: Promise<unknown> = Promise.resolve()
+  const inOrder = new Map<object, Promise<Worked>>()
+  for (const place of identity) {
+    const work = before.then(() => workMessage(ports, place.text))
+    inOrder.set(place, work)
+    before = work
+  }
+  return Promise.all(places.map((place) => inOrder.get(place) ?? workMessage(ports, place.text)))
+}
+
+/** The number of the first entry in a message of identity, which decides only what is worked first: nothing is verified yet. */
+function identitySeq(text: string): number | undefined {
+  try {
+    const { body } = JSON.parse(text) as { body?: unknown }
+    if (typeof body !== 'string' || !body.startsWith('{"kind":"identity"')) return undefined
+    const { records } = JSON.parse(body) as { records?: readonly { entry?: { seq?: unknown } }[] }
+    const seq = records?.[0]?.entry?.seq
+    return typeof seq === 'number' ? seq : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Keeps a message of receipts well below its size limit. */

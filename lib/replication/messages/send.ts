@@ -1,4 +1,6 @@
+import type { MeteredVersion } from '../../kms/usage/metering.ts'
 import type { QueueAddress, QueueName } from '../../ports.ts'
+import type { Changed } from '../fanOut.ts'
 import { sealEnvelope, type Body } from './signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { withinBudget } from '../withinBudget.ts'
@@ -11,6 +13,8 @@ export type Task =
   | { readonly task: 'makeWrappingKey'; readonly vaultId: string }
   | { readonly task: 'wantBackupKeys'; readonly tenancyId: string }
   | { readonly task: 'resendIdentity'; readonly tenancyId: string; readonly peer: string }
+  | { readonly task: 'fanOut'; readonly changed: Changed }
+  | { readonly task: 'meterVersion'; readonly version: MeteredVersion }
   | {
       readonly task: 'copy'
       readonly vaultId: string

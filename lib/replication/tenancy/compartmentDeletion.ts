@@ -7,6 +7,7 @@ import {
   type CompartmentPorts,
 } from '../../kms/identity/compartments.ts'
 import { KmsError } from '../../errors.ts'
+import { finishIdentityChange } from '../../kms/handOffChange.ts'
 import type { TenancyIdentity } from '../../kms/identity/identityCache.ts'
 import { appendIdentity, headSeq, requireHomeRegion } from '../../kms/identity/identityLog.ts'
 import { identitySk, type SubcompartmentRow } from '../../kms/identity/identityRows.ts'
@@ -72,6 +73,7 @@ export async function deleteCompartment(
     ])
     return isDone ? next : undefined
   })
+  await finishIdentityChange(ports, tenancyId)
   // Asked again: what got lost on the way is said again.
   if (row.workRequestId !== workRequestId) await driveDeletion(ports, tenancyId, compartmentId)
   return row.workRequestId ?? workRequestId

@@ -17,8 +17,10 @@ function receiptKey(tenancyId: string, peer: string): { pk: string; sk: string }
 
 const batchSize = 20
 
+type SendPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log'>
+
 /** Sends a peer every entry it has not acknowledged, in order. @throws where it cannot be reached. */
-export async function sendIdentity(ports: ReplicationPorts, tenancyId: string, peer: string): Promise<void> {
+export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: string): Promise<void> {
   const { pk, sk } = receiptKey(tenancyId, peer)
   const acknowledged = await ports.tables.get('Replication', pk, sk)
   const after = identitySk.log(acknowledged?.revision ?? 0)
