@@ -4,6 +4,8 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { Queues, Tables } from '../ports.ts'
 import { awsClientOptions } from '../store/awsClientOptions.ts'
 import { DynamoTables } from '../store/dynamodb/dynamoTables.ts'
+import { systemTimers } from '../runtime/systemTimers.ts'
+import { PeerBreaker } from '../store/peerBreaker.ts'
 import { SqsQueues } from '../store/sqs/sqsQueues.ts'
 import type { AwsSettings } from './awsSettings.ts'
 import { keepWithin, type Deadline } from './deadline.ts'
@@ -14,7 +16,8 @@ export interface AwsStore {
 }
 
 /** The tables and queues that serverless.yml makes. AWS_ENDPOINT_URL leads the SDK to an emulator. */
-export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings, deadline: Deadline): AwsStore {
+export function openAwsStore(settings: AwsSettings, deadline: Deadline): AwsStore {
+  const { region, resourcePrefix, accountId, handOffBudgetMs } = settings
   const tables = new DynamoTables({
     client: keepWithin(new DynamoDBClient(awsClientOptions({ region })), deadline),
     tableName: (table) => `${resourcePrefix}-${table}`,
@@ -27,9 +30,15 @@ export function openAwsStore({ region, resourcePrefix, accountId }: AwsSettings,
     clients.set(to, client)
     return client
   }
-  const queues = new SqsQueues({
-    clientOf,
-    urlOf: (to) => `https://sqs.${to.region}.amazonaws.com/${accountId}/${resourcePrefix}-${to.name}`,
+  const queues = new PeerBreaker({
+    queues: new SqsQueues({
+      clientOf,
+      urlOf: (to) => `https://sqs.${to.region}.amazonaws.com/${accountId}/${resourcePrefix}-${to.name}`,
+    }),
+    ownRegion: region,
+    clock: Date.now,
+    timers: systemTimers,
+    slowMs: handOffBudgetMs,
   })
   return { tables, queues }
 }
