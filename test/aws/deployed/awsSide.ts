@@ -71,15 +71,15 @@ export class AwsSide {
     return found.sort()
   }
 
-  /** How far `reconcile` has looked at a vault's keys; undefined where it never has. */
-  async reconcileCursor(region: string, vaultId: string): Promise<string | undefined> {
+  /** Whether `reconcile` has ever ended a run, which keeps where the next one goes on (lib/replication/reconcile.ts). */
+  async hasReconciled(region: string): Promise<boolean> {
     const { Item } = await new DynamoDBClient(this.#options(region)).send(
       new GetItemCommand({
         TableName: `${prefix}-Replication`,
-        Key: { pk: { S: `reconcile#${vaultId}` }, sk: { S: 'cursor' } },
+        Key: { pk: { S: 'reconcile' }, sk: { S: 'cursor' } },
       }),
     )
-    return Item && JSON.stringify(Item)
+    return Item !== undefined
   }
 
   /** Loses every message that reaches a region's inbox while something is done. Returns how many there were. */
