@@ -87,7 +87,7 @@ export const grants = {
     tables: {
       Vaults: ['get', 'put', 'delete', 'check'],
       Keys: ['get', 'query', 'list', 'put', 'delete'],
-      Identity: ['get', 'put', 'delete'],
+      Identity: ['get', 'query', 'put', 'delete'],
       Audit: ['query', 'put'],
       Requests: ['get', 'put'],
       Replication: ['get', 'query', 'put', 'delete'],
@@ -99,7 +99,7 @@ export const grants = {
     tables: {
       Vaults: ['get', 'put', 'check'],
       Keys: ['get', 'query', 'list', 'put'],
-      Identity: ['get', 'put', 'delete'],
+      Identity: ['get', 'query', 'put', 'delete'],
       Audit: ['put'],
       Requests: ['get'],
       Replication: ['get', 'query', 'put', 'delete'],
@@ -125,7 +125,7 @@ export const grants = {
     sends: { peers: ['inbox'] },
   },
   provision: {
-    tables: { Identity: ['get', 'put'], Replication: ['get', 'put'] },
+    tables: { Identity: ['get', 'query', 'put'], Replication: ['get', 'put'] },
     sends: { own: ['outbox'] },
     provisions: true,
   },

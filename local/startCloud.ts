@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { headSeq } from '../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { newOcid } from '../lib/ocid.ts'

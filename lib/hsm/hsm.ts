@@ -259,6 +259,10 @@ export interface Hsm {
   statement(tenancyId: string): RegionStatement
   /** PEM of the root that this region pins for the tenancy. @throws as `statement`. */
   trustRoot(tenancyId: string): string
+  /** The highest number of an identity entry that this HSM was told of; 0: none. Kept with its state. */
+  identityHead(tenancyId: string): number
+  /** Never goes back, and knows only tenancies of which this region holds a statement. */
+  advanceIdentityHead(tenancyId: string, seq: number): void
   /** P-384 over SHA-384 of the bytes, DER, by the region's identity key; off the event loop. */
   sign(bytes: Uint8Array): Promise<Buffer>
   /** True where the pinned root of the statement's tenancy signed the statement and its key signed the bytes. */

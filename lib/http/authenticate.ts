@@ -7,6 +7,7 @@ import { isSignedBy, notAuthenticated, readSignature, skewRefusal } from '../iam
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
 import { isKmsError } from '../errors.ts'
 import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
+import type { PolicyRow } from '../kms/identity/identityRows.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { WireRequest } from './wireRequest.ts'
 
@@ -64,13 +65,15 @@ interface Rules {
   readonly policies: readonly CompiledPolicy[]
 }
 const rules = new WeakMap<TenancyIdentity, Rules>()
+/** A change of identity leaves all rows but its own as they are, the same objects: only what changed is compiled. */
+const compiled = new WeakMap<PolicyRow, CompiledPolicy>()
 
-function rulesOf(tenancy: TenancyIdentity, tenancyId: string): Rules {
+export function rulesOf(tenancy: TenancyIdentity, tenancyId: string): Rules {
   return remember(rules, tenancy, () => ({
     tree: compartmentTree(
       tenancy.compartments.length > 0 ? tenancy.compartments : [{ id: tenancyId, parentId: null, name: '' }],
     ),
-    policies: tenancy.policies.map((policy) => compileStored(policy)),
+    policies: tenancy.policies.map((policy) => remember(compiled, policy, () => compileStored(policy))),
   }))
 }
 

@@ -1,6 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { fingerprint } from '../iam/fingerprint.ts'
-import { appendIdentity, headSeq } from '../kms/identity/identityLog.ts'
+import { appendIdentity } from '../kms/identity/identityLog.ts'
+import { stampIdentity } from '../kms/identity/stampIdentity.ts'
+import { tenancyState } from '../kms/identity/tenancyState.ts'
 import { identitySk } from '../kms/identity/identityRows.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { newEtag } from '../kms/mutation.ts'
@@ -16,13 +18,14 @@ type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random
 
 /**
  * The first entry of a tenancy's identity log: its root compartment, the Administrators group with its policy, and one
- * administrator with an API key. Does nothing where the tenancy has a log already.
+ * administrator with an API key. Where the tenancy has a log already, that is stamped if it must be.
  */
 export async function provisionTenancy(
   ports: Ports,
   { tenancyId, tenancyName, administrator }: NewTenancy,
 ): Promise<void> {
-  if ((await headSeq(ports, tenancyId)) > 0) return
+  const { seq } = await tenancyState(ports, tenancyId)
+  if (seq > 0) return stampIdentity(ports, tenancyId, seq)
   const { userId, name, publicKeyPem } = administrator
   const timeCreated = new Date(ports.clock()).toISOString()
   const groupId = newOcid(ports.random, 'group')

@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes } from 'node:crypto'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
-import { appendIdentity, headSeq } from '../../lib/kms/identity/identityLog.ts'
+import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import { publicKeyPem, signedCall, type Call } from './signedCall.ts'

@@ -1,6 +1,6 @@
 import type { SQSEvent } from 'aws-lambda'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
-import { headSeq } from '../../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
 import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'

@@ -1,6 +1,7 @@
 import { canonicalJson, type JsonObject } from '../../lib/canonicalJson.ts'
 import { identitySk, type PolicyRow } from '../../lib/kms/identity/identityRows.ts'
-import { appendIdentity, headSeq } from '../../lib/kms/identity/identityLog.ts'
+import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
 import { keySk, vaultSk, versionSk, wrappingKeySk } from '../../lib/kms/rows/rows.ts'
 import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'

@@ -1,6 +1,6 @@
 import { storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
 import { compartmentById } from '../../lib/kms/identity/compartments.ts'
-import { headSeq } from '../../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { coveredOrder } from '../../lib/replication/messages/receipts.ts'

@@ -22,6 +22,8 @@ export interface TenancyState {
   readonly statement: RegionStatement
   /** PKCS#8 PEM, in the home region's HSM only. */
   readonly rootKey?: string
+  /** The last entry of the identity log that was verified here; a state of the first version has none. */
+  readonly identityHead?: number
 }
 
 /** Where a simulated HSM keeps its state: a file (StateFile), or memory, from which a host may keep it elsewhere. */
@@ -84,7 +86,12 @@ const stateSchema = v.looseObject({
   identity: privatePem,
   tenancies: v.record(
     v.string(),
-    v.looseObject({ trustRoot: publicPem, statement: statementSchema, rootKey: v.exactOptional(privatePem) }),
+    v.looseObject({
+      trustRoot: publicPem,
+      statement: statementSchema,
+      rootKey: v.exactOptional(privatePem),
+      identityHead: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    }),
   ),
 })
 

@@ -141,6 +141,14 @@ export class SoftwareHsm implements Hsm {
     return this.#tenancies.trustRootPem(tenancyId)
   }
 
+  identityHead(tenancyId: string): number {
+    return this.#tenancies.identityHead(tenancyId)
+  }
+
+  advanceIdentityHead(tenancyId: string, seq: number): void {
+    this.#tenancies.advanceIdentityHead(tenancyId, seq)
+  }
+
   sign(bytes: Uint8Array): Promise<Buffer> {
     return signP384(this.#identity, bytes)
   }

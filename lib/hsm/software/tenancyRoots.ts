@@ -38,6 +38,16 @@ export class TenancyRoots {
     return this.#known(tenancyId).trustRoot
   }
 
+  identityHead(tenancyId: string): number {
+    return this.#tenancy(tenancyId)?.identityHead ?? 0
+  }
+
+  advanceIdentityHead(tenancyId: string, seq: number): void {
+    const tenancy = this.#tenancy(tenancyId)
+    if (tenancy === undefined || seq <= (tenancy.identityHead ?? 0)) return
+    this.#store.setTenancy(tenancyId, { ...tenancy, identityHead: seq })
+  }
+
   #known(tenancyId: string): TenancyState {
     const known = this.#tenancy(tenancyId)
     if (known !== undefined) return known

@@ -1,7 +1,5 @@
-import { headSeq, identityRow, verifyIdentity } from './identityLog.ts'
 import {
   identitySk,
-  type ApiKeyRow,
   type CompartmentRow,
   type GroupRow,
   type IdentityRow,
@@ -10,8 +8,7 @@ import {
   type UserRow,
 } from './identityRows.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { eachPage } from '../rows/pages.ts'
-import type { Item, PageRequest } from '../../ports.ts'
+import { tenancyState, type TenancyState } from './tenancyState.ts'
 
 /** What judging requests of a tenancy needs, at one entry of its log. */
 export interface TenancyIdentity {
@@ -31,6 +28,7 @@ type CachePorts = Pick<KmsPorts, 'tables' | 'hsm' | 'clock' | 'region' | 'homeRe
 
 interface Cached {
   checkedAt: number
+  readonly state: TenancyState
   tenancy: TenancyIdentity
   users: Map<string, UserIdentity | undefined>
 }
@@ -66,7 +64,7 @@ export class IdentityCache {
     const name = `${userId}#${fingerprint}`
     const known = cached.users.get(name)
     if (known !== undefined) return known
-    const loaded = await this.#loadUser(tenancyId, userId, fingerprint)
+    const loaded = userIn(cached.state, userId, fingerprint)
     if (loaded !== undefined && cached.users.size < 10_000) cached.users.set(name, loaded)
     return loaded
   }
@@ -96,45 +94,35 @@ export class IdentityCache {
 
   async #refresh(tenancyId: string): Promise<Cached> {
     const checkedAt = this.#ports.clock()
-    const seq = await headSeq(this.#ports, tenancyId)
+    const state = await tenancyState(this.#ports, tenancyId)
     const known = this.#tenancies.get(tenancyId)
     const cached =
-      known?.tenancy.seq === seq
+      known?.tenancy.seq === state.seq
         ? { ...known, checkedAt }
-        : { checkedAt, tenancy: await this.#load(tenancyId, seq), users: new Map() }
+        : { checkedAt, state, tenancy: tenancyIn(state), users: new Map<string, UserIdentity>() }
     // Unknown tenancies are not kept: their number is the caller's to choose.
-    if (seq > 0) this.#tenancies.set(tenancyId, cached)
+    if (state.seq > 0) this.#tenancies.set(tenancyId, cached)
     return cached
   }
+}
 
-  async #load(tenancyId: string, seq: number): Promise<TenancyIdentity> {
-    if (seq === 0) return { seq, compartments: [], policies: [], groups: [] }
-    const [compartments, policies, groups] = await Promise.all([
-      this.#rows<CompartmentRow>(tenancyId, 'compartment', identitySk.compartment('')),
-      this.#rows<PolicyRow>(tenancyId, 'policy', identitySk.policy('')),
-      this.#rows<GroupRow>(tenancyId, 'group', identitySk.group('')),
-    ])
-    return { seq, compartments, policies, groups }
+function tenancyIn(state: TenancyState): TenancyIdentity {
+  return {
+    seq: state.seq,
+    compartments: rowsOf<CompartmentRow>(state, 'compartment'),
+    policies: rowsOf<PolicyRow>(state, 'policy'),
+    groups: rowsOf<GroupRow>(state, 'group'),
   }
+}
 
-  async #loadUser(tenancyId: string, userId: string, fingerprint: string): Promise<UserIdentity | undefined> {
-    const [user, apiKey] = await Promise.all([
-      identityRow<UserRow>(this.#ports, tenancyId, 'user', identitySk.user(userId)),
-      identityRow<ApiKeyRow>(this.#ports, tenancyId, 'apiKey', identitySk.apiKey(userId, fingerprint)),
-    ])
-    if (user === undefined || apiKey === undefined) return undefined
-    const memberships = await this.#rows<MembershipRow>(tenancyId, 'membership', identitySk.membership(userId, ''))
-    return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
-  }
+function userIn(state: TenancyState, userId: string, fingerprint: string): UserIdentity | undefined {
+  const user = state.rows.get(identitySk.user(userId))
+  const apiKey = state.rows.get(identitySk.apiKey(userId, fingerprint))
+  if (user?.kind !== 'user' || apiKey?.kind !== 'apiKey') return undefined
+  const memberships = rowsOf<MembershipRow>(state, 'membership').filter((row) => row.userId === userId)
+  return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
+}
 
-  async #rows<R extends IdentityRow>(tenancyId: string, kind: R['kind'], prefix: string): Promise<readonly R[]> {
-    const items: Item[] = []
-    const read = (request: PageRequest) => this.#ports.tables.query('Identity', tenancyId, prefix, request)
-    for await (const page of eachPage(read, { limit: 1000 })) items.push(...page)
-    // What does not begin with the prefix was looked for elsewhere.
-    const skOf = (item: Item) => (item.sk.startsWith(prefix) ? item.sk : prefix)
-    return Promise.all(
-      items.map((item) => verifyIdentity<R>(this.#ports, { pk: tenancyId, sk: skOf(item), kind }, item)),
-    )
-  }
+function rowsOf<R extends IdentityRow>({ rows }: TenancyState, kind: R['kind']): readonly R[] {
+  return [...rows.values()].filter((row) => row.kind === kind) as unknown as readonly R[]
 }

@@ -126,5 +126,7 @@ export interface LogEntry extends Item {
   readonly puts: readonly (IdentityRow & JsonObject)[]
   /** Sort keys of the rows that go. */
   readonly deletes: readonly string[]
+  /** Of all rows as they stand behind this entry (tenancyState.ts); entries of the first version have none. */
+  readonly stateDigest?: string
   readonly signature: string
 }

@@ -1,6 +1,7 @@
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
-import { appendIdentity, headSeq, identityRow, type IdentityChange } from './identityLog.ts'
+import { appendIdentity, identityRow, type IdentityChange } from './identityLog.ts'
+import { headSeq } from './verifyIdentity.ts'
 import { identitySk, type PolicyRow } from './identityRows.ts'
 import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'

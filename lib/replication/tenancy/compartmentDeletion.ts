@@ -9,7 +9,8 @@ import {
 import { KmsError } from '../../errors.ts'
 import { finishIdentityChange } from '../../kms/handOffChange.ts'
 import type { TenancyIdentity } from '../../kms/identity/identityCache.ts'
-import { appendIdentity, headSeq, requireHomeRegion } from '../../kms/identity/identityLog.ts'
+import { appendIdentity, requireHomeRegion } from '../../kms/identity/identityLog.ts'
+import { headSeq } from '../../kms/identity/verifyIdentity.ts'
 import { identitySk, type SubcompartmentRow } from '../../kms/identity/identityRows.ts'
 import {
   bookkeeping,

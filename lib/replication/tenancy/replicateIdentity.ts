@@ -1,6 +1,7 @@
 import { storedBackupKeys } from '../../kms/backup/backupKeys.ts'
 import { KmsError } from '../../errors.ts'
-import { entryWrites, headSeq, statementSk, verifyIdentity } from '../../kms/identity/identityLog.ts'
+import { entryWrites } from '../../kms/identity/identityLog.ts'
+import { headSeq, statementSk, verifyIdentity } from '../../kms/identity/verifyIdentity.ts'
 import { identitySk, type LogEntry } from '../../kms/identity/identityRows.ts'
 import { eachPage } from '../../kms/rows/pages.ts'
 import type { Item, PageRequest } from '../../ports.ts'
