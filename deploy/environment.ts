@@ -10,6 +10,7 @@ interface FunctionSettings {
   readonly cryptoAudit: string
   readonly logLevel: string
   readonly keyCacheMs: number
+  readonly auditRetentionDays: number
   /** `auto`: as the farthest peer needs it. */
   readonly handOffBudgetMs: number | 'auto'
 }
@@ -41,6 +42,7 @@ export function environmentOf(place: Place, settings: FunctionSettings): Readonl
     BACKUP_BUCKET: place.backupBucket,
     BACKUP_URI_HOSTS: settings.backupUriHosts,
     CRYPTO_AUDIT: settings.cryptoAudit,
+    AUDIT_RETENTION_DAYS: String(settings.auditRetentionDays),
     LOG_LEVEL: settings.logLevel,
     KEY_CACHE_MS: String(settings.keyCacheMs),
     HANDOFF_BUDGET_MS: String(budget),

@@ -14,6 +14,7 @@ import { systemTimers } from '../runtime/systemTimers.ts'
 import { withinBudget } from '../replication/withinBudget.ts'
 import type { Logger } from '../ports.ts'
 import { lagMetric } from './lagMetric.ts'
+import { keepingAudit } from '../store/auditRetention.ts'
 import { readHsmState, type KeptState, type SealedStatePorts } from './hsmStateRow.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { VaultHosts } from './vaultHosts.ts'
@@ -95,7 +96,8 @@ export class AwsRegion {
     const { settings } = this
     const { region, regions, homeRegion, resourcePrefix } = settings
     const { log } = this
-    const { tables, queues } = this.store
+    const { queues } = this.store
+    const tables = keepingAudit(this.store.tables, settings.auditRetentionDays, Date.now)
     const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
     // A wrong answer here means that nothing this process would encrypt can be trusted.
     if (this.#open === undefined) await hsm.selfTest()

@@ -15,6 +15,8 @@ export interface AwsSettings extends RegionSettings {
   /** The bucket of all regions' backups, in the home region. */
   readonly backupBucket: string
   readonly logLevel: LogLevel
+  /** After so many days DynamoDB removes an audit event. */
+  readonly auditRetentionDays: number
 }
 
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
@@ -42,7 +44,14 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
     endpointPortBase: portBase(environment['ENDPOINT_PORT_BASE']),
     backupBucket: required('BACKUP_BUCKET'),
     logLevel,
+    auditRetentionDays: days(environment['AUDIT_RETENTION_DAYS']),
   }
+}
+
+/** OCI keeps audit events for a year. */
+function days(text = '365'): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new SettingError(`AUDIT_RETENTION_DAYS is "${text}"; it takes a whole number of days from 1 to 99999.`)
 }
 
 function portBase(text = ''): number | undefined {

@@ -16,6 +16,7 @@ test('what serverless.yml sets is enough', () => {
     regions: ['us-east-1', 'us-west-2'],
     replicationAck: 'available',
     keyCacheMs: 1000,
+    auditRetentionDays: 365,
   })
 })
 
@@ -28,6 +29,7 @@ test.each([
   [{ HOME_REGION: 'eu-west-1' }, 'HOME_REGION is "eu-west-1", which is not among REGIONS.'],
   [{ REPLICATION_ACK: 'maybe' }, 'REPLICATION_ACK is "maybe"; it takes available or strict.'],
   [{ KEY_CACHE_MS: '1s' }, 'KEY_CACHE_MS is "1s"; it takes a whole number of milliseconds.'],
+  [{ AUDIT_RETENTION_DAYS: '0' }, 'AUDIT_RETENTION_DAYS is "0"; it takes a whole number of days from 1 to 99999.'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is "loud"; it takes info, warn, error, silent.'],
 ])('%o is refused', (change, reason) => {
   expect(() => awsSettings({ ...given, ...change })).toThrow(reason)

@@ -271,6 +271,7 @@ test('the hand-off’s budget is told to every function, and allows three round 
       KEY_CACHE_MS: '1000',
       CRYPTO_AUDIT: 'on',
       LOG_LEVEL: 'warn',
+      AUDIT_RETENTION_DAYS: '365',
     })
   }
   for (const peer of ['us-west-2', 'eu-central-1', 'ap-southeast-2', 'af-south-1', 'xx-new-1']) {
