@@ -1,14 +1,31 @@
-import { parseArgs } from 'node:util'
+import { readCommandLine, UsageError } from '../local/commandLine.ts'
 import { ParameterError } from './parameters.ts'
 
-/** Options as `--name value`. @throws ParameterError for one that the command does not have. */
-export function options<N extends string>(names: readonly N[]): Readonly<Partial<Record<N, string>>> {
-  try {
-    const known = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
-    return parseArgs({ options: known }).values as Partial<Record<N, string>>
-  } catch (cause) {
-    throw new ParameterError(`${reasonOf(cause)} Options: ${names.map((name) => `--${name}`).join(' ')}.`)
-  }
+/** What --help says of a flag, whatever the command. */
+const flags = {
+  stage: { value: 'STAGE', says: 'a stage of deploy/stages.json' },
+  regions: { value: 'a,b', says: 'the AWS regions of the deployment' },
+  home: { value: 'REGION', says: 'the home region (default the first of --regions)' },
+  domain: { value: 'NAME', says: 'the domain that vaults answer under' },
+  'hosted-zone': { value: 'ID', says: 'its Route 53 zone; without one, certificates and records are yours to make' },
+  to: { value: 'DIR', says: 'where the templates go (default .build/templates)' },
+  'public-key': { value: 'FILE', says: 'the administrator’s RSA public key, PEM' },
+  name: { value: 'NAME', says: 'the tenancy’s name' },
+  output: { value: 'FILE', says: 'an OCI configuration file, to which the profile is added under the tenancy’s name' },
+  'key-file': { value: 'FILE', says: 'the administrator’s private key, named in that profile' },
+  'delete-data': { value: 'PREFIX', says: 'deletes all tables, backups and keys too; give vaultspan-STAGE' },
+  data: { value: 'DIR', says: 'the directory for logs and the OCI profile (default .vaultspan-offline)' },
+  port: { value: 'BASE', says: 'region i listens at BASE + i (default 7650)' },
+} as const
+
+/** Options as `--name value`. @throws UsageError for one that the command does not have. */
+export function options<N extends keyof typeof flags>(
+  name: string,
+  does: string,
+  names: readonly N[],
+): Readonly<Partial<Record<N, string>>> {
+  const known = Object.fromEntries(names.map((each) => [each, flags[each]]))
+  return readCommandLine({ name, does, flags: known }).flags as Partial<Record<N, string>>
 }
 
 /** Runs a command; what a person can put right is one line, all else comes with its stack. */
@@ -16,7 +33,7 @@ export async function command(run: () => Promise<void>): Promise<void> {
   try {
     await run()
   } catch (cause) {
-    console.error(cause instanceof ParameterError ? cause.message : cause)
+    console.error(cause instanceof ParameterError || cause instanceof UsageError ? cause.message : cause)
     process.exitCode = 1
   }
 }

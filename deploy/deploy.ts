@@ -5,7 +5,15 @@ import { params, runServerless } from './runServerless.ts'
 
 /** `npm run deploy -- --stage S --regions a,b --domain D`: region after region, the home region first; may be repeated. */
 await command(async () => {
-  const parameters = requireParameters(options(['stage', 'regions', 'home', 'domain', 'hosted-zone']))
+  const parameters = requireParameters(
+    options('npm run deploy', 'Deploys region after region, the home region first; may be repeated.', [
+      'stage',
+      'regions',
+      'home',
+      'domain',
+      'hosted-zone',
+    ]),
+  )
   await requireFits(parameters)
   const order = homeFirst(parameters)
   for (const [index, region] of order.entries()) {

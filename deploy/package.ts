@@ -4,7 +4,14 @@ import { exampleParameters, requireParameters } from './parameters.ts'
 
 /** `npm run package`: the bundles, and each region's template in .build/templates/{region}. Needs no account and no network. */
 await command(async () => {
-  const given = options(['stage', 'regions', 'home', 'domain', 'hosted-zone', 'to'])
+  const given = options('npm run package', 'Bundles, and each region’s template; needs no account and no network.', [
+    'stage',
+    'regions',
+    'home',
+    'domain',
+    'hosted-zone',
+    'to',
+  ])
   const parameters = requireParameters({ ...exampleParameters, ...given })
   for (const file of await packageTemplates(parameters, given.to ?? '.build/templates')) console.log(file)
 })

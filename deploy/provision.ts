@@ -5,14 +5,19 @@ import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion
 import { command, options, reasonOf } from './commandLine.ts'
 import { deployedWith, prefixOf } from './deployed.ts'
 import { ParameterError, requireParameters, type Parameters } from './parameters.ts'
+import { addProfile, profileText } from './profile.ts'
 import { provisionTenancy, type InvokeProvision } from './provisionTenancy.ts'
 
 /**
- * `npm run provision -- --stage S --regions a,b --public-key FILE --name N`: a tenancy with its administrator. Who may
+ * `npm run provision -- --stage S --regions a,b --public-key FILE --name N [--output FILE]`: a tenancy with its administrator. Who may
  * invoke the provision functions decides whom the regions trust (docs/deploy.md). May be repeated.
  */
 await command(async () => {
-  const given = options(['stage', 'regions', 'home', 'public-key', 'name'])
+  const given = options(
+    'npm run provision',
+    'Makes a tenancy with its administrator in all regions; may be repeated.',
+    ['stage', 'regions', 'home', 'public-key', 'name', 'key-file', 'output'],
+  )
   const name = required(given.name, 'name', 'acme')
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) throw new ParameterError('--name takes a-z, 0-9 and -, at most 63.')
   const publicKeyPem = readPublicKey(required(given['public-key'], 'public-key', 'administrator.pub.pem'))
@@ -25,7 +30,13 @@ await command(async () => {
     { name, publicKeyPem },
   )
   console.error(`The tenancy's root, to check proofs of arrival with:\n${trustRoot}`)
-  console.log(`[DEFAULT]\nuser=${userId}\nfingerprint=${fingerprint}\ntenancy=${tenancyId}\nregion=${homeRegion}`)
+  const profile = { name, tenancyId, userId, fingerprint, region: homeRegion, keyFile: given['key-file'] }
+  if (given.output === undefined) {
+    console.log(profileText(profile))
+    return
+  }
+  addProfile(given.output, profile)
+  console.log(`Profile [${name}] is in ${given.output}.`)
 })
 
 /** Calls the provision function of a region with the deployer's own credentials. */

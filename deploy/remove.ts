@@ -7,7 +7,11 @@ import { runServerless } from './runServerless.ts'
 
 /** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables, backups and their key stay. */
 await command(async () => {
-  const given = options(['stage', 'regions', 'home', 'delete-data'])
+  const given = options(
+    'npm run remove',
+    'Removes the stacks; tables, backups and their key stay unless --delete-data is given.',
+    ['stage', 'regions', 'home', 'delete-data'],
+  )
   // A stack is removed by its name; what it was deployed with does not matter.
   const parameters = requireParameters({ ...given, domain: 'example.com' })
   const prefix = prefixOf(parameters)

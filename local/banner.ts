@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path'
 import type { Cloud } from './startCloud.ts'
+import { version } from './version.ts'
 
 const meaning = {
   available:
@@ -16,7 +17,7 @@ export function banner({ regions, homeRegion, settings }: Cloud, data: string): 
   const place = relative(process.cwd(), resolve(data)) || '.'
   return [
     '',
-    'Vaultspan is running.',
+    `Vaultspan ${version} is running.`,
     '',
     ...rows,
     '',

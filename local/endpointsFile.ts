@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import type { HostDirectory } from './hostDirectory.ts'
 import { writeFileAtomically } from './writeFileAtomically.ts'
 
@@ -9,9 +10,16 @@ export interface EndpointsFile {
   readonly rootCompartmentId: string
 }
 
-export function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): void {
+/** Returns what puts back the file that was there before. */
+export function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): () => void {
   const file = directory.file('endpoints.json')
-  if (file !== undefined) writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
+  if (file === undefined) return () => undefined
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  writeFileAtomically(file, `${JSON.stringify(endpoints, undefined, 2)}\n`, 0o644)
+  return () => {
+    if (before === undefined) rmSync(file)
+    else writeFileAtomically(file, before, 0o644)
+  }
 }
 
 /** `tenancyRoot.pem`: what proofs of arrival are checked with (docs/operating.md). */

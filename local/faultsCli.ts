@@ -1,31 +1,23 @@
-import { parseArgs } from 'node:util'
+import { readCommandLine } from './commandLine.ts'
+import { dataFlag } from './dataFlag.ts'
 import { askFaultServer } from './faultServer.ts'
+import { runCommand, StartError } from './startError.ts'
 
-/** `npm run faults -- cut us-ashburn-1 | slow us-ashburn-1 us-phoenix-1 80ms | heal | status` */
-function readArguments() {
-  try {
-    return parseArgs({ options: { data: { type: 'string', default: '.vaultspan' } }, allowPositionals: true })
-  } catch (cause) {
-    const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
-    refuse(line ?? '')
-    return undefined
-  }
-}
+await runCommand(async () => {
+  const { flags, words } = readCommandLine({
+    name: 'npm run faults',
+    does: 'Cuts regions of a running cloud off, slows the way between two, and heals them; without words it says how they are.',
+    words: '[status | cut REGION | slow REGION REGION 80ms | heal]',
+    flags: { data: dataFlag },
+  })
+  await ask(flags.data, words.join(' ') || 'status')
+})
 
 async function ask(directory: string, command: string): Promise<void> {
-  try {
-    const answer = await askFaultServer(directory, command)
-    if (answer.startsWith('ok: ')) console.log(answer.slice('ok: '.length))
-    else refuse(answer.replace(/^error: /, ''))
-  } catch {
-    refuse(`No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`)
-  }
+  const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
+    const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
+    throw new StartError(line, { cause })
+  })
+  if (!answer.startsWith('ok: ')) throw new StartError(answer.replace(/^error: /, ''))
+  console.log(answer.slice('ok: '.length))
 }
-
-function refuse(line: string): void {
-  console.error(line)
-  process.exitCode = 1
-}
-
-const read = readArguments()
-if (read !== undefined) await ask(read.values.data, read.positionals.join(' ') || 'status')

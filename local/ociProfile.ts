@@ -11,15 +11,29 @@ export interface AdministratorKey {
   readonly fingerprint: string
 }
 
-/** Reads the administrator's API key, or makes a fresh one (RSA-2048; the file is its owner's alone). */
+/** Reads the administrator's API key, or makes a fresh one and keeps it. */
 export function administratorKey(directory: HostDirectory): AdministratorKey {
   const file = directory.file('oci', 'administrator.pem')
-  const stored = file !== undefined && existsSync(file) ? readFileSync(file, 'utf8') : undefined
-  const privateKeyPem =
-    stored ??
-    (generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+  if (file !== undefined && existsSync(file)) return keyOf(readFileSync(file, 'utf8'))
+  const key = newAdministratorKey()
+  keepAdministratorKey(directory, key)
+  return key
+}
+
+/** RSA-2048. */
+export function newAdministratorKey(): AdministratorKey {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return keyOf(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+}
+
+/** The file is its owner's alone. */
+export function keepAdministratorKey(directory: HostDirectory, { privateKeyPem }: AdministratorKey): void {
+  const file = directory.file('oci', 'administrator.pem')
   // The last line is the label that OCI's CLI asks for; PEM readers pass over it.
-  if (stored === undefined && file !== undefined) writeFileAtomically(file, `${privateKeyPem}OCI_API_KEY\n`, 0o600)
+  if (file !== undefined) writeFileAtomically(file, `${privateKeyPem}OCI_API_KEY\n`, 0o600)
+}
+
+function keyOf(privateKeyPem: string): AdministratorKey {
   const publicKey = createPublicKey(privateKeyPem)
   return {
     privateKeyPem,

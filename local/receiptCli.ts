@@ -1,21 +1,27 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { signaturesUnder } from '../lib/hsm/formats/statement.ts'
 import { p384PublicKey, publicKeyPem } from '../lib/hsm/primitives/p384.ts'
 import { realm } from '../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.ts'
+import { readCommandLine } from './commandLine.ts'
 
 const usage = 'npm run receipt:verify -- FILE [--root PEM-FILE]'
+const command = {
+  name: 'npm run receipt:verify',
+  does: 'Checks an answer of GetReplicationReceipt, by itself and offline.',
+  words: 'FILE',
+  flags: { root: { value: 'PEM-FILE', says: 'the tenancy’s root; without it the one that the file names is taken' } },
+} as const
 
 /** `npm run receipt:verify`: checks an answer of GetReplicationReceipt, by itself and offline. */
 async function verify(): Promise<readonly string[]> {
-  const { values, positionals } = parseArgs({ options: { root: { type: 'string' } }, allowPositionals: true })
-  const [file, ...others] = positionals
+  const { flags, words } = readCommandLine(command)
+  const [file, ...others] = words
   if (file === undefined || others.length > 0) return [usage]
-  const pinned = values.root === undefined ? undefined : p384PublicKey(readFileSync(values.root, 'utf8'))
-  if (values.root !== undefined && pinned === undefined) return [`${values.root} is no P-384 public key in PEM.`]
+  const pinned = flags.root === undefined ? undefined : p384PublicKey(readFileSync(flags.root, 'utf8'))
+  if (flags.root !== undefined && pinned === undefined) return [`${flags.root} is no P-384 public key in PEM.`]
   const checked = await checkProof(readFileSync(file, 'utf8'), (named) => {
     const root = pinned ?? p384PublicKey(named)
     return root === undefined ? undefined : signaturesUnder(root, realm)

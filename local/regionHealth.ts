@@ -3,6 +3,7 @@ import { deadChanges } from '../lib/replication/deadChanges.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { LagFigures, LagWindow } from './lagWindow.ts'
+import { version } from './version.ts'
 
 interface Sources {
   readonly region: string
@@ -10,11 +11,16 @@ interface Sources {
   readonly store: SqliteRegionStore
   readonly lag: LagWindow
   readonly settings: CloudSettings
+  /** Whether a peer takes messages now. */
+  readonly answers: (peer: string) => Promise<boolean>
 }
 
 /** The answer to GET /healthz. */
 export interface RegionHealth {
-  readonly status: 'ok'
+  /** degraded: a peer does not answer; this region serves all the same. */
+  readonly status: 'ok' | 'degraded'
+  readonly notAnswering: readonly string[]
+  readonly version: string
   readonly region: string
   readonly hsm: string
   readonly replicationAck: CloudSettings['replicationAck']
@@ -33,13 +39,15 @@ export interface RegionHealth {
 const maxCounted = 1000
 const deadLetterQueues = ['inboxDlq', 'outcomeDlq', 'outboxDlq'] as const
 
-export async function regionHealth({ region, peers, store, lag, settings }: Sources): Promise<RegionHealth> {
+export async function regionHealth(sources: Sources): Promise<RegionHealth> {
+  const { region, peers, store, lag, settings, answers } = sources
   const { tables, queues } = store
-  const [inbox, outbox, dead, unsent, links] = await Promise.all([
+  const [inbox, outbox, dead, unsent, answering, links] = await Promise.all([
     queues.counts('inbox'),
     queues.counts('outbox'),
     Promise.all(deadLetterQueues.map((name) => queues.counts(name))),
     deadChanges(tables, maxCounted),
+    Promise.all(peers.map(answers)),
     Promise.all(
       peers.map(async (peer) => {
         const atRisk = (await listAtRisk(tables, peer, maxCounted)).items.length
@@ -47,8 +55,11 @@ export async function regionHealth({ region, peers, store, lag, settings }: Sour
       }),
     ),
   ])
+  const notAnswering = peers.filter((_, index) => answering[index] !== true)
   return {
-    status: 'ok',
+    status: notAnswering.length === 0 ? 'ok' : 'degraded',
+    notAnswering,
+    version,
     region,
     hsm: 'simulated HSM (software)',
     replicationAck: settings.replicationAck,

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import type { RsaGenerator } from '../lib/hsm/software/material.ts'
@@ -11,14 +13,18 @@ import { createBackupStore } from '../lib/store/backups/backupStore.ts'
 import { directoryRoot } from '../lib/store/backups/directoryRoot.ts'
 import { memoryRoot } from '../lib/store/backups/memoryRoot.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { chooseRegions } from './chooseRegions.ts'
 import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
 import { writeEndpoints, writeTrustRoot } from './endpointsFile.ts'
 import { FaultServer } from './faultServer.ts'
 import { Faults } from './faults.ts'
+import { FreshFiles } from './freshFiles.ts'
 import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, writeOciConfig } from './ociProfile.ts'
 import { PortDirectory } from './portDirectory.ts'
-import { requireRegionName, StartError } from './startError.ts'
+import { requireComplete, requireKnownKey, requireOwnRoot } from './requireComplete.ts'
+import { requireFreePorts } from './requireFreePorts.ts'
+import { StartError } from './startError.ts'
 import { maxFileBytes, openRegion, type Region } from './startRegion.ts'
 
 export interface CloudOptions {
@@ -50,10 +56,9 @@ export interface Cloud {
   close(): Promise<void>
 }
 
-const defaultRegions = ['us-ashburn-1', 'us-phoenix-1']
-
 /** @throws StartError, one line, for everything a person can put right. */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const fresh = freshFiles(options.directory)
   const directory = new HostDirectory(options.directory)
   const opened: Region[] = []
   try {
@@ -61,10 +66,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   } catch (cause) {
     await closeAll(opened)
     directory.close()
+    fresh?.remove()
     throw cause instanceof StartError
       ? cause
       : new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
+}
+
+/** Of a cloud that is there already a failed start changes nothing; a new one goes as it came. */
+function freshFiles(directory: string): FreshFiles | undefined {
+  return directory === ':memory:' || existsSync(join(directory, 'host.db')) ? undefined : FreshFiles.in(directory)
 }
 
 async function closeAll(regions: readonly Region[]): Promise<void> {
@@ -76,11 +87,14 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const settings = { ...defaultSettings, ...options.settings }
   const log = options.log ?? jsonLogger(() => undefined, 'silent')
   const clock = options.clock ?? Date.now
+  requireComplete(directory)
   const regions = chooseRegions(directory, options.regions)
+  if (options.port !== 0) await requireFreePorts(portsOf(directory, regions, options.port), settings.host)
+  // Before the facts that say that there is one.
+  const key = administratorKey(directory)
   const homeRegion = remembered(directory, 'homeRegion', () => regions[0] ?? '')
   const tenancyId = remembered(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy'))
   const userId = remembered(directory, 'administratorId', () => newOcid(randomBytes, 'user'))
-  const key = administratorKey(directory)
   const ports = new PortDirectory(directory, options.port, settings.host)
   const faults = new Faults()
   const stores = new Map<string, SqliteRegionStore>()
@@ -92,13 +106,15 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   // A wrong answer here means that nothing this process would encrypt can be trusted.
   await Promise.all(opened.map(({ hsm }) => hsm.selfTest()))
   const home = opened.find(({ name }) => name === homeRegion)
-  if (home === undefined) throw new StartError(`The home region ${homeRegion} must be among --regions.`)
+  if (home === undefined) throw new Error(`The home region ${homeRegion} is not open.`)
+  await requireOwnRoot(home, tenancyId, directory)
   const trustRoot = await trustEachOther(opened, home, tenancyId)
   await provisionTenancy(home.runtime, {
     tenancyId,
     tenancyName: 'vaultspan',
     administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
   })
+  await requireKnownKey(home, { tenancyId, userId, fingerprint: key.fingerprint }, directory)
   for (const region of opened) {
     await region.store.queues.releaseHeld()
     region.run()
@@ -107,13 +123,17 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   await identityEverywhere(opened, home, tenancyId, log)
   writeTrustRoot(directory, trustRoot)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
-  // Whoever waits for a port to answer finds the files there already.
-  const write = (endpoints: Cloud['regions']) => {
+  const write = (endpoints: Cloud['regions']) =>
     writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
-  }
+  // Whoever waits for a port to answer finds the files there already.
   const isFixed = options.port !== 0
-  if (isFixed) write(regions.map((region, index) => ({ region, endpoint: ports.origin(options.port + index) })))
-  const endpoints = await listen(opened, ports, options.port)
+  const undo = isFixed
+    ? write(regions.map((region, index) => ({ region, endpoint: ports.origin(options.port + index) })))
+    : undefined
+  const endpoints = await listen(opened, ports, options.port).catch((cause: unknown) => {
+    undo?.()
+    throw cause
+  })
   if (!isFixed) write(endpoints)
   directory.remember('regions', regions.join(','))
   const faultServer = await FaultServer.open(directory, faults)
@@ -141,19 +161,13 @@ function openBackups(directory: HostDirectory, { backupRoot, backupUriHosts }: C
   return createBackupStore({ root, allowedHosts: backupUriHosts, maxBytes: maxFileBytes })
 }
 
-function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {
-  const before = directory.fact('regions')?.split(',')
-  const regions = wanted ?? before ?? defaultRegions
-  regions.forEach(requireRegionName)
-  if (new Set(regions).size !== regions.length) throw new StartError('--regions names a region twice.')
-  const missing = before?.find((region) => !regions.includes(region))
-  if (missing !== undefined) {
-    throw new StartError(
-      `${missing} has data here and cannot be left out; delete its replicas first, then start with another --data.`,
-    )
-  }
-  // Ports go by position, so known regions keep theirs and new ones come last.
-  return [...(before ?? []), ...regions.filter((region) => before?.includes(region) !== true)]
+/** The regions' ports, and those that vaults have, with their region. */
+function portsOf(directory: HostDirectory, regions: readonly string[], base: number): ReadonlyMap<number, string> {
+  const vaultPorts = directory.ports().filter(({ region }) => regions.includes(region))
+  return new Map([
+    ...vaultPorts.map(({ port, region }) => [port, region] as const),
+    ...regions.map((_, index) => [base + index, ''] as const),
+  ])
 }
 
 function remembered(directory: HostDirectory, name: string, make: () => string): string {

@@ -29,6 +29,7 @@ import { ownHosts, portOfHost } from './ownHosts.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth } from './regionHealth.ts'
+import { portReason } from './requireFreePorts.ts'
 import { StartError } from './startError.ts'
 import { StreamPump } from './streamPump.ts'
 
@@ -71,12 +72,6 @@ const maxReceives = 200
 
 export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock } = parts
-  const store = openSqliteRegionStore({
-    file: directory.file('regions', `${region}.db`) ?? ':memory:',
-    clock,
-    newId: randomUUID,
-  })
-  parts.stores.set(region, store)
   const hsmFile = directory.file('hsm', `${region}.json`)
   const { generateRsa } = parts
   const hsm = openSoftwareHsm({
@@ -85,6 +80,13 @@ export function openRegion(parts: RegionParts): Region {
     ...(hsmFile === undefined ? {} : { file: hsmFile }),
     ...(generateRsa === undefined ? {} : { generateRsa }),
   })
+  // After the HSM's file: a store without one is a store whose HSM was lost.
+  const store = openSqliteRegionStore({
+    file: directory.file('regions', `${region}.db`) ?? ':memory:',
+    clock,
+    newId: randomUUID,
+  })
+  parts.stores.set(region, store)
   const lag = new LagWindow()
   const audit = new GroupedAuditSink(store.tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
   let running: Pumps = {
@@ -142,12 +144,6 @@ export function openRegion(parts: RegionParts): Region {
       await audit.close()
     },
   }
-}
-
-function portReason(port: number, cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `Port ${port} is taken by another process; stop it or choose another --port.`
-  return `Port ${port} cannot be listened on: ${message}.`
 }
 
 /** Where the region itself listens, once it does. */
@@ -214,12 +210,36 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
     identity: identityFunction(runtime),
     audit: auditFunction(runtime),
   }
-  const health = () => regionHealth({ region, peers: regions.filter((peer) => peer !== region), store, lag, settings })
+  const { faults, stores } = parts
+  // An empty message takes the same way as any other.
+  const answers = (peer: string) =>
+    answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], stores.get(peer)?.queues))
+  const peers = regions.filter((peer) => peer !== region)
+  const health = () => regionHealth({ region, peers, store, lag, settings, answers })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
   const isOwnHost = ownHosts(settings.host, settings.hostNames)
   return new HttpGateway({ functions, health, maxFileBytes, onError, isOwnHost })
+}
+
+/** A health check is answered soon, whatever a peer does. */
+const answerMs = 1000
+
+async function answersInTime(sent: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false)
+    }, answerMs)
+  })
+  try {
+    return await Promise.race([sent.then(() => true), late])
+  } catch {
+    return false
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 interface Pumps {

@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util'
+import { readCommandLine } from './commandLine.ts'
+import { dataFlag } from './dataFlag.ts'
 import { leadToLoopback } from './leadToLoopback.ts'
 import { aReplica, aVaultAndAKey } from './tour/firstChapters.ts'
 import { aRegionIsLost, oneVaultTwoRegions, theEnd } from './tour/lastChapters.ts'
@@ -28,8 +29,12 @@ try {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: 'string', default: '.vaultspan' } } })
-  const service = await findService(values.data)
+  const { data } = readCommandLine({
+    name: 'npm run tour',
+    does: 'Walks through the README’s story with Oracle’s own client, against the service that uses DIR or one of its own.',
+    flags: { data: dataFlag },
+  }).flags
+  const service = await findService(data)
   const interrupt = () => {
     report.line()
     void leave(service).finally(() => process.exit(130))
@@ -37,7 +42,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   try {
-    await introduce(service, values.data)
+    await introduce(service, data)
     await walk(service)
   } finally {
     process.off('SIGINT', interrupt)

@@ -9,7 +9,11 @@ import { startOffline, type OfflineCloud } from './startOffline.ts'
 
 /** `npm run offline -- [--data DIR] [--port BASE] [--regions a,b]`: the deployed service on LocalStack and serverless-offline. */
 await command(async () => {
-  const given = options(['data', 'port', 'regions'])
+  const given = options('npm run offline', 'Runs the service as deployed, on LocalStack and serverless-offline.', [
+    'data',
+    'port',
+    'regions',
+  ])
   const data = given.data ?? '.vaultspan-offline'
   const portBase = Number(given.port ?? '7650')
   if (!Number.isInteger(portBase) || portBase < 1 || portBase > 65_000) {

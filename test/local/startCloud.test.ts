@@ -109,15 +109,6 @@ describe('a cloud on disk', () => {
       })
     }))
 
-  test('refuses to leave out a region, and says what to do', () =>
-    withDirectory(async (directory) => {
-      const port = await freeBase()
-      await withCloud({ directory, port }, async () => undefined)
-      await expect(startCloud({ directory, port, regions: [ashburn] })).rejects.toThrow(
-        /^us-phoenix-1 has data here and cannot be left out/,
-      )
-    }))
-
   test('skips a port that somebody else has when it makes a vault', () =>
     withDirectory(async (directory) => {
       const port = await freeBase()

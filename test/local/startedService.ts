@@ -16,8 +16,12 @@ export interface StartedProcess {
 const root = join(import.meta.dirname, '..', '..')
 
 export function startProcess(script: string, args: readonly string[], environment: object = {}): StartedProcess {
+  return startProgram(process.execPath, [join(root, script), ...args], environment)
+}
+
+export function startProgram(program: string, args: readonly string[], environment: object = {}): StartedProcess {
   const env = { ...process.env, NODE_OPTIONS: '', ...environment }
-  const child = spawn(process.execPath, [join(root, script), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root })
   const said = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (part: string) => (said.out += part))
   child.stderr.setEncoding('utf8').on('data', (part: string) => (said.err += part))
@@ -52,8 +56,9 @@ export async function isReady(service: StartedProcess): Promise<void> {
 export async function run(
   script: string,
   args: readonly string[],
+  environment: object = {},
 ): Promise<{ code: number | string; out: string; err: string }> {
-  const { said, exited } = startProcess(script, args)
+  const { said, exited } = startProcess(script, args, environment)
   const code = await exited
   return { code, ...said }
 }

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs'
+import { standingVaults } from '../lib/store/sqlite/standingVaults.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+import { requireRegionName, StartError } from './startError.ts'
+
+export const defaultRegions = ['us-ashburn-1', 'us-phoenix-1']
+
+/** Those of the last start, of the command line, or two. @throws StartError */
+export function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {
+  const before = knownRegions(directory)
+  const regions = wanted ?? (before.length === 0 ? defaultRegions : before)
+  regions.forEach(requireRegionName)
+  if (new Set(regions).size !== regions.length) throw new StartError('--regions names a region twice.')
+  const home = directory.fact('homeRegion')
+  if (home !== undefined && !regions.includes(home)) {
+    throw new StartError(`The home region ${home} must be among --regions.`)
+  }
+  for (const region of before) if (!regions.includes(region)) requireEmpty(directory, region, before)
+  // Ports go by position, so known regions keep theirs and new ones come last.
+  return [
+    ...before.filter((region) => regions.includes(region)),
+    ...regions.filter((region) => !before.includes(region)),
+  ]
+}
+
+/** The regions of the last start that succeeded. */
+export function knownRegions(directory: HostDirectory): readonly string[] {
+  return directory.fact('regions')?.split(',') ?? []
+}
+
+/** A region without vaults is left out, its files kept: named again, it goes on from there. */
+function requireEmpty(directory: HostDirectory, region: string, before: readonly string[]): void {
+  const own = vaultsIn(directory, region).length
+  const replicas = before
+    .filter((other) => other !== region)
+    .flatMap((other) => vaultsIn(directory, other))
+    .filter(({ replicaRegion }) => replicaRegion === region).length
+  if (own + replicas === 0) return
+  throw new StartError(
+    `${region} has vaults or replicas here and cannot be left out. Delete its replicas (DeleteVaultReplica) and let ` +
+      'the deletion of its vaults come to its end, or name it among --regions.',
+  )
+}
+
+function vaultsIn(directory: HostDirectory, region: string) {
+  const file = directory.file('regions', `${region}.db`)
+  return file === undefined || !existsSync(file) ? [] : standingVaults(file)
+}

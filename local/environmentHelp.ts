@@ -1,0 +1,20 @@
+/** Every variable that `npm start` reads; docs/operating.md says more of each. */
+const variables = [
+  ['REPLICATION_ACK', 'available | strict: whether an answer waits for the replica'],
+  ['HANDOFF_BUDGET_MS', 'how long it waits (1000)'],
+  ['ARRIVALS_MS', 'how long a replica waits for what has arrived and is not stored yet (250)'],
+  ['HOST_NAMES', 'names under which a proxy leads here, separated by commas'],
+  ['CRYPTO_AUDIT', 'on | off: whether Encrypt, Decrypt … are in the audit log'],
+  ['REQUIRE_SERVICE_POLICY', 'on | off: whether a replica needs the policy for the service'],
+  ['KEY_CACHE_MS', 'how stale cached rows may be (60000)'],
+  ['PREPARE_KEYS', 'on | off: whether wrapping keys are made in the background'],
+  ['RATE_LIMITS', 'off | on: OCI’s requests a second'],
+  ['SERVICE_LIMITS', 'off | on | NAME=NUMBER,…: OCI’s limits of a new tenancy'],
+  ['BACKUP_ROOT', 'where backups to buckets are kept (DIR/backups)'],
+  ['BACKUP_URI_HOSTS', 'hosts of pre-authenticated URIs, separated by commas'],
+  ['LOG_LEVEL', 'info | warn | error | silent: JSON lines on stderr'],
+] as const
+
+const width = Math.max(...variables.map(([name]) => name.length))
+
+export const environmentHelp = `Environment:\n${variables.map(([name, says]) => `  ${name.padEnd(width)}  ${says}`).join('\n')}`

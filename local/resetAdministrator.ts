@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { openSoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import { appendIdentity } from '../lib/kms/identity/identityLog.ts'
+import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
+import { identitySk } from '../lib/kms/identity/identityRows.ts'
+import { realm } from '../lib/ocid.ts'
+import type { Tables } from '../lib/ports.ts'
+import { openSqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { HostDirectory } from './hostDirectory.ts'
+import { keepAdministratorKey, newAdministratorKey, writeOciConfig } from './ociProfile.ts'
+import { requireComplete } from './requireComplete.ts'
+import { StartError } from './startError.ts'
+
+/**
+ * Gives the administrator of a cloud that is not running a new key, and takes all others from them. Replicas learn of it
+ * at the next start. Resolves with the new fingerprint. @throws StartError
+ */
+export async function resetAdministrator(path: string): Promise<string> {
+  if (!existsSync(path)) throw new StartError(`There is no cloud in ${path}; name its directory with --data.`)
+  const directory = new HostDirectory(path)
+  try {
+    return await reset(directory)
+  } finally {
+    directory.close()
+  }
+}
+
+async function reset(directory: HostDirectory): Promise<string> {
+  const [tenancyId, userId, region] = ['tenancyId', 'administratorId', 'homeRegion'].map((name) => directory.fact(name))
+  const file = directory.file('regions', `${region ?? ''}.db`)
+  const hsmFile = directory.file('hsm', `${region ?? ''}.json`)
+  if (tenancyId === undefined || userId === undefined || region === undefined || !file || !hsmFile) {
+    throw new StartError(`There is no cloud in ${directory.path ?? ''}; name its directory with --data.`)
+  }
+  requireComplete(directory, { withoutAdministrator: true })
+  const key = newAdministratorKey()
+  const hsm = openSoftwareHsm({ region, realm, file: hsmFile })
+  const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
+  try {
+    const ports = { tables: store.tables, hsm, region, homeRegion: region }
+    const { fingerprint, publicKeyPem: publicKey } = key
+    const sk = identitySk.apiKey(userId, fingerprint)
+    const isAppended = await appendIdentity(ports, tenancyId, {
+      after: await headSeq(ports, tenancyId),
+      puts: [{ sk, kind: 'apiKey', userId, fingerprint, publicKey }],
+      deletes: await apiKeysOf(store.tables, tenancyId, userId),
+    })
+    if (!isAppended) throw new Error('The identity log changed meanwhile.')
+  } finally {
+    store.close()
+  }
+  keepAdministratorKey(directory, key)
+  writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region })
+  return key.fingerprint
+}
+
+async function apiKeysOf(tables: Pick<Tables, 'query'>, tenancyId: string, userId: string): Promise<readonly string[]> {
+  const { items } = await tables.query('Identity', tenancyId, identitySk.apiKey(userId, ''), { limit: 100 })
+  return items.map(({ sk }) => sk)
+}
