@@ -49,6 +49,14 @@ export function doesNotOpen(): KmsError {
   return new KmsError('invalidParameter', 'The ciphertext does not open with this key and associatedData.')
 }
 
+/** The same for RSA, whose ciphertexts do not say which version made them. */
+export function rsaDoesNotOpen(): KmsError {
+  return new KmsError(
+    'invalidParameter',
+    'The ciphertext does not open with this key version. An RSA ciphertext does not name its version: give the keyVersionId and the encryptionAlgorithm that Encrypt answered with it.',
+  )
+}
+
 /** True for a KmsError with one of these codes. */
 export function isKmsError(error: unknown, ...codes: readonly ErrorCode[]): error is KmsError {
   return error instanceof KmsError && (codes.length === 0 || codes.includes(error.code))

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { authorizedKeyForCrypto } from '../../lib/http/authorize.ts'
-import { keyShape, ocid } from '../../lib/http/fields.ts'
+import { keyShapeOf, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { generateDataEncryptionKey, plaintextChecksum } from '../../lib/kms/keys/useKey.ts'
 import { associatedData, loggingContext, noteContext } from './cryptoFields.ts'
@@ -8,7 +8,7 @@ import { associatedData, loggingContext, noteContext } from './cryptoFields.ts'
 const generateKeyDetails = v.object({
   keyId: ocid,
   includePlaintextKey: v.boolean(),
-  keyShape,
+  keyShape: keyShapeOf(['AES']),
   associatedData,
   loggingContext,
 })

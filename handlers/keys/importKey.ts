@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { protectionModes } from '../../lib/hsm/algorithms.ts'
 import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
-import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../lib/http/fields.ts'
+import { definedTags, displayName, freeformTags, keyShapeOf, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
 import { importMaterial } from '../../lib/kms/keys/importMaterial.ts'
@@ -12,7 +12,7 @@ import { wrappedImportKey } from './wrappedImportKey.ts'
 const importKeyDetails = v.object({
   compartmentId: ocid,
   displayName,
-  keyShape,
+  keyShape: keyShapeOf(['AES', 'RSA']),
   protectionMode: v.nullish(v.picklist(protectionModes), 'HSM'),
   wrappedImportKey,
   ...rotationFields,

@@ -3,7 +3,7 @@ import type { KeyShape } from '../../lib/hsm/hsm.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import type { VaultKey } from '../../lib/kms/keys/changeKey.ts'
 import { effectiveKey, effectiveVersion } from '../../lib/kms/rows/lifecycle.ts'
-import type { AutoRotation, KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
+import type { KeyRow, KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
 import { replicationId } from '../../lib/replication/replicationId.ts'
 
 type WirePorts = Pick<HttpPorts, 'region'>
@@ -36,7 +36,7 @@ export function toKey({ region }: WirePorts, vault: VaultRow, row: KeyRow): Json
   const { algorithm: _algorithm, ...summary } = toKeySummary(vault, row)
   return {
     ...summary,
-    autoKeyRotationDetails: toRotation(row.autoRotation),
+    autoKeyRotationDetails: toRotation(row),
     currentKeyVersion: row.currentKeyVersion,
     isPrimary: vault.primaryRegion === region,
     keyShape: toShape(row.shape),
@@ -46,8 +46,10 @@ export function toKey({ region }: WirePorts, vault: VaultRow, row: KeyRow): Json
   }
 }
 
-function toRotation(plan: AutoRotation | null): JsonObject | null {
-  return plan === null ? null : { ...plan }
+/** What is switched off has no next time. */
+function toRotation({ isAutoRotationEnabled, autoRotation }: KeyRow): JsonObject | null {
+  if (autoRotation === null) return null
+  return isAutoRotationEnabled ? { ...autoRotation } : { ...autoRotation, timeOfNextRotation: null }
 }
 
 export function toKeyVersionSummary({ vault, key }: VaultKey, stored: KeyVersionRow): JsonObject {

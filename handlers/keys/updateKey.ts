@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
-import { changedAutoRotation, rotationReminders } from '../../lib/kms/keys/autoRotation.ts'
+import { changedAutoRotation, requireRotatable, rotationReminders } from '../../lib/kms/keys/autoRotation.ts'
 import { changeKey } from '../../lib/kms/keys/changeKey.ts'
 import { keyOperation } from './keyOperation.ts'
 import { rotationFields, rotationWish } from './rotationFields.ts'
@@ -12,6 +12,7 @@ export const updateKeyOperation = keyOperation('UpdateKey', {
     const wish = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
     return changeKey(ports, mutation, loaded, 'UpdateKey', ({ vault, key }) => {
       const rotation = changedAutoRotation(vault.row, key, wish, ports.clock())
+      requireRotatable(key, rotation)
       return { set: { ...changedFields(details), ...rotation }, also: rotationReminders(key, { ...key, ...rotation }) }
     })
   },

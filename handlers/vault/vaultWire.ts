@@ -19,6 +19,7 @@ export async function toVaultSummary({ endpoints, region }: WirePorts, row: Vaul
     lifecycleState: row.lifecycleState,
     managementEndpoint: management,
     timeCreated: row.timeCreated,
+    timeOfDeletion: row.timeOfDeletion,
     vaultType: row.vaultType,
   }
 }
@@ -30,7 +31,6 @@ export async function toVault(ports: WirePorts, row: VaultRow): Promise<JsonObje
     isVaultReplicable: row.isVaultReplicable,
     replicaDetails: replicaDetails(replicationId(row, row)),
     restoredFromVaultId: row.restoredFromVaultId,
-    timeOfDeletion: row.timeOfDeletion,
     wrappingkeyId: row.wrappingKeyId,
   }
 }

@@ -95,6 +95,20 @@ export function defaultEncryption(family: KeyAlgorithm): EncryptionAlgorithm | u
   })
 }
 
+/** Those that keys of a shape encrypt with. */
+export function encryptionsOf({ algorithm }: KeyShape): readonly EncryptionAlgorithm[] {
+  return keysOf(encryptionAlgorithms).filter((name) => encryptionAlgorithms[name].family === algorithm)
+}
+
+/** Those that keys of a shape sign with: a curve signs with the hash of its own strength only. */
+export function signingsOf(shape: KeyShape): readonly SigningAlgorithm[] {
+  return keysOf(signingAlgorithms).filter((name) => {
+    const row: RsaSigning | EcdsaSigning = signingAlgorithms[name]
+    if (row.family !== shape.algorithm) return false
+    return shape.algorithm !== 'ECDSA' || row.family !== 'ECDSA' || row.curveId === shape.curveId
+  })
+}
+
 /** @throws KmsError invalidParameter */
 export function requireRsaSigning(algorithm: SigningAlgorithm): RsaSigning {
   const row = signingAlgorithms[algorithm]

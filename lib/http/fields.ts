@@ -168,7 +168,7 @@ export const wholeNumber = v.pipe(v.custom<number | string>(isWhole, 'expected a
 export function keyShapeOf<const A extends readonly KeyAlgorithm[]>(algorithms: A) {
   return v.pipe(
     v.object({
-      algorithm: v.picklist<A, string>(algorithms, `expected ${algorithms.join(' or ')}`),
+      algorithm: v.picklist(algorithms),
       length: wholeNumber,
       curveId: v.nullish(v.picklist(keysOf(curves))),
     }),

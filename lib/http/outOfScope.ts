@@ -34,3 +34,22 @@ export const outOfScope = {
   },
   DeleteEkmsPrivateEndpoint: { method: 'DELETE', path: `${endpoints}/{ekmsPrivateEndpointId}` },
 } as const satisfies Record<string, OutOfScope>
+
+/** Services of OCI that are known and not offered, by the first two segments of their paths. */
+export const notOffered = {
+  '20160918/users': 'users and their API keys',
+  '20160918/groups': 'groups',
+  '20160918/userGroupMemberships': 'group memberships',
+  '20160918/dynamicGroups': 'dynamic groups',
+  '20160918/identityProviders': 'identity providers',
+  '20160918/networkSources': 'network sources',
+  '20160918/tenancies': 'tenancies and their region subscriptions',
+  '20160918/regions': 'the list of regions',
+  '20160918/availabilityDomains': 'availability domains',
+  '20160918/tagNamespaces': 'tag namespaces',
+  '20160918/tagDefaults': 'tag defaults',
+  '20160918/workRequests': 'work requests',
+  '20180608/secrets': 'secrets',
+  '20190301/secretbundles': 'secrets',
+  '20190901/configuration': 'the configuration of the audit',
+} as const satisfies Record<string, string>

@@ -39,7 +39,7 @@ export function createPipeline<P extends HttpPorts>(
       const match = requireRoute(found, request)
       if ('outOfScope' in match) {
         await authenticate(ports, request, now)
-        throw new KmsError('notImplemented', `${match.outOfScope} is not offered by this service.`)
+        throw new KmsError('notImplemented', `Not offered by this service: ${match.outOfScope}.`)
       }
       const operation = byId.get(match.operation)
       if (operation === undefined) throw noSuchRoute()
@@ -114,7 +114,7 @@ function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Muta
   const ifMatch = request.headers['if-match']
   let event: AuditEvent | undefined
   const mutation: Mutation = {
-    ...(identity === undefined ? {} : { request: identity }),
+    ...identity,
     ...(ifMatch === undefined ? {} : { ifMatch }),
     audit: (effect) => {
       event = auditEvent(audited, answeredWith(ports, 200), effect)

@@ -11,8 +11,8 @@ const tokenLifetimeSeconds = 24 * 3600
 const signatureLifetimeSeconds = 15 * 60
 
 /**
- * How a repetition of this request is recognised: by its retry token (principal + operation, contract §2.1); without
- * one by its signature and request id together, which only a copy of the very same message repeats.
+ * How a repetition of this request is recognised: by its retry token (principal + operation, contract §2.1), and by its
+ * signature, which only a copy of the very same message repeats, or an honest call within the same second.
  * @throws KmsError invalidParameter for a token that is too long.
  */
 export function requestIdentity(
@@ -20,24 +20,20 @@ export function requestIdentity(
   caller: Caller,
   { method, rawPath, rawQuery, headers, body }: WireRequest,
   now: number,
-): Mutation['request'] {
+): Required<Pick<Mutation, 'request' | 'signature'>> {
   const scope = [caller.principal.tenancyId, caller.principal.id, operation]
   const digest = hash('sha256', Buffer.concat([Buffer.from(`${method} ${rawPath}?${rawQuery}\n`), body]), 'base64')
+  const byToken = (given: string) => identity([...scope, 'token', given], digest, now, tokenLifetimeSeconds)
   const token = headers['opc-retry-token']
-  if (token !== undefined) {
-    if (token.length === 0 || token.length > maxTokenLength) {
-      throw new KmsError('invalidParameter', `opc-retry-token must have 1 to ${maxTokenLength} characters.`)
-    }
-    return identity([...scope, 'token', token], digest, now, tokenLifetimeSeconds)
+  if (token !== undefined && (token.length === 0 || token.length > maxTokenLength)) {
+    throw new KmsError('invalidParameter', `opc-retry-token must have 1 to ${maxTokenLength} characters.`)
   }
-  const requestId = headers['opc-request-id']
-  if (requestId === undefined) return undefined
-  return identity(
-    [...scope, 'message', requestId, caller.signature.toString('base64')],
-    digest,
-    now,
-    signatureLifetimeSeconds,
-  )
+  const signed = [caller.credentials, caller.signature.toString('base64')]
+  const bySignature = identity(['signature', ...signed], digest, now, signatureLifetimeSeconds)
+  return {
+    request: token === undefined ? bySignature : byToken(token),
+    signature: { ...bySignature, at: now, token, requestOf: (given) => byToken(given).pk, isFirst: true },
+  }
 }
 
 function identity(

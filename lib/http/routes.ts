@@ -1,5 +1,5 @@
 import { operations, rowOf, type FunctionName, type OperationName, type OperationRow } from './operations.ts'
-import { outOfScope } from './outOfScope.ts'
+import { notOffered, outOfScope } from './outOfScope.ts'
 import { maxBodyBytes } from './wireRequest.ts'
 
 export interface Match {
@@ -9,7 +9,7 @@ export interface Match {
 
 /** An operation of OCI that this service does not have. */
 export interface OutOfScope {
-  readonly outOfScope: keyof typeof outOfScope
+  readonly outOfScope: string
 }
 
 /** What stands at a method and a path. `wrongMethod`: the path exists, with other methods. */
@@ -50,6 +50,13 @@ function buildTree(table: Readonly<Record<string, Pick<OperationRow, 'method' | 
  */
 export function matchRoute(method: string, rawPath: string): Found {
   const segments = rawPath.replace(/^\/+/, '').split('/')
+  const found = walk(method, segments)
+  const service = segments.slice(0, 2).join('/')
+  if (found !== 'noRoute' || !Object.hasOwn(notOffered, service)) return found
+  return { outOfScope: notOffered[service as keyof typeof notOffered] }
+}
+
+function walk(method: string, segments: readonly string[]): Found {
   const values: string[] = []
   let node = root
   for (const segment of segments) {
@@ -66,7 +73,7 @@ export function matchRoute(method: string, rawPath: string): Found {
   const found = node.operations.get(method)
   if (found === undefined) return node.operations.size > 0 ? 'wrongMethod' : 'noRoute'
   const { operation, names } = found
-  if (operation in outOfScope) return { outOfScope: operation as OutOfScope['outOfScope'] }
+  if (operation in outOfScope) return { outOfScope: operation }
   return {
     operation: operation as OperationName,
     parameters: Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])),

@@ -21,35 +21,77 @@ export interface AuditEffect {
 
 /** One caller's request to change something, as far as the domain needs to know it. */
 export interface Mutation {
-  /** What a repetition is known by; undefined where the request carried neither a retry token nor a request id. */
+  /** What a repetition is known by: the retry token, or without one the signature. Undefined for the system's own changes. */
   readonly request?: { readonly pk: string; readonly digest: string; readonly expiresAt: number }
+  readonly signature?: SignatureOfChange
   readonly ifMatch?: string
   /** The audit event of this request as a write, so that it commits with the change or not at all. */
   readonly audit: (effect: AuditEffect) => AuditWrite
 }
 
-/** The first result of a request that carried a retry token; lives 24 h. */
+/** The signature of a change, by which a copy is known whatever its unsigned headers say. */
+export interface SignatureOfChange {
+  readonly pk: string
+  readonly digest: string
+  readonly expiresAt: number
+  /** Unix milliseconds of the request's arrival. */
+  readonly at: number
+  readonly token: string | undefined
+  /** What a request of the same caller to the same operation with a token is known by. */
+  readonly requestOf: (token: string) => string
+  /** Whether the first request with this signature is still to be noted; false as soon as another one is known. */
+  isFirst: boolean
+}
+
+/**
+ * Dates have a grain of a second, so honest calls may share a signature; but none is under way for so long that a second
+ * one begins this much later with the same date.
+ */
+const honestMs = 2000
+
+/** The first result of a request: by its retry token, which lives 24 h, or by its signature, while that is good. */
 export interface RequestRow extends Item {
   readonly format: 'vaultspan/request/1'
   readonly digest: string
   readonly resourceId: string
   readonly etag: string
   readonly expiresAt: number
+  /** Of a signature: when its first request arrived, and the retry token that this one carried. */
+  readonly at?: number
+  readonly token?: string
 }
 
 export const requestSk = 'request'
 
-/** @throws KmsError invalidatedRetryToken where the token came before with another request. */
+/**
+ * What the same request has brought about before: one with its retry token, or one with its signature that arrived more
+ * than two seconds earlier, whatever token that carried. Asked again in every round, so that calls at the same time are
+ * told apart or found to be one.
+ * @throws KmsError invalidatedRetryToken where the token came before with another request.
+ */
 export async function earlierResult(
   { tables }: { tables: Pick<Tables, 'get'> },
-  mutation: Mutation,
+  { request, signature }: Mutation,
 ): Promise<RequestRow | undefined> {
-  if (mutation.request === undefined) return undefined
-  const stored = (await tables.get('Requests', mutation.request.pk, requestSk)) as RequestRow | undefined
-  if (stored !== undefined) requireFormat('The row of a retry token', stored, 'vaultspan/request/1')
-  if (stored !== undefined && stored.digest !== mutation.request.digest) {
+  const isToken = request !== undefined && request.pk !== signature?.pk
+  const [byToken, bySignature] = await Promise.all([
+    isToken ? storedRequest(tables, request.pk) : undefined,
+    signature === undefined ? undefined : storedRequest(tables, signature.pk),
+  ])
+  if (byToken !== undefined && byToken.digest !== request?.digest) {
     throw new KmsError('invalidatedRetryToken', 'This opc-retry-token was used with another request; use a new token.')
   }
+  if (signature !== undefined && bySignature !== undefined) signature.isFirst = false
+  if (byToken !== undefined || signature === undefined || bySignature === undefined) return byToken
+  if (signature.at - (bySignature.at ?? 0) <= honestMs) return undefined
+  const { token } = bySignature
+  // The resource says which request made it, and that one was known by its token.
+  return token === undefined ? bySignature : { ...bySignature, pk: signature.requestOf(token) }
+}
+
+async function storedRequest(tables: Pick<Tables, 'get'>, pk: string): Promise<RequestRow | undefined> {
+  const stored = (await tables.get('Requests', pk, requestSk)) as RequestRow | undefined
+  if (stored !== undefined) requireFormat('The row of a retry token', stored, 'vaultspan/request/1')
   return stored
 }
 
@@ -58,7 +100,7 @@ export function requireUnchanged(earlier: Pick<RequestRow, 'etag'>, etag: string
   if (earlier.etag !== etag) {
     throw new KmsError(
       'invalidatedRetryToken',
-      'The resource of this opc-retry-token was changed or deleted since; use a new token.',
+      'This request was made before, and its resource was changed or deleted since; sign a new one, with a new opc-retry-token.',
     )
   }
 }
@@ -85,21 +127,25 @@ function foreignResult(): KmsError {
   return new KmsError('integrityFailure', 'The row of a retry token leads to what its request did not make.')
 }
 
-/** The writes that every change carries along: its audit event and its retry token's row. */
+/** The writes that every change carries along: its audit event, and the rows by which it is known again. */
 export function bookkeeping(mutation: Mutation, effect: AuditEffect, etag: string): readonly [AuditWrite, ...Write[]] {
-  const audit = mutation.audit(effect)
-  if (mutation.request === undefined) return [audit]
-  const { pk, digest, expiresAt } = mutation.request
-  const item: RequestRow = {
-    pk,
-    sk: requestSk,
-    format: 'vaultspan/request/1',
-    digest,
-    resourceId: effect.resourceId,
-    etag,
-    expiresAt,
+  const { request, signature } = mutation
+  const { resourceId } = effect
+  const writes: Write[] = []
+  if (request !== undefined && request.pk !== signature?.pk) writes.push(newRequest(request, { resourceId, etag }))
+  if (signature?.isFirst === true) {
+    const { at, token } = signature
+    writes.push(newRequest(signature, { resourceId, etag, at, ...(token === undefined ? {} : { token }) }))
   }
-  return [audit, { op: 'put', table: 'Requests', item, condition: { kind: 'absent' } }]
+  return [mutation.audit(effect), ...writes]
+}
+
+function newRequest(
+  { pk, digest, expiresAt }: NonNullable<Mutation['request']>,
+  result: Pick<RequestRow, 'resourceId' | 'etag' | 'at' | 'token'>,
+): Write {
+  const item: RequestRow = { pk, sk: requestSk, format: 'vaultspan/request/1', digest, ...result, expiresAt }
+  return { op: 'put', table: 'Requests', item, condition: { kind: 'absent' } }
 }
 
 /**

@@ -59,8 +59,6 @@ export function importRsaContract(openHsm: () => Promise<Hsm> | Hsm): void {
 
     const spki = { type: 'spki', format: 'der' } as const
     const otherForms = {
-      'as PKCS#1': () => brought.privateKey.export({ type: 'pkcs1', format: 'der' }),
-      'as PEM': () => Buffer.from(brought.privateKey.export({ type: 'pkcs8', format: 'pem' })),
       encrypted: () => brought.privateKey.export({ ...der, cipher: 'aes-256-cbc', passphrase: '' }),
       'as its public half': () => brought.publicKey.export(spki),
       'with a byte behind it': () => Buffer.concat([pkcs8, Buffer.from([0])]),
@@ -75,6 +73,23 @@ export function importRsaContract(openHsm: () => Promise<Hsm> | Hsm): void {
     test.each(Object.entries(otherForms))('is refused %s', async (_form, encode) => {
       expect(await refuse(encode())).toBe(outside.usual)
     })
+
+    const pkcs1 = { type: 'pkcs1', format: 'der' } as const
+    const slips = {
+      PEM: () => Buffer.from(brought.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+      'PKCS#1': () => brought.privateKey.export(pkcs1),
+      'base64 text': () => Buffer.from(pkcs8.toString('base64')),
+      'hexadecimal text': () => Buffer.from(brought.privateKey.export(pkcs1).toString('hex')),
+    } satisfies Record<string, () => Buffer>
+
+    test.each(Object.entries(slips))(
+      'is refused as %s, and the refusal says so and what is wanted',
+      async (form, encode) => {
+        const refusal = await refuse(encode())
+        expect(refusal).toContain(`holds the key as ${form};`)
+        expect(refusal).toContain('unencrypted PKCS#8 DER')
+      },
+    )
 
     const sound = numbersOf(pkcs8)
     const falsified = {

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { doesNotOpen, KmsError } from '../../errors.ts'
+import { KmsError, rsaDoesNotOpen } from '../../errors.ts'
 import { requireDigestLength, requireEcdsaSigning, requireOaepHash, requireRsaSigning, unfit } from '../algorithms.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import { ecdsaSign, isEcdsaSignature } from '../primitives/ecdsa.ts'
@@ -52,7 +52,7 @@ export function rsaKey(privateKey: KeyObject): SoftwareKey {
       const hash = requireOaepHash(algorithm)
       requireNoAssociatedData(associatedData)
       const plaintext = await rsaDecrypt(privateKey, hash, ciphertext)
-      if (plaintext === undefined) throw doesNotOpen()
+      if (plaintext === undefined) throw rsaDoesNotOpen()
       return plaintext
     },
     async sign(algorithm, messageType, message) {

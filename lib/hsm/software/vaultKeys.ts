@@ -21,6 +21,7 @@ import { recipientKey } from '../formats/recipientKey.ts'
 import { requireScheme, unwrapMaterial, wrapMaterial } from '../formats/wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
+import { refusedMaterial, unusableImport } from './importRefusal.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 import { keksDestroyed } from './vaultRoot.ts'
@@ -92,7 +93,7 @@ export class SoftwareVaultKeys implements VaultKeys {
     if (secret === undefined) throw unusableImport()
     try {
       const material = await importedMaterial(context.shape, secret)
-      if (material === undefined) throw unusableImport()
+      if (material === undefined) throw refusedMaterial(context.shape, secret)
       return this.#seal(context, material)
     } finally {
       secret.fill(0)
@@ -223,14 +224,6 @@ function requireExportable({ keyId, protectionMode, isExportable }: MaterialCont
   throw new KmsError(
     'invalidParameter',
     `Key ${keyId} is not exportable; only keys made with protectionMode SOFTWARE are.`,
-  )
-}
-
-/** OAEP, AES-KWP, the length, the key itself: one text for all, so that nobody learns which. */
-function unusableImport(): KmsError {
-  return new KmsError(
-    'invalidParameter',
-    "keyMaterial gives no key of this shape; wrap the key again with this vault's wrapping key and this wrappingAlgorithm.",
   )
 }
 

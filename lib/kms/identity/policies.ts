@@ -115,9 +115,8 @@ export async function deletePolicy(
   mutation: Mutation,
   policyId: string,
 ): Promise<void> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return
   await untilCommitted(ports, async () => {
+    if ((await earlierResult(ports, mutation)) !== undefined) return true
     const after = await headSeq(ports, tenancyId)
     const policy = await requirePolicy(ports, tenancyId, policyId)
     requireMatch(mutation, policy.etag)

@@ -54,6 +54,18 @@ export function changedAutoRotation(vault: VaultRow, stored: Rotation, wish: Rot
   }
 }
 
+/** @throws KmsError incorrectState where a key that is not ENABLED is to begin to rotate. */
+export function requireRotatable(
+  key: Pick<KeyRow, 'id' | 'lifecycleState' | 'isAutoRotationEnabled'>,
+  wanted: Rotation,
+): void {
+  if (!wanted.isAutoRotationEnabled || key.isAutoRotationEnabled || key.lifecycleState === 'ENABLED') return
+  throw new KmsError(
+    'incorrectState',
+    `Automatic rotation needs a key that is ENABLED; ${key.id} is ${key.lifecycleState}.`,
+  )
+}
+
 /** What a rotation that fell due leaves behind: its outcome and the next time. */
 export function rotated(
   plan: AutoRotation,

@@ -1,4 +1,5 @@
-import { notFoundOrForbidden } from '../../errors.ts'
+import { KmsError, notFoundOrForbidden } from '../../errors.ts'
+import { vaultPrefixOf } from '../../ocid.ts'
 import { finishChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { requireKeyState, requireVaultActive, type KeyOperation } from '../rows/lifecycle.ts'
@@ -85,12 +86,12 @@ export async function changeKey(
   operation: KeyOperation,
   change: (current: VaultKey) => Promise<KeyChange | undefined> | KeyChange | undefined,
 ): Promise<KeyRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    requireResultIs(earlier, loaded.key.id)
-    return keyOfEarlier(ports, loaded.vault, earlier)
-  }
   return untilCommitted(ports, async (round) => {
+    const earlier = await earlierResult(ports, mutation)
+    if (earlier !== undefined) {
+      requireResultIs(earlier, loaded.key.id)
+      return keyOfEarlier(ports, loaded.vault, earlier)
+    }
     const { vault, key } = await settledKey(ports, loaded, round)
     requireWritable(ports, vault)
     requireMatch(mutation, key.etag)
@@ -130,6 +131,9 @@ export function requireWritable(ports: Pick<KmsPorts, 'region'>, vault: Vault): 
 
 /** The key that an earlier request with this token made. */
 export async function keyMadeBy(ports: ManagePorts, vault: Vault, earlier: RequestRow): Promise<KeyRow> {
+  if (vaultPrefixOf(earlier.resourceId) !== vault.row.vaultPrefix) {
+    throw new KmsError('invalidatedRetryToken', 'This opc-retry-token was used in another vault; use a new token.')
+  }
   requireMadeBy(earlier, await ports.cache.freshKey(vault.keys, earlier.resourceId))
   return keyOfEarlier(ports, vault, earlier)
 }

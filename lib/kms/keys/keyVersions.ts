@@ -72,13 +72,21 @@ export async function createKeyVersion(
     requireKeyState(operation, key)
     const { set, also } = change?.({ vault, key }) ?? {}
     const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: material.etag }
-    const version = sealVersion(vault.keys, { ...material, ...stamp })
+    const timeCreated = await timeAfterCurrent(ports, { vault, key }, stamp.committedAt)
+    const version = sealVersion(vault.keys, { ...material, ...stamp, timeCreated })
     const versionsDigest = await digestAfter(ports, vault, key, [{ previous: undefined, next: version }])
     const rotated = { pendingKeyVersion: material.id, versionCount: key.versionCount + 1, versionsDigest }
     const creating = { key: sealKey(vault.keys, { ...key, ...set, ...stamp, ...rotated }), version }
     const effect = { ...keyEffect(creating.key, key), resourceId: material.id }
     return (await commitNew(ports, mutation, vault, creating, key, effect, also))?.version
   })
+}
+
+/** Later than the current version's time, whatever the clock says: whoever looks for the newest finds the current one. */
+async function timeAfterCurrent({ cache }: ManagePorts, { vault, key }: VaultKey, now: number): Promise<string> {
+  const current = await cache.version(vault.keys, key.id, materialIdOf(key.currentKeyVersion) ?? '')
+  const after = current === undefined ? 0 : Date.parse(current.timeCreated) + 1
+  return new Date(Math.max(now, after)).toISOString()
 }
 
 /** Changes a version on a caller's request; its key's row moves along, because both share one revision. */
@@ -89,12 +97,12 @@ export async function changeKeyVersion(
   { keyVersionId, operation }: { readonly keyVersionId: string; readonly operation: KeyVersionOperation },
   change: (current: VaultKey, version: KeyVersionRow) => VersionChange,
 ): Promise<KeyVersionRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    requireResultIs(earlier, keyVersionId)
-    return versionOfEarlier(ports, loaded, earlier)
-  }
   return untilCommitted(ports, async (round) => {
+    const earlier = await earlierResult(ports, mutation)
+    if (earlier !== undefined) {
+      requireResultIs(earlier, keyVersionId)
+      return versionOfEarlier(ports, loaded, earlier)
+    }
     const { vault, key } = await settledKey(ports, loaded, round)
     const version = await keyVersion(ports, { vault, key }, keyVersionId)
     if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { defaultEncryption, encryptionAlgorithms } from '../../hsm/algorithms.ts'
+import { defaultEncryption, encryptionsOf, signingsOf } from '../../hsm/algorithms.ts'
 import type {
   EncryptionAlgorithm,
   KeyShape,
@@ -103,6 +103,7 @@ export async function sign(
   input: SignInput,
 ): Promise<{ version: KeyVersionRow; signature: Buffer }> {
   requireUsable('Sign', loaded)
+  requireSigning(loaded, input.algorithm)
   const version = await versionInUse(ports, loaded, input.keyVersionId ?? loaded.key.currentKeyVersion)
   const signature = await useVersion(loaded, version, (key) =>
     key.sign(input.algorithm, input.messageType, input.message),
@@ -116,6 +117,7 @@ export async function verify(
   input: SignInput & { signature: Uint8Array; keyVersionId: string },
 ): Promise<boolean> {
   requireUsable('Verify', loaded)
+  requireSigning(loaded, input.algorithm)
   const version = await versionInUse(ports, loaded, input.keyVersionId)
   return useVersion(loaded, version, (key) =>
     key.verify(input.algorithm, input.messageType, input.message, input.signature),
@@ -189,17 +191,27 @@ function requireUsable(operation: CryptoOperation, { vault, key }: VaultKey): vo
   }
 }
 
+function requireSigning({ key }: VaultKey, algorithm: SigningAlgorithm): void {
+  const fitting = signingsOf(key.shape)
+  if (!fitting.includes(algorithm)) throw unfitting('signingAlgorithm', key.shape, fitting)
+}
+
+function unfitting(member: string, shape: KeyShape, fitting: readonly string[]): KmsError {
+  const kind = shape.algorithm === 'ECDSA' ? `ECDSA ${shape.curveId}` : shape.algorithm
+  return new KmsError(
+    'invalidParameter',
+    `${member} does not fit this key, which is ${kind}: it takes ${fitting.join(', ')}.`,
+  )
+}
+
 function encryptionAlgorithm(
   { key }: VaultKey,
   input: { algorithm?: EncryptionAlgorithm; associatedData: AssociatedData },
 ): EncryptionAlgorithm {
   const algorithm = input.algorithm ?? defaultEncryption(key.shape.algorithm)
-  if (algorithm === undefined || encryptionAlgorithms[algorithm].family !== key.shape.algorithm) {
-    throw new KmsError(
-      'invalidParameter',
-      `encryptionAlgorithm does not fit a key whose algorithm is ${key.shape.algorithm}.`,
-    )
-  }
+  const fitting = encryptionsOf(key.shape)
+  if (algorithm === undefined || !fitting.includes(algorithm))
+    throw unfitting('encryptionAlgorithm', key.shape, fitting)
   if (key.shape.algorithm !== 'AES' && Object.keys(input.associatedData).length > 0) {
     throw new KmsError('invalidParameter', 'associatedData goes with AES keys only; leave it out.')
   }

@@ -53,7 +53,7 @@ export async function requireRoomForVault(
   if (count >= limit) {
     throw new KmsError(
       'limitExceeded',
-      `Your tenancy has ${count} ${vaultType} vaults in this region, and its limit is ${limit}; delete one or have the limit raised.`,
+      `Your tenancy has ${count} ${vaultType} vaults in this region, and its limit is ${limit}; ${limit > 0 ? 'delete one or ' : ''}have the limit raised.`,
     )
   }
 }
@@ -77,7 +77,7 @@ export async function requireRoomForVersion(
   if (used + weight(added.shape) > limit) {
     throw new KmsError(
       'limitExceeded',
-      `This vault holds key versions that count ${used} of at most ${limit}; delete some or have the limit raised.`,
+      `This vault holds key versions that count ${used} of at most ${limit}; ${limit >= weight(added.shape) ? 'delete some or ' : ''}have the limit raised.`,
     )
   }
 }

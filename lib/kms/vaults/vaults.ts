@@ -163,14 +163,13 @@ export async function changeVault(
   change: (vault: VaultRow) => Promise<VaultChange | undefined> | VaultChange | undefined,
   asynchronous?: Asynchronous,
 ): Promise<VaultRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    const vault = await freshVault(ports, loaded.row.id)
-    requireUnchanged(earlier, vault.row.etag)
-    await finishChange(ports, { vault })
-    return vault.row
-  }
   const row = await untilCommitted(ports, async (round) => {
+    const earlier = await earlierResult(ports, mutation)
+    if (earlier !== undefined) {
+      const { row: again } = await freshVault(ports, loaded.row.id)
+      requireUnchanged(earlier, again.etag)
+      return again
+    }
     const vault = round === 0 ? loaded : await freshVault(ports, loaded.row.id)
     requirePrimary(ports, vault.row)
     requireMatch(mutation, vault.row.etag)

@@ -1,0 +1,56 @@
+import { createPrivateKey } from 'node:crypto'
+import { KmsError } from '../../errors.ts'
+import type { KeyShape } from '../hsm.ts'
+import { keyFromMaterial } from './material.ts'
+
+const wanted =
+  'the raw bytes of an AES key, or an RSA private key as unencrypted PKCS#8 DER (openssl pkcs8 -topk8 -nocrypt -outform DER)'
+
+/** One text for every blob that does not open and for every key that is not sound, so that nobody learns which. */
+export function unusableImport(): KmsError {
+  return new KmsError(
+    'invalidParameter',
+    `keyMaterial gives no key of this shape; wrap ${wanted} with this vault's wrapping key and this wrappingAlgorithm.`,
+  )
+}
+
+/** As unusableImport, but for the usual slips: who has wrapped for this vault may know in which form they wrapped. */
+export function refusedMaterial(shape: KeyShape, secret: Buffer): KmsError {
+  const found = slip(shape, secret)
+  if (found === undefined) return unusableImport()
+  return new KmsError('invalidParameter', `keyMaterial holds the key as ${found}; wrap ${wanted}.`)
+}
+
+function slip(shape: KeyShape, secret: Buffer): string | undefined {
+  const text = secret.toString('latin1').trim()
+  if (text.startsWith('-----BEGIN')) return 'PEM'
+  if (isKeyAs(shape, text, 'hex')) return 'hexadecimal text'
+  if (isKeyAs(shape, text, 'base64')) return 'base64 text'
+  return isPkcs1(shape, secret) ? 'PKCS#1' : undefined
+}
+
+const textForms = { hex: /^[0-9a-f]+$/i, base64: /^[A-Za-z0-9+/\r\n]+={0,2}$/ } as const
+
+function isKeyAs(shape: KeyShape, text: string, encoding: keyof typeof textForms): boolean {
+  if (!textForms[encoding].test(text)) return false
+  const bytes = Buffer.from(text, encoding)
+  try {
+    return keyFromMaterial(shape, bytes) !== undefined || isPkcs1(shape, bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+/** OpenSSL reads PKCS#8 under the name of PKCS#1 as well. */
+function isPkcs1({ algorithm }: KeyShape, der: Buffer): boolean {
+  return algorithm === 'RSA' && parses(der, 'pkcs1') && !parses(der, 'pkcs8')
+}
+
+function parses(der: Buffer, type: 'pkcs1' | 'pkcs8'): boolean {
+  try {
+    createPrivateKey({ key: der, format: 'der', type })
+    return true
+  } catch {
+    return false
+  }
+}
