@@ -1,12 +1,14 @@
 import type { Item } from '../ports.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { adoptKeys } from './adoptKeys.ts'
+import { clearArrived } from './atRisk.ts'
 import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
 import { linkedPk } from './link/links.ts'
 import { rootOf, type LeafRange } from './messages/comparison.ts'
 import { send } from './messages/send.ts'
 import { recountSome } from './recount.ts'
+import { reconcileIdentity } from './tenancy/replicateIdentity.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** Where the next run goes on; absent: at the first vault. */
@@ -25,6 +27,8 @@ const budgetMs = 20_000
  * arrives after all, and damage is found. It never deletes. A run ends within its budget, and the next goes on there.
  */
 export async function reconcile(ports: ReplicationPorts): Promise<void> {
+  await reconcileIdentity(ports)
+  for (const peer of ports.regions) if (peer !== ports.region) await clearArrived(ports, peer)
   const end = ports.clock() + budgetMs
   const stored = (await ports.tables.get('Replication', cursorKey.pk, cursorKey.sk)) as CursorRow | undefined
   let after = stored?.after ?? null

@@ -4,6 +4,7 @@ import { keyDigest, versionsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import type { Item } from '../ports.ts'
 import { coverageOf, coverageWrite } from './coverage.ts'
+import { orderOf } from './messages/record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { standsAsReplica } from './storeKey.ts'
 
@@ -33,24 +34,26 @@ export async function recountSome(ports: RecountPorts, vault: Vault): Promise<vo
 export async function recount(ports: RecountPorts, vault: Vault, keyId: string): Promise<void> {
   const { tables } = ports
   const { id: vaultId, primaryRegion } = vault.row
-  const [key, known, entry] = await Promise.all([
-    ports.cache.freshKey(vault.keys, keyId),
-    coverageOf(ports, vault, keyId),
-    treeEntry(tables, vaultId, keyId),
-  ])
+  const known = await coverageOf(ports, vault, keyId)
+  const key = await ports.cache.freshKey(vault.keys, keyId)
   const versions = versionsDigest(await storedVersions(tables, vault, keyId))
+  const entry = await treeEntry(tables, vaultId, keyId)
   const digest = key === undefined ? undefined : keyDigest(key, versions)
   if (entry?.digest === digest) return
   // The rows are not read in one moment: whoever changes them meanwhile changes the key's row or its coverage too.
-  const still = await ports.cache.freshKey(vault.keys, keyId)
-  if (still?.mac !== key?.mac) return
+  const [stillKnown, still] = await Promise.all([
+    coverageOf(ports, vault, keyId),
+    ports.cache.freshKey(vault.keys, keyId),
+  ])
+  if (still?.mac !== key?.mac || stillKnown?.revision !== known?.revision) return
   ports.log.error('Rows of a key are not those that were stored.', undefined, { vault: vaultId, key: keyId })
   const { epoch, revision } = key ?? { epoch: '', revision: 0 }
   const tree = await treeWrites(tables, vaultId, { id: keyId, epoch, revision, digest })
   const isReplica = primaryRegion !== ports.region
+  const whole = key !== undefined && key.versionsDigest === versions ? orderOf(key) : null
   // What does not commit now is counted again by the next round.
   await tables.write([
-    ...(isReplica ? [standsAsReplica(vault.row), coverageWrite(vault, keyId, known, { versions, whole: null })] : []),
+    ...(isReplica ? [standsAsReplica(vault.row), coverageWrite(vault, keyId, known, { versions, whole })] : []),
     ...tree,
   ])
 }

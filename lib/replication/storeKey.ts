@@ -60,8 +60,9 @@ async function tryToStore(
   { key: sent, versions, request }: SentKey,
 ): Promise<StoredKey | 'isNoReplica' | undefined> {
   const { tables, cache } = ports
-  const [known, storedKey, previous] = await Promise.all([
-    coverageOf(ports, vault, sent.id),
+  // INVARIANT: read before the rows. It changes with each of them, so where it stands at the commit, so do they.
+  const known = await coverageOf(ports, vault, sent.id)
+  const [storedKey, previous] = await Promise.all([
     cache.freshKey(vault.keys, sent.id),
     Promise.all(versions.map(({ materialId }) => cache.freshVersion(vault.keys, sent.id, materialId))),
   ])

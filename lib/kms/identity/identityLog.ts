@@ -56,6 +56,7 @@ export async function appendIdentity(
   })
   const outcome = await ports.tables.write([
     ...entryWrites(entry as unknown as LogEntry, seq - 1, change.absent),
+    { op: 'put', table: 'Replication', item: { ...unsentKey(tenancyId), revision: seq } },
     ...also,
   ])
   if (outcome.ok) keepState(ports, tenancyId, state)
@@ -71,6 +72,16 @@ export async function identityRow<R extends IdentityRow>(
 ): Promise<R | undefined> {
   const row = (await tenancyState(ports, tenancyId)).rows.get(sk)
   return row?.kind === kind ? (row as unknown as R) : undefined
+}
+
+/**
+ * Says that a tenancy has entries that not every region is known to have, by the last of them. Reconciliation walks these
+ * rows, so that an entry arrives though its change on the stream was lost.
+ */
+export const unsentPk = 'identityUnsent'
+
+function unsentKey(tenancyId: string): { pk: string; sk: string } {
+  return { pk: unsentPk, sk: tenancyId }
 }
 
 /** The writes that apply an entry to a table whose head is at `previous`. */

@@ -50,7 +50,14 @@ export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): 
   const open = key.pendingKeyVersion ?? key.currentKeyVersion
   const version = await ports.cache.freshVersion(vault.keys, key.id, materialIdOf(open) ?? '')
   if (version === undefined) throw new KmsError('integrityFailure', `The version ${open} of a key is missing.`)
-  return (await settle(ports, vault, key, version)).key
+  // Both rows were written at one revision. A version that is further on was settled after the key's row was read: what
+  // is computed of the two would be a second, false row of the next revision.
+  if (version.revision === key.revision) return (await settle(ports, vault, key, version)).key
+  const fresh = await ports.cache.freshKey(vault.keys, key.id)
+  if (fresh === undefined || fresh.revision <= key.revision) {
+    throw new KmsError('integrityFailure', `The version ${open} of a key does not fit it.`)
+  }
+  return settleKey(ports, vault, fresh)
 }
 
 /** As settleKey, where the rows are at hand. */

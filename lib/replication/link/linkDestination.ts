@@ -90,7 +90,11 @@ export async function onLinkBundle(
   if (state === 'isDropped') return undefined
   const place = transportPlace(vaultId, fence)
   const transport = await waitingTransport(ports, place)
-  if (transport === undefined) throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
+  if (transport === undefined) {
+    // Another delivery of the same bundle took it, or a deletion came: what stands then decides.
+    if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return onLinkBundle(ports, envelope, body)
+    throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
+  }
   const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
   const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
   const keys = ports.hsm.openVault(context, wrapped)

@@ -6,7 +6,7 @@ import { vaultKeysSk, type Vault, type VaultKeysRow } from '../../kms/vaults/vau
 import { nextVault } from '../../kms/vaults/vaults.ts'
 import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/rows/digestTree.ts'
 import { adoptKeys } from '../adoptKeys.ts'
-import { clearAtRisk } from '../atRisk.ts'
+import { clearAtRisk, clearRisksOf } from '../atRisk.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { leave, sendOrStore, type Task } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -171,6 +171,7 @@ async function firstWithoutReceipt(
 export async function onPurged(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'purged'>): Promise<void> {
   const vault = await linkedVault(ports, envelope, body)
   if (vault?.row.replicaStatus !== 'DELETING') return
+  await clearRisksOf(ports.tables, envelope.source, vault.row.id)
   await endLinkOperation(ports, vault, { replicaRegion: null, replicaStatus: null })
 }
 

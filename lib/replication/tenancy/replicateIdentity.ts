@@ -1,9 +1,9 @@
 import { storedBackupKeys } from '../../kms/backup/backupKeys.ts'
 import { KmsError } from '../../errors.ts'
-import { entryWrites } from '../../kms/identity/identityLog.ts'
+import { entryWrites, unsentPk } from '../../kms/identity/identityLog.ts'
 import { headSeq, statementSk, verifyIdentity } from '../../kms/identity/verifyIdentity.ts'
 import { identitySk, type LogEntry } from '../../kms/identity/identityRows.ts'
-import { eachPage } from '../../kms/rows/pages.ts'
+import { eachItem, eachPage } from '../../kms/rows/pages.ts'
 import type { Item, PageRequest } from '../../ports.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
@@ -31,6 +31,31 @@ export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: st
     if (records.length > 0)
       await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
   }
+}
+
+/** Sends what a peer has not acknowledged, for every tenancy of which there is something. */
+export async function reconcileIdentity(ports: ReplicationPorts): Promise<void> {
+  if (ports.region !== ports.homeRegion) return
+  const read = (request: PageRequest) => ports.tables.query('Replication', unsentPk, '', request)
+  for await (const { pk, sk: tenancyId, revision = 0 } of eachItem(read, { limit: 1000 })) {
+    const peers = ports.regions.filter((region) => region !== ports.region)
+    const behind = await Promise.all(peers.map((peer) => reconcilePeer(ports, tenancyId, peer, revision)))
+    if (behind.includes(true)) continue
+    const condition = { kind: 'revision', revision } as const
+    await ports.tables.write([{ op: 'delete', table: 'Replication', pk, sk: tenancyId, condition }])
+  }
+}
+
+/** True where the peer has not said that it has the entry. */
+async function reconcilePeer(ports: ReplicationPorts, tenancyId: string, peer: string, seq: number): Promise<boolean> {
+  const { pk, sk } = receiptKey(tenancyId, peer)
+  if (((await ports.tables.get('Replication', pk, sk))?.revision ?? 0) >= seq) return false
+  try {
+    await sendIdentity(ports, tenancyId, peer)
+  } catch (cause) {
+    ports.log.warn('A peer cannot be reached; its identity is reconciled later.', { peer, cause: String(cause) })
+  }
+  return true
 }
 
 function identityRecord(entry: Item): IdentityRecord {

@@ -153,7 +153,7 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   keys: ['Identity query'],
   audit: ['Identity query'],
   // As in fanOut, whose work it does; adoptKeys and everyKeyId in vaults of 0.1.0.
-  reconcile: ['Vaults check', 'Keys list', 'Keys put', 'Replication delete'],
+  reconcile: ['Vaults check', 'Keys list', 'Keys put'],
   schedule: ['Keys list'],
 }
 

@@ -1,0 +1,87 @@
+import { isKmsError } from '../../lib/errors.ts'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import type { Answer } from '../../lib/http/operation.ts'
+import type { Instance } from './region.ts'
+import { InjectedFault } from './injectedFault.ts'
+import { perform, type Ask, type Tenancy } from './requests.ts'
+import { Violation } from './violation.ts'
+import { requireHonest } from './requireHonest.ts'
+import type { World } from './world.ts'
+
+export type AskOf = Pick<Ask, 'operation'> & Partial<Omit<Ask, 'operation'>>
+
+const maxAttempts = 5
+
+/** One caller of the primary region, who repeats what has no clear outcome with the same retry token. */
+export class Client {
+  readonly world: World
+  readonly tenancy: Tenancy
+  readonly #name: string
+  #asked = 0
+
+  constructor(world: World, name: string, tenancy: Tenancy) {
+    this.world = world
+    this.tenancy = tenancy
+    this.#name = name
+  }
+
+  /** A token that nobody has used. */
+  newToken(): string {
+    this.#asked += 1
+    return `${this.#name}-${this.#asked}`
+  }
+
+  /** The answer; undefined where it was refused or nobody can know. */
+  async ask(of: AskOf): Promise<Answer | undefined> {
+    const ask: Ask = { vaultId: '', parameters: {}, input: undefined, token: undefined, ...of }
+    for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
+      try {
+        const instance = this.world.a.instance()
+        return await this.#connected(instance, perform(instance.runtime, this.tenancy, ask))
+      } catch (cause) {
+        requireHonest(`${ask.operation.id} failed.`, cause)
+        if (isKmsError(cause) && cause.code !== 'handOffPending') return undefined
+        if (!isKmsError(cause) && !(cause instanceof InjectedFault)) requireExpected(ask, cause)
+        if (ask.token === undefined) return undefined
+        await this.world.pause(20 * 2 ** attempt)
+      }
+    }
+    return undefined
+  }
+
+  /** The answer, or the end of the connection where the process dies. */
+  #connected<T>(instance: Instance, answer: Promise<T>): Promise<T> {
+    const { scheduler, outside } = this.world
+    return new Promise((resolve, reject) => {
+      const forget = instance.incarnation.onDeath(() => {
+        void scheduler
+          .call(
+            outside,
+            'outside',
+            'read',
+            () => 'lost its connection',
+            () => undefined,
+          )
+          .then(() => {
+            reject(new InjectedFault('The connection was lost.'))
+          })
+      })
+      answer.then(resolve, reject).finally(forget)
+    })
+  }
+}
+
+function requireExpected({ operation }: Ask, cause: unknown): void {
+  const text = Error.isError(cause) ? cause.message : ''
+  if (/unreachable|did not answer within/.test(text)) return
+  throw new Violation(`${operation.id} failed by itself: ${Error.isError(cause) ? (cause.stack ?? text) : ''}`)
+}
+
+export function bodyOf(answer: Answer | undefined): JsonObject | undefined {
+  return answer?.body as JsonObject | undefined
+}
+
+export function textOf(body: JsonObject | undefined, name: string): string | undefined {
+  const value = body?.[name]
+  return typeof value === 'string' ? value : undefined
+}
