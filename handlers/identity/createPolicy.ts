@@ -4,7 +4,7 @@ import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createPolicy } from '../../lib/kms/identity/policies.ts'
 import { description, name } from './identityFields.ts'
-import { requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
+import { boundNames, requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 
 const createPolicyDetails = v.object({
   compartmentId: ocid,
@@ -21,8 +21,10 @@ export const createPolicyOperation = operation('CreatePolicy', {
   run: async (request, details) => {
     requireStatements(details.compartmentId, details.statements)
     authorizedCompartment(request, details.compartmentId)
+    const bound = await boundNames(request, details.compartmentId, details.statements)
     const row = await createPolicy(request.ports, request.caller.principal.tenancyId, request.mutation, {
       ...details,
+      bound,
       versionDate: details.versionDate ?? null,
     })
     return { body: toPolicy(row), headers: { etag: row.etag } }

@@ -2,11 +2,13 @@ import * as v from 'valibot'
 import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
+import { bindNames } from '../../lib/iam/bindNames.ts'
+import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import { isDay, parseInstant } from '../../lib/calendar.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
-import type { PolicyRow } from '../../lib/kms/identity/identityRows.ts'
+import type { BoundPolicyNames, PolicyRow } from '../../lib/kms/identity/identityRows.ts'
 import { policyById } from '../../lib/kms/identity/policies.ts'
 
 export const statements = v.pipe(
@@ -58,4 +60,14 @@ export async function authorizedPolicy(request: Request, policyId: string): Prom
 /** @throws KmsError invalidParameter with the place in the statement that does not parse. */
 export function requireStatements(compartmentId: string, lines: readonly string[]): void {
   compilePolicy({ id: '', compartmentId, statements: lines })
+}
+
+/** What the statements name, as of now. @throws KmsError invalidParameter for a name that is not there. */
+export async function boundNames(
+  { ports, caller }: Request,
+  compartmentId: string,
+  lines: readonly string[],
+): Promise<BoundPolicyNames> {
+  const { compartments, groups } = await ports.identity.freshTenancy(caller.principal.tenancyId)
+  return { ...bindNames({ compartmentId, statements: lines }, { tree: compartmentTree(compartments), groups }) }
 }

@@ -3,7 +3,7 @@ import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updatePolicy, type PolicyChange } from '../../lib/kms/identity/policies.ts'
 import { description } from './identityFields.ts'
-import { authorizedPolicy, requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
+import { authorizedPolicy, boundNames, requireStatements, statements, toPolicy, versionDate } from './policyWire.ts'
 
 const updatePolicyDetails = v.partial(v.object({ description, statements, versionDate, freeformTags, definedTags }))
 
@@ -15,13 +15,12 @@ export const updatePolicyOperation = operation('UpdatePolicy', {
     const change = Object.fromEntries(
       Object.entries(details).filter(([, value]) => value !== undefined),
     ) as PolicyChange
-    const row = await updatePolicy(
-      request.ports,
-      request.caller.principal.tenancyId,
-      request.mutation,
-      policy.id,
-      change,
-    )
+    const { statements: lines } = details
+    const bound = lines === undefined ? {} : { bound: await boundNames(request, policy.compartmentId, lines) }
+    const row = await updatePolicy(request.ports, request.caller.principal.tenancyId, request.mutation, policy.id, {
+      ...change,
+      ...bound,
+    })
     return { body: toPolicy(row), headers: { etag: row.etag } }
   },
 })

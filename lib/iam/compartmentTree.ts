@@ -19,6 +19,8 @@ export interface CompartmentTree {
   nameOf(id: string): string | undefined
   /** A direct child by its name in lower case; undefined where there is none or more than one. */
   childOf(parentId: string, foldedName: string): string | undefined
+  /** Of direct children, sorted. */
+  childNames(parentId: string): readonly string[]
 }
 
 /** @throws KmsError integrityFailure where the rows have not exactly one root. */
@@ -42,6 +44,8 @@ export function compartmentTree(rows: readonly CompartmentRow[]): CompartmentTre
       return found
     },
     nameOf: (id) => byId.get(id)?.name,
+    childNames: (parentId) =>
+      [...(children.get(parentId)?.values() ?? [])].flatMap((id) => byId.get(id ?? '')?.name ?? []).sort(),
     childOf: (parentId, foldedName) => children.get(parentId)?.get(foldedName) ?? undefined,
   }
 }

@@ -1,4 +1,5 @@
 import { KmsError } from '../errors.ts'
+import type { BoundNames } from './bindNames.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
 import { compileCondition, type Predicate } from './condition.ts'
 import { foldCase } from './foldCase.ts'
@@ -13,6 +14,8 @@ export interface PolicySource {
   /** Where the policy is attached: it reaches this compartment and those below it. */
   readonly compartmentId: string
   readonly statements: readonly string[]
+  /** What the names in them meant when they were written; undefined: they mean what they mean now. */
+  readonly bound?: BoundNames
 }
 
 interface Rule {
@@ -39,7 +42,7 @@ export interface CompiledPolicy {
  * @throws KmsError invalidParameter for the first statement that does not parse or cannot mean anything.
  */
 export function compilePolicy(source: PolicySource, options: { readonly allowDeny?: boolean } = {}): CompiledPolicy {
-  const { id, compartmentId } = source
+  const { id, compartmentId, bound } = source
   const statements = source.statements.map((text, index) => parseStatement(text, index + 1))
   const denial = statements.findIndex((each) => each.kind === 'deny' || ('isDenial' in each && each.isDenial))
   if (denial >= 0 && options.allowDeny !== true) {
@@ -47,7 +50,7 @@ export function compilePolicy(source: PolicySource, options: { readonly allowDen
   }
   const rulesOf = (kind: GrantStatement['kind']): Rules =>
     compileRules(
-      compartmentId,
+      { compartmentId, bound },
       statements.filter((each): each is GrantStatement => each.kind === kind),
     )
   return { id, compartmentId, statements, allows: rulesOf('allow'), denials: rulesOf('deny') }
@@ -116,12 +119,14 @@ function anyApplies(
   )
 }
 
-function compileRules(compartmentId: string, statements: readonly GrantStatement[]): Rules {
+type Attached = Pick<PolicySource, 'compartmentId'> & { readonly bound: BoundNames | undefined }
+
+function compileRules(attached: Attached, statements: readonly GrantStatement[]): Rules {
   const rules = new Map<Permission, Rule[]>()
   for (const { subject, action, location, where } of statements) {
     const rule: Rule = {
-      subjects: subjectKeys(subject),
-      scope: compileLocation(compartmentId, location),
+      subjects: subjectKeys(subject, attached.bound?.groups),
+      scope: compileLocation(attached, location),
       where: where && compileCondition(where),
     }
     for (const permission of permissionsOfAction(action)) {
@@ -141,26 +146,28 @@ function permissionsOfAction(action: Action): ReadonlySet<Permission> {
   return named.intersection(new Set(permissionsOf('manage', action.resource)))
 }
 
-function compileLocation(compartmentId: string, location: Location): Rule['scope'] {
+function compileLocation({ compartmentId, bound }: Attached, location: Location): Rule['scope'] {
   switch (location.kind) {
     case 'tenancy':
       return (tree) => (tree.rootId === compartmentId ? compartmentId : undefined)
     case 'id':
       return () => location.ocid
     case 'path': {
-      const [first, ...others] = location.names.map(foldCase)
-      return first === undefined ? () => undefined : (tree) => resolvePath(tree, compartmentId, first, others)
+      const path = location.names.map(foldCase)
+      if (bound === undefined) return (tree) => resolvePath(tree, compartmentId, path)
+      const found = bound.compartments.find((each) => each.path.join('\0') === path.join('\0'))
+      return () => found?.id
     }
   }
 }
 
 /** Names lead down from the policy's compartment; a single name may also be that compartment itself. */
-function resolvePath(
+export function resolvePath(
   tree: CompartmentTree,
   compartmentId: string,
-  first: string,
-  others: readonly string[],
+  [first, ...others]: readonly string[],
 ): string | undefined {
+  if (first === undefined) return undefined
   let found = tree.childOf(compartmentId, first)
   if (found === undefined && others.length === 0) {
     return foldCase(tree.nameOf(compartmentId) ?? '') === first ? compartmentId : undefined

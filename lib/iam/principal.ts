@@ -1,3 +1,4 @@
+import type { BoundNames } from './bindNames.ts'
 import { foldCase } from './foldCase.ts'
 import type { Subject, SubjectItem } from './policyParser.js'
 
@@ -19,9 +20,10 @@ export interface Principal {
 }
 
 /** One text per way a statement can name a subject: a statement applies where it and the principal share one. */
-export function subjectKeys(subject: Subject): readonly string[] {
+export function subjectKeys(subject: Subject, bound?: BoundNames['groups']): readonly string[] {
   switch (subject.kind) {
     case 'group':
+      return subject.items.flatMap((item) => groupItemKeys(item, bound))
     case 'dynamic-group':
       return subject.items.map((item) => itemKey(subject.kind, item))
     case 'service':
@@ -58,6 +60,14 @@ function keysOf({ kind, name, groups, dynamicGroups }: Principal): readonly stri
 function groupKeys(kind: 'group' | 'dynamic-group', { id, name, domain }: PrincipalGroup): readonly string[] {
   const byName = itemKey(kind, { kind: 'name', name, ...(domain !== undefined && { domain }) })
   return [itemKey(kind, { kind: 'id', ocid: id }), byName]
+}
+
+/** A name means the group that it meant when the policy was written: by its OCID, or nobody. */
+function groupItemKeys(item: SubjectItem, bound: BoundNames['groups'] | undefined): readonly string[] {
+  if (item.kind === 'id' || bound === undefined) return [itemKey('group', item)]
+  return bound
+    .filter(({ name }) => name === foldCase(item.name))
+    .map(({ id }) => itemKey('group', { kind: 'id', ocid: id }))
 }
 
 // NUL cannot occur in a parsed name, so no two subjects share a key.

@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { fingerprint } from '../iam/fingerprint.ts'
 import { appendIdentity } from '../kms/identity/identityLog.ts'
+import { bindStoredPolicies } from './bindStoredPolicies.ts'
 import { stampIdentity } from '../kms/identity/stampIdentity.ts'
 import { tenancyState } from '../kms/identity/tenancyState.ts'
 import { identitySk } from '../kms/identity/identityRows.ts'
@@ -18,14 +19,17 @@ type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion' | 'random
 
 /**
  * The first entry of a tenancy's identity log: its root compartment, the Administrators group with its policy, and one
- * administrator with an API key. Where the tenancy has a log already, that is stamped if it must be.
+ * administrator with an API key. Where the tenancy has a log already, that is brought up to date once.
  */
 export async function provisionTenancy(
   ports: Ports,
   { tenancyId, tenancyName, administrator }: NewTenancy,
 ): Promise<void> {
   const { seq } = await tenancyState(ports, tenancyId)
-  if (seq > 0) return stampIdentity(ports, tenancyId, seq)
+  if (seq > 0) {
+    await stampIdentity(ports, tenancyId, seq)
+    return bindStoredPolicies(ports, tenancyId)
+  }
   const { userId, name, publicKeyPem } = administrator
   const timeCreated = new Date(ports.clock()).toISOString()
   const groupId = newOcid(ports.random, 'group')
@@ -51,6 +55,7 @@ export async function provisionTenancy(
         name: 'Tenant Admin Policy',
         description: 'Lets the Administrators group do everything',
         statements: ['Allow group Administrators to manage all-resources in tenancy'],
+        bound: { compartments: [], groups: [{ name: 'administrators', id: groupId }] },
         versionDate: null,
         timeCreated,
         etag: newEtag(ports.random),

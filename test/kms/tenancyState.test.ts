@@ -92,6 +92,12 @@ describe.each(['a', 'b'] as const)('in region %s', (name) => {
   })
 })
 
+test('a region keeps the number as soon as it has applied an entry, before anybody reads', async () => {
+  await makePolicy('p')
+  await cloud.settle()
+  expect([cloud.a, cloud.b].map(({ hsm }) => hsm.identityHead(cloud.tenancyId))).toEqual([2, 2])
+})
+
 test('what is read entry by entry is what is read whole', async () => {
   const id = await makePolicy('p')
   await cloud.call(cloud.a, 'PUT', `${policies}/${id}`, { description: 'e' })

@@ -190,7 +190,11 @@ async function tellLate(teller: Teller, { hold }: HeldMessages, vaultId: string)
   hold('compartmentVote')
   await teller.region('DELETE', `/20160918/compartments/${closing}`)
   await cloud.idle()
-  const policy = { compartmentId, description: 'd', statements: ['Allow group readers to read vaults in tenancy'] }
+  const policy = {
+    compartmentId,
+    description: 'd',
+    statements: ['Allow group Administrators to read vaults in tenancy'],
+  }
   hold('identityReceipt')
   await teller.region('POST', '/20160918/policies', { ...policy, name: 'unacknowledged' })
   await cloud.idle()

@@ -1,3 +1,8 @@
+import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
+import type { PolicyRow } from '../../lib/kms/identity/identityRows.ts'
+import { tenancyState } from '../../lib/kms/identity/tenancyState.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
+import { bindStoredPolicies } from '../../lib/runtime/bindStoredPolicies.ts'
 import { deleteCompartment, makeCompartment, makePolicyIn, makeVaultIn } from '../harness/compartmentStory.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 
@@ -26,21 +31,84 @@ async function isAccessible(id: string): Promise<unknown> {
 
 const compartments = 'Allow group Administrators to manage compartments in tenancy'
 
-test('a statement that names a compartment follows its name at once', async () => {
+test('a statement means the compartment that it named when it was written, whatever that is called since', async () => {
   await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha')
   expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
   await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'omega' })
-  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 404 })
+  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
   const successor = await makeCompartment(cloud, 'Alpha')
-  expect(await makeVaultIn(cloud, cloud.a, successor)).toMatchObject({ status: 200 })
+  expect(await makeVaultIn(cloud, cloud.a, successor)).toMatchObject({ status: 404 })
 })
 
-test('a statement that names a deleted compartment means the one that has its name now', async () => {
+test('who may rename a compartment gets no right by giving it a name that a statement uses', async () => {
+  await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha')
+  const other = await makeCompartment(cloud, 'beta')
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'omega' })
+  const renamed = await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${other}`, { name: 'alpha' })
+  expect(renamed).toMatchObject({ status: 200, body: { name: 'alpha' } })
+  expect(await makeVaultIn(cloud, cloud.a, other)).toMatchObject({ status: 404 })
+})
+
+test('a statement that names a deleted compartment means none that has its name later', async () => {
   await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha')
   await deleteCompartment(cloud, compartmentId)
   await cloud.settle()
-  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 404 })
-  expect(await makeVaultIn(cloud, cloud.a, await makeCompartment(cloud, 'alpha'))).toMatchObject({ status: 200 })
+  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 409 })
+  expect(await makeVaultIn(cloud, cloud.a, await makeCompartment(cloud, 'alpha'))).toMatchObject({ status: 404 })
+})
+
+test('statements are shown as they were written', async () => {
+  const statement = 'allow  group administrators to manage vaults in compartment ALPHA'
+  const { body } = await makePolicyIn(cloud, cloud.tenancyId, statement)
+  expect(body).toMatchObject({ statements: [statement] })
+  expect(JSON.stringify(body)).not.toContain('bound')
+})
+
+test.each([
+  [
+    'Allow group Administrators to read keys in compartment beta',
+    'the compartment beta is not known. Known here: alpha.',
+  ],
+  ['Allow group Readers to read keys in tenancy', 'the group Readers is not known. Known here: Administrators.'],
+  ['Allow group Other/Administrators to read keys in tenancy', 'the group Administrators is not known.'],
+  ['Allow dynamic-group robots to read keys in tenancy', 'the dynamic-group robots is not known.'],
+  ['Allow service nobody to use keys in tenancy', 'the service nobody is not known. Known here: keymanagementservice,'],
+])('a name that is not there is refused: %s', async (statement, message) => {
+  expect(await makePolicyIn(cloud, cloud.tenancyId, statement)).toMatchObject({
+    status: 400,
+    body: { code: 'InvalidParameter', message: expect.stringContaining(message) as unknown },
+  })
+  await makeCompartment(cloud, 'child', compartmentId)
+  const id = String((await makePolicyIn(cloud, cloud.tenancyId)).body['id'])
+  const changed = await cloud.call(cloud.a, 'PUT', `/20160918/policies/${id}`, { statements: [statement] })
+  expect(changed).toMatchObject({ status: 400, body: { code: 'InvalidParameter' } })
+})
+
+test.each([
+  'Allow service blockstorage, objectstorage-us-phoenix-1, fssoc1prod to use keys in compartment alpha',
+  'Allow group id ocid1.group.oc1..any to read keys in compartment id ocid1.compartment.oc1..any',
+  'Allow group Default/Administrators, Administrators to read keys in tenancy',
+  'Allow any-user to inspect keys in tenancy',
+])('is taken: %s', async (statement) => {
+  expect(await makePolicyIn(cloud, cloud.tenancyId, statement)).toMatchObject({ status: 200 })
+})
+
+test('a policy that was stored with names only is bound once: from then on they mean what they mean now', async () => {
+  const { runtime } = cloud.a
+  const statement = 'Allow group Administrators to manage vaults in compartment alpha'
+  await allowOnly(compartments, statement)
+  const { seq, rows } = await tenancyState(runtime, cloud.tenancyId)
+  const old = [...rows.values()].flatMap((row) => (row.kind === 'policy' ? [{ ...row, bound: undefined }] : []))
+  await appendIdentity(runtime, cloud.tenancyId, { after: seq, puts: old as unknown as PolicyRow[] })
+  // Until then a name means what it means now.
+  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
+  await bindStoredPolicies(runtime, cloud.tenancyId)
+  const head = await headSeq(runtime, cloud.tenancyId)
+  await bindStoredPolicies(runtime, cloud.tenancyId)
+  expect(await headSeq(runtime, cloud.tenancyId)).toBe(head)
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'omega' })
+  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
+  expect(await makeVaultIn(cloud, cloud.a, await makeCompartment(cloud, 'alpha'))).toMatchObject({ status: 404 })
 })
 
 test('a policy in a compartment reaches that one and those below it, and no other', async () => {

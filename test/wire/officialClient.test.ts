@@ -162,11 +162,11 @@ describe('encryption', () => {
 test('a policy is made, found, listed, changed and deleted', async () => {
   const identity = oci.identity()
   const details = { compartmentId: oci.tenancyId, name: 'readers', description: 'd' }
-  const statements = ['Allow group Readers to read keys in tenancy']
+  const statements = ['Allow group Administrators to read keys in tenancy']
   const { policy, etag } = await identity.createPolicy({ createPolicyDetails: { ...details, statements } })
   expect(policy).toMatchObject({ ...details, statements, lifecycleState: 'ACTIVE' })
   expect((await identity.getPolicy({ policyId: policy.id })).policy).toEqual(policy)
-  const changed = ['Allow group Readers to inspect keys in tenancy']
+  const changed = ['Allow group Administrators to inspect keys in tenancy']
   const updatePolicyDetails = { statements: changed }
   const updated = await identity.updatePolicy({ policyId: policy.id, updatePolicyDetails, ifMatch: etag })
   expect(updated.policy.statements).toEqual(changed)

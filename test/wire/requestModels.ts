@@ -35,7 +35,7 @@ const signing = (ids: Ids) => ({
 const policy = () => ({
   ...tags,
   description: 'd',
-  statements: ['Allow group g to read keys in tenancy'],
+  statements: ['Allow group Administrators to read keys in tenancy'],
   versionDate: '',
 })
 export const keys = '/20180608/keys'

@@ -2,13 +2,12 @@ import {
   identitySk,
   type CompartmentRow,
   type GroupRow,
-  type IdentityRow,
   type MembershipRow,
   type PolicyRow,
   type UserRow,
 } from './identityRows.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { tenancyState, type TenancyState } from './tenancyState.ts'
+import { rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
 
 /** What judging requests of a tenancy needs, at one entry of its log. */
 export interface TenancyIdentity {
@@ -121,8 +120,4 @@ function userIn(state: TenancyState, userId: string, fingerprint: string): UserI
   if (user?.kind !== 'user' || apiKey?.kind !== 'apiKey') return undefined
   const memberships = rowsOf<MembershipRow>(state, 'membership').filter((row) => row.userId === userId)
   return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
-}
-
-function rowsOf<R extends IdentityRow>({ rows }: TenancyState, kind: R['kind']): readonly R[] {
-  return [...rows.values()].filter((row) => row.kind === kind) as unknown as readonly R[]
 }

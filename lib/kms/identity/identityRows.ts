@@ -44,13 +44,22 @@ export interface SubcompartmentRow extends IdentityRowBase {
 
 export type CompartmentRow = RootRow | SubcompartmentRow
 
+/** The names that a policy's statements use, with the OCIDs that they meant (lib/iam/bindNames.ts makes them). */
+export interface BoundPolicyNames extends JsonObject {
+  readonly compartments: readonly { readonly path: readonly string[]; readonly id: string }[]
+  readonly groups: readonly { readonly name: string; readonly id: string }[]
+}
+
 export interface PolicyRow extends IdentityRowBase {
   readonly kind: 'policy'
   readonly id: string
   readonly compartmentId: string
   readonly name: string
   readonly description: string
+  /** As they were written. */
   readonly statements: readonly string[]
+  /** What they name, resolved when they were written; rows of the first version have none until they are bound once. */
+  readonly bound?: BoundPolicyNames
   readonly versionDate: string | null
   readonly timeCreated: string
   readonly etag: string

@@ -2,7 +2,7 @@ import { compartmentStands, requireCompartmentActive } from './compartmentConten
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { appendIdentity, identityRow, type IdentityChange } from './identityLog.ts'
 import { headSeq } from './verifyIdentity.ts'
-import { identitySk, type PolicyRow } from './identityRows.ts'
+import { identitySk, type BoundPolicyNames, type PolicyRow } from './identityRows.ts'
 import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import {
@@ -27,6 +27,7 @@ export interface PolicyInput {
   readonly name: string
   readonly description: string
   readonly statements: readonly string[]
+  readonly bound: BoundPolicyNames
   readonly versionDate: string | null
   readonly freeformTags: Tags
   readonly definedTags: DefinedTags

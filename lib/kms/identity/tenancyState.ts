@@ -68,6 +68,10 @@ export function stateAfter(
   return { seq, rows, leaves }
 }
 
+export function rowsOf<R extends IdentityRow>({ rows }: TenancyState, kind: R['kind']): readonly R[] {
+  return [...rows.values()].filter((row) => row.kind === kind) as unknown as readonly R[]
+}
+
 /** Base64 of a SHA-256 over sort key and digest of every row, in the order of sort keys. */
 export function digestOf({ leaves }: Pick<TenancyState, 'leaves'>): string {
   const lines = [...leaves.keys()].sort().map((sk) => [sk, leaves.get(sk)])

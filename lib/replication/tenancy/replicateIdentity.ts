@@ -96,6 +96,8 @@ export async function applyIdentity(
   if (ports.preparesKeys && (await storedBackupKeys(ports, tenancyId)) === undefined)
     await leave(ports, 'outbox', { task: 'wantBackupKeys', tenancyId })
   const seq = await headSeq(ports, tenancyId)
+  // Not only when it is read next: what was applied must not be taken back in between.
+  ports.hsm.advanceIdentityHead(tenancyId, seq)
   await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
   return undefined
 }

@@ -89,7 +89,7 @@ async function story(cloud: TestCloud): Promise<void> {
     compartmentId: tenancyId,
     name: 'p',
     description: 'd',
-    statements: ['Allow group g to read vaults in tenancy'],
+    statements: ['Allow group Administrators to read vaults in tenancy'],
   }
   const made = await call(a, 'POST', '/20160918/policies', policy, { headers: { 'opc-retry-token': 'p' } })
   await call(a, 'DELETE', `/20160918/policies/${String(made.body['id'])}`)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { named, type Stage, type Target } from './stage.ts'
 import { listed, someText, type Subject } from './subject.ts'
 
-const statements = ['Allow group Readers to read keys in tenancy']
+const statements = ['Allow group Administrators to read keys in tenancy']
 const day = 86_400_000
 
 /** The Identity client's operations and the Audit client's. */

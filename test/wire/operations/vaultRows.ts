@@ -27,7 +27,7 @@ const scheduleVault = (after: number) => async (stage: Stage) => {
 }
 
 const createPolicy = (details: object) => (stage: Stage) => () => {
-  const statements = ['Allow group g to read keys in tenancy']
+  const statements = ['Allow group Administrators to read keys in tenancy']
   const createPolicyDetails = {
     compartmentId: stage.ready.compartmentId,
     name: stage.ready.name,

@@ -1,0 +1,92 @@
+import fc from 'fast-check'
+import { bindKnownNames, bindNames } from '../../lib/iam/bindNames.ts'
+import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
+import { compilePolicy, isAllowed } from '../../lib/iam/policy.ts'
+import { permissionsByVerb, type Permission } from '../../lib/iam/permissions.ts'
+
+const root = 'ocid1.tenancy.oc1..t'
+const groups = ['Readers', 'Writers'].map((name) => ({ id: `ocid1.group.oc1..${name.toLowerCase()}`, name }))
+
+/** Two compartments under the root, each with a child of one name. */
+const rows = [
+  { id: root, parentId: null, name: 'acme' },
+  { id: 'ocid1.compartment.oc1..a', parentId: root, name: 'Alpha' },
+  { id: 'ocid1.compartment.oc1..b', parentId: root, name: 'Beta' },
+  { id: 'ocid1.compartment.oc1..ac', parentId: 'ocid1.compartment.oc1..a', name: 'Child' },
+  { id: 'ocid1.compartment.oc1..bc', parentId: 'ocid1.compartment.oc1..b', name: 'Child' },
+]
+const ids = rows.map(({ id }) => id)
+const directory = { tree: compartmentTree(rows), groups }
+
+const subject = fc.constantFrom(
+  'any-user',
+  'group Readers',
+  'group WRITERS, Nobody',
+  'group id ocid1.group.oc1..readers',
+)
+const location = fc.constantFrom(
+  'tenancy',
+  'compartment alpha',
+  'compartment Beta:child',
+  'compartment Child',
+  'compartment none',
+)
+const statement = fc.tuple(subject, location).map(([who, where]) => `Allow ${who} to read keys in ${where}`)
+const source = fc.record({
+  id: fc.constant('p'),
+  compartmentId: fc.constantFrom(...ids),
+  statements: fc.array(statement, { maxLength: 3 }),
+})
+const permissions: readonly Permission[] = [...permissionsByVerb.keys.read]
+
+test('bound, a policy decides what it decided by names, as long as nothing is renamed', () => {
+  fc.assert(
+    fc.property(source, fc.constantFrom(...ids), fc.subarray(groups), (policy, compartmentId, own) => {
+      const principal = { kind: 'user', id: 'u', name: 'u', tenancyId: root, groups: own, dynamicGroups: [] } as const
+      const access = {
+        permissions,
+        compartmentId,
+        operation: 'GetKey',
+        region: 'us-ashburn-1',
+        now: 0,
+        variables: {},
+      } as const
+      const decides = (each: Parameters<typeof compilePolicy>[0]) =>
+        isAllowed([compilePolicy(each)], directory.tree, principal, access)
+      expect(decides({ ...policy, bound: bindKnownNames(policy, directory) })).toBe(decides(policy))
+    }),
+  )
+})
+
+test('every name is bound to its OCID, whatever its case; the same name elsewhere is another one', () => {
+  const statements = [
+    'Allow group readers, Default/WRITERS to read keys in compartment ALPHA:child',
+    'Allow group Readers to read keys in compartment beta',
+  ]
+  expect(bindNames({ compartmentId: root, statements }, directory)).toEqual({
+    compartments: [
+      { path: ['alpha', 'child'], id: 'ocid1.compartment.oc1..ac' },
+      { path: ['beta'], id: 'ocid1.compartment.oc1..b' },
+    ],
+    groups: [
+      { name: 'readers', id: 'ocid1.group.oc1..readers' },
+      { name: 'writers', id: 'ocid1.group.oc1..writers' },
+    ],
+  })
+  const here = {
+    compartmentId: 'ocid1.compartment.oc1..b',
+    statements: ['Allow any-user to read keys in compartment Child'],
+  }
+  expect(bindNames(here, directory).compartments).toEqual([{ path: ['child'], id: 'ocid1.compartment.oc1..bc' }])
+})
+
+test('a refusal says which statement, and names at most twenty of those that are there', () => {
+  const many = Array.from({ length: 30 }, (_, index) => ({
+    id: `g${index}`,
+    name: `group${String(index).padStart(2, '0')}`,
+  }))
+  const statements = ['Allow any-user to read keys in tenancy', 'Allow group nobody to read keys in tenancy']
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, groups: many })).toThrow(
+    /^Policy statement 2: the group nobody is not known\. Known here: group00, .*group19 and 10 more\.$/,
+  )
+})
