@@ -1,18 +1,17 @@
 import type { SQSEvent } from 'aws-lambda'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
-import { failedOf, failing, type BatchFailures } from './batchFailures.ts'
+import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
 
 /** Called by the outcome queue: a replica's answers, and the next steps of an initial copy. */
 export function acknowledgeFunction(ports: ReplicationPorts): (event: SQSEvent) => Promise<BatchFailures> {
-  return async ({ Records }) => {
-    const failed = await failedOf(
+  return batchFunction(({ Records }) =>
+    failedOf(
       Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
       ({ body }) => workOutcome(ports, body),
       (cause) => {
         ports.log.error('A message of the outcome queue failed.', cause)
       },
-    )
-    return failing(failed)
-  }
+    ),
+  )
 }

@@ -1,11 +1,11 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
-import { failing, type BatchFailures } from './batchFailures.ts'
+import { batchFunction, type BatchFailures } from './batchFailures.ts'
 
 /** Called by the inbox queue. What failed or must wait comes again after the queue's visibility time-out. */
 export function applyFunction(ports: ReplicationPorts): (event: SQSEvent) => Promise<BatchFailures> {
-  return async ({ Records }) => {
+  return batchFunction(async ({ Records }) => {
     const delivered = await workInbox(
       ports,
       Records.map(({ body }) => body),
@@ -17,8 +17,8 @@ export function applyFunction(ports: ReplicationPorts): (event: SQSEvent) => Pro
         return outcome === 'wait' && (await renew(ports, record)) ? [] : [record.messageId]
       }),
     )
-    return failing(failed.flat())
-  }
+    return failed.flat()
+  })
 }
 
 const receivesBeforeRenewal = 20

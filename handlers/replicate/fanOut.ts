@@ -6,7 +6,7 @@ import { buryChange } from '../../lib/replication/deadChanges.ts'
 import { leave, parseTask, type Task } from '../../lib/replication/messages/send.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
-import { failedOf, failing, type BatchFailures } from './batchFailures.ts'
+import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
 
 /** What the streams tell, left in the outbox. */
 type ChangeTask = Extract<Task, { task: 'fanOut' | 'meterVersion' }>
@@ -15,16 +15,16 @@ export type FanOutFunction = (event: DynamoDBStreamEvent | SQSEvent) => Promise<
 
 /** Called by the tables' streams with what changed, and by the outbox with what a peer could not be given before. */
 export function fanOutFunction(ports: ReplicationPorts): FanOutFunction {
-  return async (event) => {
+  return batchFunction(async (event: DynamoDBStreamEvent | SQSEvent) => {
     const [first] = event.Records
-    if (first === undefined) return { batchItemFailures: [] }
+    if (first === undefined) return []
     return 'dynamodb' in first ? fanOutStream(ports, event) : workMessages(ports, event as SQSEvent)
-  }
+  })
 }
 
-async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent): Promise<BatchFailures> {
+async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent): Promise<readonly string[]> {
   const failures = await Promise.all([sendChanged(ports, event), meterVersions(ports, event)])
-  return failing(failures.flat())
+  return failures.flat()
 }
 
 /** Every key version counts in every region that has it. Of several changes in a batch the last one tells. */
@@ -115,8 +115,8 @@ function compartmentDeletion(text: Texts): Changed | undefined {
   return { kind: 'compartmentDeletion', tenancyId: text('pk'), compartmentId: text('id') }
 }
 
-async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<BatchFailures> {
-  const failed = await failedOf(
+async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<readonly string[]> {
+  return failedOf(
     Records.map(({ messageId: itemIdentifier, body, attributes }) => ({
       itemIdentifier,
       body,
@@ -133,7 +133,6 @@ async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Pro
       ports.log.info('A message stays in the outbox.', { cause: String(cause) })
     },
   )
-  return failing(failed)
 }
 
 /** A row that does not verify will not verify later either; whatever else is in the way may pass. */
