@@ -36,6 +36,9 @@ test('a version counts on every day on which it existed, in both regions', async
       vaultId,
       region: region === cloud.a ? regionA : regionB,
       isPrimary: region === cloud.a,
+      protectionMode: 'HSM',
+      vaultType: 'VIRTUAL_PRIVATE',
+      compartmentId: cloud.tenancyId,
     })
     expect((await usage(region, '2026-02-01', '2026-02-28')).list).toEqual([])
   }
@@ -87,7 +90,7 @@ test('comes in pages, and as CSV', async () => {
   const csv = await usage(cloud.a, '2026-03-01', '2026-03-01', '&format=csv')
   expect(csv.headers['content-type']).toBe('text/csv')
   const lines = csv.text.trimEnd().split('\r\n')
-  expect(lines[0]).toBe('day,region,isPrimary,vaultId,keyId,keyVersionId')
+  expect(lines[0]).toBe('day,region,isPrimary,vaultId,keyId,keyVersionId,protectionMode,vaultType,compartmentId')
   expect(lines).toHaveLength(6)
 })
 
