@@ -45,6 +45,32 @@ const rooms = [
   { room: 'local', from: '^local/', may: ['^local/', '^handlers/', '^lib/'] },
 ]
 
+/**
+ * Inside a room nothing imports upwards: each storey may import itself and those before it. The list of the domain's ports
+ * names the types of all, and what reads it may too.
+ */
+const storeys = {
+  'lib/kms': [
+    '^lib/kms/(rows|usage)/',
+    '^lib/kms/[A-Za-z]+\\.ts$',
+    '^lib/kms/identity/',
+    '^lib/kms/vaults/',
+    '^lib/kms/keys/',
+    '^lib/kms/(schedule|backup)/',
+  ],
+  'lib/hsm': ['^lib/hsm/[A-Za-z]+\\.ts$', '^lib/hsm/primitives/', '^lib/hsm/formats/', '^lib/hsm/software/'],
+}
+const listOfPorts = '^lib/kms/kmsPorts\\.ts$'
+
+const upwards = Object.entries(storeys).flatMap(([room, of]) =>
+  of.slice(0, -1).map((from, index) => ({
+    name: `upwards-${room.replace('/', '-')}-${index}`,
+    severity: 'error',
+    from: { path: from, pathNot: listOfPorts },
+    to: { path: of.slice(index + 1) },
+  })),
+)
+
 module.exports = {
   forbidden: [
     ...rooms.map(({ room, from, may }) => ({
@@ -53,6 +79,13 @@ module.exports = {
       from: { path: from },
       to: { path: '^(handlers|lib|local|offline|deploy|client|console|test|bench)/', pathNot: may },
     })),
+    ...upwards,
+    {
+      name: 'ports-are-types',
+      severity: 'error',
+      from: { path: listOfPorts },
+      to: { dependencyTypesNot: ['type-only'] },
+    },
     {
       name: 'no-cycles',
       severity: 'error',

@@ -16,7 +16,8 @@ import { realm } from '../lib/ocid.ts'
 import { streamedTables, type Clock, type Logger, type TableName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
-import { GroupedAuditSink } from '../lib/runtime/groupedAuditSink.ts'
+import { systemTimers } from '../lib/runtime/systemTimers.ts'
+import { GroupedAuditSink } from '../lib/kms/groupedAuditSink.ts'
 import { pooledRandom } from '../lib/pooledRandom.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
@@ -88,7 +89,12 @@ export function openRegion(parts: RegionParts): Region {
   })
   parts.stores.set(region, store)
   const lag = new LagWindow()
-  const audit = new GroupedAuditSink(store.tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
+  const audit = new GroupedAuditSink(store.tables, {
+    flushMs: 100,
+    recordsCrypto: settings.cryptoAudit,
+    log,
+    timers: systemTimers,
+  })
   let running: Pumps = {
     stop: async () => undefined,
     retryNow: async () => undefined,

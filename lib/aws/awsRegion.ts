@@ -8,9 +8,9 @@ import { Deadline } from './deadline.ts'
 import type { AwsSettings } from './awsSettings.ts'
 import { openAwsStore, type AwsStore } from './awsStore.ts'
 import { composeRegion, type Runtime } from '../runtime/composeRegion.ts'
-import { GroupedAuditSink } from '../runtime/groupedAuditSink.ts'
-import { jsonLogger } from '../runtime/jsonLogger.ts'
 import { systemTimers } from '../runtime/systemTimers.ts'
+import { GroupedAuditSink } from '../kms/groupedAuditSink.ts'
+import { jsonLogger } from '../runtime/jsonLogger.ts'
 import { withinBudget } from '../replication/withinBudget.ts'
 import type { Logger } from '../ports.ts'
 import { lagMetric } from './lagMetric.ts'
@@ -101,7 +101,12 @@ export class AwsRegion {
     const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
     // A wrong answer here means that nothing this process would encrypt can be trusted.
     if (this.#open === undefined) await hsm.selfTest()
-    const audit = new GroupedAuditSink(tables, { flushMs: 100, recordsCrypto: settings.cryptoAudit, log })
+    const audit = new GroupedAuditSink(tables, {
+      flushMs: 100,
+      recordsCrypto: settings.cryptoAudit,
+      log,
+      timers: systemTimers,
+    })
     const hosts = new VaultHosts(tables, settings)
     const runtime = composeRegion({
       region,

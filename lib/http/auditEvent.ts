@@ -2,17 +2,18 @@ import type { Json } from '../canonicalJson.ts'
 import { newEventId, type AuditEvent } from '../kms/audit.ts'
 import type { RandomBytes } from '../ocid.ts'
 import type { AuditEffect } from '../kms/mutation.ts'
+import { ociEvent } from '../kms/ociEvent.ts'
 import type { Caller } from './authenticate.ts'
 import type { AuditTarget } from './operation.ts'
 import { operations, type FunctionName, type OperationName } from './operations.ts'
 import { parseQuery, type WireRequest } from './wireRequest.ts'
 
 const services = {
-  vault: 'com.oraclecloud.KeyManagementService',
-  keys: 'com.oraclecloud.KeyManagementService',
-  crypto: 'com.oraclecloud.KeyManagementService',
-  identity: 'com.oraclecloud.IdentityControlPlane',
-  audit: 'com.oraclecloud.Audit',
+  vault: 'KeyManagementService',
+  keys: 'KeyManagementService',
+  crypto: 'KeyManagementService',
+  identity: 'IdentityControlPlane',
+  audit: 'Audit',
 } as const satisfies Record<FunctionName, string>
 
 /** What of a request's headers an event may show; never the authorization. */
@@ -35,7 +36,7 @@ export interface AuditedAnswer {
   readonly answeredAt: number
 }
 
-/** An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. */
+/** What a request did, or was refused. */
 export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effect?: AuditEffect): AuditEvent {
   const { operation, caller, request, requestId, random, target, receivedAt } = audited
   const { principal, credentials } = caller
@@ -43,54 +44,42 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
   const headers = shownHeaders.flatMap((name) =>
     request.headers[name] === undefined ? [] : [[name, [request.headers[name]]]],
   )
-  return {
-    eventType: `${services[operations[operation].serves]}.${operation}${effect?.suffix ?? ''}`,
-    cloudEventsVersion: '0.1',
-    eventTypeVersion: '2.0',
-    source: effect?.resourceName ?? target.resourceName ?? 'vaultspan',
+  return ociEvent({
+    service: services[operations[operation].serves],
+    operation,
+    ...(effect?.suffix === undefined ? {} : { suffix: effect.suffix }),
     eventId: newEventId(random),
+    groupingId: requestId,
     eventTime: new Date(receivedAt).toISOString(),
-    contentType: 'application/json',
-    data: {
-      eventGroupingId: requestId,
-      eventName: operation,
-      compartmentId,
-      compartmentName: caller.tree.nameOf(compartmentId) ?? null,
-      resourceName: effect?.resourceName ?? target.resourceName,
-      resourceId: effect?.resourceId ?? target.resourceId,
-      availabilityDomain: null,
-      freeformTags: {},
-      definedTags: {},
-      identity: {
-        principalName: principal.name,
-        principalId: principal.id,
-        authType: 'natv',
-        callerName: null,
-        callerId: null,
-        tenantId: principal.tenancyId,
-        ipAddress: request.sourceIp,
-        credentials,
-        userAgent: request.headers['user-agent'] ?? null,
-        consoleSessionId: null,
-      },
-      request: {
-        id: requestId,
-        path: request.rawPath,
-        action: request.method,
-        parameters: Object.fromEntries(
-          Object.entries(parseQuery(request.rawQuery)).map(([name, value]) => [name, [value]]),
-        ),
-        headers: Object.fromEntries(headers) as Record<string, Json>,
-      },
-      response: {
-        status: String(answer.status),
-        responseTime: new Date(answer.answeredAt).toISOString(),
-        headers: {},
-        payload: {},
-        message: answer.message ?? null,
-      },
-      stateChange: { previous: effect?.previous ?? null, current: effect?.current ?? null },
-      additionalDetails: { ...target.details },
+    compartmentId,
+    compartmentName: caller.tree.nameOf(compartmentId) ?? null,
+    resourceName: effect?.resourceName ?? target.resourceName,
+    resourceId: effect?.resourceId ?? target.resourceId,
+    identity: {
+      principalName: principal.name,
+      principalId: principal.id,
+      authType: 'natv',
+      tenantId: principal.tenancyId,
+      ipAddress: request.sourceIp,
+      credentials,
+      userAgent: request.headers['user-agent'] ?? null,
     },
-  }
+    request: {
+      id: requestId,
+      path: request.rawPath,
+      action: request.method,
+      parameters: Object.fromEntries(
+        Object.entries(parseQuery(request.rawQuery)).map(([name, value]) => [name, [value]]),
+      ),
+      headers: Object.fromEntries(headers) as Record<string, Json>,
+    },
+    response: {
+      status: answer.status,
+      responseTime: new Date(answer.answeredAt).toISOString(),
+      ...(answer.message === undefined ? {} : { message: answer.message }),
+    },
+    previous: effect?.previous,
+    current: effect?.current,
+    details: target.details,
+  })
 }

@@ -1,13 +1,13 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { compartmentTree, type CompartmentTree } from '../iam/compartmentTree.ts'
+import type { CompartmentTree } from '../iam/compartmentTree.ts'
 import { parseKeyId } from '../iam/keyId.ts'
-import { compilePolicy, type CompiledPolicy, type PolicySource } from '../iam/policy.ts'
+import type { CompiledPolicy } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
 import { isSignedBy, notAuthenticated, readSignature, skewRefusal } from '../iam/requestSignature.ts'
+import { rulesOf } from '../iam/rulesOf.ts'
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
-import { isKmsError } from '../errors.ts'
 import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
-import type { PolicyRow } from '../kms/identity/identityRows.ts'
+import { madeOnce } from '../madeOnce.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { WireRequest } from './wireRequest.ts'
 
@@ -57,50 +57,14 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
 const publicKeys = new WeakMap<UserIdentity, KeyObject>()
 
 function publicKeyOf(user: UserIdentity): KeyObject {
-  return remember(publicKeys, user, () => createPublicKey(user.publicKey))
-}
-
-interface Rules {
-  readonly tree: CompartmentTree
-  readonly policies: readonly CompiledPolicy[]
-}
-const rules = new WeakMap<TenancyIdentity, Rules>()
-/** A change of identity leaves all rows but its own as they are, the same objects: only what changed is compiled. */
-const compiled = new WeakMap<PolicyRow, CompiledPolicy>()
-
-export function rulesOf(tenancy: TenancyIdentity, tenancyId: string): Rules {
-  return remember(rules, tenancy, () => ({
-    tree: compartmentTree(
-      tenancy.compartments.length > 0 ? tenancy.compartments : [{ id: tenancyId, parentId: null, name: '' }],
-    ),
-    policies: tenancy.policies.map((policy) => remember(compiled, policy, () => compileStored(policy))),
-  }))
-}
-
-/** A statement that an older version took and this one does not (a date that does not exist) grants nothing; the others serve. */
-function compileStored(policy: PolicySource): CompiledPolicy {
-  try {
-    return compilePolicy(policy)
-  } catch (cause) {
-    if (!isKmsError(cause, 'invalidParameter')) throw cause
-    return compilePolicy({ ...policy, statements: policy.statements.filter((each) => compiles(policy, each)) })
-  }
-}
-
-function compiles(policy: PolicySource, statement: string): boolean {
-  try {
-    compilePolicy({ ...policy, statements: [statement] })
-    return true
-  } catch {
-    return false
-  }
+  return madeOnce(publicKeys, user, () => createPublicKey(user.publicKey))
 }
 
 const principals = new WeakMap<TenancyIdentity, WeakMap<UserIdentity, Principal>>()
 
 function principalOf(identity: UserIdentity, tenancy: TenancyIdentity, tenancyId: string): Principal {
-  const ofTenancy = remember(principals, tenancy, () => new WeakMap<UserIdentity, Principal>())
-  return remember(ofTenancy, identity, () => ({
+  const ofTenancy = madeOnce(principals, tenancy, () => new WeakMap<UserIdentity, Principal>())
+  return madeOnce(ofTenancy, identity, () => ({
     kind: 'user',
     id: identity.user.id,
     name: identity.user.name,
@@ -108,12 +72,4 @@ function principalOf(identity: UserIdentity, tenancy: TenancyIdentity, tenancyId
     groups: tenancy.groups.filter(({ id }) => identity.groupIds.includes(id)).map(({ id, name }) => ({ id, name })),
     dynamicGroups: [],
   }))
-}
-
-function remember<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
 }

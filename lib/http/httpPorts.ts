@@ -1,18 +1,9 @@
-import type { AuditEvent } from '../kms/audit.ts'
+import type { AuditSink } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { RateLimits } from './rateLimit.ts'
-
-/** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
-export interface AuditSink {
-  /** Resolves at once where events are written in groups; the loss window is the host's (docs/operating). */
-  append(event: AuditEvent): Promise<void> | void
-  /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
-  prepare(event: AuditEvent): Promise<void> | void
-  readonly recordsCrypto: boolean
-}
 
 export interface HttpPorts extends KmsPorts {
   /** Requests a second of a tenancy, by class; null: unlimited. */

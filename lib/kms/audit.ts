@@ -11,6 +11,15 @@ export interface AuditEvent extends JsonObject {
   readonly data: JsonObject & { readonly compartmentId: string }
 }
 
+/** Where events go that do not commit with a write: reads, refusals, and crypto where its audit is on. */
+export interface AuditSink {
+  /** Resolves at once where events are written in groups; the loss window is the host's (docs/operating). */
+  append(event: AuditEvent): Promise<void> | void
+  /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
+  prepare(event: AuditEvent): Promise<void> | void
+  readonly recordsCrypto: boolean
+}
+
 export type AuditGroup = readonly [AuditEvent, ...AuditEvent[]]
 
 /** Events that were written together; those of a change are alone, because they commit with it. */

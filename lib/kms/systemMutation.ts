@@ -1,6 +1,7 @@
 import { auditWrite, markedAuditWrites, minuteMark, newEventId, type AuditEvent } from './audit.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { AuditEffect, Mutation } from './mutation.ts'
+import { ociEvent } from './ociEvent.ts'
 import type { Write } from '../ports.ts'
 
 /** What the service itself does when it falls due, as the audit names it. */
@@ -37,40 +38,14 @@ function systemEvent(
   effect: AuditEffect,
 ): AuditEvent {
   const eventTime = new Date(clock()).toISOString()
-  return {
-    eventType: `com.oraclecloud.KeyManagementService.${operation}`,
-    cloudEventsVersion: '0.1',
-    eventTypeVersion: '2.0',
-    source: effect.resourceName,
+  return ociEvent({
+    service: 'KeyManagementService',
+    operation,
     eventId: newEventId(random),
+    groupingId: newEventId(random),
     eventTime,
-    contentType: 'application/json',
-    data: {
-      eventGroupingId: newEventId(random),
-      eventName: operation,
-      compartmentId: effect.compartmentId,
-      compartmentName: null,
-      resourceName: effect.resourceName,
-      resourceId: effect.resourceId,
-      availabilityDomain: null,
-      freeformTags: {},
-      definedTags: {},
-      identity: {
-        principalName: service,
-        principalId: service,
-        authType: 'service',
-        callerName: null,
-        callerId: null,
-        tenantId: tenancyId,
-        ipAddress: null,
-        credentials: null,
-        userAgent: null,
-        consoleSessionId: null,
-      },
-      request: { id: null, path: null, action: null, parameters: {}, headers: {} },
-      response: { status: '200', responseTime: eventTime, headers: {}, payload: {}, message: null },
-      stateChange: { previous: effect.previous ?? null, current: effect.current ?? null },
-      additionalDetails: {},
-    },
-  }
+    ...effect,
+    identity: { principalName: service, principalId: service, authType: 'service', tenantId: tenancyId },
+    response: { status: 200, responseTime: eventTime },
+  })
 }

@@ -12,7 +12,8 @@ import {
   type LeafRange,
   type RangeAnswer,
 } from './messages/comparison.ts'
-import { leave, sendOrStore, type Task } from './messages/send.ts'
+import { leave, sendOrStore } from './messages/send.ts'
+import type { Task } from './messages/task.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { recountSome } from './recount.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'

@@ -1,5 +1,6 @@
 import type { Hsm } from '../hsm/hsm.ts'
-import type { AuditSink, HttpPorts } from '../http/httpPorts.ts'
+import type { HttpPorts } from '../http/httpPorts.ts'
+import type { AuditSink } from '../kms/audit.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
 import { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'

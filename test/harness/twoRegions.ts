@@ -15,8 +15,9 @@ import {
   type Runtime,
   type RuntimeSettings,
 } from '../../lib/runtime/composeRegion.ts'
-import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
+import { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
+import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
 import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
@@ -84,7 +85,12 @@ export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
     random: randomBytes,
     // Here queues run when a test says so: nothing is worth waiting for.
     arrivals: { awaited: async function* () {} },
-    audit: new GroupedAuditSink(ports.tables, { flushMs: 5, recordsCrypto: true, log: ports.log }),
+    audit: new GroupedAuditSink(ports.tables, {
+      flushMs: 5,
+      recordsCrypto: true,
+      log: ports.log,
+      timers: systemTimers,
+    }),
   })
 }
 

@@ -1,4 +1,4 @@
-import { rulesOf } from '../../lib/http/authenticate.ts'
+import { rulesOf } from '../../lib/iam/rulesOf.ts'
 import { twoRegions } from '../harness/twoRegions.ts'
 
 test('a change of one policy compiles that one and no other', async () => {

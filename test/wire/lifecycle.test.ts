@@ -1,5 +1,5 @@
 import { lifecycle } from '../../lib/kms/rows/lifecycle.ts'
-import { GroupedAuditSink } from '../../lib/runtime/groupedAuditSink.ts'
+import { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
 import { allowReplication, createReplica, encrypt, makeKey, makeVault } from '../harness/vaultStory.ts'
 

@@ -1,9 +1,10 @@
-import type { KeyShape, MaterialContext, ProtectionMode, WrappedKey } from '../../hsm/hsm.ts'
+import type { WrappedKey } from '../../hsm/hsm.ts'
 import type { JsonObject } from '../../canonicalJson.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { newEtag, type Mutation } from '../mutation.ts'
-import { newKeyVersionOcid, newMaterialId, type Ocid } from '../../ocid.ts'
+import { newKeyVersionOcid, newMaterialId } from '../../ocid.ts'
 import { versionSk, type KeyRow, type KeyVersionRow } from '../rows/rows.ts'
+import { materialContext, type VersionOf } from '../rows/versionContext.ts'
 import type { Unsealed } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 
@@ -23,25 +24,6 @@ export function newStamp(
     committedAt: ports.clock(),
     request: mutation.request?.pk ?? null,
   }
-}
-
-export interface VersionOf {
-  readonly keyId: Ocid
-  readonly shape: KeyShape
-  readonly protectionMode: ProtectionMode
-}
-
-/** What a version's blob is bound to. Export is a property of the protection mode (contract §6.7). */
-export function materialContext({ keyId, shape, protectionMode }: VersionOf, materialId: string): MaterialContext {
-  return { keyId, materialId, shape, protectionMode, isExportable: protectionMode === 'SOFTWARE' }
-}
-
-/** The same for a version of a key that there is. */
-export function versionContext(
-  { id: keyId, shape, protectionMode }: Pick<KeyRow, 'id' | 'shape' | 'protectionMode'>,
-  materialId: string,
-): MaterialContext {
-  return materialContext({ keyId, shape, protectionMode }, materialId)
 }
 
 /** Makes the material in the HSM. Nothing is stored yet: what a crash leaves behind here is a blob that nobody has. */

@@ -12,7 +12,7 @@ import { doesNotOpen, KmsError, notFoundOrForbidden } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import type { VaultKey } from './changeKey.ts'
 import { requireKeyState, requireVaultActive, requireVersionEnabled, type KeyOperation } from '../rows/lifecycle.ts'
-import { versionContext } from './newKeyVersion.ts'
+import { versionContext } from '../rows/versionContext.ts'
 import { materialIdOf } from '../../ocid.ts'
 import type { KeyVersionRow } from '../rows/rows.ts'
 

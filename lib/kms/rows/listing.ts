@@ -1,8 +1,7 @@
 import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { VaultKeys } from '../../hsm/hsm.ts'
-import type { KmsPorts } from '../kmsPorts.ts'
-import type { IndexName, Item, TableName } from '../../ports.ts'
+import type { IndexName, Item, TableName, Tables } from '../../ports.ts'
 import { openRow } from './rowMac.ts'
 import type { KeyRow, ListedRow } from './rows.ts'
 import { keyListingPartition, listingShards } from './rows.ts'
@@ -24,7 +23,7 @@ export interface ListPage<T> {
  * is short only at the end.
  */
 export async function listPage(
-  { tables }: Pick<KmsPorts, 'tables'>,
+  { tables }: { readonly tables: Pick<Tables, 'queryIndex'> },
   table: TableName,
   partitions: readonly string[],
   request: ListRequest,

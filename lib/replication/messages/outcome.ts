@@ -1,6 +1,6 @@
 import { judgedAgain } from '../changedMeanwhile.ts'
 import { onCompartmentVote } from '../tenancy/compartmentDeletion.ts'
-import { parseTask } from './send.ts'
+import { parseTask } from './task.ts'
 import { openEnvelope } from './signedMessage.ts'
 import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
 import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'

@@ -1,49 +1,8 @@
-import type { MeteredVersion } from '../../kms/usage/metering.ts'
 import type { QueueAddress, QueueName } from '../../ports.ts'
-import type { Changed } from '../fanOut.ts'
 import { sealEnvelope, type Body } from './signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { taskText, type Task } from './task.ts'
 import { withinBudget } from '../withinBudget.ts'
-
-/** Work a region leaves for itself in a queue, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
-export type Task =
-  | { readonly task: 'forward'; readonly to: string; readonly queue: QueueName; readonly envelope: string }
-  | { readonly task: 'resendKey'; readonly vaultId: string; readonly keyId: string }
-  | { readonly task: 'resendVault'; readonly vaultId: string }
-  | { readonly task: 'makeWrappingKey'; readonly vaultId: string }
-  | { readonly task: 'wantBackupKeys'; readonly tenancyId: string }
-  | { readonly task: 'resendIdentity'; readonly tenancyId: string; readonly peer: string }
-  | { readonly task: 'fanOut'; readonly changed: Changed }
-  | { readonly task: 'meterVersion'; readonly version: MeteredVersion }
-  | {
-      readonly task: 'copy'
-      readonly vaultId: string
-      readonly fence: number
-      readonly leaf: number
-      readonly after: string | null
-    }
-  | { readonly task: 'adoptKeys'; readonly vaultId: string }
-  | {
-      readonly task: 'purgeKeys'
-      readonly vaultId: string
-      readonly fence: number
-      readonly tenancyId: string
-      readonly source: string
-    }
-
-interface TaskText {
-  readonly format: 'vaultspan/task/1'
-}
-
-export function taskText(task: Task): string {
-  return JSON.stringify({ format: 'vaultspan/task/1', ...task } satisfies Task & TaskText)
-}
-
-/** The task in a message; undefined where it is an envelope. */
-export function parseTask(text: string): Task | undefined {
-  const value = JSON.parse(text) as (Task & TaskText) | null
-  return value?.format === 'vaultspan/task/1' ? value : undefined
-}
 
 type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log'>
 

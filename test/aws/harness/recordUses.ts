@@ -4,7 +4,7 @@ import { reconcile } from '../../../lib/replication/reconcile.ts'
 import { servingFunction } from '../../../lib/http/routes.ts'
 import type { BackupStore } from '../../../lib/kms/backup/backupPlace.ts'
 import type { QueueName, TableName, Tables, Write } from '../../../lib/ports.ts'
-import { GroupedAuditSink } from '../../../lib/runtime/groupedAuditSink.ts'
+import { GroupedAuditSink } from '../../../lib/kms/groupedAuditSink.ts'
 import type { SqliteTables } from '../../../lib/store/sqlite/sqliteTables.ts'
 import type { TestCloud, TestRegion } from '../../harness/twoRegions.ts'
 

@@ -1,12 +1,12 @@
-import type { AuditSink } from '../http/httpPorts.ts'
-import { auditGroupWrite, minuteMark, type AuditEvent, type AuditGroup } from '../kms/audit.ts'
-import type { Logger, Tables, Write } from '../ports.ts'
+import { auditGroupWrite, minuteMark, type AuditEvent, type AuditGroup, type AuditSink } from './audit.ts'
+import type { Logger, Tables, Timers, Write } from '../ports.ts'
 
 export interface GroupedAuditOptions {
   /** How long an event may wait for others: a crash loses at most what came within this time. */
   readonly flushMs: number
   readonly recordsCrypto: boolean
   readonly log: Logger
+  readonly timers: Pick<Timers, 'after'>
 }
 
 /** A group must stay below an item's 200 KB: an event with the largest loggingContext has 7 KB. */
@@ -21,7 +21,8 @@ export class GroupedAuditSink implements AuditSink {
   readonly #options: GroupedAuditOptions
   readonly #marked = new Set<string>()
   #waiting: AuditEvent[] = []
-  #timer: NodeJS.Timeout | undefined
+  /** Calls the next flush off; undefined where none is due. */
+  #callOff: (() => void) | undefined
   #flushing: Promise<void> = Promise.resolve()
   #dropped = 0
 
@@ -38,7 +39,7 @@ export class GroupedAuditSink implements AuditSink {
       return
     }
     this.#waiting.push(event)
-    this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs)
+    this.#callOff ??= this.#options.timers.after(this.#options.flushMs, () => void this.flush())
   }
 
   async prepare(event: AuditEvent): Promise<void> {
@@ -48,8 +49,8 @@ export class GroupedAuditSink implements AuditSink {
 
   /** Resolves when everything appended so far is in the table. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#callOff?.()
+    this.#callOff = undefined
     this.#flushing = this.#flushing.then(() => this.#writeWaiting())
     return this.#flushing
   }
