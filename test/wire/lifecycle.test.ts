@@ -102,7 +102,9 @@ const versionStates = {
 
 const plaintext = 'aGVsbG8='
 const aes = { algorithm: 'AES', length: 32 }
-const place = { backupLocation: { destination: 'BUCKET', namespace: 'n', bucketName: 'b', objectName: 'o' } }
+const backupAs = (objectName: string) => ({
+  backupLocation: { destination: 'BUCKET', namespace: 'n', bucketName: 'b', objectName },
+})
 const newKey = () => ({ compartmentId: cloud.tenancyId, displayName: 'k', keyShape: aes })
 const brought = { keyMaterial: 'AAAA', wrappingAlgorithm: 'RSA_OAEP_SHA256' }
 const signing = { message: plaintext, signingAlgorithm: 'ECDSA_SHA_256' }
@@ -125,7 +127,7 @@ const acts: Record<keyof typeof lifecycle.vault | keyof typeof lifecycle.key, Ac
   ScheduleVaultDeletion: onVault('scheduleDeletion', in9Days),
   CancelVaultDeletion: onVault('cancelDeletion'),
   ChangeVaultCompartment: onVault('changeCompartment', here),
-  BackupVault: onVault('backup', () => place),
+  BackupVault: onVault('backup', ({ vaultId }) => backupAs(vaultId)),
   CreateVaultReplica: onVault('createReplica', () => ({ replicaRegion: 'us-phoenix-1' })),
   DeleteVaultReplica: onVault('deleteReplica', () => ({ replicaRegion: 'us-phoenix-1' })),
   CreateKey: post('/20180608/keys', newKey),
@@ -145,7 +147,7 @@ const acts: Record<keyof typeof lifecycle.vault | keyof typeof lifecycle.key, Ac
   ScheduleKeyDeletion: onKey('scheduleDeletion', in9Days),
   CancelKeyDeletion: onKey('cancelDeletion'),
   ChangeKeyCompartment: onKey('changeCompartment', here),
-  BackupKey: onKey('backup', () => place),
+  BackupKey: onKey('backup', ({ keyId }) => backupAs(keyId)),
   ScheduleKeyVersionDeletion: onVersion('scheduleDeletion', in9Days),
   CancelKeyVersionDeletion: onVersion('cancelDeletion'),
   Encrypt: post('/20180608/encrypt', ({ keyId }) => ({ keyId, plaintext })),
