@@ -13,7 +13,7 @@ import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
-import { streamedTables, type Clock, type Logger, type TableName } from '../lib/ports.ts'
+import { streamedTables, type Clock, type Logger } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../lib/runtime/systemTimers.ts'
@@ -23,6 +23,7 @@ import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqli
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import { forgetWhatChanges } from './forgetWhatChanges.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from './lagWindow.ts'
 import { MinuteTimer } from './minuteTimer.ts'
@@ -186,24 +187,6 @@ function compose(
     backups: parts.backups,
     lag,
     arrivals,
-  })
-}
-
-/** In one process every write is seen, so nothing that is cached is ever stale. */
-function forgetWhatChanges(store: SqliteRegionStore, { cache, identity }: Runtime): void {
-  const forget: Partial<Record<TableName, (pk: string, sk: string) => void>> = {
-    Vaults: (pk, sk) => {
-      cache.forget('Vaults', pk, sk)
-    },
-    Keys: (pk, sk) => {
-      cache.forget('Keys', pk, sk)
-    },
-    Identity: (pk) => {
-      identity.forget(pk)
-    },
-  }
-  store.tables.onCommit((touched) => {
-    for (const { table, pk, sk } of touched) forget[table]?.(pk, sk)
   })
 }
 
