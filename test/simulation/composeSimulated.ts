@@ -1,4 +1,4 @@
-import type { AuditSink } from '../../lib/http/httpPorts.ts'
+import type { AuditSink } from '../../lib/kms/audit.ts'
 import { auditWrite, minuteMark } from '../../lib/kms/audit.ts'
 import type { Logger, Tables } from '../../lib/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
