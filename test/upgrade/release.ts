@@ -72,9 +72,18 @@ export function releaseText(version: string): string {
 }
 
 /** A release's data directory as that release left it, in a place of its own. */
-export function restoreRelease(version: string): { readonly directory: string; readonly remove: () => void } {
+export function restoreRelease(version: string): RestoredData {
+  return restoreData(join(releasesDirectory, version, 'data'))
+}
+
+export interface RestoredData {
+  readonly directory: string
+  readonly remove: () => void
+}
+
+/** A copy of a kept data directory to run on. */
+export function restoreData(from: string): RestoredData {
   const directory = mkdtempSync(join(tmpdir(), 'vaultspan-upgrade-'))
-  const from = join(releasesDirectory, version, 'data')
   cpSync(from, directory, { recursive: true, filter: (file) => !file.endsWith('.sql') })
   for (const name of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
     if (name.endsWith('.sql'))
