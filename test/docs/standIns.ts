@@ -1,0 +1,39 @@
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..', '..')
+
+/** `npm run faults` is run. Of what needs an account, an emulator or minutes, the script and its flags are checked. */
+const npm = `
+case "$1" in
+  ci | test) exit 0 ;;
+  start) name=start; shift ;;
+  run) name=$2; shift 2 ;;
+  *) echo "npm $*: not known here" >&2; exit 1 ;;
+esac
+script=$("$NODE" -p 'require("./package.json").scripts[process.argv[1]] ?? ""' "$name" 2>/dev/null) || exit 1
+case "$script" in
+  '') echo "package.json has no script $name" >&2; exit 1 ;;
+  'node local/'* | 'node deploy/'* | 'node offline/'*) file=$ROOT/\${script#node } ;;
+  *) exit 0 ;;
+esac
+[ "\${1:-}" = -- ] && shift
+cd "$WHERE"
+[ "$name" = faults ] && exec "$NODE" "$file" "$@"
+exec "$NODE" "$file" "$@" --help >/dev/null
+`
+
+/** Programs that answer for what cannot be there; returns the directory to put first on the PATH. */
+export function writeStandIns(directory: string): string {
+  const programs = join(directory, 'stand-ins')
+  mkdirSync(programs)
+  mkdirSync(join(directory, '.ci'))
+  const program = (file: string, text: string) => {
+    writeFileSync(file, `#!/usr/bin/env bash\nset -eu\n${text}`)
+    chmodSync(file, 0o755)
+  }
+  program(join(programs, 'npm'), `WHERE=$PWD; cd "$ROOT"\n${npm}`)
+  for (const name of ['npx', 'aws']) program(join(programs, name), 'exit 0\n')
+  for (const name of readdirSync(join(root, '.ci'))) program(join(directory, '.ci', name), 'exit 0\n')
+  return programs
+}
