@@ -40,7 +40,16 @@ const rooms = [
   {
     room: 'offline',
     from: '^offline/',
-    may: ['^offline/', '^deploy/', '^local/', '^handlers/', '^lib/http/', words, '^lib/store/awsClientOptions\\.ts$'],
+    may: [
+      '^offline/',
+      '^deploy/',
+      '^local/',
+      '^handlers/',
+      '^lib/http/',
+      '^lib/replication/lagWindow\\.ts$',
+      words,
+      '^lib/store/awsClientOptions\\.ts$',
+    ],
   },
   { room: 'local', from: '^local/', may: ['^local/', '^handlers/', '^lib/'] },
 ]

@@ -65,10 +65,32 @@ function alarmRows({ prefix, peers }: AlarmOptions): Record<string, Alarm> {
         `Lag${idOf(peer)}`,
         {
           AlarmDescription: `From a commit to its receipt from ${peer}: more than 10 s for 3 minutes.`,
-          ...lag(prefix, peer),
+          ...ofPeer(prefix, peer, 'ReplicationLag'),
           ExtendedStatistic: 'p99',
           Threshold: 10_000,
           EvaluationPeriods: 3,
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      peers.map((peer) => [
+        `Late${idOf(peer)}`,
+        {
+          AlarmDescription: `A change has not arrived in ${peer} for more than 5 minutes; the log says of which vault.`,
+          ...ofPeer(prefix, peer, 'OldestChangeWaiting'),
+          Statistic: 'Maximum',
+          Threshold: 300_000,
+        },
+      ]),
+    ),
+    ...Object.fromEntries(
+      peers.map((peer) => [
+        `Diverged${idOf(peer)}`,
+        {
+          AlarmDescription: `${peer} did not have what it had acknowledged: a bug, or somebody wrote into its tables.`,
+          ...ofPeer(prefix, peer, 'ReplicaDiverged'),
+          Statistic: 'Sum',
+          Threshold: 0,
         },
       ]),
     ),
@@ -217,7 +239,7 @@ function dashboard({ prefix, region, peers }: AlarmOptions): object {
       widget(
         'Replication lag, p99, ms',
         'p99',
-        peers.map((peer) => lag(prefix, peer)),
+        peers.map((peer) => ofPeer(prefix, peer, 'ReplicationLag')),
       ),
       widget(
         'Dead letters',
@@ -236,10 +258,14 @@ function dashboard({ prefix, region, peers }: AlarmOptions): object {
 }
 
 /** Written by lib/aws/lagMetric.ts. */
-function lag(prefix: string, peer: string): Metric {
+function ofPeer(
+  prefix: string,
+  peer: string,
+  MetricName: 'ReplicationLag' | 'OldestChangeWaiting' | 'ReplicaDiverged',
+): Metric {
   return {
     Namespace: 'Vaultspan',
-    MetricName: 'ReplicationLag',
+    MetricName,
     Dimensions: [
       { Name: 'deployment', Value: prefix },
       { Name: 'peer', Value: peer },

@@ -40,7 +40,7 @@ export const grants = {
       Identity: ['get', 'query', 'check'],
       Audit: ['put'],
       Requests: ['get', 'put', 'advance'],
-      Replication: ['get', 'put', 'delete'],
+      Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { peers: ['inbox'] },
     backups: ['read', 'write'],

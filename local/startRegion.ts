@@ -25,7 +25,7 @@ import type { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { forgetWhatChanges } from './forgetWhatChanges.ts'
 import { HttpGateway } from './httpGateway.ts'
-import { LagWindow } from './lagWindow.ts'
+import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { MinuteTimer } from './minuteTimer.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
 import type { PortDirectory } from './portDirectory.ts'
@@ -204,7 +204,7 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
   const answers = (peer: string) =>
     answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], stores.get(peer)?.queues))
   const peers = regions.filter((peer) => peer !== region)
-  const health = () => regionHealth({ region, peers, store, lag, settings, answers })
+  const health = () => regionHealth({ region, peers, store, lag, settings, runtime, answers })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }

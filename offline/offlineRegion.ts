@@ -6,7 +6,7 @@ import type { FunctionName } from '../lib/http/operations.ts'
 import { maxLambdaFileBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import type { RegionSwitch } from '../local/faults.ts'
 import { HttpGateway } from '../local/httpGateway.ts'
-import type { LagWindow } from '../local/lagWindow.ts'
+import type { LagWindow } from '../lib/replication/lagWindow.ts'
 import { Loop } from './loop.ts'
 import { queueSource } from './queueSource.ts'
 import type { RegionFunctions } from './regionFunctions.ts'
@@ -88,7 +88,7 @@ export class OfflineRegion implements RegionSwitch {
 
   #health(): object {
     const { region, peers, lag } = this.#options
-    const links = peers.map((peer) => ({ peer, lagMs: lag.figures(peer) }))
+    const links = peers.map((peer) => ({ peer, lagMs: lag.figuresOf(peer) }))
     return { status: 'ok', region, hsm: 'simulated HSM (software)', links }
   }
 }

@@ -9,7 +9,7 @@ import { packageTemplates } from '../deploy/packageTemplates.ts'
 import { provisionTenancy, type InvokeProvision } from '../deploy/provisionTenancy.ts'
 import { FaultServer } from '../local/faultServer.ts'
 import type { HostDirectory } from '../local/hostDirectory.ts'
-import { LagWindow } from '../local/lagWindow.ts'
+import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { administratorKey, writeOciConfig } from '../local/ociProfile.ts'
 import { StartError } from '../local/startError.ts'
 import { writeEndpoints } from '../local/endpointsFile.ts'
@@ -84,8 +84,9 @@ async function startRegions(
         hsmStateKey,
         endpointPortBase: portBase,
         logFile: join(logs, `${region}.log`),
-        onMetric: ({ peer, ReplicationLag: lagMs }) => {
-          if (typeof peer === 'string' && typeof lagMs === 'number') lag.record(peer, lagMs)
+        onMetric: ({ peer, vault, ReplicationLag: lagMs }) => {
+          if (typeof peer !== 'string' || typeof vault !== 'string' || typeof lagMs !== 'number') return
+          lag.record({ vaultId: vault, peer }, lagMs)
         },
       })
       started.push(functions)

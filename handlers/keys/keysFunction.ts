@@ -1,5 +1,4 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
-import type { HttpPorts } from '../../lib/http/httpPorts.ts'
 import { backupKeyOperation } from './backupKey.ts'
 import { cancelKeyDeletionOperation } from './cancelKeyDeletion.ts'
 import { cancelKeyVersionDeletionOperation } from './cancelKeyVersionDeletion.ts'
@@ -15,6 +14,7 @@ import { getReplicationStatusOperation } from './getReplicationStatus.ts'
 import { getWrappingKeyOperation } from './getWrappingKey.ts'
 import { importKeyOperation } from './importKey.ts'
 import { importKeyVersionOperation } from './importKeyVersion.ts'
+import type { KeysPorts } from './keysPorts.ts'
 import { listKeyVersionsOperation } from './listKeyVersions.ts'
 import { listKeysOperation } from './listKeys.ts'
 import { restoreKeyFromFileOperation } from './restoreKeyFromFile.ts'
@@ -24,7 +24,7 @@ import { scheduleKeyVersionDeletionOperation } from './scheduleKeyVersionDeletio
 import { updateKeyOperation } from './updateKey.ts'
 
 /** KmsManagement. */
-export function keysFunction(ports: HttpPorts): HttpFunction {
+export function keysFunction(ports: KeysPorts): HttpFunction {
   return httpFunction('keys', ports, [
     createKeyOperation,
     getKeyOperation,

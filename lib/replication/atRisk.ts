@@ -10,7 +10,7 @@ export interface AtRiskRow extends Item {
   readonly vaultId: string
   readonly epoch: string
   readonly revision: number
-  /** Unix milliseconds. */
+  /** Unix milliseconds: of the first of the resource's changes that are at risk. */
   readonly since: number
 }
 
@@ -30,7 +30,9 @@ export async function markAtRisk(
   now: number,
 ): Promise<void> {
   const { epoch, revision, id } = resource
-  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId: vault.row.id, epoch, revision, since: now }
+  const known = (await tables.get('Replication', atRiskPk(peer), id)) as AtRiskRow | undefined
+  const since = Math.min(known?.since ?? now, now)
+  const row: AtRiskRow = { pk: atRiskPk(peer), sk: id, vaultId: vault.row.id, epoch, revision, since }
   // An older mark stays where a newer one stands already.
   await tables.write([{ op: 'put', table: 'Replication', item: row, condition: { kind: 'newer', epoch, revision } }])
   // The receipt, or the end of the link, may have come in between, and no other will take the mark away.

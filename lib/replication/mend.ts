@@ -1,9 +1,10 @@
 import { leafEntries, treeEntry } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
+import type { KeyRow, VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { isSettled, settleKey } from '../kms/keys/settleKey.ts'
-import type { Item } from '../ports.ts'
 import { vaultSums } from './compare.ts'
+import { noteComparison, type WaitingChange } from './compared.ts'
 import { sendRecords } from './handOff.ts'
 import { linkedVault } from './link/linkSource.ts'
 import { shortDigest, type RangeAnswer } from './messages/comparison.ts'
@@ -13,20 +14,6 @@ import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { ask } from './reconcile.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
-/** What the last comparison of a vault with its replica found; shown to operators. */
-export interface ComparedRow extends Item {
-  readonly vaultId: string
-  readonly peer: string
-  /** Unix milliseconds; null: never. */
-  readonly comparedAt: number
-  readonly agreedAt: number | null
-  /** Resources that were found to differ although the replica had acknowledged them: each is a bug or damage. */
-  readonly diverged: number
-  readonly divergedAt: number | null
-}
-
-const comparedPk = 'compared'
-
 /** A receipt that came while the question was on its way says nothing about the answer. */
 const marginMs = 1_000
 
@@ -34,10 +21,10 @@ const marginMs = 1_000
 export async function onCompared(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'compared'>): Promise<void> {
   const vault = await linkedVault(ports, envelope, body)
   if (vault?.row.handOffTo == null) return
-  if (body.isEqual) return note(ports, vault, 0, true)
+  if (body.isEqual) return noteComparison(ports, vault, { isEqual: true, diverged: 0, waiting: [] })
   const sums = await vaultSums(ports, vault)
-  let diverged = 0
-  if (sums.vaultDigest !== body.vaultDigest) diverged += await mendVault(ports, vault, body.askedAt)
+  const found: Difference[] = []
+  if (sums.vaultDigest !== body.vaultDigest) found.push(await mendVault(ports, vault, body.askedAt))
   const { leaves, ranges = [], left = [] } = body
   if (leaves !== undefined) {
     const all = new Set([...sums.leaves.keys(), ...Object.keys(leaves).map(Number)])
@@ -49,13 +36,22 @@ export async function onCompared(ports: ReplicationPorts, envelope: Envelope, bo
         differing.map((leaf) => ({ leaf, after: null })),
       )
   }
-  for (const range of ranges) diverged += await mendRange(ports, vault, range, body.askedAt)
+  for (const range of ranges) found.push(...(await mendRange(ports, vault, range, body.askedAt)))
   if (left.length > 0) await ask(ports, vault, left)
-  await note(ports, vault, diverged, false)
+  const diverged = found.filter((each) => each === 'diverged').length
+  const waiting = found.filter((each) => typeof each !== 'string')
+  await noteComparison(ports, vault, { isEqual: false, diverged, waiting })
 }
 
-/** How many of the range's keys differ although the replica had acknowledged them. */
-async function mendRange(ports: ReplicationPorts, vault: Vault, range: RangeAnswer, askedAt: number): Promise<number> {
+/** Diverged: the replica had acknowledged a state that it does not have. Waiting: it had not. */
+type Difference = 'none' | 'diverged' | WaitingChange
+
+async function mendRange(
+  ports: ReplicationPorts,
+  vault: Vault,
+  range: RangeAnswer,
+  askedAt: number,
+): Promise<readonly Difference[]> {
   const theirs = new Map(range.keys.map((key) => [key.id, key]))
   const mine = new Set<string>()
   for (let after = range.after; ;) {
@@ -64,56 +60,62 @@ async function mendRange(ports: ReplicationPorts, vault: Vault, range: RangeAnsw
     if (page.next === undefined || (range.through !== null && page.next >= range.through)) break
     after = page.next
   }
-  let diverged = 0
+  const found: Difference[] = []
   for (const id of new Set([...mine, ...theirs.keys()])) {
-    if (await mendKey(ports, vault, id, theirs.get(id), askedAt)) diverged += 1
+    found.push(await mendKey(ports, vault, id, theirs.get(id), askedAt))
   }
-  return diverged
+  return found
 }
 
 type Theirs = Order & { readonly digest: string }
 
-/** True where the replica had acknowledged a state that it does not have. */
 async function mendKey(
   ports: ReplicationPorts,
   vault: Vault,
   keyId: string,
   theirs: Theirs | undefined,
   askedAt: number,
-): Promise<boolean> {
+): Promise<Difference> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined) {
     ports.log.error('A replica has a key that its primary has not: the primary lost data.', undefined, {
       vault: vault.row.id,
       key: keyId,
     })
-    return true
+    return 'diverged'
   }
   const key =
     isSettled(stored) || vault.row.lifecycleState === 'DELETED' ? stored : await settleKey(ports, vault, stored)
   const mine = await treeEntry(ports.tables, vault.row.id, keyId)
-  if (mine !== undefined && theirs !== undefined && shortDigest(mine.digest) === theirs.digest) return false
+  if (mine !== undefined && theirs !== undefined && shortDigest(mine.digest) === theirs.digest) return 'none'
   if (theirs !== undefined && isAtLeast(theirs, key) && !isAtLeast(key, theirs)) {
     ports.log.error('A replica is ahead of its primary: the primary was put back to an older state.', undefined, {
       vault: vault.row.id,
       key: keyId,
     })
-    return true
+    return 'diverged'
   }
   const isDiverged = await wasAcknowledged(ports, vault, key, askedAt)
   if (isDiverged) await report(ports, vault, key)
   const { handOffTo } = vault.row
   const whole = isDiverged ? null : await coveredOrder(ports.tables, vault, keyId)
   if (handOffTo !== null) await sendRecords(ports, vault.row, handOffTo, await keyRecords(ports.tables, key, { whole }))
-  return isDiverged
+  return isDiverged ? 'diverged' : waitingSince(key, whole, askedAt)
 }
 
-async function mendVault(ports: ReplicationPorts, vault: Vault, askedAt: number): Promise<number> {
+/** What was committed before the replica was asked, and has no receipt now. */
+function waitingSince(row: KeyRow | VaultRow, covered: Order | null, askedAt: number): Difference {
+  const { id, epoch, revision, committedAt: since } = row
+  return since >= askedAt || isAtLeast(covered ?? undefined, row) ? 'none' : { id, epoch, revision, since }
+}
+
+async function mendVault(ports: ReplicationPorts, vault: Vault, askedAt: number): Promise<Difference> {
   const isDiverged = await wasAcknowledged(ports, vault, vault.row, askedAt)
   if (isDiverged) await report(ports, vault, vault.row)
   const { handOffTo } = vault.row
   if (handOffTo !== null) await sendRecords(ports, vault.row, handOffTo, [await vaultRecord(ports.tables, vault.row)])
-  return isDiverged ? 1 : 0
+  if (isDiverged) return 'diverged'
+  return waitingSince(vault.row, await coveredOrder(ports.tables, vault, vault.row.id), askedAt)
 }
 
 /** Whether the replica had said, before it was asked, that it has this state. */
@@ -135,30 +137,9 @@ async function report(ports: ReplicationPorts, vault: Vault, { id }: { readonly 
     vault: vault.row.id,
     resource: id,
   })
-  ports.lag.diverged(vault.row.replicaRegion ?? '', 1)
+  ports.lag.diverged({ vaultId: vault.row.id, peer: vault.row.replicaRegion ?? '' }, 1)
   const receipt = await lastReceipt(ports.tables, vault, id)
   if (receipt === undefined) return
   const { pk, sk, revision } = receipt
   await ports.tables.write([{ op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'revision', revision } }])
-}
-
-async function note(
-  { tables, clock }: ReplicationPorts,
-  { row }: Vault,
-  diverged: number,
-  isEqual: boolean,
-): Promise<void> {
-  const known = (await tables.get('Replication', comparedPk, row.id)) as ComparedRow | undefined
-  const now = clock()
-  const item: ComparedRow = {
-    pk: comparedPk,
-    sk: row.id,
-    vaultId: row.id,
-    peer: row.replicaRegion ?? '',
-    comparedAt: now,
-    agreedAt: isEqual ? now : (known?.agreedAt ?? null),
-    diverged: (known?.diverged ?? 0) + diverged,
-    divergedAt: diverged > 0 ? now : (known?.divergedAt ?? null),
-  }
-  await tables.write([{ op: 'put', table: 'Replication', item }])
 }

@@ -1,4 +1,5 @@
 import type { KmsPorts } from '../kms/kmsPorts.ts'
+import type { LagFigures } from './lagWindow.ts'
 
 export type ReplicationPorts = Pick<
   KmsPorts,
@@ -23,9 +24,20 @@ export type ReplicationPorts = Pick<
   readonly preparesKeys: boolean
 }
 
-/** Time from a commit to its receipt, measured on one clock: the sender's. */
+/** A vault and the region of its replica. */
+export interface VaultLink {
+  readonly vaultId: string
+  readonly peer: string
+}
+
+/** What is measured of replication; on AWS every process measures its own share. */
 export interface LagMeter {
-  record(peer: string, lagMs: number): void
+  /** Time from a commit to its receipt, on one clock: the sender's. */
+  record(link: VaultLink, lagMs: number): void
   /** Resources that a replica had acknowledged and turned out not to have: each is a bug or damage. */
-  diverged(peer: string, count: number): void
+  diverged(link: VaultLink, count: number): void
+  /** How old the oldest change is that a comparison found missing in the replica. */
+  waiting(link: VaultLink, ageMs: number): void
+  /** Of the link's last changes; undefined: this process measured none. */
+  figures(link: VaultLink): LagFigures | undefined
 }

@@ -4,16 +4,21 @@ import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { vaultPrefixOf } from '../ocid.ts'
 import type { KeyRow, VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
+import { linkState, type LinkState } from './compared.ts'
 import { coverageOf } from './coverage.ts'
 import { lastReceipt, type Receipt, type ReceiptRow } from './messages/receipts.ts'
+import type { ReplicationPorts } from './replicationPorts.ts'
 import { parseReplicationId, type ChangeOf } from './replicationId.ts'
 
 export interface ReplicationStatus {
   readonly region: string
   readonly status: 'REPLICATING' | 'REPLICATED'
+  /** In the primary only, which alone can tell. */
+  readonly link?: LinkState
 }
 
-type StatusPorts = Pick<KmsPorts, 'tables' | 'cache' | 'region'>
+type RowPorts = Pick<KmsPorts, 'tables' | 'cache' | 'region'>
+type StatusPorts = RowPorts & Pick<ReplicationPorts, 'lag'>
 
 /** @throws KmsError notAuthorizedOrNotFound for an id that no change of this vault ever had. */
 export async function replicationStatus(
@@ -24,16 +29,21 @@ export async function replicationStatus(
   const { change, stored } = await knownChange(ports, vault, id)
   const region = vault.row.replicaRegion
   if (region === null) return []
-  const isThere =
-    vault.row.primaryRegion === ports.region
-      ? (await arrival(ports, vault, change, stored)) !== undefined
-      : isAtLeast((await storedHere(ports, vault, stored)) ?? undefined, change)
-  return [{ region, status: isThere ? 'REPLICATED' : 'REPLICATING' }]
+  if (vault.row.primaryRegion !== ports.region) {
+    const isHere = isAtLeast((await storedHere(ports, vault, stored)) ?? undefined, change)
+    return [{ region, status: isHere ? 'REPLICATED' : 'REPLICATING' }]
+  }
+  const isThere = (await arrival(ports, vault, change, stored)) !== undefined
+  const link = await linkState(ports, vault)
+  // Nobody but the caller may know yet that this change waits.
+  const waits = [link.oldestWaitingSince, isThere ? null : stored.committedAt].filter((since) => since !== null)
+  const oldestWaitingSince = waits.length === 0 ? null : Math.min(...waits)
+  return [{ region, status: isThere ? 'REPLICATED' : 'REPLICATING', link: { ...link, oldestWaitingSince } }]
 }
 
 /** A change that the vault had, and the row of its resource as it stands. @throws as replicationStatus. */
 export async function knownChange(
-  { cache }: StatusPorts,
+  { cache }: Pick<RowPorts, 'cache'>,
   vault: Vault,
   id: string,
 ): Promise<{ readonly change: ChangeOf; readonly stored: KeyRow | VaultRow }> {
@@ -48,7 +58,7 @@ export async function knownChange(
 
 /** In the primary: the verified receipt by which its replica has the change; undefined: none, or one that is not to be believed. */
 export async function arrival(
-  { tables }: Pick<StatusPorts, 'tables'>,
+  { tables }: Pick<RowPorts, 'tables'>,
   vault: Vault,
   change: ChangeOf,
   stored: KeyRow | VaultRow,
@@ -72,10 +82,6 @@ function isSame(a: Order, b: Order): boolean {
 }
 
 /** In the replica: what it has every row of. A vault's row is whole by itself. */
-async function storedHere(
-  ports: StatusPorts,
-  vault: Vault,
-  stored: KeyRow | VaultRow,
-): Promise<Order | null | undefined> {
+async function storedHere(ports: RowPorts, vault: Vault, stored: KeyRow | VaultRow): Promise<Order | null | undefined> {
   return stored.id === vault.row.id ? stored : (await coverageOf(ports, vault, stored.id))?.whole
 }

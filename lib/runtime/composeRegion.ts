@@ -9,6 +9,7 @@ import type { RandomBytes } from '../ocid.ts'
 import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import { VaultCache } from '../kms/vaults/vaultCache.ts'
 import { createHandOff } from '../replication/handOff.ts'
+import { LagWindow } from '../replication/lagWindow.ts'
 import { createIdentityHandOff } from '../replication/tenancy/handOffIdentity.ts'
 import type { LagMeter, ReplicationPorts } from '../replication/replicationPorts.ts'
 import type { RegionSettings } from './regionSettings.ts'
@@ -46,11 +47,9 @@ export interface RegionOptions {
 /** Everything the functions of a region are given. */
 export type Runtime = HttpPorts & ReplicationPorts
 
-const noMeter: LagMeter = { record: () => undefined, diverged: () => undefined }
-
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
-  const { settings, lag = noMeter, timers = systemTimers, ...ports } = options
+  const { settings, lag = new LagWindow(), timers = systemTimers, ...ports } = options
   const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings

@@ -140,10 +140,10 @@ describe('a vault that is replicated', () => {
           host: vaultId,
         })
       ).body
-    expect(await status()).toEqual({ replicaDetails: [{ region: regionB, status: 'REPLICATING' }] })
+    expect(await status()).toMatchObject({ replicaDetails: [{ region: regionB, status: 'REPLICATING' }] })
     await cloud.settle()
-    expect(await status()).toEqual({ replicaDetails: [{ region: regionB, status: 'REPLICATED' }] })
-    expect(await status(cloud.b)).toEqual({ replicaDetails: [{ region: regionB, status: 'REPLICATED' }] })
+    expect(await status()).toMatchObject({ replicaDetails: [{ region: regionB, status: 'REPLICATED' }] })
+    expect(await status(cloud.b)).toMatchObject({ replicaDetails: [{ region: regionB, status: 'REPLICATED' }] })
   })
 
   test('leaves nothing behind when its replica is deleted, and can be replicated again', async () => {

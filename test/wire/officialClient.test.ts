@@ -2,7 +2,17 @@ import { models as identityModels } from 'oci-identity'
 import { models, requests } from 'oci-keymanagement'
 import { operations } from '../../lib/http/operations.ts'
 import { restOfALife } from './remainingCalls.ts'
-import { allowReplication, base64, makeKey, makeVault, ociCloud, replicate, shapes, type OciCloud } from './ociCloud.ts'
+import {
+  allowReplication,
+  base64,
+  makeKey,
+  makeVault,
+  ociCloud,
+  replicate,
+  send,
+  shapes,
+  type OciCloud,
+} from './ociCloud.ts'
 
 let oci: OciCloud
 let vault: models.Vault
@@ -209,7 +219,9 @@ test('a replica decrypts, also without its source, until it is deleted', async (
   expect(found).toMatchObject({ isPrimary: false, cryptoEndpoint: replica.crypto, wrappingkeyId: vault.wrappingkeyId })
   const replicationId = (await keys().getKey({ keyId: key.id })).key.replicaDetails?.replicationId ?? ''
   const { replicationStatusDetails } = await keys().getReplicationStatus({ replicationId })
-  expect(replicationStatusDetails.replicaDetails).toEqual([{ region: 'us-phoenix-1', status: 'REPLICATED' }])
+  expect(replicationStatusDetails.replicaDetails).toMatchObject([{ region: 'us-phoenix-1', status: 'REPLICATED' }])
+  const receipt = `${vault.managementEndpoint}/20180608/replicaOperations/${replicationId}/receipt`
+  expect((await send(await oci.signed('GET', receipt))).statusCode).toBe(200)
   await oci.cloud.faults.cut(oci.cloud.homeRegion)
   await expect(crypto().decrypt({ decryptDataDetails })).rejects.not.toHaveProperty('statusCode')
   const { decryptedData } = await oci.crypto(replica.crypto).decrypt({ decryptDataDetails })

@@ -206,6 +206,6 @@ async function keepReceipt(
   const { epoch, revision } = row
   const condition = { kind: 'newer', epoch, revision } as const
   const { ok } = await tables.write([{ op: 'put', table: 'Replication', item: row, condition }])
-  if (ok && !receipt.isGap) lag.record(source, row.lagMs)
+  if (ok && !receipt.isGap) lag.record({ vaultId: receipt.vaultId, peer: source }, row.lagMs)
   return ok
 }
