@@ -17,6 +17,9 @@ export function faultSocketPath(directory: string): string {
   return join(tmpdir(), `vaultspan-${userInfo().uid}`, `${name}.sock`)
 }
 
+/** What else can be asked of the service at its socket, by the line's first word. @throws with a line for a person. */
+export type MoreCommands = Readonly<Record<string, (words: readonly string[]) => Promise<string>>>
+
 type FaultCommands = Pick<Faults, 'cut' | 'slow' | 'heal' | 'describe'>
 
 /** Takes one line, `cut REGION`, `slow A B 80ms`, `heal` or `status`, and answers with one. Only its owner can open it. */
@@ -25,14 +28,18 @@ export class FaultServer {
   readonly #path: string
 
   /** Undefined for a cloud in memory, which nobody else can find. */
-  static async open(directory: HostDirectory, faults: FaultCommands): Promise<FaultServer | undefined> {
+  static async open(
+    directory: HostDirectory,
+    faults: FaultCommands,
+    more: MoreCommands = {},
+  ): Promise<FaultServer | undefined> {
     if (directory.path === undefined) return undefined
     const path = faultSocketPath(directory.path)
     if (!path.startsWith(directory.path)) requirePrivate(join(path, '..'))
     // The directory's lock is held, so a socket that is there was left by a process that died.
     rmSync(path, { force: true })
     const server = createServer((socket) => {
-      serve(socket, faults)
+      serve(socket, faults, more)
     })
     const umask = process.umask(0o177)
     try {
@@ -67,7 +74,7 @@ function requirePrivate(folder: string): void {
   throw new StartError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
 }
 
-function serve(socket: Socket, faults: FaultCommands): void {
+function serve(socket: Socket, faults: FaultCommands, more: MoreCommands): void {
   let text = ''
   socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())
@@ -75,8 +82,19 @@ function serve(socket: Socket, faults: FaultCommands): void {
     text += part
     if (text.length > 1000) socket.destroy()
     if (!text.includes('\n')) return
-    void perform(faults, text.trim().split(/\s+/)).then((answer) => socket.end(`${answer}\n`))
+    void performAny(faults, more, text.trim().split(/\s+/)).then((answer) => socket.end(`${answer}\n`))
   })
+}
+
+async function performAny(faults: FaultCommands, more: MoreCommands, words: readonly string[]): Promise<string> {
+  const [name = ''] = words
+  const other = Object.hasOwn(more, name) ? more[name] : undefined
+  if (other === undefined) return perform(faults, words)
+  try {
+    return `ok: ${await other(words)}`
+  } catch (cause) {
+    return `error: ${cause instanceof Error ? cause.message : String(cause)}`
+  }
 }
 
 async function perform(

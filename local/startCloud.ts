@@ -25,6 +25,7 @@ import { PortDirectory } from './portDirectory.ts'
 import { requireComplete, requireKnownKey, requireOwnRoot } from './requireComplete.ts'
 import { requireFreePorts } from './requireFreePorts.ts'
 import { StartError } from './startError.ts'
+import { redriveCommand } from './redrive.ts'
 import { maxFileBytes, openRegion, type Region } from './startRegion.ts'
 
 export interface CloudOptions {
@@ -136,7 +137,10 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   })
   if (!isFixed) write(endpoints)
   directory.remember('regions', regions.join(','))
-  const faultServer = await FaultServer.open(directory, faults)
+  const faultServer = await FaultServer.open(directory, faults, {
+    dead: (words) => redriveCommand(opened, words),
+    redrive: (words) => redriveCommand(opened, words),
+  })
   return {
     regions: endpoints,
     homeRegion,

@@ -6,17 +6,29 @@ import { buryChange } from '../../lib/replication/deadChanges.ts'
 import { leave } from '../../lib/replication/messages/send.ts'
 import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
 import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
+import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
 
 /** What the streams tell, left in the outbox. */
 type ChangeTask = Extract<Task, { task: 'fanOut' | 'meterVersion' }>
 
-export type FanOutFunction = (event: DynamoDBStreamEvent | SQSEvent) => Promise<BatchFailures>
+/** What an operator invokes the function with: dead changes are worked again (docs/operating.md). */
+interface RedriveEvent {
+  readonly redrive: 'stream'
+}
+
+export type FanOutFunction = (event: DynamoDBStreamEvent | SQSEvent | RedriveEvent) => Promise<BatchFailures>
+
+const maxRedriven = 1000
 
 /** Called by the tables' streams with what changed, and by the outbox with what a peer could not be given before. */
 export function fanOutFunction(ports: ReplicationPorts): FanOutFunction {
-  return batchFunction(async (event: DynamoDBStreamEvent | SQSEvent) => {
+  return batchFunction(async (event: DynamoDBStreamEvent | SQSEvent | RedriveEvent) => {
+    if ('redrive' in event) {
+      await redriveChanges(ports, maxRedriven)
+      return []
+    }
     const [first] = event.Records
     if (first === undefined) return []
     return 'dynamodb' in first ? fanOutStream(ports, event) : workMessages(ports, event as SQSEvent)

@@ -1,0 +1,38 @@
+import { readCommandLine } from './commandLine.ts'
+import { dataFlag } from './dataFlag.ts'
+import { askFaultServer } from './faultServer.ts'
+import { deadLetterPlaces, type DeadLetters } from './redrive.ts'
+import { runCommand, StartError } from './startError.ts'
+
+await runCommand(async () => {
+  const { flags, words } = readCommandLine({
+    name: 'npm run redrive',
+    does: 'Has what a running cloud gave up worked again: messages that failed too often, changes that no try could send.',
+    words: '[list]',
+    flags: {
+      data: dataFlag,
+      region: { value: 'NAME', says: 'only in this region', default: '-' },
+      queue: { value: deadLetterPlaces.join('|'), says: 'only of this queue', default: '-' },
+    },
+    more: 'With the word list it only says what there is, and why.',
+  })
+  const isList = words.length === 1 && words[0] === 'list'
+  if (words.length > 0 && !isList) throw new StartError('The only word is list. Run npm run redrive -- --help.')
+  const { data, region, queue } = flags
+  const answer = await ask(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
+  console.log(isList ? shown(JSON.parse(answer) as readonly DeadLetters[]) : answer)
+})
+
+function shown(letters: readonly DeadLetters[]): string {
+  if (letters.length === 0) return 'nothing is dead'
+  return letters.map(({ region, queue, what, reason }) => `${region} ${queue}: ${what}: ${reason}`).join('\n')
+}
+
+async function ask(directory: string, command: string): Promise<string> {
+  const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
+    const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
+    throw new StartError(line, { cause })
+  })
+  if (!answer.startsWith('ok: ')) throw new StartError(answer.replace(/^error: /, ''))
+  return answer.slice('ok: '.length)
+}
