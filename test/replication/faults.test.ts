@@ -1,5 +1,5 @@
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { composeTestRegion, regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -236,7 +236,14 @@ describe('a row that somebody wrote into a table', () => {
       statements: ['Allow any-user to manage all-resources in tenancy'],
     }
     await tables.write([{ op: 'put', table: 'Identity', item: forged }])
-    const listed = await cloud.call(cloud.a, 'GET', `/20180608/vaults?compartmentId=${cloud.tenancyId}`)
+    // Who runs already goes by the log, in which it is not.
+    const policies = await cloud.call(cloud.a, 'GET', `/20160918/policies?compartmentId=${cloud.tenancyId}`)
+    expect(policies.list.map(({ statements }) => statements)).not.toContainEqual(forged.statements)
+    // Who starts reads every row.
+    const { queues, clock, log } = cloud.a.runtime
+    const runtime = composeTestRegion({ region: regionA, tables, queues, hsm: cloud.a.hsm, clock, log })
+    const started = { runtime, hsm: cloud.a.hsm }
+    const listed = await cloud.call(started, 'GET', `/20180608/vaults?compartmentId=${cloud.tenancyId}`)
     expect(listed).toMatchObject({ status: 500, body: { code: 'InternalServerError' } })
   })
 })
