@@ -44,6 +44,12 @@ export class History {
     return [...last.values()]
   }
 
+  /** Of each row of a key the last that was written before this link had a hand-off: those that its copy brings over. */
+  beforeHandOff(keyId: string, { fence }: Pick<Committed, 'fence'>): readonly Committed[] {
+    const last = new Map((this.#committed.get(keyId) ?? []).map((each) => [each.sk, each]))
+    return [...last.values()].filter((each) => each.fence !== fence || each.handOffTo === null)
+  }
+
   /** The link under which the vault's or key's own row was committed in this order. */
   linkAt(resourceId: string, { epoch, revision }: Order): Committed | undefined {
     const own = (this.#committed.get(resourceId) ?? []).filter(({ sk }) => sk === keySk || sk === vaultSk)

@@ -36,7 +36,7 @@ export interface Plan {
   readonly settings: PlannedSettings
   readonly clients: readonly PlannedClient[]
   readonly faults: readonly PlannedFault[]
-  /** Steps of the scheduler at which the promises are looked at. */
+  /** After how many acknowledged changes the promises are looked at. */
   readonly looks: readonly number[]
 }
 
@@ -54,11 +54,12 @@ export function planOf(seed: number): Plan {
     deletion: random.chance(0.3),
     vault: random.chance(0.4),
   }
-  const count = random.pick([1, 1, 1, 2, 2, 3])
+  const count = words.link ? random.pick([1, 2, 2, 3]) : random.pick([1, 1, 1, 2, 2, 3])
   const length = random.pick([2, 2, 3, 3, 4, 6])
   const clients = Array.from({ length: count }, (_, index) => clientOf(random, words, length, index))
-  const total = clients.reduce((sum, { steps }) => sum + steps.length, 0) * stepsPerStep
-  return { seed, order: 0, base, settings, clients, faults: faultsOf(random, total), looks: looksOf(random, total) }
+  const done = clients.reduce((sum, { steps }) => sum + steps.length, 0)
+  const looks = looksOf(random, done)
+  return { seed, order: 0, base, settings, clients, faults: faultsOf(random, done * stepsPerStep), looks }
 }
 
 function settingsOf(random: SeededRandom): PlannedSettings {
@@ -126,7 +127,7 @@ function faultOf(random: SeededRandom, kind: FaultKind, at: number): PlannedFaul
   }
 }
 
-function looksOf(random: SeededRandom, total: number): readonly number[] {
-  const count = random.pick([0, 0, 1, 1])
-  return Array.from({ length: count }, () => random.below(total)).sort((left, right) => left - right)
+function looksOf(random: SeededRandom, most: number): readonly number[] {
+  const count = random.pick([0, 1, 1, 2])
+  return Array.from({ length: count }, () => 1 + random.below(most)).sort((left, right) => left - right)
 }

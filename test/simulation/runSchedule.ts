@@ -64,7 +64,7 @@ async function live(world: World, plan: Plan): Promise<void> {
     if (scheduler.steps > mostSteps) throw new Violation('The clients never come to an end.')
   }
   for (const look of plan.looks) {
-    await scheduler.run(() => left === 0 || scheduler.steps >= look)
+    await scheduler.run(() => left === 0 || world.acknowledged.length >= look)
     await requirePromises(world)
   }
   await scheduler.run(() => left === 0)

@@ -1,5 +1,6 @@
 import type { Logger } from '../../lib/ports.ts'
 import { regionA, regionB, type RegionSettings } from './composeSimulated.ts'
+import { requireCopied } from './copied.ts'
 import { History } from './history.ts'
 import { InjectedFault } from './injectedFault.ts'
 import { requireHonest } from './requireHonest.ts'
@@ -101,6 +102,11 @@ export class World {
       this.history.watch(region.name, region.tables, region === this.a)
       region.addPumps(settings.weightOf, ['inbox', 'outcome', 'outbox'], true)
     }
+    this.a.tables.onCommit((table, old, item) => {
+      if (table === 'Vaults' && old?.['replicaStatus'] === 'CREATING' && item?.['replicaStatus'] === 'CREATED') {
+        requireCopied(this, item)
+      }
+    })
     this.scheduler.nextWake = () => earliest(this.a.nextWake(), this.b.nextWake())
     this.scheduler.fateOf = ({ region, kind }) => {
       if (this.#fates.length === 0) return undefined

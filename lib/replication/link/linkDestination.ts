@@ -30,9 +30,11 @@ async function standing(
   vaultId: string,
   fence: number,
 ): Promise<Standing> {
+  // INVARIANT: the vault before the fence. A purge takes the one away and raises the other at once, so what is found away
+  // because of it is found fenced off, too.
+  const row = (await ports.cache.freshVault(vaultId))?.row
   const known = await knownFence(ports.tables, vaultId)
   if (known !== undefined && fence < known) return 'isDropped'
-  const row = (await ports.cache.freshVault(vaultId))?.row
   if (row === undefined) return 'isOpen'
   // A deleted vault that was restored: its new replica takes the place of the tombstone.
   if (row.lifecycleState === 'DELETED' && row.tenancyId === tenancyId && row.fence < fence) return 'isOpen'
