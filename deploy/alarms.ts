@@ -182,6 +182,14 @@ function alarmRows({ prefix, peers }: AlarmOptions): Record<string, Alarm> {
       Threshold: 2_000,
       EvaluationPeriods: 3,
     },
+    AuditEventsLost: {
+      AlarmDescription: 'Events of reads, refusals or crypto calls are in no table (docs/operating.md, "Audit").',
+      Namespace: 'Vaultspan',
+      MetricName: 'AuditEventsLost',
+      Dimensions: [{ Name: 'deployment', Value: prefix }],
+      Statistic: 'Sum',
+      Threshold: 0,
+    },
     IntegrityFailures: {
       AlarmDescription: 'A row or a message did not verify: somebody wrote into a table or a queue (docs/security.md).',
       ...integrityMetric(prefix),

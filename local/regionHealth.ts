@@ -8,11 +8,16 @@ import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import type { LagFigures, LagWindow } from '../lib/replication/lagWindow.ts'
 import { version } from './version.ts'
 
-interface Sources {
+/** What the region itself has counted. */
+export interface Watched {
+  readonly lag: LagWindow
+  readonly audit: { readonly lost: number }
+}
+
+interface Sources extends Watched {
   readonly region: string
   readonly peers: readonly string[]
   readonly store: SqliteRegionStore
-  readonly lag: LagWindow
   readonly settings: CloudSettings
   /** Whether a peer takes messages now. */
   readonly answers: (peer: string) => Promise<boolean>
@@ -44,6 +49,8 @@ export interface RegionHealth {
     readonly oldestUnreplicatedChangeAgeMs: number | null
     readonly lastComparison: LinkState['comparison']
   }[]
+  /** Events that are in no table and never will be, since the start. */
+  readonly audit: { readonly lost: number }
   readonly queues: { readonly inbox: number; readonly outbox: number; readonly deadLetters: number }
 }
 
@@ -53,7 +60,7 @@ const maxVaults = 100
 const deadLetterQueues = ['inboxDlq', 'outcomeDlq', 'outboxDlq'] as const
 
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
-  const { region, peers, store, lag, settings, runtime, answers } = sources
+  const { region, peers, store, lag, audit, settings, runtime, answers } = sources
   const { tables, queues } = store
   const [inbox, outbox, dead, unsent, answering, links] = await Promise.all([
     queues.counts('inbox'),
@@ -88,6 +95,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     replicationAck: settings.replicationAck,
     links,
     vaults,
+    audit: { lost: audit.lost },
     queues: {
       inbox: inbox.visible + inbox.inFlight + inbox.delayed,
       outbox: outbox.visible + outbox.inFlight + outbox.delayed,

@@ -30,7 +30,7 @@ import { MinuteTimer } from './minuteTimer.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
-import { regionHealth } from './regionHealth.ts'
+import { regionHealth, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
 import { StartError } from './startError.ts'
 import { StreamPump } from './streamPump.ts'
@@ -92,7 +92,7 @@ export function openRegion(parts: RegionParts): Region {
   const lag = new LagWindow()
   const audit = new GroupedAuditSink(store.tables, {
     flushMs: 100,
-    recordsCrypto: settings.cryptoAudit,
+    crypto: settings.cryptoAudit,
     log,
     timers: systemTimers,
   })
@@ -105,7 +105,7 @@ export function openRegion(parts: RegionParts): Region {
   const own: OwnPort = {}
   const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals: { awaited: () => running.arrivals() } })
   forgetWhatChanges(store, runtime)
-  const gateway = openGateway(parts, store, runtime, lag)
+  const gateway = openGateway(parts, store, runtime, { lag, audit })
   const listening = new Set<number>()
   const listen = async (port: number) => {
     const actual = await gateway.listen(port, settings.host)
@@ -190,7 +190,7 @@ function compose(
   })
 }
 
-function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runtime, lag: LagWindow): HttpGateway {
+function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runtime, watched: Watched): HttpGateway {
   const { region, regions, settings, log } = parts
   const functions = {
     vault: vaultFunction(runtime),
@@ -204,7 +204,7 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
   const answers = (peer: string) =>
     answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], stores.get(peer)?.queues))
   const peers = regions.filter((peer) => peer !== region)
-  const health = () => regionHealth({ region, peers, store, lag, settings, runtime, answers })
+  const health = () => regionHealth({ region, peers, store, settings, runtime, answers, ...watched })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }

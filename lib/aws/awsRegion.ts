@@ -2,6 +2,7 @@ import { pooledRandom } from '../pooledRandom.ts'
 import { MemoryState } from '../hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../ocid.ts'
+import { auditLossMetric } from './auditLossMetric.ts'
 import { awsBackups } from './awsBackups.ts'
 import { awsKeyService } from './awsKeyService.ts'
 import { Deadline } from './deadline.ts'
@@ -101,9 +102,11 @@ export class AwsRegion {
     const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
     // A wrong answer here means that nothing this process would encrypt can be trusted.
     if (this.#open === undefined) await hsm.selfTest()
+    const onLoss = auditLossMetric(resourcePrefix, writeLine)
     const audit = new GroupedAuditSink(tables, {
       flushMs: 100,
-      recordsCrypto: settings.cryptoAudit,
+      crypto: settings.cryptoAudit,
+      onLoss,
       log,
       timers: systemTimers,
     })

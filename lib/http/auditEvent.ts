@@ -3,7 +3,6 @@ import { newEventId, type AuditEvent } from '../kms/audit.ts'
 import type { RandomBytes } from '../ocid.ts'
 import type { AuditEffect } from '../kms/mutation.ts'
 import { ociEvent } from '../kms/ociEvent.ts'
-import type { Caller } from './authenticate.ts'
 import type { AuditTarget } from './operation.ts'
 import { operations, type FunctionName, type OperationName } from './operations.ts'
 import { parseQuery, type WireRequest } from './wireRequest.ts'
@@ -19,9 +18,16 @@ const services = {
 /** What of a request's headers an event may show; never the authorization. */
 const shownHeaders = ['opc-request-id', 'opc-retry-token', 'if-match', 'content-type', 'opc-client-info']
 
+/** Who calls, as far as an event says it; without name and credentials where nothing has proved it. */
+export interface AuditedCaller {
+  readonly principal: { readonly id: string; readonly name: string | null; readonly tenancyId: string }
+  readonly credentials: string | null
+  readonly tree: { nameOf(compartmentId: string): string | undefined }
+}
+
 export interface AuditedRequest {
   readonly operation: OperationName
-  readonly caller: Caller
+  readonly caller: AuditedCaller
   readonly request: WireRequest
   readonly requestId: string
   readonly random: RandomBytes

@@ -36,14 +36,15 @@ export function isAuthorized(
 
 /** The operation's own permissions, on a compartment the request names. */
 export function authorizedCompartment(request: Request, compartmentId: string, variables?: Variables): void {
-  request.target.compartmentId ??= compartmentId
   authorize(request, operations[request.operation].permissions, compartmentId, variables)
+  request.target.compartmentId ??= compartmentId
 }
 
 /** A vault by its OCID, read anew, if the caller may do to it what the operation does. */
 export async function authorizedVault(request: Request, vaultId: string): Promise<Vault> {
   const vault = await ownVault(request, vaultId)
   authorize(request, vaultPermissions(request), vault.row.compartmentId, vaultVariables(vault))
+  request.target.compartmentId = vault.row.compartmentId
   return vault
 }
 
@@ -57,7 +58,6 @@ function vaultPermissions({ operation }: Request): readonly Permission[] {
 /** The vault at whose endpoint the request arrived, for making a key in a compartment. */
 export async function authorizedVaultForKey(request: Request, compartmentId: string): Promise<Vault> {
   const vault = await ownVault(request, request.vaultId)
-  request.target.compartmentId = compartmentId
   const permissions: readonly Permission[] = operations[request.operation].permissions
   const onVault = permissions.filter((permission) => permission.startsWith('VAULT_'))
   const variables = vaultVariables(vault)
@@ -69,6 +69,7 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
     compartmentId,
     variables,
   )
+  request.target.compartmentId = compartmentId
   return vault
 }
 
@@ -125,12 +126,12 @@ function judgeKey(
   request.target.resourceId = keyId
   if (key?.vaultId !== vault.row.id || !isThere(request, key)) throw notFoundOrForbidden()
   request.target.resourceName = key.displayName
-  request.target.compartmentId = key.compartmentId
   authorize(request, operations[request.operation].permissions, key.compartmentId, {
     ...vaultVariables(vault),
     'target.key.id': key.id,
     ...variables,
   })
+  request.target.compartmentId = key.compartmentId
   return { vault, key }
 }
 
@@ -146,7 +147,6 @@ async function ownVault(request: Request, vaultId: string): Promise<Vault> {
   if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
   if (!isThere(request, vault.row)) throw notFoundOrForbidden()
   request.target.resourceName ??= vault.row.displayName
-  request.target.compartmentId ??= vault.row.compartmentId
   return vault
 }
 

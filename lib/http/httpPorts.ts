@@ -3,6 +3,7 @@ import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { Arrivals } from './arrivals.ts'
+import type { FailedAuthentications } from './failedAuthentications.ts'
 import type { RateLimits } from './rateLimit.ts'
 
 export interface HttpPorts extends KmsPorts {
@@ -13,6 +14,7 @@ export interface HttpPorts extends KmsPorts {
   readonly backups: BackupStore
   readonly identity: IdentityCache
   readonly audit: AuditSink
+  readonly failedAuthentications: FailedAuthentications
   readonly arrivals: Arrivals
   /** Whether a host is the region's own endpoint. */
   isRegionHost(host: string): boolean

@@ -10,6 +10,7 @@ import type { WireRequest } from './wireRequest.ts'
 export interface AuditTarget {
   resourceId: string | null
   resourceName: string | null
+  /** Set once the caller was allowed there: what is refused before is filed under the tenancy's root. */
   compartmentId: string | null
   details?: { readonly [name: string]: Json }
 }

@@ -3,7 +3,7 @@ import { auditWrite, type AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'
 import { runOnArrivals } from './arrivals.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, type Caller } from './authenticate.ts'
 import { toWireError } from './errorTable.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
@@ -32,7 +32,8 @@ export function createPipeline<P extends HttpPorts>(
     const now = ports.clock()
     const request = toWireRequest(event)
     const requestId = answerRequestId(ports.random, request.headers['opc-request-id'])
-    let audited: AuditedRequest | undefined
+    let audited: Audited | undefined
+    let unauthenticated: Omit<Audited, 'caller'> | undefined
     try {
       const found = matchRoute(request.method, request.rawPath)
       requireSize(ports, found, request)
@@ -44,17 +45,17 @@ export function createPipeline<P extends HttpPorts>(
       const operation = byId.get(match.operation)
       if (operation === undefined) throw noSuchRoute()
       const vaultId = await vaultOf(ports, match, request)
-      const caller = await authenticate(ports, request, now)
       const target: AuditTarget = { resourceId: null, resourceName: null, compartmentId: null }
-      audited = {
+      unauthenticated = {
         operation: match.operation,
-        caller,
         request,
         requestId,
         random: ports.random,
         target,
         receivedAt: now,
       }
+      const caller = await authenticate(ports, request, now)
+      audited = { ...unauthenticated, caller }
       await takeToken(ports, match.operation, caller.principal.tenancyId)
       const answer = await perform(ports, operation, audited, { match, vaultId })
       const { status = 200, headers, body, text } = answer
@@ -64,15 +65,19 @@ export function createPipeline<P extends HttpPorts>(
       if (status === 500 || isKmsError(error, 'unavailable'))
         ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
       if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
+      else if (unauthenticated !== undefined && isKmsError(error, 'notAuthenticated'))
+        await ports.failedAuthentications.record(unauthenticated, body.message)
       return response(status, { ...headers, 'opc-request-id': requestId }, { ...body })
     }
   }
 }
 
+type Audited = AuditedRequest & { readonly caller: Caller }
+
 async function perform<P extends HttpPorts>(
   ports: P,
   operation: Operation<P>,
-  audited: AuditedRequest,
+  audited: Audited,
   { match, vaultId }: { match: Match; vaultId: string },
 ): Promise<Answer> {
   const { request, caller, target, receivedAt } = audited
@@ -95,11 +100,33 @@ async function perform<P extends HttpPorts>(
   // The mark must stand before a write commits the event, so that no event is ever unlisted.
   if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
   const answer = await runOnArrivals(operation, full, input)
+  const committed = mutation.committed()
   // A change that committed has its event in its own transaction; all else is recorded here.
-  if (!mutation.wasAudited() && (!isCrypto || ports.audit.recordsCrypto)) {
-    await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))
-  }
+  if (committed !== undefined) await mark(ports, committed)
+  else if (!isCrypto) await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))
+  else await recordCrypto(ports, audited)
   return answer
+}
+
+/** A change in another compartment than the root has a minute of its own, which only the change itself could name. */
+async function mark(ports: HttpPorts, event: AuditEvent): Promise<void> {
+  try {
+    await ports.audit.prepare(event)
+  } catch (cause) {
+    ports.log.error('The minute of an audit event is not marked: it is listed when another event marks it.', cause)
+  }
+}
+
+async function recordCrypto(ports: HttpPorts, audited: Audited): Promise<void> {
+  if (ports.audit.crypto === 'off') return
+  const event = auditEvent(audited, answeredWith(ports, 200))
+  if (ports.audit.crypto === 'on') return ports.audit.append(event)
+  try {
+    await ports.audit.written(event)
+  } catch (cause) {
+    const why = 'The audit event of this call cannot be written, and nothing is answered without it; try again.'
+    throw new KmsError('unavailable', why, { cause, retryAfter: 1 })
+  }
 }
 
 function inputOf<P extends HttpPorts>({ id, input }: Operation<P>, request: WireRequest): unknown {
@@ -107,7 +134,10 @@ function inputOf<P extends HttpPorts>({ id, input }: Operation<P>, request: Wire
   return input === undefined ? undefined : parseInput(input, parseBody(request))
 }
 
-function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Mutation; wasAudited: () => boolean } {
+function mutationOf(
+  ports: HttpPorts,
+  audited: Audited,
+): { mutation: Mutation; committed: () => AuditEvent | undefined } {
   const { operation, caller, request, receivedAt } = audited
   const isChange = rows[operation].method !== 'GET' && rows[operation].serves !== 'crypto'
   const identity = isChange ? requestIdentity(operation, caller, request, receivedAt) : undefined
@@ -121,20 +151,15 @@ function mutationOf(ports: HttpPorts, audited: AuditedRequest): { mutation: Muta
       return auditWrite(event)
     },
   }
-  return { mutation, wasAudited: () => event !== undefined }
+  return { mutation, committed: () => event }
 }
 
 function answeredWith(ports: HttpPorts, status: number) {
   return { status, answeredAt: ports.clock() }
 }
 
-async function recordRefusal(
-  ports: HttpPorts,
-  audited: AuditedRequest,
-  status: number,
-  message: string,
-): Promise<void> {
-  if (rows[audited.operation].serves === 'crypto' && !ports.audit.recordsCrypto) return
+async function recordRefusal(ports: HttpPorts, audited: Audited, status: number, message: string): Promise<void> {
+  if (rows[audited.operation].serves === 'crypto' && ports.audit.crypto === 'off') return
   try {
     await ports.audit.append(auditEvent(audited, { ...answeredWith(ports, status), message }))
   } catch (cause) {

@@ -17,7 +17,10 @@ export interface AuditSink {
   append(event: AuditEvent): Promise<void> | void
   /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
   prepare(event: AuditEvent): Promise<void> | void
-  readonly recordsCrypto: boolean
+  /** Resolves when the event is in the table. @throws where it is not. */
+  written(event: AuditEvent): Promise<void>
+  /** Whether crypto calls are recorded; required: none is answered with success before its event is in the table. */
+  readonly crypto: 'on' | 'off' | 'required'
 }
 
 export type AuditGroup = readonly [AuditEvent, ...AuditEvent[]]

@@ -1,53 +1,83 @@
-import { auditGroupWrite, minuteMark, type AuditEvent, type AuditGroup, type AuditSink } from './audit.ts'
-import type { Logger, Tables, Timers, Write } from '../ports.ts'
+import {
+  auditGroupWrite,
+  minuteMark,
+  type AuditEvent,
+  type AuditGroup,
+  type AuditSink,
+  type AuditWrite,
+} from './audit.ts'
+import type { Logger, Tables, Timers } from '../ports.ts'
 
 export interface GroupedAuditOptions {
   /** How long an event may wait for others: a crash loses at most what came within this time. */
   readonly flushMs: number
-  readonly recordsCrypto: boolean
+  readonly crypto: AuditSink['crypto']
   readonly log: Logger
   readonly timers: Pick<Timers, 'after'>
+  /** Told how many events will never be in the table, for a metric with an alarm. */
+  readonly onLoss?: (count: number) => void
 }
 
-/** A group must stay below an item's 200 KB: an event with the largest loggingContext has 7 KB. */
+/** A group must stay below an item's 200 KB; an event has some 2 KB, with the longest headers 20. */
 const maxGroup = 25
+const maxGroupBytes = 150_000
 const maxWrites = 20
 const maxWaiting = 50_000
+/** A group that the table has refused so often is given up: with the others it would wait for ever. */
+const maxAttempts = 10
+
+/** Events that are one item. What a table has not taken is written again as the very same item, so never twice. */
+interface Group {
+  readonly write: AuditWrite
+  attempts: number
+}
 
 /** Writes events that do not commit with a change in groups. */
 export class GroupedAuditSink implements AuditSink {
-  readonly recordsCrypto: boolean
+  readonly crypto: AuditSink['crypto']
   readonly #tables: Pick<Tables, 'write'>
   readonly #options: GroupedAuditOptions
   readonly #marked = new Set<string>()
   #waiting: AuditEvent[] = []
+  /** What a table has refused, to be tried with the next flush. */
+  #refused: Group[] = []
   /** Calls the next flush off; undefined where none is due. */
   #callOff: (() => void) | undefined
   #flushing: Promise<void> = Promise.resolve()
   #dropped = 0
+  #lost = 0
 
   constructor(tables: Pick<Tables, 'write'>, options: GroupedAuditOptions) {
     this.#tables = tables
     this.#options = options
-    this.recordsCrypto = options.recordsCrypto
+    this.crypto = options.crypto
+  }
+
+  /** Events that are in no table and never will be, since the start. */
+  get lost(): number {
+    return this.#lost
   }
 
   append(event: AuditEvent): void {
-    // Memory stays bounded where the table cannot be written: the count of what is lost is logged.
-    if (this.#waiting.length >= maxWaiting) {
+    // Memory stays bounded where the table cannot be written: what is lost is counted.
+    if (this.#waiting.length + this.#refused.length * maxGroup >= maxWaiting) {
       this.#dropped += 1
       return
     }
     this.#waiting.push(event)
-    this.#callOff ??= this.#options.timers.after(this.#options.flushMs, () => void this.flush())
+    this.#flushLater()
+  }
+
+  /** At once, alone: whoever waits for it does not wait for others. @throws what the table throws; nothing is tried again. */
+  async written(event: AuditEvent): Promise<void> {
+    await this.#writeMarked([auditGroupWrite([event])])
   }
 
   async prepare(event: AuditEvent): Promise<void> {
-    const mark = this.#markOf(event)
-    if (mark !== undefined) await this.#write([mark])
+    await this.#mark([event])
   }
 
-  /** Resolves when everything appended so far is in the table. */
+  /** Resolves when everything appended so far has been written or tried. */
   flush(): Promise<void> {
     this.#callOff?.()
     this.#callOff = undefined
@@ -57,57 +87,92 @@ export class GroupedAuditSink implements AuditSink {
 
   async close(): Promise<void> {
     await this.flush()
+    this.#callOff?.()
+    const left = this.#refused.reduce((sum, group) => sum + eventsOf(group), 0)
+    if (left > 0) this.#lose(left, 'Audit events are lost: the table did not take them before the end.')
+  }
+
+  #flushLater(): void {
+    this.#callOff ??= this.#options.timers.after(this.#options.flushMs, () => void this.flush())
   }
 
   async #writeWaiting(): Promise<void> {
-    const { log } = this.#options
-    if (this.#dropped > 0)
-      log.error('Audit events were dropped: the table did not keep up.', undefined, { count: this.#dropped })
+    if (this.#dropped > 0) this.#lose(this.#dropped, 'Audit events were dropped: the table did not keep up.')
     this.#dropped = 0
     const events = this.#waiting
+    const due = [
+      ...this.#refused,
+      ...groups(events).map((each): Group => ({ write: auditGroupWrite(each), attempts: 0 })),
+    ]
     this.#waiting = []
-    const writes = groups(events).map(auditGroupWrite)
-    for (let start = 0; start < writes.length; start += maxWrites) {
-      const batch = writes.slice(start, start + maxWrites)
-      const marks = batch.flatMap(({ item }) => this.#markOf(item.events[0]) ?? [])
+    this.#refused = []
+    for (let start = 0; start < due.length; start += maxWrites) {
+      const batch = due.slice(start, start + maxWrites)
       try {
-        if (marks.length > 0) await this.#write(marks)
-        await this.#write(batch)
+        await this.#writeMarked(batch.map(({ write }) => write))
       } catch (cause) {
-        const count = batch.reduce((sum, { item }) => sum + item.events.length, 0)
-        log.error('Audit events could not be written.', cause, { count })
+        this.#putBack(batch, cause)
       }
+    }
+    if (this.#refused.length > 0) this.#flushLater()
+  }
+
+  #putBack(batch: readonly Group[], cause: unknown): void {
+    const count = batch.reduce((sum, group) => sum + eventsOf(group), 0)
+    this.#options.log.error('Audit events could not be written.', cause, { count })
+    for (const group of batch) {
+      group.attempts += 1
+      if (group.attempts < maxAttempts) this.#refused.push(group)
+      else this.#lose(eventsOf(group), 'Audit events are given up: the table has refused them again and again.')
     }
   }
 
-  /** Undefined where this process has marked the minute before. */
-  #markOf(event: AuditEvent): Write | undefined {
-    const mark = minuteMark(event)
-    const name = `${mark.item.pk} ${mark.item.sk}`
-    if (this.#marked.has(name)) return undefined
-    if (this.#marked.size > 10_000) this.#marked.clear()
-    this.#marked.add(name)
-    return mark
+  #lose(count: number, message: string): void {
+    this.#lost += count
+    this.#options.log.error(message, undefined, { count })
+    this.#options.onLoss?.(count)
   }
 
-  async #write(writes: readonly Write[]): Promise<void> {
-    await this.#tables.write(writes)
+  /** The marks first: an event must never be there unlisted. */
+  async #writeMarked(writes: readonly AuditWrite[]): Promise<void> {
+    await this.#mark(writes.map(({ item }) => item.events[0]))
+    await this.#tables.write([...writes])
   }
+
+  /** A minute counts as marked once its mark is written, and is not written again by this process. */
+  async #mark(events: readonly AuditEvent[]): Promise<void> {
+    const marks = new Map<string, ReturnType<typeof minuteMark>>()
+    for (const event of events) {
+      const mark = minuteMark(event)
+      const name = `${mark.item.pk} ${mark.item.sk}`
+      if (!this.#marked.has(name)) marks.set(name, mark)
+    }
+    if (marks.size === 0) return
+    await this.#tables.write([...marks.values()])
+    if (this.#marked.size > 10_000) this.#marked.clear()
+    for (const name of marks.keys()) this.#marked.add(name)
+  }
+}
+
+function eventsOf({ write }: Group): number {
+  return write.item.events.length
 }
 
 /** Events of one compartment and minute lie together. */
 function groups(events: readonly AuditEvent[]): readonly AuditGroup[] {
-  const open = new Map<string, [AuditEvent, ...AuditEvent[]]>()
+  const open = new Map<string, { readonly group: [AuditEvent, ...AuditEvent[]]; bytes: number }>()
   const full: AuditGroup[] = []
   for (const event of events) {
     const place = `${event.data.compartmentId} ${event.eventTime.slice(0, 16)}`
-    const group = open.get(place)
-    if (group === undefined) open.set(place, [event])
-    else if (group.length < maxGroup) group.push(event)
-    else {
-      full.push(group)
-      open.set(place, [event])
+    const bytes = Buffer.byteLength(JSON.stringify(event))
+    const found = open.get(place)
+    if (found !== undefined && found.group.length < maxGroup && found.bytes + bytes <= maxGroupBytes) {
+      found.group.push(event)
+      found.bytes += bytes
+      continue
     }
+    if (found !== undefined) full.push(found.group)
+    open.set(place, { group: [event], bytes })
   }
-  return [...full, ...open.values()]
+  return [...full, ...[...open.values()].map(({ group }) => group)]
 }

@@ -15,10 +15,14 @@ export interface EventFacts {
   readonly compartmentName?: string | null
   readonly resourceName: string | null
   readonly resourceId: string | null
-  readonly identity: { readonly principalName: string; readonly principalId: string; readonly tenantId: string } & {
+  readonly identity: {
+    readonly principalName: string | null
+    readonly principalId: string
+    readonly tenantId: string
+  } & {
     readonly authType: 'natv' | 'service'
     readonly ipAddress?: string
-    readonly credentials?: string
+    readonly credentials?: string | null
     readonly userAgent?: string | null
   }
   readonly request?: JsonObject & {

@@ -1,4 +1,5 @@
 import type { Hsm } from '../hsm/hsm.ts'
+import { FailedAuthentications } from '../http/failedAuthentications.ts'
 import type { HttpPorts } from '../http/httpPorts.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
@@ -54,6 +55,7 @@ export function composeRegion(options: RegionOptions): Runtime {
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
   const handOff = { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }
+  const identity = new IdentityCache(options, keyCacheMs)
   return {
     ...ports,
     requiresServicePolicy,
@@ -64,7 +66,8 @@ export function composeRegion(options: RegionOptions): Runtime {
     timers,
     arrivals,
     cache: new VaultCache(options, keyCacheMs),
-    identity: new IdentityCache(options, keyCacheMs),
+    identity,
+    failedAuthentications: new FailedAuthentications({ ...ports, identity }),
     handOff: createHandOff({ ...ports, timers }, handOff),
     identityHandOff: createIdentityHandOff({ ...ports, timers }, handOff),
   }

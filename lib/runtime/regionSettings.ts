@@ -11,7 +11,7 @@ export interface RegionSettings {
   readonly arrivalsMs: number
   /** How stale what a process has cached may be: keys, vaults, policies and API keys. */
   readonly keyCacheMs: number
-  readonly cryptoAudit: boolean
+  readonly cryptoAudit: 'on' | 'off' | 'required'
   readonly requiresServicePolicy: boolean
   /** Whether wrapping keys and backup keys are made in the background. */
   readonly preparesKeys: boolean
@@ -51,7 +51,7 @@ export function regionSettings(
     handOffBudgetMs: milliseconds('HANDOFF_BUDGET_MS', 1000),
     arrivalsMs: milliseconds('ARRIVALS_MS', 250),
     keyCacheMs: milliseconds('KEY_CACHE_MS', defaults.keyCacheMs),
-    cryptoAudit: choice('CRYPTO_AUDIT', ['on', 'off'], 'on') === 'on',
+    cryptoAudit: choice('CRYPTO_AUDIT', ['on', 'off', 'required'], 'on'),
     requiresServicePolicy: choice('REQUIRE_SERVICE_POLICY', ['on', 'off'], 'on') === 'on',
     preparesKeys: choice('PREPARE_KEYS', ['on', 'off'], 'on') === 'on',
     rateLimits: choice('RATE_LIMITS', ['on', 'off'], defaults.rateLimits) === 'on' ? ociRateLimits : null,

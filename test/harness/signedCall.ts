@@ -111,7 +111,7 @@ export async function signedCall(
   const response: HttpResponse = await functions[serves](runtime)({
     rawPath,
     rawQueryString,
-    headers: { ...sent, ...headers, authorization },
+    headers: { ...sent, authorization, ...headers },
     ...(text === '' ? {} : { body: text }),
     isBase64Encoded: false,
     requestContext: { http: { method, sourceIp: '127.0.0.1' } },

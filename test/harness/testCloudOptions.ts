@@ -7,5 +7,6 @@ export interface TestCloudOptions {
   readonly keyCacheMs?: number
   readonly preparesKeys?: boolean
   readonly rateLimits?: RateLimits
+  readonly cryptoAudit?: 'on' | 'off' | 'required'
   readonly serviceLimits?: ServiceLimits
 }

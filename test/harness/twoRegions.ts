@@ -53,7 +53,10 @@ export interface TestCloud extends StoryCloud {
 }
 
 type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'clock' | 'log'> &
-  Partial<Pick<RegionOptions, 'backups'>> & { readonly settings?: Partial<RuntimeSettings> }
+  Partial<Pick<RegionOptions, 'backups'>> & {
+    readonly settings?: Partial<RuntimeSettings>
+    readonly cryptoAudit?: 'on' | 'off' | 'required'
+  }
 
 const testSettings: RuntimeSettings = {
   replicationAck: 'available',
@@ -67,7 +70,7 @@ const testSettings: RuntimeSettings = {
 }
 
 /** One of the two regions, in which a vault is found by its id as the host. */
-export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
+export function composeTestRegion({ settings, cryptoAudit: crypto = 'on', ...ports }: Composed): Runtime {
   return composeRegion({
     settings: { ...testSettings, ...settings },
     maxFileBytes,
@@ -87,7 +90,7 @@ export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
     arrivals: { awaited: async function* () {} },
     audit: new GroupedAuditSink(ports.tables, {
       flushMs: 5,
-      recordsCrypto: true,
+      crypto,
       log: ports.log,
       timers: systemTimers,
     }),
@@ -96,7 +99,7 @@ export function composeTestRegion({ settings, ...ports }: Composed): Runtime {
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
 export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCloud> {
-  const { logLevel = 'silent', isStrict = false, ...others } = options
+  const { logLevel = 'silent', isStrict = false, cryptoAudit = 'on', ...others } = options
   const settings = { ...others, replicationAck: isStrict ? 'strict' : 'available' } as const
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
@@ -118,6 +121,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
       },
     }
     const runtime = composeTestRegion({
+      cryptoAudit,
       region,
       tables: store.tables,
       queues,

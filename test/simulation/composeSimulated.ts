@@ -1,5 +1,4 @@
-import type { AuditSink } from '../../lib/kms/audit.ts'
-import { auditWrite, minuteMark } from '../../lib/kms/audit.ts'
+import { auditWrite, minuteMark, type AuditEvent, type AuditSink } from '../../lib/kms/audit.ts'
 import type { Logger, Tables } from '../../lib/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
@@ -147,11 +146,13 @@ function labelOf(writes: Parameters<Tables['write']>[0]): string {
 
 /** Events that do not commit with a change are written one by one. */
 function writingSink(tables: Tables): AuditSink {
+  const written = async (event: AuditEvent) => {
+    await tables.write([auditWrite(event)])
+  }
   return {
-    recordsCrypto: false,
-    append: async (event) => {
-      await tables.write([auditWrite(event)])
-    },
+    crypto: 'off',
+    append: written,
+    written,
     prepare: async (event) => {
       await tables.write([minuteMark(event)])
     },

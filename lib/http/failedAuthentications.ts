@@ -1,0 +1,77 @@
+import { parseAuthorizationHeader } from '../iam/authorizationHeader.ts'
+import { parseKeyId, type ApiKeyId } from '../iam/keyId.ts'
+import { auditEvent, type AuditedCaller, type AuditedRequest } from './auditEvent.ts'
+import type { AuditSink } from '../kms/audit.ts'
+import type { IdentityCache } from '../kms/identity/identityCache.ts'
+import type { Clock, Logger } from '../ports.ts'
+
+/** Events a minute and tenancy in each process: whoever floods a service must not be able to flood its audit. */
+const maxAMinute = 30
+
+interface Minute {
+  readonly startedAt: number
+  recorded: number
+  /** Those that came after `maxAMinute`. */
+  passedOver: number
+}
+
+interface Ports {
+  readonly identity: Pick<IdentityCache, 'tenancy'>
+  readonly audit: Pick<AuditSink, 'append'>
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+type Unauthenticated = Omit<AuditedRequest, 'caller'>
+
+/**
+ * Requests whose signature is not the key's that they name: in the audit of the tenancy that they name, where there is
+ * such a tenancy, as nobody's, and only so many a minute. The next one recorded says how many were passed over.
+ */
+export class FailedAuthentications {
+  readonly #ports: Ports
+  /** Of tenancies that exist, so that it stays small. */
+  readonly #minutes = new Map<string, Minute>()
+
+  constructor(ports: Ports) {
+    this.#ports = ports
+  }
+
+  async record(request: Unauthenticated, message: string): Promise<void> {
+    try {
+      const keyId = parseKeyId(parseAuthorizationHeader(request.request.headers['authorization'] ?? '')?.keyId ?? '')
+      if (keyId === undefined || !(await this.#exists(keyId.tenancyId))) return
+      const passedOver = this.#take(keyId.tenancyId, request.receivedAt)
+      if (passedOver === undefined) return
+      const target = { ...request.target, details: { authentication: 'failed', passedOver } }
+      const answer = { status: 401, message, answeredAt: this.#ports.clock() }
+      await this.#ports.audit.append(auditEvent({ ...request, target, caller: nobody(keyId) }, answer))
+    } catch (cause) {
+      this.#ports.log.error('A failed authentication could not be recorded.', cause)
+    }
+  }
+
+  async #exists(tenancyId: string): Promise<boolean> {
+    return (await this.#ports.identity.tenancy(tenancyId)).compartments.length > 0
+  }
+
+  /** How many were passed over before this one; undefined where this one is. */
+  #take(tenancyId: string, now: number): number | undefined {
+    const last = this.#minutes.get(tenancyId)
+    if (last !== undefined && now - last.startedAt < 60_000) {
+      if (last.recorded >= maxAMinute) {
+        last.passedOver += 1
+        return undefined
+      }
+      last.recorded += 1
+      return 0
+    }
+    this.#minutes.set(tenancyId, { startedAt: now, recorded: 1, passedOver: 0 })
+    return last?.passedOver ?? 0
+  }
+}
+
+/** What the request says of its sender, which nothing has proved. */
+function nobody({ tenancyId, userId }: ApiKeyId): AuditedCaller {
+  return { principal: { name: null, id: userId, tenancyId }, credentials: null, tree: { nameOf: () => undefined } }
+}
