@@ -1,16 +1,11 @@
 import { grants } from './grants.ts'
+import { ofPeer, integrityMetric, queueMetric, tableMetric, functionMetric, type Metric } from './metrics.ts'
 import { tableNames } from './tables.ts'
 
 export interface AlarmOptions {
   readonly prefix: string
   readonly region: string
   readonly peers: readonly string[]
-}
-
-interface Metric {
-  readonly Namespace: string
-  readonly MetricName: string
-  readonly Dimensions?: readonly { readonly Name: string; readonly Value: unknown }[]
 }
 
 interface Alarm extends Metric {
@@ -263,38 +258,6 @@ function dashboard({ prefix, region, peers }: AlarmOptions): object {
     ].map((each, index) => ({ ...each, x: (index % 2) * 12, y: Math.floor(index / 2) * 6 })),
   }
   return { 'Fn::Sub': JSON.stringify(body) }
-}
-
-/** Written by lib/aws/lagMetric.ts. */
-function ofPeer(
-  prefix: string,
-  peer: string,
-  MetricName: 'ReplicationLag' | 'OldestChangeWaiting' | 'ReplicaDiverged',
-): Metric {
-  return {
-    Namespace: 'Vaultspan',
-    MetricName,
-    Dimensions: [
-      { Name: 'deployment', Value: prefix },
-      { Name: 'peer', Value: peer },
-    ],
-  }
-}
-
-function integrityMetric(prefix: string): Metric {
-  return { Namespace: 'Vaultspan', MetricName: `IntegrityFailures-${prefix}` }
-}
-
-function queueMetric(name: string, MetricName: string): Metric {
-  return { Namespace: 'AWS/SQS', MetricName, Dimensions: [{ Name: 'QueueName', Value: name }] }
-}
-
-function tableMetric(name: string, MetricName: string): Metric {
-  return { Namespace: 'AWS/DynamoDB', MetricName, Dimensions: [{ Name: 'TableName', Value: name }] }
-}
-
-function functionMetric(name: string, MetricName: string): Metric {
-  return { Namespace: 'AWS/Lambda', MetricName, Dimensions: [{ Name: 'FunctionName', Value: name }] }
 }
 
 /** `us-east-1` → `UsEast1`. */
