@@ -286,7 +286,7 @@ test('somebody is told of lag, dead letters, age, errors, throttles, stopped sch
   const functions = Object.keys(grants).map((name) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`)
   expect(names.sort()).toEqual(
     [
-      ...['LagUsWest2', 'LateUsWest2', 'DivergedUsWest2'],
+      ...['LagUsWest2', 'LateUsWest2', 'DivergedUsWest2', 'AuditEventsLost'],
       ...['DeadInbox', 'DeadOutcome', 'DeadOutbox', 'DeadStream', 'AgeInbox', 'AgeOutcome', 'AgeOutbox'],
       ...functions.flatMap((name) => [`Errors${name}`, `Throttles${name}`]),
       ...['StoppedReconcile', 'StoppedSchedule'],
