@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, Command>> = {
   'npm run faults': { script: 'local/faultsCli.ts', flags: ['data'] },
   'npm run reset-administrator': { script: 'local/resetAdministratorCli.ts', flags: ['data'] },
   'npm run receipt:verify': { script: 'local/receiptCli.ts', flags: ['root'] },
+  'npm run redrive': { script: 'local/redriveCli.ts', flags: ['data', 'region', 'queue'] },
   'npm run offline': { script: 'offline/main.ts', flags: ['data', 'port', 'regions'] },
   'npm run package': {
     script: 'deploy/package.ts',
