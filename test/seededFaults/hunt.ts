@@ -1,7 +1,7 @@
 import { simulateRange } from '../simulation/simulateRange.ts'
 
-/** Runs schedules until one breaks a promise; says after how many, or that none of 1,000 did. */
-const most = 1000
+/** Runs schedules until one breaks a promise; says after how many, or that none did. */
+const most = Number(process.argv[2] ?? 1000)
 const atOnce = 25
 
 async function hunt(): Promise<string> {

@@ -33,6 +33,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/link/purge.ts',
     find: '  if (known !== undefined && fence < known) return\n  const vault = await ports.cache.freshVault(vaultId)\n  if (vault !== undefined && vault.row.fence < fence) {',
     replace: '  const vault = await ports.cache.freshVault(vaultId)\n  if (vault !== undefined) {',
+    isOpen: true,
   },
   {
     name: 'the path of a receipt is not verified',
@@ -110,6 +111,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/handOff.ts',
     find: 'covered === null ? before === 0 : covered.epoch === key.epoch && covered.revision >= (before ?? Infinity)',
     replace: 'before !== undefined',
+    isOpen: true,
   },
   {
     name: 'the copy begins before the hand-off is on',

@@ -20,6 +20,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/link/linkSource.ts',
     find: '  await clearRisksOf(ports.tables, envelope.source, vault.row.id)\n',
     replace: '  void clearRisksOf\n',
+    isOpen: true,
   },
   {
     name: 'two deliveries of one bundle are taken for a forgery',
@@ -32,12 +33,14 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/reconcile.ts',
     find: '  await reconcileIdentity(ports)\n',
     replace: '  void reconcileIdentity\n',
+    isOpen: true,
   },
   {
     name: 'a risk whose receipt came first stays',
     file: 'lib/replication/reconcile.ts',
     find: '  for (const peer of ports.regions) if (peer !== ports.region) await clearArrived(ports, peer)\n',
     replace: '  void clearArrived\n',
+    isOpen: true,
   },
   {
     name: 'a change is answered before it is handed off',
@@ -56,18 +59,21 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/fanOut.ts',
     find: 'if (await isCovered(ports.tables, vault, row)) return',
     replace: 'if (await isCovered(ports.tables, vault, row) || row.revision > 6) return',
+    isOpen: true,
   },
   {
     name: 'reconciliation asks nobody',
     file: 'lib/replication/reconcile.ts',
     find: '    await ask(ports, vault)\n',
     replace: '',
+    isOpen: true,
   },
   {
     name: 'a deleted vault keeps its keys in the replica',
     file: 'lib/replication/apply.ts',
     find: '...(isDestroyed ? await withoutKeks(ports, vault) : []),',
     replace: '...(isDestroyed && vault.row.revision < 0 ? await withoutKeks(ports, vault) : []),',
+    isOpen: true,
   },
   {
     name: 'a retry token leaves no row',
@@ -80,6 +86,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/storeKey.ts',
     find: '...(isNewer ? await requestWrite(tables, request) : []),',
     replace: '',
+    isOpen: true,
   },
   {
     name: 'a replica purges what stands again',
@@ -87,6 +94,7 @@ export const ownFaults: readonly SeededFault[] = [
     find: "  if ((await ports.tables.get('Vaults', vaultId, vaultSk)) !== undefined) return\n",
     replace: '',
     caughtBy: { test: 'test/replication/faults.test.ts' },
+    isOpen: true,
   },
   {
     name: 'a change is put over another that came in between',
@@ -111,6 +119,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/apply.ts',
     find: '      ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),\n      ...placeMark',
     replace: '      ...placeMark',
+    isOpen: true,
   },
   {
     name: 'the status of a change is that of any change',

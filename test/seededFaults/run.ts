@@ -13,10 +13,10 @@ const root = join(import.meta.dirname, '..', '..')
 const run = promisify(execFile)
 const wanted = process.argv.slice(2).join(' ')
 
-async function bySimulation(fault: SeededFault): Promise<string> {
+async function bySimulation(fault: SeededFault, schedules: number): Promise<string> {
   const { stdout } = await run(
     process.execPath,
-    ['--import', join(import.meta.dirname, 'plant.ts'), join(import.meta.dirname, 'hunt.ts')],
+    ['--import', join(import.meta.dirname, 'plant.ts'), join(import.meta.dirname, 'hunt.ts'), String(schedules)],
     { cwd: root, env: { ...process.env, SEEDED_FAULT: JSON.stringify(fault) }, maxBuffer: 1 << 26 },
   )
   return stdout.trim()
@@ -41,15 +41,17 @@ async function byTest(fault: SeededFault, test: string): Promise<string> {
   }
 }
 
-const faults = [...issueFaults, ...ownFaults].filter(({ name }) => name.includes(wanted))
+const faults = [...issueFaults, ...ownFaults].filter(
+  ({ name, isOpen = false }) => name.includes(wanted) && (wanted !== '' || !isOpen),
+)
 const waiting = [...faults]
 const missed: string[] = []
 
 async function work(): Promise<void> {
   for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) {
     planted(fault, await readFile(join(root, fault.file), 'utf8'))
-    const { caughtBy } = fault
-    const found = await (caughtBy === undefined ? bySimulation(fault) : byTest(fault, caughtBy.test))
+    const { caughtBy = { schedules: 1000 } } = fault
+    const found = await ('test' in caughtBy ? byTest(fault, caughtBy.test) : bySimulation(fault, caughtBy.schedules))
     if (!found.startsWith('caught')) missed.push(fault.name)
     process.stdout.write(`${fault.name}: ${found.slice(0, 200)}\n`)
   }
