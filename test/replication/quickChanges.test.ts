@@ -84,3 +84,18 @@ describe.each(Object.entries(pairs))('%s, without a pause', (_, steps) => {
     expect(await statusOf(keyId)).toMatchObject([{ region: regionB, status: 'REPLICATED' }])
   })
 })
+
+test('what an earlier hand-off could not bring goes with the next change of the key', async () => {
+  await cloud.settle()
+  const keyId = String((await makeKey(cloud, vaultId)).body['id'])
+  await cloud.settle()
+  cloud.link.isUp = false
+  await rotate(keyId)
+  cloud.link.isUp = true
+  const ciphertext = await encrypt(cloud, cloud.a, vaultId, keyId)
+  await rotate(keyId)
+  await rename(keyId)
+  await workOnlyTheInbox()
+  expect((await decrypt(cloud, cloud.b, vaultId, keyId, ciphertext)).status).toBe(200)
+  expect(await storedRows(cloud.b, vaultId)).toEqual(await storedRows(cloud.a, vaultId))
+})

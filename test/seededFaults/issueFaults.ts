@@ -111,7 +111,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/handOff.ts',
     find: 'covered === null ? before === 0 : covered.epoch === key.epoch && covered.revision >= (before ?? Infinity)',
     replace: 'before !== undefined',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/quickChanges.test.ts' },
   },
   {
     name: 'the copy begins before the hand-off is on',
