@@ -50,10 +50,20 @@ export function streamContract(open: OpenTables): void {
       { op: 'delete', table: 'Keys', pk, sk: 'gone' },
       { op: 'check', table: 'Keys', pk, sk: 'checked', condition: { kind: 'revision', revision: 1 } },
     ])
-    const after = (await imagesOf(harness, pk)).map(
+    const all = (await imagesOf(harness, pk)).map(
       ({ table, sk, new: image }) => `${table} ${sk} ${image ? 'put' : 'deleted'}`,
     )
-    expect(after.slice(2).sort()).toEqual(['Identity row put', 'Keys gone deleted', 'Keys made put', 'Vaults row put'])
+    // Each table has a stream of its own, so nothing is said of their order among each other.
+    expect(all.sort()).toEqual(
+      [
+        'Keys gone put',
+        'Keys checked put',
+        'Keys made put',
+        'Vaults row put',
+        'Identity row put',
+        'Keys gone deleted',
+      ].sort(),
+    )
   })
 
   streams('a put that leaves an item as it was is a change', async (harness, pk) => {

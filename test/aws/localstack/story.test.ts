@@ -20,7 +20,8 @@ async function rowsOf(aws: Aws, vaultId: string): Promise<number> {
     const { Items = [] } = await aws
       .dynamo(regionB)
       .send(new ScanCommand({ TableName: `${aws.run}-${table}`, ConsistentRead: true }))
-    rows += Items.filter((item) => JSON.stringify(item).includes(vaultId)).length
+    // Notes of retry tokens and signatures go by their own expiry.
+    rows += Items.filter((item) => !('expiresAt' in item) && JSON.stringify(item).includes(vaultId)).length
   }
   return rows
 }
