@@ -1,16 +1,10 @@
 import { contentMark, type Contained } from '../kms/identity/compartmentContents.ts'
-import { storedVersions } from '../kms/keys/commitKey.ts'
+import { countedDigest } from '../kms/keys/commitKey.ts'
 import { requestSk, unchangedSince } from '../kms/mutation.ts'
 import { treeWrites } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows/rows.ts'
-import {
-  changedVersionsDigest,
-  keyDigest,
-  versionsDigest,
-  type RowsDigest,
-  type VersionStep,
-} from '../kms/rows/rowsDigest.ts'
+import { changedVersionsDigest, keyDigest, type RowsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import type { Item, Write } from '../ports.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
@@ -74,7 +68,7 @@ async function tryToStore(
   const quick = known?.versions === undefined ? undefined : changedVersionsDigest(known.versions, steps)
   // What does not come out whole is counted row by row: what this region knows of them may be wrong.
   const digest =
-    quick !== undefined && quick === key.versionsDigest ? quick : await counted(ports, vault, sent.id, steps)
+    quick !== undefined && quick === key.versionsDigest ? quick : await countedDigest(tables, vault, sent.id, steps)
   const isWhole = key.versionsDigest === digest
   const whole = isWhole ? orderOf(key) : (known?.whole ?? null)
   const result = { key, versions: digest, whole, isWhole }
@@ -94,17 +88,6 @@ async function tryToStore(
   ])
   if (!outcome.ok) return outcome.failed.includes(0) ? 'isNoReplica' : undefined
   return { ...result, sequence: (known?.revision ?? 0) + 1 }
-}
-
-async function counted(
-  { tables }: StorePorts,
-  vault: Vault,
-  keyId: string,
-  steps: readonly VersionStep[],
-): Promise<RowsDigest> {
-  const rows = new Map((await storedVersions(tables, vault, keyId)).map((row) => [row.sk, row]))
-  for (const { next } of steps) rows.set(next.sk, next)
-  return versionsDigest([...rows.values()])
 }
 
 function isSame(a: Order | null, b: Order | null): boolean {

@@ -64,10 +64,19 @@ export async function digestAfter(
   key: KeyRow | undefined,
   steps: readonly VersionStep[],
 ): Promise<RowsDigest> {
-  if (key?.versionsDigest !== undefined) return changedVersionsDigest(key.versionsDigest, steps)
-  const rows = new Map(
-    key === undefined ? [] : (await storedVersions(tables, vault, key.id)).map((row) => [row.sk, row]),
-  )
+  if (key === undefined) return versionsDigest(steps.map(({ next }) => next))
+  if (key.versionsDigest !== undefined) return changedVersionsDigest(key.versionsDigest, steps)
+  return countedDigest(tables, vault, key.id, steps)
+}
+
+/** The same, counted from the rows that are stored. */
+export async function countedDigest(
+  tables: Pick<KmsPorts['tables'], 'query'>,
+  vault: Vault,
+  keyId: string,
+  steps: readonly VersionStep[],
+): Promise<RowsDigest> {
+  const rows = new Map((await storedVersions(tables, vault, keyId)).map((row) => [row.sk, row]))
   for (const { next } of steps) rows.set(next.sk, next)
   return versionsDigest([...rows.values()])
 }
