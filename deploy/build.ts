@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import { ZipFile } from 'yazl'
+import { writeFileDurably } from '../lib/durableFile.ts'
 import { buildDirectory, bundledModule, bundles, type Bundle } from './bundles.ts'
 
 export interface Built {
@@ -20,7 +20,7 @@ const commonJs = Buffer.from('{"type":"commonjs"}\n')
 /** `.build/handlers/{bundle}/index.js` and `.build/{bundle}.zip`; the same sources give the same bytes. */
 export async function buildBundles(directory = buildDirectory): Promise<readonly Built[]> {
   await mkdir(directory, { recursive: true })
-  await replace(join(directory, packageFile), commonJs)
+  replace(join(directory, packageFile), commonJs)
   return Promise.all(bundles.map((bundle) => buildBundle(bundle, directory)))
 }
 
@@ -46,8 +46,8 @@ async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
   const code = Buffer.from(outputFiles[0]?.contents ?? [])
   const module = join(directory, bundledModule(bundle))
   await mkdir(dirname(module), { recursive: true })
-  await replace(module, code)
-  await replace(join(directory, `${bundle}.zip`), await zip({ [packageFile]: commonJs, [bundledModule(bundle)]: code }))
+  replace(module, code)
+  replace(join(directory, `${bundle}.zip`), await zip({ [packageFile]: commonJs, [bundledModule(bundle)]: code }))
   const [output] = Object.values(metafile.outputs)
   const imports = output?.imports.filter(({ external }) => external === true).map(({ path }) => path) ?? []
   return { bundle, bytes: output?.bytes ?? 0, imports: [...new Set(imports)] }
@@ -62,10 +62,8 @@ async function zip(files: Readonly<Record<string, Buffer>>): Promise<Buffer> {
 }
 
 /** Whoever packages at the same time sees the old file or the new one, which are the same for the same sources. */
-async function replace(file: string, content: Buffer): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`
-  await writeFile(temporary, content)
-  await rename(temporary, file)
+function replace(file: string, content: Buffer): void {
+  writeFileDurably(file, content, { mode: 0o644 })
 }
 
 if (import.meta.main) await buildBundles()

@@ -1,8 +1,8 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { writeFileDurably } from '../lib/durableFile.ts'
 import { fingerprint } from '../lib/iam/fingerprint.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import { writeFileAtomically } from './writeFileAtomically.ts'
 
 /** The key of the administrator who comes with a new cloud. */
 export interface AdministratorKey {
@@ -30,7 +30,7 @@ export function newAdministratorKey(): AdministratorKey {
 export function keepAdministratorKey(directory: HostDirectory, { privateKeyPem }: AdministratorKey): void {
   const file = directory.file('oci', 'administrator.pem')
   // The last line is the label that OCI's CLI asks for; PEM readers pass over it.
-  if (file !== undefined) writeFileAtomically(file, `${privateKeyPem}OCI_API_KEY\n`, 0o600)
+  if (file !== undefined) writeFileDurably(file, `${privateKeyPem}OCI_API_KEY\n`, { mode: 0o600 })
 }
 
 function keyOf(privateKeyPem: string): AdministratorKey {
@@ -67,5 +67,5 @@ export function writeOciConfig(
     '',
   ]
   const text = lines.join('\n')
-  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileAtomically(file, text, 0o600)
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileDurably(file, text, { mode: 0o600 })
 }

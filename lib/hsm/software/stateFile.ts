@@ -1,19 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { writeFileDurably } from '../../durableFile.ts'
 import { newState, parseState, withTenancy, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
 
 /** A simulated HSM's state in a file of one process (its data directory is locked). */
@@ -32,7 +19,7 @@ export class StateFile implements StateStore {
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
     const next = withTenancy(this.#state, tenancyId, tenancy)
-    writeDurably(this.#file, next, renameSync)
+    write(this.#file, next, false)
     this.#state = next
   }
 }
@@ -40,8 +27,8 @@ export class StateFile implements StateStore {
 function openFile(file: string, region: string): HsmState {
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    // A link fails where the file exists: of two processes that start at once, neither loses the root that the other used.
-    writeDurably(file, newState(region), linkIfAbsent)
+    // Of two processes that start at once, neither loses the root that the other used: what is there stays.
+    write(file, newState(region), true)
   }
   if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
     throw new Error(`The HSM state file ${file} is open to other users; set its mode to 0600.`)
@@ -49,33 +36,6 @@ function openFile(file: string, region: string): HsmState {
   return parseState(`file ${file}`, readFileSync(file, 'utf8'), region)
 }
 
-/** After a crash there is the old file or the new one, never a part of one. */
-function writeDurably(file: string, state: HsmState, publish: (from: string, to: string) => void): void {
-  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}`)
-  try {
-    writeFileSync(temporary, JSON.stringify(state, undefined, 2), { mode: 0o600, flag: 'wx', flush: true })
-    chmodSync(temporary, 0o600) // whatever the umask says
-    publish(temporary, file)
-  } finally {
-    rmSync(temporary, { force: true })
-  }
-  syncDirectory(dirname(file))
-}
-
-function linkIfAbsent(from: string, to: string): void {
-  try {
-    linkSync(from, to)
-  } catch (error) {
-    if (!existsSync(to)) throw error
-  }
-}
-
-function syncDirectory(directory: string): void {
-  if (process.platform === 'win32') return // directories cannot be opened there
-  const descriptor = openSync(directory, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
+function write(file: string, state: HsmState, isNew: boolean): void {
+  writeFileDurably(file, JSON.stringify(state, undefined, 2), { mode: 0o600, isNew })
 }

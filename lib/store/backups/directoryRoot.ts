@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { writeFileDurably } from '../../durableFile.ts'
 import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
 import { tooLarge } from './boundedText.ts'
@@ -22,7 +22,8 @@ export function directoryRoot(directory: string): ObjectRoot {
                   return there === undefined ? undefined : { text: there }
                 })
           if (found === false) return false
-          if (await writeFile(file, text, { isNew: found === undefined })) return true
+          await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+          if (writeFileDurably(file, text, { mode: 0o600, isNew: found === undefined })) return true
         }
       } catch (cause) {
         if (!isInTheWay(cause)) throw cause
@@ -50,38 +51,6 @@ async function readFile(file: string, maxBytes: number): Promise<string | undefi
     }
   } catch (cause) {
     if (isMissing(cause)) return undefined
-    throw cause
-  }
-}
-
-/** False where the file was to be new and is not: then nothing is written. */
-async function writeFile(file: string, text: string, { isNew }: { readonly isNew: boolean }): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    if (!isNew) await rename(temporary, file)
-    // A link never takes the place of what is there.
-    else if (!(await isLinked(temporary, file))) return false
-    return true
-  } finally {
-    await rm(temporary, { force: true })
-  }
-}
-
-async function isLinked(temporary: string, file: string): Promise<boolean> {
-  try {
-    await link(temporary, file)
-    return true
-  } catch (cause) {
-    const isTaken = codeOf(cause) === 'EEXIST' && (await stat(file)).isFile()
-    if (isTaken) return false
     throw cause
   }
 }

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeFileDurably } from '../../lib/durableFile.ts'
+
+let directory = ''
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vaultspan-durable-'))
+})
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** A process that writes `file` and prints what it asks of the file system, in order: a core module cannot be replaced here. */
+function callsOf(file: string, options: object): string {
+  const program = `
+    import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const pathOf = new Map()
+    const say = (text) => process.stdout.write(text + '\\n')
+    const { openSync, fsyncSync, renameSync, linkSync } = fs
+    fs.openSync = (path, ...rest) => { const fd = openSync(path, ...rest); pathOf.set(fd, path); return fd }
+    fs.fsyncSync = (fd) => { say('sync ' + (pathOf.get(fd) === ${JSON.stringify(directory)} ? 'directory' : 'draft')); fsyncSync(fd) }
+    fs.renameSync = (...paths) => { say('rename'); renameSync(...paths) }
+    fs.linkSync = (...paths) => { say('link'); linkSync(...paths) }
+    syncBuiltinESMExports()
+    const { writeFileDurably } = await import(${JSON.stringify(join(process.cwd(), 'lib/durableFile.ts'))})
+    say(String(writeFileDurably(${JSON.stringify(file)}, 'text', ${JSON.stringify(options)})))`
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+}
+
+test('the draft is on the medium before it takes its name, and the name before the answer', () => {
+  expect(callsOf(join(directory, 'a'), { mode: 0o600 })).toBe('sync draft\nrename\nsync directory\ntrue\n')
+  expect(callsOf(join(directory, 'b'), { mode: 0o600, isNew: true })).toBe('sync draft\nlink\nsync directory\ntrue\n')
+})
+
+test('a file has the mode that was asked for, whatever the umask says, and no draft is left', () => {
+  const umask = process.umask(0o077)
+  try {
+    expect(writeFileDurably(join(directory, 'open'), 'text', { mode: 0o644 })).toBe(true)
+  } finally {
+    process.umask(umask)
+  }
+  expect(statSync(join(directory, 'open')).mode & 0o777).toBe(0o644)
+  expect(readdirSync(directory)).toEqual(['open'])
+})
+
+test('a file that was to be new and is there stays as it is', () => {
+  const file = join(directory, 'file')
+  expect(writeFileDurably(file, 'first', { mode: 0o600, isNew: true })).toBe(true)
+  expect(writeFileDurably(file, 'second', { mode: 0o600, isNew: true })).toBe(false)
+  expect(readFileSync(file, 'utf8')).toBe('first')
+  expect(writeFileDurably(file, 'third', { mode: 0o600 })).toBe(true)
+  expect(readFileSync(file, 'utf8')).toBe('third')
+  expect(readdirSync(directory)).toEqual(['file'])
+})
