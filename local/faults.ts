@@ -1,5 +1,5 @@
 import type { QueueAddress, QueueMessage } from '../lib/ports.ts'
-import type { SqliteQueues } from '../lib/store/sqlite/sqliteQueues.ts'
+import type { Peer } from './startRegion.ts'
 
 /** Someone who must know when a region is cut off or comes back: its listeners and its pumps. */
 export interface RegionSwitch {
@@ -7,11 +7,16 @@ export interface RegionSwitch {
   heal(): Promise<void>
 }
 
-/** The network between the regions of one process, and what is broken in it on purpose. */
+/** The network between regions as one process sees it, and what is broken in it on purpose. */
 export class Faults {
+  readonly #regions: readonly string[]
   readonly #cut = new Set<string>()
   readonly #delays = new Map<string, number>()
   readonly #switches = new Map<string, RegionSwitch>()
+
+  constructor(regions: readonly string[]) {
+    this.#regions = regions
+  }
 
   attach(region: string, regionSwitch: RegionSwitch): void {
     this.#switches.set(region, regionSwitch)
@@ -48,24 +53,19 @@ export class Faults {
   }
 
   /** Sends over the link between two regions, or to a region's own queue. @throws where a region is cut off. */
-  async send(
-    from: string,
-    to: QueueAddress,
-    messages: readonly QueueMessage[],
-    queues: SqliteQueues | undefined,
-  ): Promise<void> {
-    if (queues === undefined) throw new Error(`There is no region ${to.region}.`)
+  async send(from: string, to: QueueAddress, messages: readonly QueueMessage[], peer: Peer | undefined): Promise<void> {
+    if (peer === undefined) throw new Error(`There is no region ${to.region}.`)
     if (from !== to.region) {
       const delay = this.#delays.get(linkName(from, to.region)) ?? 0
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay))
       if (this.isCut(from) || this.isCut(to.region)) throw new Error(`${to.region} is unreachable from ${from}.`)
     }
-    await queues.send(to.name, messages)
+    await peer.send(to.name, messages)
   }
 
   #require(region: string): void {
-    if (!this.#switches.has(region))
-      throw new Error(`There is no region ${region}; there are ${[...this.#switches.keys()].join(', ')}.`)
+    if (!this.#regions.includes(region))
+      throw new Error(`There is no region ${region}; there are ${this.#regions.join(', ')}.`)
   }
 }
 

@@ -2,14 +2,25 @@ import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { StartError } from './startError.ts'
 
-/** How a region listens on a port; port 0 takes any free one. */
-export type Listen = (port: number) => Promise<number>
+/** How a region listens on a port for one of its vaults; port 0 takes any free one. Resolves with the port. */
+export type Listen = (port: number, vaultId: string) => Promise<number>
+
+/** Where vaults listen, as a region sees it. */
+export interface VaultPorts {
+  endpoints(regions: readonly string[]): VaultEndpoints
+  /** By the port in the Host header. */
+  vaultAt(host: string): string | undefined
+}
 
 const firstVaultOffset = 100
 const triesForFreePort = 1000
 
+export function portIn(host: string): number {
+  return Number(host.slice(host.lastIndexOf(':') + 1))
+}
+
 /** Which port leads to which vault. A vault keeps its ports for ever: they are part of what its users configure. */
-export class PortDirectory {
+export class PortDirectory implements VaultPorts {
   readonly #directory: HostDirectory
   readonly #base: number
   readonly #host: string
@@ -42,9 +53,8 @@ export class PortDirectory {
     }
   }
 
-  /** By the port in the Host header. */
   vaultAt(host: string): string | undefined {
-    return this.#vaultAt.get(Number(host.slice(host.lastIndexOf(':') + 1)))
+    return this.#vaultAt.get(portIn(host))
   }
 
   origin(port: number): string {
@@ -58,7 +68,7 @@ export class PortDirectory {
     for (const row of this.#directory.ports()) {
       if (row.region !== region || listen === undefined) continue
       try {
-        await listen(row.port)
+        await listen(row.port, row.vaultId)
       } catch (cause) {
         throw new StartError(`Port ${row.port} of a vault in ${region} is taken by another process; stop that one.`, {
           cause,
@@ -83,7 +93,7 @@ export class PortDirectory {
       const wanted = this.#base === 0 ? 0 : this.#next++
       if (this.#vaultAt.has(wanted)) continue
       try {
-        const port = await listen(wanted)
+        const port = await listen(wanted, vaultId)
         this.#directory.keepPort({ vaultId, region, port })
         this.#know(vaultId, region, port)
         return port

@@ -4,6 +4,7 @@ import { identitySk } from '../lib/kms/identity/identityRows.ts'
 import { knownRegions } from './chooseRegions.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { StartError } from './startError.ts'
+import type { Administrator } from './regionHost.ts'
 import type { Region } from './startRegion.ts'
 
 /**
@@ -35,12 +36,12 @@ export function requireComplete(directory: HostDirectory, { withoutAdministrator
 }
 
 /** The HSM's state is the one that this cloud was made with, not another's or a new one. @throws StartError */
-export async function requireOwnRoot(home: Region, tenancyId: string, directory: HostDirectory): Promise<void> {
+export async function requireOwnRoot(home: Region, tenancyId: string, path: string): Promise<void> {
   if ((await headSeq(home.runtime, tenancyId)) === 0) return
   try {
     home.hsm.statement(tenancyId)
   } catch (cause) {
-    const file = `${directory.path ?? ''}/hsm/${home.name}.json`
+    const file = `${path}/hsm/${home.name}.json`
     throw new StartError(
       `${file} does not belong to the data beside it: its HSM does not know the tenancy. Put the right file back from a copy of the directory, or start anew with another --data.`,
       { cause },
@@ -52,19 +53,13 @@ export async function requireOwnRoot(home: Region, tenancyId: string, directory:
 export async function requireKnownKey(
   { runtime }: Region,
   { tenancyId, userId, fingerprint }: Administrator,
-  { path }: HostDirectory,
+  path: string,
 ): Promise<void> {
   const sk = identitySk.apiKey(userId, fingerprint)
-  if (path === undefined || (await runtime.tables.get('Identity', tenancyId, sk)) !== undefined) return
+  if ((await runtime.tables.get('Identity', tenancyId, sk)) !== undefined) return
   throw new StartError(
     `${path}/oci/administrator.pem is no key of the administrator of this cloud. Put the right one back from a copy, or make a new one: ${resetCommand(path)}`,
   )
-}
-
-interface Administrator {
-  readonly tenancyId: string
-  readonly userId: string
-  readonly fingerprint: string
 }
 
 /** What to type where the administrator's key is lost. */

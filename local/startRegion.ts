@@ -13,7 +13,7 @@ import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
-import { streamedTables, type Clock, type Logger } from '../lib/ports.ts'
+import { streamedTables, type Clock, type Logger, type QueueMessage, type QueueName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../lib/runtime/systemTimers.ts'
@@ -22,13 +22,13 @@ import { pooledRandom } from '../lib/pooledRandom.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
-import type { HostDirectory } from './hostDirectory.ts'
 import { forgetWhatChanges } from './forgetWhatChanges.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { MinuteTimer } from './minuteTimer.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
-import type { PortDirectory } from './portDirectory.ts'
+import { maxFileBytes } from './openBackups.ts'
+import type { VaultPorts } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
@@ -39,8 +39,8 @@ export interface RegionParts {
   readonly region: string
   readonly homeRegion: string
   readonly regions: readonly string[]
-  readonly directory: HostDirectory
-  readonly ports: PortDirectory
+  readonly directory: DataFiles
+  readonly ports: VaultPorts
   readonly faults: Faults
   readonly settings: CloudSettings
   /** All regions share one, so that a backup opens in another. */
@@ -48,8 +48,20 @@ export interface RegionParts {
   readonly log: Logger
   readonly clock: Clock
   readonly generateRsa?: RsaGenerator
-  /** The other regions' stores, by name, once they are open. */
-  readonly stores: Map<string, SqliteRegionStore>
+  /** How each region, this one too, is sent to, by name, once it is open. */
+  readonly peers: ReadonlyMap<string, Peer>
+}
+
+/** A region's queues as others see them. */
+export interface Peer {
+  /** Resolves when all messages are durable there. @throws where it cannot be reached: then some may have arrived. */
+  send(name: QueueName, messages: readonly QueueMessage[]): Promise<void>
+}
+
+/** Where a region's files lie. */
+export interface DataFiles {
+  /** A file below the directory; undefined where everything lives in memory. */
+  file(...parts: readonly string[]): string | undefined
 }
 
 /** A region of the embedded cloud: opened first, started when every region is open. */
@@ -60,16 +72,17 @@ export interface Region {
   readonly hsm: SoftwareHsm
   /** Starts the pumps. */
   run(): void
-  /** Listens on the region's own port; resolves with it. @throws StartError where it is taken. */
-  listen(port: number): Promise<number>
+  /**
+   * Listens for the region itself, or for a vault; resolves with the port. @throws StartError where the region's own is
+   * taken, the system's error where a vault's is.
+   */
+  listen(port: number, vaultId?: string): Promise<number>
   isIdle(): boolean
   /** Ends its work; the store stays open, because other regions may still send to its queues. */
   stop(): Promise<void>
 }
 
 const sweepMs = 60_000
-/** Contract §7.2. */
-export const maxFileBytes = 25 * 1024 * 1024
 const maxReceives = 200
 
 export function openRegion(parts: RegionParts): Region {
@@ -88,7 +101,6 @@ export function openRegion(parts: RegionParts): Region {
     clock,
     newId: randomUUID,
   })
-  parts.stores.set(region, store)
   const lag = new LagWindow()
   const audit = new GroupedAuditSink(store.tables, {
     flushMs: 100,
@@ -114,7 +126,6 @@ export function openRegion(parts: RegionParts): Region {
     if (parts.faults.isCut(region)) await gateway.close()
     return actual
   }
-  parts.ports.attach(region, listen)
   const sweeper = setInterval(() => {
     void Promise.all([store.tables.sweepExpired(500), store.queues.sweepExpired(500)]).catch((cause: unknown) => {
       log.error('A sweep failed.', cause)
@@ -135,7 +146,8 @@ export function openRegion(parts: RegionParts): Region {
     run: () => {
       running = startPumps(store, runtime, parts)
     },
-    listen: async (port) => {
+    listen: async (port, vaultId) => {
+      if (vaultId !== undefined) return listen(port)
       try {
         own.port = await listen(port)
         return own.port
@@ -166,13 +178,13 @@ function compose(
   audit: GroupedAuditSink,
   { own, arrivals }: { readonly own: OwnPort; readonly arrivals: Arrivals },
 ): Runtime {
-  const { region, homeRegion, regions, ports, faults, settings, log, clock, stores } = parts
+  const { region, homeRegion, regions, ports, faults, settings, log, clock, peers } = parts
   return composeRegion({
     region,
     homeRegion,
     regions,
     tables: store.tables,
-    queues: { send: (to, messages) => faults.send(region, to, messages, stores.get(to.region)?.queues) },
+    queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
     endpoints: ports.endpoints(regions),
     vaultAt: (host) => ports.vaultAt(host),
@@ -199,12 +211,12 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
     identity: identityFunction(runtime),
     audit: auditFunction(runtime),
   }
-  const { faults, stores } = parts
+  const { faults, peers } = parts
   // An empty message takes the same way as any other.
   const answers = (peer: string) =>
-    answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], stores.get(peer)?.queues))
-  const peers = regions.filter((peer) => peer !== region)
-  const health = () => regionHealth({ region, peers, store, settings, runtime, answers, ...watched })
+    answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], peers.get(peer)))
+  const others = regions.filter((other) => other !== region)
+  const health = () => regionHealth({ region, peers: others, store, settings, runtime, answers, ...watched })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }

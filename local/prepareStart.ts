@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { newOcid } from '../lib/ocid.ts'
+import { chooseRegions } from './chooseRegions.ts'
+import { FreshFiles } from './freshFiles.ts'
+import { HostDirectory } from './hostDirectory.ts'
+import { administratorKey, type AdministratorKey } from './ociProfile.ts'
+import { requireComplete } from './requireComplete.ts'
+import { requireFreePorts } from './requireFreePorts.ts'
+import { StartError } from './startError.ts'
+
+export interface StartOptions {
+  /** ':memory:' keeps nothing. */
+  readonly directory: string
+  /** Region i listens at port + i, vaults from port + 100; 0 takes any free ports. */
+  readonly port: number
+  /** Undefined: those of the last start, or two. */
+  readonly regions?: readonly string[]
+}
+
+/** What a start knows before any region is open. */
+export interface Prepared {
+  readonly directory: HostDirectory
+  readonly port: number
+  readonly regions: readonly string[]
+  readonly homeRegion: string
+  readonly tenancyId: string
+  readonly userId: string
+  readonly key: AdministratorKey
+}
+
+/**
+ * Opens the directory, which no other process may use then, and runs what starts a cloud in it. Where that fails the
+ * directory is closed and, if this start made it, goes as it came. @throws StartError, one line, for everything a person
+ * can put right.
+ */
+export async function startInDirectory<T>(path: string, start: (directory: HostDirectory) => Promise<T>): Promise<T> {
+  const fresh = freshFiles(path)
+  const directory = new HostDirectory(path)
+  try {
+    return await start(directory)
+  } catch (cause) {
+    directory.close()
+    fresh?.remove()
+    throw cause instanceof StartError
+      ? cause
+      : new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
+/** Of a cloud that is there already a failed start changes nothing; a new one goes as it came. */
+function freshFiles(directory: string): FreshFiles | undefined {
+  return directory === ':memory:' || existsSync(join(directory, 'host.db')) ? undefined : FreshFiles.in(directory)
+}
+
+/** @throws StartError before anything is written, where the directory is damaged or a port is taken. */
+export async function prepareStart(
+  directory: HostDirectory,
+  { port, regions: wanted }: Pick<StartOptions, 'port' | 'regions'>,
+  address: string,
+): Promise<Prepared> {
+  requireComplete(directory)
+  const regions = chooseRegions(directory, wanted)
+  if (port !== 0) await requireFreePorts(portsOf(directory, regions, port), address)
+  // Before the facts that say that there is one.
+  const key = administratorKey(directory)
+  return {
+    directory,
+    port,
+    regions,
+    homeRegion: remembered(directory, 'homeRegion', () => regions[0] ?? ''),
+    tenancyId: remembered(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy')),
+    userId: remembered(directory, 'administratorId', () => newOcid(randomBytes, 'user')),
+    key,
+  }
+}
+
+/** The regions' ports, and those that vaults have, with their region. */
+function portsOf(directory: HostDirectory, regions: readonly string[], base: number): ReadonlyMap<number, string> {
+  const vaultPorts = directory.ports().filter(({ region }) => regions.includes(region))
+  return new Map([
+    ...vaultPorts.map(({ port, region }) => [port, region] as const),
+    ...regions.map((_, index) => [base + index, ''] as const),
+  ])
+}
+
+function remembered(directory: HostDirectory, name: string, make: () => string): string {
+  const known = directory.fact(name)
+  if (known !== undefined) return known
+  const made = make()
+  directory.remember(name, made)
+  return made
+}

@@ -1,0 +1,84 @@
+import type { RegionStatement } from '../lib/hsm/hsm.ts'
+import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
+import { fanOut } from '../lib/replication/fanOut.ts'
+import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
+import { importVaultRecord } from './importVaultRecord.ts'
+import { redriveCommand } from './redrive.ts'
+import { requireKnownKey, requireOwnRoot } from './requireComplete.ts'
+import type { Region } from './startRegion.ts'
+
+/** The administrator who comes with a cloud, and where the key lies. */
+export interface Administrator {
+  readonly tenancyId: string
+  readonly userId: string
+  readonly fingerprint: string
+}
+
+/**
+ * What whoever starts a cloud asks of one of its regions, in this process or in another: so every answer is a promise and
+ * every value can be sent. @throws StartError for what a person can put right.
+ */
+export interface RegionHost {
+  readonly name: string
+  /** @throws where the HSM computes anything wrong: nothing that this region would encrypt can be trusted then. */
+  selfTest(): Promise<void>
+  /** The home region's HSM knows the tenancy whose data lies beside it. */
+  requireOwnRoot(tenancyId: string, path: string): Promise<void>
+  /** PEM SubjectPublicKeyInfo of the HSM's identity key. */
+  identityPublicKey(): Promise<string>
+  /** The tenancy's root as PEM; made by the home region where there is none. */
+  tenancyRoot(tenancyId: string): Promise<string>
+  /** What the tenancy's root says of a region: that this key is its own. */
+  stateRegion(tenancyId: string, region: string, publicKey: string): Promise<RegionStatement>
+  acceptStatement(root: string, statement: RegionStatement): Promise<void>
+  /** Writes the first entry of the identity log, or brings an older log up to date. Home region only. */
+  provision(tenancy: NewTenancy): Promise<void>
+  requireKnownKey(administrator: Administrator, path: string): Promise<void>
+  /** Starts its queues and streams. */
+  run(): Promise<void>
+  sendIdentity(tenancyId: string): Promise<void>
+  identityHead(tenancyId: string): Promise<number>
+  /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
+  listen(port: number, vaultId?: string): Promise<number>
+  isIdle(): Promise<boolean>
+  /** As redriveCommand. */
+  redrive(words: readonly string[]): Promise<string>
+  /** Resolves with the vault's OCID (docs/operating.md). */
+  importVault(tenancyId: string, record: string): Promise<string>
+  /** Ends its work; other regions may still send to its queues. */
+  stop(): Promise<void>
+  /** Closes its store, after stop. */
+  close(): Promise<void>
+}
+
+/** A region of this process. */
+export function regionHost(region: Region): RegionHost {
+  const { name, hsm, runtime, store } = region
+  return {
+    name,
+    selfTest: async () => {
+      await hsm.selfTest()
+    },
+    requireOwnRoot: (tenancyId, path) => requireOwnRoot(region, tenancyId, path),
+    identityPublicKey: async () => hsm.identityPublicKey,
+    tenancyRoot: async (tenancyId) => hsm.createTenancyRoot(tenancyId),
+    stateRegion: async (tenancyId, other, publicKey) => hsm.issueStatement(tenancyId, other, publicKey),
+    acceptStatement: async (root, statement) => hsm.acceptStatement(root, statement),
+    provision: (tenancy) => provisionTenancy(runtime, tenancy),
+    requireKnownKey: (administrator, path) => requireKnownKey(region, administrator, path),
+    run: async () => {
+      await store.queues.releaseHeld()
+      region.run()
+    },
+    sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
+    identityHead: (tenancyId) => headSeq(runtime, tenancyId),
+    listen: (port, vaultId) => region.listen(port, vaultId),
+    isIdle: async () => region.isIdle(),
+    redrive: (words) => redriveCommand([region], words),
+    importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
+    stop: () => region.stop(),
+    close: async () => {
+      store.close()
+    },
+  }
+}
