@@ -1,5 +1,6 @@
 import type { SQSEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import { grownMs } from '../lib/backOff.ts'
 import type { Clock, QueueName } from '../lib/ports.ts'
 import type { Received, WatchedQueues } from '../lib/store/regionQueues.ts'
 import { workBatch } from './queueMapping.ts'
@@ -18,8 +19,7 @@ const batchSize = 10
 const maxInFlight = 4
 /** How long a batch may take before its messages are handed out again. */
 const visibilityMs = 30_000
-const firstRetryMs = 50
-const maxRetryMs = 5_000
+const betweenTries = { firstMs: 50, maxMs: 5_000 } as const
 
 /** Runs the event source mapping of a queue: batches as soon as there are messages, some at a time. */
 export class QueuePump {
@@ -105,7 +105,7 @@ export class QueuePump {
       this.#isReceiving = false
       if (!this.#isStopped) {
         this.#options.onError(cause)
-        this.#sleep(maxRetryMs)
+        this.#sleep(betweenTries.maxMs)
         return
       }
     }
@@ -163,7 +163,6 @@ export class QueuePump {
       return
     }
     if (this.#putAside.size < 10_000) this.#putAside.add(id)
-    const wait = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(receiveCount - 1, 10))
-    await this.#queues.changeVisibility(name, id, wait)
+    await this.#queues.changeVisibility(name, id, grownMs(betweenTries, receiveCount))
   }
 }

@@ -1,5 +1,6 @@
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import type { DynamoDBStreamEvent } from 'aws-lambda'
+import { grownMs } from '../lib/backOff.ts'
 import type { Tables } from '../lib/ports.ts'
 import { buryChange } from '../lib/replication/deadChanges.ts'
 import type { ChangeStream, NumberedChange } from '../lib/store/change.ts'
@@ -39,7 +40,7 @@ export class StreamPump {
     const { consume: invoke, maxTries = 5, windowMs = 50, firstRetryMs = 100, onError } = options
     this.#windowMs = windowMs
     this.#onError = onError
-    const retryMs = (tries: number) => Math.min(maxRetryMs, firstRetryMs * 2 ** (tries - 1))
+    const retryMs = (tries: number) => grownMs({ firstMs: firstRetryMs, maxMs: maxRetryMs }, tries)
     const stream = streamOf(ports, onError)
     this.#mapping = new StreamMapping({
       stream,

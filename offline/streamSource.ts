@@ -3,6 +3,7 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { _Record } from '@aws-sdk/client-dynamodb-streams'
 import type { DynamoDBRecord } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
+import { grownMs } from '../lib/backOff.ts'
 import { StreamMapping, type Stream } from '../local/streamMapping.ts'
 import type { EventSource } from './regionStack.ts'
 import type { StreamReader } from './streamReader.ts'
@@ -26,7 +27,7 @@ export function streamSource(source: EventSource, ports: StreamSourcePorts): () 
     invoke: (event) => ports.invoke(functionName, event),
     batchSize,
     maxTries: maxRetries + 1,
-    retryMs: (tries) => Math.min(5000, 100 * 2 ** tries),
+    retryMs: (tries) => grownMs({ firstMs: 200, maxMs: 5_000 }, tries),
     onError: ports.onError,
   })
   return async () => (await mapping.step()) ?? idleMs

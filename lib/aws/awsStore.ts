@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { SQSClient } from '@aws-sdk/client-sqs'
+import { pooledRandom } from '../pooledRandom.ts'
 import type { Queues, Tables } from '../ports.ts'
 import { awsClientOptions } from '../store/awsClientOptions.ts'
 import { DynamoTables } from '../store/dynamodb/dynamoTables.ts'
@@ -18,7 +19,9 @@ export interface AwsStore {
 /** The tables and queues that serverless.yml makes. AWS_ENDPOINT_URL leads the SDK to an emulator. */
 export function openAwsStore(settings: AwsSettings, deadline: Deadline): AwsStore {
   const { region, resourcePrefix, accountId, handOffBudgetMs } = settings
+  const backOffPorts = { timers: systemTimers, random: pooledRandom() }
   const tables = new DynamoTables({
+    ...backOffPorts,
     client: keepWithin(new DynamoDBClient(awsClientOptions({ region })), deadline),
     tableName: (table) => `${resourcePrefix}-${table}`,
     clock: Date.now,
@@ -32,6 +35,7 @@ export function openAwsStore(settings: AwsSettings, deadline: Deadline): AwsStor
   }
   const queues = new PeerBreaker({
     queues: new SqsQueues({
+      ...backOffPorts,
       clientOf,
       urlOf: (to) => `https://sqs.${to.region}.amazonaws.com/${accountId}/${resourcePrefix}-${to.name}`,
     }),

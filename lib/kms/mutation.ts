@@ -1,9 +1,9 @@
 import type { AuditWrite } from './audit.ts'
+import { backOff, type BackOffPorts } from '../backOff.ts'
 import { KmsError } from '../errors.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { RandomBytes } from '../ocid.ts'
-import { pauseBetweenRounds, type PausePorts } from './pauseBetweenRounds.ts'
 import type { Condition, Item, Tables, Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
 import type { VaultRow } from './rows/rows.ts'
@@ -199,19 +199,20 @@ export function newEtag(random: RandomBytes): string {
 }
 
 const attempts = 8
+export const betweenRounds = { firstMs: 4, maxMs: 512 } as const
 
 /**
  * Runs an attempt until it commits: undefined means that another request changed the rows in between.
  * @throws KmsError incorrectState (which clients may retry) where it never does.
  */
 export async function untilCommitted<T>(
-  ports: PausePorts,
+  ports: BackOffPorts,
   attempt: (round: number) => Promise<T | undefined>,
 ): Promise<T> {
   for (let round = 0; round < attempts; round += 1) {
     const result = await attempt(round)
     if (result !== undefined) return result
-    await pauseBetweenRounds(ports, round)
+    await backOff(ports, betweenRounds, round + 1)
   }
   throw new KmsError('incorrectState', 'The resource is being changed by other requests; try again.')
 }

@@ -1,4 +1,5 @@
-import { pauseBetweenRounds, type PausePorts } from '../kms/pauseBetweenRounds.ts'
+import { backOff, type BackOffPorts } from '../backOff.ts'
+import { betweenRounds } from '../kms/mutation.ts'
 
 /** Somebody else wrote first, so nothing was written: what a message means must be judged again, on the rows as they are now. */
 export class ChangedMeanwhile extends Error {
@@ -13,13 +14,13 @@ const rounds = 5
  * Works a message, and again where it lost a race: two deliveries of one message in a batch do, as a rule. Waiting for the
  * queue to bring it again would take its visibility time-out.
  */
-export async function judgedAgain<T>(ports: PausePorts, work: () => Promise<T>): Promise<T> {
+export async function judgedAgain<T>(ports: BackOffPorts, work: () => Promise<T>): Promise<T> {
   for (let round = 1; ; round += 1) {
     try {
       return await work()
     } catch (cause) {
       if (!(cause instanceof ChangedMeanwhile) || round === rounds) throw cause
-      await pauseBetweenRounds(ports, round)
+      await backOff(ports, betweenRounds, round)
     }
   }
 }

@@ -24,3 +24,7 @@ export function awsClientOptions({ region, endpoint }: AwsPlace) {
     },
   } as const
 }
+
+/** What the SDK does not repeat, the adapters do: transactions that others cancelled, and messages that a batch left out. */
+export const attempts = 8
+export const betweenAttempts = { firstMs: 20, maxMs: 500 } as const

@@ -2,7 +2,7 @@ import { ChangedMeanwhile, judgedAgain } from '../../lib/replication/changedMean
 
 const waits: number[] = []
 const atOnce = {
-  random: () => Uint8Array.of(128),
+  random: () => Uint8Array.of(255),
   timers: {
     sleep: async (ms: number) => {
       waits.push(ms)

@@ -19,14 +19,14 @@ const conditionFailed = (Item?: unknown): Answer => error('ConditionalCheckFaile
 
 function open(...answers: Script) {
   const http = new ScriptedHttp(answers)
-  const { waits, backoff } = noWaiting()
+  const { waits, backOffPorts } = noWaiting()
   let ids = 0
   const tables = new DynamoTables({
     client: new DynamoDBClient({ ...http.clientOptions(), maxAttempts: 2 }),
     tableName: (table) => table,
     clock: () => 1_800_000_000_000,
     newId: () => `id-${(ids += 1)}`,
-    backoff,
+    ...backOffPorts,
   })
   return { tables, http, waits }
 }
@@ -47,8 +47,8 @@ describe('a transaction', () => {
   test('that is always cancelled by others is given up as failed, after bounded waits', async () => {
     const { tables, http, waits } = open(cancelled('TransactionConflict', 'None'))
     await expect(tables.write([put, check])).rejects.toThrow()
-    expect(http.asked).toHaveLength(5)
-    expect(waits).toEqual([20, 40, 80, 100])
+    expect(http.asked).toHaveLength(8)
+    expect(waits).toEqual([20, 40, 80, 160, 320, 500, 500])
   })
 
   test('whose conditions fail is refused at once, whatever else stood in its way', async () => {

@@ -47,11 +47,11 @@ export class ScriptedHttp {
   })
 }
 
-/** Backoff that waits for nothing and tells for how long it would have. */
+/** Timers that wait for nothing and tell for how long they would have, and a random part that is the whole. */
 export function noWaiting() {
   const waits: number[] = []
   const sleep = async (ms: number): Promise<void> => {
     waits.push(ms)
   }
-  return { waits, backoff: { maxAttempts: 5, firstMs: 20, maxMs: 100, random: () => 1, sleep } }
+  return { waits, backOffPorts: { timers: { sleep }, random: () => Buffer.of(255) } }
 }

@@ -32,10 +32,10 @@ function taking(refuses: readonly string[], SenderFault = false): (asked: Asked)
 
 function open(...answers: Script) {
   const http = new ScriptedHttp(answers)
-  const { waits, backoff } = noWaiting()
+  const { waits, backOffPorts } = noWaiting()
   const client = new SQSClient({ ...http.clientOptions(), maxAttempts: 2 })
   const urlOf = () => 'https://sqs.us-east-1.amazonaws.com/000000000000/inbox'
-  return { queues: new SqsQueues({ clientOf: () => client, urlOf, backoff }), http, waits }
+  return { queues: new SqsQueues({ clientOf: () => client, urlOf, ...backOffPorts }), http, waits }
 }
 
 const to = { region: 'us-east-1', name: 'inbox' } as const
@@ -51,7 +51,7 @@ test('what SQS did not take of a batch is sent again, and nothing else', async (
 test('what SQS never takes is an error, after bounded waits', async () => {
   const { queues, http } = open(taking(['2']))
   await expect(queues.send(to, messages)).rejects.toThrow('1 of 3 messages were not taken by us-east-1/inbox')
-  expect(http.asked).toHaveLength(5)
+  expect(http.asked).toHaveLength(8)
 })
 
 test('what SQS will not take from us is an error at once', async () => {

@@ -5,6 +5,7 @@ import {
   type QueryCommandInput,
   type QueryCommandOutput,
 } from '@aws-sdk/client-dynamodb'
+import { backOff, type BackOffPorts } from '../../backOff.ts'
 import type {
   Clock,
   IndexName,
@@ -18,7 +19,7 @@ import type {
   Write,
   WriteOutcome,
 } from '../../ports.ts'
-import { backOff, defaultBackoff, type Backoff } from '../backoff.ts'
+import { attempts, betweenAttempts } from '../awsClientOptions.ts'
 import { isExpired } from '../conditionHolds.ts'
 import { encodeWrites } from '../encodeWrites.ts'
 import { requirePage } from '../keyRange.ts'
@@ -31,14 +32,13 @@ import { pageQuery } from './pageQuery.ts'
 import { writeFailure } from './writeFailure.ts'
 import { writeCommand, type WriteCall } from './writeRequest.ts'
 
-export interface DynamoTablesOptions {
+export interface DynamoTablesOptions extends BackOffPorts {
   /** Made once per process with lib/store/awsClientOptions.ts. */
   readonly client: DynamoDBClient
   readonly tableName: (table: TableName) => string
   readonly clock: Clock
   /** Unique for ever. */
   readonly newId: () => string
-  readonly backoff?: Backoff
 }
 
 /** The table port over one region's DynamoDB tables (tableDefinitions.ts). */
@@ -47,14 +47,14 @@ export class DynamoTables implements Tables {
   readonly #tableName: (table: TableName) => string
   readonly #clock: Clock
   readonly #newId: () => string
-  readonly #backoff: Backoff
+  readonly #backOffPorts: BackOffPorts
 
-  constructor({ client, tableName, clock, newId, backoff = defaultBackoff }: DynamoTablesOptions) {
+  constructor({ client, tableName, clock, newId, ...backOffPorts }: DynamoTablesOptions) {
     this.#client = client
     this.#tableName = tableName
     this.#clock = clock
     this.#newId = newId
-    this.#backoff = backoff
+    this.#backOffPorts = backOffPorts
   }
 
   async get(table: TableName, pk: string, sk: string): Promise<Item | undefined> {
@@ -91,9 +91,9 @@ export class DynamoTables implements Tables {
         const failure = writeFailure(error, call, nowMs)
         if (failure.kind === 'committedBefore') return { ok: true }
         if (failure.kind === 'refused') return { ok: false, failed: failure.failed }
-        if (failure.kind === 'other' || attempt >= this.#backoff.maxAttempts) throw error
+        if (failure.kind === 'other' || attempt >= attempts) throw error
       }
-      await backOff(this.#backoff, attempt)
+      await backOff(this.#backOffPorts, betweenAttempts, attempt)
     }
   }
 

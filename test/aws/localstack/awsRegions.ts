@@ -17,6 +17,7 @@ import type { Aws } from './onLocalStack.ts'
 import { RunQueues } from './queues.ts'
 import { StreamReader } from '../../../offline/streamReader.ts'
 import { createTables, deleteTables, tableNames } from './tables.ts'
+import { systemBackOff } from './systemBackOff.ts'
 
 interface AwsRegion extends CallableRegion {
   /** Each table's stream, with what its function has not taken yet. */
@@ -37,7 +38,7 @@ export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = 
   const open = async (region: string): Promise<AwsRegion> => {
     const client = aws.dynamo(region)
     await createTables(client, nameOf)
-    const tables = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID })
+    const tables = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID, ...systemBackOff })
     const hsm = openSoftwareHsm({ region, realm })
     const log = jsonLogger(() => undefined, 'silent')
     const { queues } = made

@@ -9,6 +9,7 @@ import type { TableHarness } from '../../store/tableHarness.ts'
 import type { Aws } from './onLocalStack.ts'
 import { StreamReader } from '../../../offline/streamReader.ts'
 import { createTables, deleteTables } from './tables.ts'
+import { systemBackOff } from './systemBackOff.ts'
 
 export const suiteRegion = 'us-east-1'
 const start = 1_800_000_000_000
@@ -46,7 +47,13 @@ export class DynamoSuite {
   readonly open = async (): Promise<TableHarness> => {
     let time = start
     const clock = () => time
-    const tables = new DynamoTables({ client: this.client, tableName: this.tableName, clock, newId: randomUUID })
+    const tables = new DynamoTables({
+      client: this.client,
+      tableName: this.tableName,
+      clock,
+      newId: randomUUID,
+      ...systemBackOff,
+    })
     const opened = Date.now()
     return {
       tables,

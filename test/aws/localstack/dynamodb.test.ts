@@ -9,6 +9,7 @@ import { tableModelLaw } from '../../store/tableModel.ts'
 import { DynamoSuite, suiteRegion } from './dynamoHarness.ts'
 import { onLocalStack } from './onLocalStack.ts'
 import { startDynamoDb } from './startDynamoDb.ts'
+import { systemBackOff } from './systemBackOff.ts'
 
 const absent = { kind: 'absent' } as const
 const revision = (n: number) => ({ kind: 'revision', revision: n }) as const
@@ -66,7 +67,7 @@ await onLocalStack(
         { step: 'deserialize', priority: 'high' },
       )
       const clock = () => 1_800_000_000_000
-      return new DynamoTables({ client, tableName: suite.tableName, clock, newId: randomUUID })
+      return new DynamoTables({ client, tableName: suite.tableName, clock, newId: randomUUID, ...systemBackOff })
     }
 
     test.each(calls)('$title is made once, though its answer is lost', async ({ writes, changes }) => {

@@ -10,6 +10,7 @@ import {
 import type { QueueAddress, QueueName } from '../../../lib/ports.ts'
 import { SqsQueues } from '../../../lib/store/sqs/sqsQueues.ts'
 import type { Aws } from './onLocalStack.ts'
+import { systemBackOff } from './systemBackOff.ts'
 
 const names = ['inbox', 'outcome', 'outbox'] as const satisfies readonly QueueName[]
 
@@ -44,7 +45,7 @@ export class RunQueues {
 
   /** The port, over real clients. */
   get queues(): SqsQueues {
-    return new SqsQueues({ clientOf: this.#aws.sqs, urlOf: (to) => this.#urlOf(to) })
+    return new SqsQueues({ clientOf: this.#aws.sqs, urlOf: (to) => this.#urlOf(to), ...systemBackOff })
   }
 
   async receive(from: QueueAddress): Promise<readonly Message[]> {
