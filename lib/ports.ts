@@ -59,7 +59,13 @@ export type Write =
 /** `failed` lists the positions of the writes whose conditions did not hold; nothing at all was written then. */
 export type WriteOutcome = { readonly ok: true } | { readonly ok: false; readonly failed: readonly number[] }
 
-/** A page: the items and, where more follow, `next`: the sort key to give as `after`. */
+/** A page of items, none of which is cut, ends early where it has grown to about so much. */
+export const pageBytes = 1_000_000
+
+/**
+ * A page: the items and, where more follow, `next`: the sort key to give as `after`. It may hold fewer than were asked for
+ * though more follow, as DynamoDB's pages do, so that no read takes memory without bound.
+ */
 export interface Page {
   readonly items: readonly Item[]
   readonly next?: string

@@ -3,7 +3,7 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter } from '../../lib/http/paging.ts'
-import { listEvents } from '../../lib/kms/audit.ts'
+import { listEvents } from '../../lib/kms/listEvents.ts'
 import { KmsError } from '../../lib/errors.ts'
 
 const pageSize = 100

@@ -2,6 +2,7 @@ import { optionalChoice } from '../../lib/http/fields.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter, pageLimit } from '../../lib/http/paging.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
+import { pageBytes } from '../../lib/ports.ts'
 
 interface Listed {
   readonly id: string
@@ -32,7 +33,15 @@ export function identityPage<T extends Listed>(
     .filter(({ place }) => isBeyond(place))
     .sort((a, b) => (a.place < b.place ? -1 : 1))
   if (isDescending) rest.reverse()
-  const page = rest.slice(0, limit)
-  const next = rest.length > page.length ? page.at(-1)?.place : undefined
-  return { body: page.map(({ row }) => toWire(row)), headers: nextPage(request, next) }
+  const body: JsonObject[] = []
+  let bytes = 0
+  for (const [position, { row }] of rest.entries()) {
+    if (body.length === limit || bytes >= pageBytes) {
+      return { body, headers: nextPage(request, rest[position - 1]?.place) }
+    }
+    const wire = toWire(row)
+    body.push(wire)
+    bytes += JSON.stringify(wire).length
+  }
+  return { body }
 }

@@ -5,7 +5,8 @@ import { bodyless, type Request } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter, pageLimit } from '../../lib/http/paging.ts'
 import { KmsError } from '../../lib/errors.ts'
 import { vaultPrefixOf } from '../../lib/ocid.ts'
-import { versionUsage, type UsageDay } from '../../lib/kms/usage/metering.ts'
+import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
+import { versionUsage, type UsageDay } from '../../lib/kms/usage/versionUsage.ts'
 
 /** Our extension: which key versions of the caller's tenancy existed in this region on which days. */
 export const listKeyVersionUsageOperation = bodyless('ListKeyVersionUsage', async (request) => {
@@ -45,15 +46,17 @@ const unknown: Priced = { protectionMode: null, vaultType: null, compartmentId: 
 
 async function priced(request: Request, days: readonly UsageDay[]): Promise<readonly (UsageDay & Priced)[]> {
   const known = new Map<string, Priced>()
+  const vaults = new Map<string, Vault | undefined>()
   for (const { vaultId, keyId } of days) {
-    if (!known.has(keyId)) known.set(keyId, await pricedKey(request, vaultId, keyId))
+    if (known.has(keyId)) continue
+    if (!vaults.has(vaultId)) vaults.set(vaultId, await request.ports.cache.freshVault(vaultId))
+    known.set(keyId, await pricedKey(request, vaults.get(vaultId), keyId))
   }
   return days.map((day) => ({ ...day, ...(known.get(day.keyId) ?? unknown) }))
 }
 
 /** The meter's rows carry no MAC, so what they name is shown only where it is the caller's. */
-async function pricedKey({ ports, caller }: Request, vaultId: string, keyId: string): Promise<Priced> {
-  const vault = await ports.cache.freshVault(vaultId)
+async function pricedKey({ ports, caller }: Request, vault: Vault | undefined, keyId: string): Promise<Priced> {
   if (vault?.row.tenancyId !== caller.principal.tenancyId) return unknown
   const isInside = vaultPrefixOf(keyId) === vault.row.vaultPrefix
   const key = isInside ? await ports.cache.freshKey(vault.keys, keyId) : undefined

@@ -1,7 +1,6 @@
 import type { JsonObject } from '../canonicalJson.ts'
 import type { RandomBytes } from '../ocid.ts'
-import { eachItem, eachPage } from './rows/pages.ts'
-import type { Clock, Item, PageRequest, Tables, Write } from '../ports.ts'
+import type { Item, Write } from '../ports.ts'
 
 /** An event as ListEvents returns it (contract §10.1). */
 export interface AuditEvent extends JsonObject {
@@ -30,14 +29,29 @@ export interface AuditItem extends Item {
   readonly events: AuditGroup
 }
 
-const dayMs = 86_400_000
-
 /** Spreads one compartment's events of a minute over partitions. */
 const shards = 4
 
-/** The partition of an event: its compartment, minute and shard. */
 function partition(compartmentId: string, minute: string, shard: number): string {
   return `${compartmentId}#${minute}#${shard}`
+}
+
+/** Where a compartment's events of a minute lie. */
+export function partitionsOf(compartmentId: string, minute: string): readonly string[] {
+  return Array.from({ length: shards }, (_, shard) => partition(compartmentId, minute, shard))
+}
+
+export function minuteOf(time: string): string {
+  return time.slice(0, 'YYYY-MM-DDThh:mm'.length)
+}
+
+export function monthOf(time: string): string {
+  return time.slice(0, 'YYYY-MM'.length)
+}
+
+/** Where the marks of a month's minutes lie. */
+export function marksOf(compartmentId: string, month: string): string {
+  return `marks#${compartmentId}#${month}`
 }
 
 export type AuditWrite = Extract<Write, { op: 'put' }> & { readonly item: AuditItem }
@@ -49,7 +63,7 @@ export function auditWrite(event: AuditEvent): AuditWrite {
 /** Events of one compartment and minute, as one item. */
 export function auditGroupWrite(events: AuditGroup): AuditWrite {
   const [event] = events
-  const minute = event.eventTime.slice(0, 16)
+  const minute = minuteOf(event.eventTime)
   const shard = (event.eventId.codePointAt(0) ?? 0) % shards
   const item: AuditItem = {
     pk: partition(event.data.compartmentId, minute, shard),
@@ -64,7 +78,7 @@ export function minuteMark({
   eventTime,
   data: { compartmentId },
 }: Pick<AuditEvent, 'eventTime'> & { data: { compartmentId: string } }): Extract<Write, { op: 'put' }> {
-  const item: Item = { pk: `marks#${compartmentId}#${eventTime.slice(0, 7)}`, sk: eventTime.slice(0, 16) }
+  const item: Item = { pk: marksOf(compartmentId, monthOf(eventTime)), sk: minuteOf(eventTime) }
   return { op: 'put', table: 'Audit', item }
 }
 
@@ -95,76 +109,6 @@ export function newEventId(random: RandomBytes): string {
 }
 
 /** Sorts events by time. */
-function placeOf({ eventTime, eventId }: AuditEvent): string {
+export function placeOf({ eventTime, eventId }: AuditEvent): string {
   return `${eventTime}#${eventId}`
-}
-
-export interface EventQuery {
-  readonly compartmentId: string
-  /** RFC 3339 with milliseconds, UTC; inclusive and exclusive. */
-  readonly startTime: string
-  readonly endTime: string
-  readonly limit: number
-  /** The sort key of the last event seen. */
-  readonly after?: string
-}
-
-/** Events in ascending order of their time. */
-export async function listEvents(
-  { tables, clock }: { readonly tables: Pick<Tables, 'query'>; readonly clock: Clock },
-  query: EventQuery,
-): Promise<{ readonly events: readonly AuditEvent[]; readonly next?: string }> {
-  const found: AuditEvent[] = []
-  // What comes after now has no events yet, however far a caller looks ahead.
-  const now = new Date(clock() + dayMs).toISOString()
-  const end = query.endTime < now ? query.endTime : now
-  for await (const minute of minutes(tables, query, end)) {
-    const pages = await Promise.all(
-      Array.from({ length: shards }, (_, shard) => minuteEvents(tables, partition(query.compartmentId, minute, shard))),
-    )
-    const inRange = (event: AuditEvent) =>
-      event.eventTime >= query.startTime &&
-      event.eventTime < query.endTime &&
-      (query.after === undefined || placeOf(event) > query.after)
-    found.push(
-      ...pages
-        .flat()
-        .filter(inRange)
-        .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1)),
-    )
-    if (found.length > query.limit) break
-  }
-  const events = found.slice(0, query.limit)
-  const last = events.at(-1)
-  return { events, ...(found.length > query.limit && last !== undefined ? { next: placeOf(last) } : {}) }
-}
-
-/** `after` comes from a page token, so it is only compared, never taken for a time. */
-async function* minutes(
-  tables: Pick<Tables, 'query'>,
-  { compartmentId, startTime, after: seen = '' }: EventQuery,
-  end: string,
-): AsyncGenerator<string> {
-  const first = (seen > startTime ? seen : startTime).slice(0, 16)
-  for (const month of months(startTime, end)) {
-    if (month < first.slice(0, 7)) continue
-    const read = (request: PageRequest) => tables.query('Audit', `marks#${compartmentId}#${month}`, '', request)
-    for await (const { sk } of eachItem(read, { limit: 1000 })) if (sk >= first && sk <= end) yield sk
-  }
-}
-
-function* months(start: string, end: string): Generator<string> {
-  const at = new Date(`${start.slice(0, 7)}-01T00:00:00Z`)
-  while (at.toISOString().slice(0, 7) <= end.slice(0, 7)) {
-    yield at.toISOString().slice(0, 7)
-    at.setUTCMonth(at.getUTCMonth() + 1)
-  }
-}
-
-async function minuteEvents(tables: Pick<Tables, 'query'>, pk: string): Promise<readonly AuditEvent[]> {
-  const events: AuditEvent[] = []
-  for await (const items of eachPage((request) => tables.query('Audit', pk, '', request), { limit: 1000 })) {
-    events.push(...(items as readonly AuditItem[]).flatMap((item) => item.events))
-  }
-  return events
 }

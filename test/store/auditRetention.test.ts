@@ -1,4 +1,5 @@
-import { listEvents, markedAuditWrites, type AuditEvent } from '../../lib/kms/audit.ts'
+import { markedAuditWrites, type AuditEvent } from '../../lib/kms/audit.ts'
+import { listEvents } from '../../lib/kms/listEvents.ts'
 import { keepingAudit } from '../../lib/store/auditRetention.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 

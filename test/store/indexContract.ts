@@ -1,4 +1,5 @@
-import type { IndexName, Item, PageRequest } from '../../lib/ports.ts'
+import { eachPage } from '../../lib/kms/rows/pages.ts'
+import { pageBytes, type IndexName, type Item, type PageRequest } from '../../lib/ports.ts'
 import {
   anItem,
   freshPk,
@@ -50,6 +51,27 @@ export function indexContract(open: OpenTables): void {
       }),
     )
   }
+
+  indexes('a page ends early where its items are large', async (harness, gpk) => {
+    const keys = Array.from({ length: 14 }, (_, n) => `row-${String(n).padStart(3, '0')}`)
+    await putAll(
+      harness.tables,
+      keys.map((sk) => ({ ...inIndex(gpk, sk, sk, sk), large: 'x'.repeat(180_000) })),
+    )
+    const sizes: number[] = []
+    const ask = async (): Promise<readonly string[]> => {
+      const seen: string[] = []
+      for await (const items of eachPage((page) => harness.tables.queryIndex('Keys', 'byTime', gpk, page), {
+        limit: 1000,
+      })) {
+        sizes.push(items.length)
+        seen.push(...items.map(({ sk }) => sk))
+      }
+      return seen
+    }
+    expect(await settled(harness, ask, keys)).toEqual(keys)
+    expect(Math.max(...sizes) * 180_000).toBeLessThan(pageBytes + 200_000)
+  })
 
   indexes('each index lists a partition in its own order', async (harness, gpk) => {
     await putAll(harness.tables, threeKeys(gpk))

@@ -1,4 +1,4 @@
-import type { PageRequest, Tables } from '../../lib/ports.ts'
+import { pageBytes, type PageRequest, type Tables } from '../../lib/ports.ts'
 import { anItem, freshPk, putAll, sortKeys, withTables, type OpenTables } from './tableHarness.ts'
 
 async function storedRows(tables: Tables, keys: readonly string[]): Promise<string> {
@@ -138,6 +138,29 @@ export function queryContract(open: OpenTables): void {
         after = page.next
       } while (after !== undefined)
       expect(seen).toEqual(keys)
+    }),
+  )
+
+  test(
+    'a page ends early where its items are large, and following next visits every item once',
+    withTables(open, async ({ tables }) => {
+      const keys = Array.from({ length: 14 }, (_, n) => `row-${String(n).padStart(3, '0')}`)
+      const pk = freshPk()
+      await putAll(
+        tables,
+        keys.map((sk) => anItem(pk, { sk, large: 'x'.repeat(180_000) })),
+      )
+      const sizes: number[] = []
+      const seen: string[] = []
+      let after: string | undefined
+      do {
+        const page = await tables.query('Keys', pk, '', { limit: 1000, ...(after !== undefined && { after }) })
+        sizes.push(page.items.length)
+        seen.push(...sortKeys(page))
+        after = page.next
+      } while (after !== undefined)
+      expect(seen).toEqual(keys)
+      expect(Math.max(...sizes) * 180_000).toBeLessThan(pageBytes + 200_000)
     }),
   )
 

@@ -1,3 +1,4 @@
+import { eachPage } from '../../lib/kms/rows/pages.ts'
 import { queueContract } from './queueContract.ts'
 import { openFileStore, openStore } from './sqliteHarness.ts'
 import { tableContract } from './tableContract.ts'
@@ -21,6 +22,37 @@ queueContract('SQLite in memory', openMemory)
 queueContract('SQLite in a file', openFileStore)
 
 describe('the SQLite tables', () => {
+  test('let the event loop go on between the pages of a long read, however many read at once', async () => {
+    const { tables, close } = openStore(':memory:')
+    for (let from = 0; from < 3000; from += 100) {
+      await tables.write(
+        Array.from({ length: 100 }, (_, n) => ({
+          op: 'put',
+          table: 'Keys',
+          item: { pk: 'p', sk: String(from + n).padStart(4, '0') },
+        })),
+      )
+    }
+    let inThisTurn = 0
+    let most = 0
+    const count = () => {
+      most = Math.max(most, inThisTurn)
+      inThisTurn = 0
+      if (isReading) setImmediate(count)
+    }
+    let isReading = true
+    setImmediate(count)
+    const read = async () => {
+      for await (const items of eachPage((page) => tables.query('Keys', 'p', '', page), { limit: 300 })) {
+        inThisTurn += items.length
+      }
+    }
+    await Promise.all(Array.from({ length: 5 }, read))
+    isReading = false
+    expect(most).toBeLessThanOrEqual(900)
+    await close()
+  })
+
   test('do what a plain map would do, whatever the order of calls', async () => {
     await tableModelLaw(openMemory, 300)
   })

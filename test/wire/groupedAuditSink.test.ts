@@ -1,4 +1,5 @@
-import { auditWrite, listEvents, type AuditEvent } from '../../lib/kms/audit.ts'
+import { auditWrite, type AuditEvent } from '../../lib/kms/audit.ts'
+import { listEvents } from '../../lib/kms/listEvents.ts'
 import { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'

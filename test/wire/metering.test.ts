@@ -26,6 +26,7 @@ test('a version counts on every day on which it existed, in both regions', async
   const target = `/20180608/keys/${String(key.body['id'])}`
   await cloud.call(cloud.a, 'POST', `${target}/keyVersions`, {}, { host: vaultId })
   await cloud.settle()
+  cloud.clock.now += day
   for (const region of [cloud.a, cloud.b]) {
     const { list } = await usage(region, '2026-03-01', '2026-03-04')
     expect(list).toHaveLength(4 + 2)
@@ -67,6 +68,7 @@ test('a replica counts while it stands, and again when it is made anew', async (
   cloud.clock.now += 3 * day
   await createReplica(cloud, vaultId)
   await cloud.settle()
+  cloud.clock.now += day
   const { list } = await usage(cloud.b, '2026-03-01', '2026-03-06')
   expect(days(list)).toEqual(['2026-03-01', '2026-03-02', '2026-03-05', '2026-03-06'])
   expect((await usage(cloud.a, '2026-03-01', '2026-03-06')).list).toHaveLength(6)

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { VaultKeys } from '../../hsm/hsm.ts'
-import type { IndexName, Item, TableName, Tables } from '../../ports.ts'
+import { pageBytes, type IndexName, type Item, type TableName, type Tables } from '../../ports.ts'
 import { openRow } from './rowMac.ts'
 import type { KeyRow, ListedRow } from './rows.ts'
 import { keyListingPartition, listingShards } from './rows.ts'
@@ -18,9 +18,12 @@ export interface ListPage<T> {
   readonly next?: string
 }
 
+/** How many rows a page may cost that has not as many to show: a caller who wants more asks for the next page. */
+const maxLookedAt = 2000
+
 /**
- * One sorted page out of several index partitions. Items that `keep` refuses do not count towards the limit, so a page
- * is short only at the end.
+ * One sorted page out of several index partitions. It is short where it has grown large or where `keep` refuses much: it
+ * may even be empty though more follow, so that no page costs more than its own length or `maxLookedAt`.
  */
 export async function listPage(
   { tables }: { readonly tables: Pick<Tables, 'queryIndex'> },
@@ -31,6 +34,8 @@ export async function listPage(
 ): Promise<ListPage<Item>> {
   const { index, limit, descending } = request
   const kept: Item[] = []
+  let bytes = 0
+  let lookedAt = 0
   let after = request.after
   for (;;) {
     const pages = await Promise.all(
@@ -49,10 +54,14 @@ export async function listPage(
     const known =
       horizon === undefined ? merged : merged.filter((item) => compare(item[index], horizon, descending) <= 0)
     for (const item of known) {
-      if (kept.length === limit) return { items: kept, next: String(kept.at(-1)?.[index]) }
-      if (keep(item)) kept.push(item)
+      if (!keep(item)) continue
+      if (kept.length === limit || bytes >= pageBytes) return { items: kept, next: String(kept.at(-1)?.[index]) }
+      kept.push(item)
+      bytes += JSON.stringify(item).length
     }
     if (horizon === undefined) return { items: kept }
+    lookedAt += merged.length
+    if (lookedAt >= maxLookedAt) return { items: kept, next: horizon }
     after = horizon
   }
 }

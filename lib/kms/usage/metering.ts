@@ -1,10 +1,10 @@
-import type { Item, Page, Tables, Write } from '../../ports.ts'
+import type { Item, Tables, Write } from '../../ports.ts'
 
 /**
  * When a key version began to exist in this region, and when it ended: two rows that are written once and never changed.
  * A day counts where the version existed at any time of it.
  */
-interface MeterRow extends Item {
+export interface MeterRow extends Item {
   readonly keyVersionId: string
   readonly keyId: string
   readonly vaultId: string
@@ -22,7 +22,7 @@ export interface MeteredVersion {
   readonly isDeleted: boolean
 }
 
-function meterPk(tenancyId: string): string {
+export function meterPk(tenancyId: string): string {
   return `meter#${tenancyId}`
 }
 
@@ -62,7 +62,7 @@ export async function meterEnd(tables: MeterTables, tenancyId: string, versionId
   if (last !== undefined && !last.sk.endsWith(ended)) await tables.write([endOf(last as MeterRow, now)])
 }
 
-const ended = '#end'
+export const ended = '#end'
 
 function endOf(begin: MeterRow, now: number): Write {
   const { writeId: _written, ...row } = begin
@@ -70,68 +70,6 @@ function endOf(begin: MeterRow, now: number): Write {
   return { op: 'put', table: 'Audit', item, condition: { kind: 'absent' } }
 }
 
-function dayOf(now: number): string {
+export function dayOf(now: number): string {
   return new Date(now).toISOString().slice(0, 10)
-}
-
-export interface UsageDay {
-  readonly day: string
-  readonly region: string
-  readonly isPrimary: boolean
-  readonly vaultId: string
-  readonly keyId: string
-  readonly keyVersionId: string
-}
-
-export interface UsageQuery {
-  /** YYYY-MM-DD, both inclusive. */
-  readonly from: string
-  readonly to: string
-  /** Rows of the meter to read at most; a version has one or two. */
-  readonly limit: number
-  readonly after?: string
-}
-
-/** One entry per key version and day on which it existed in this region, by version. */
-export async function versionUsage(
-  { tables, region }: { readonly tables: Pick<Tables, 'query'>; readonly region: string },
-  tenancyId: string,
-  query: UsageQuery,
-): Promise<{ readonly days: readonly UsageDay[]; readonly next?: string }> {
-  const { limit, after, from, to } = query
-  const page: Page = await tables.query('Audit', meterPk(tenancyId), '', {
-    limit: Math.max(2, limit),
-    ...(after === undefined ? {} : { after }),
-  })
-  const rows = page.items as readonly MeterRow[]
-  // A begin whose end may be on the next page is read again with it.
-  const isCut = page.next !== undefined && rows.at(-1)?.sk.endsWith(ended) === false
-  const whole = isCut ? rows.slice(0, -1) : rows
-  const ends = new Map(whole.filter(({ sk }) => sk.endsWith(ended)).map((row) => [intervalOf(row), row.day]))
-  const days = whole
-    .filter(({ sk }) => !sk.endsWith(ended))
-    .flatMap((row) => {
-      const { isPrimary, vaultId, keyId, keyVersionId } = row
-      const last = ends.get(intervalOf(row)) ?? to
-      return eachDay(row.day > from ? row.day : from, last < to ? last : to).map((day) => ({
-        day,
-        region,
-        isPrimary,
-        vaultId,
-        keyId,
-        keyVersionId,
-      }))
-    })
-  const next = page.next === undefined ? undefined : whole.at(-1)?.sk
-  return { days, ...(next === undefined ? {} : { next }) }
-}
-
-function intervalOf({ sk }: MeterRow): string {
-  return sk.slice(0, sk.lastIndexOf('#'))
-}
-
-function eachDay(from: string, to: string): readonly string[] {
-  const days: string[] = []
-  for (let at = Date.parse(from); at <= Date.parse(to); at += 86_400_000) days.push(dayOf(at))
-  return days
 }

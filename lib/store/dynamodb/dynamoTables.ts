@@ -113,6 +113,7 @@ export class DynamoTables implements Tables {
     if (query === undefined) return { items: [] }
     const wanted = request.limit + 1
     const items: Item[] = []
+    let isLarge: boolean
     let start: QueryCommandInput['ExclusiveStartKey'] = query.ExclusiveStartKey
     do {
       const found: QueryCommandOutput = await this.#client.send(
@@ -129,9 +130,11 @@ export class DynamoTables implements Tables {
           Limit: wanted - items.length,
         }),
       )
+      // DynamoDB itself ends an answer at 1 MB: what it looked at then is less than it was asked for.
+      isLarge = (found.ScannedCount ?? 0) < wanted - items.length
       items.push(...(found.Items ?? []).map(itemOf))
       start = found.LastEvaluatedKey
-    } while (start !== undefined && items.length < wanted)
-    return pageOf(items, request.limit, key)
+    } while (start !== undefined && items.length < wanted && !(isLarge && items.length > 0))
+    return pageOf(items, request.limit, key, start !== undefined)
   }
 }

@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
 import { KmsError } from '../../errors.ts'
-import type { IndexName, Item, TableName } from '../../ports.ts'
+import { pageBytes, type IndexName, type Item, type TableName } from '../../ports.ts'
 import type { EncodedWrite } from '../encodeWrites.ts'
 import type { KeyRange } from '../keyRange.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
@@ -84,7 +84,7 @@ export class ItemStatements {
     return Number(this.#sweep.run(now / 1000, limit).changes)
   }
 
-  /** Items of a partition in the order of `key`: of the table itself for `sk`, else of that index. */
+  /** Items of a partition in the order of `key`: of the table itself for `sk`, else of that index; some `pageBytes` at most. */
   list(
     table: TableName,
     key: 'sk' | IndexName,
@@ -93,11 +93,18 @@ export class ItemStatements {
     descending: boolean,
     now: number,
     limit: number,
-  ): Item[] {
+  ): { readonly items: Item[]; readonly isCut: boolean } {
     const direction = key === 'sk' ? this.#bySk : this.#byIndex[key]
     const statement = descending ? direction.descending : direction.ascending
-    const rows = statement.all(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit)
-    return (rows as unknown as Row[]).map((row) => itemIn(table, row))
+    const items: Item[] = []
+    let bytes = 0
+    for (const found of statement.iterate(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit)) {
+      if (bytes >= pageBytes) return { items, isCut: true }
+      const row = found as unknown as Row
+      bytes += row.body.length
+      items.push(itemIn(table, row))
+    }
+    return { items, isCut: false }
   }
 }
 

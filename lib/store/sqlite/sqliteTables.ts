@@ -23,6 +23,7 @@ import { ChangeLog } from './changeLog.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { addressOf, IndexLag } from './indexLag.ts'
 import { ItemStatements, parseItem } from './itemStatements.ts'
+import { ReadTurns } from './readTurns.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
 
 export interface TouchedItem {
@@ -58,6 +59,7 @@ export class SqliteTables implements Tables {
   readonly #clock: Clock
   readonly #items: ItemStatements
   readonly #changes: ChangeLog
+  readonly #turns = new ReadTurns()
   readonly #streamed: ReadonlySet<TableName>
   readonly #lag: IndexLag | undefined
   readonly #listeners = new Set<CommitListener>()
@@ -77,27 +79,37 @@ export class SqliteTables implements Tables {
 
   async query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
     requirePage(request)
+    for (let turn = this.#turns.turn(); turn !== undefined; turn = this.#turns.turn()) await turn
     const { limit, descending = false } = request
     const range = keyRange(skPrefix, request)
-    const items = this.#items.list(table, 'sk', pk, range, descending, this.#clock(), limit + 1)
-    return pageOf(items, limit, 'sk')
+    const { items, isCut } = this.#items.list(table, 'sk', pk, range, descending, this.#clock(), limit + 1)
+    this.#turns.count(items.length)
+    return pageOf(items, limit, 'sk', isCut)
   }
 
   async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {
     requirePage(request)
+    for (let turn = this.#turns.turn(); turn !== undefined; turn = this.#turns.turn()) await turn
     const { limit, descending = false } = request
     const now = this.#clock()
     const range = keyRange('', request)
     const late = this.#lag?.shownOtherwise(table, now) ?? new Map<string, Item | undefined>()
-    const items = this.#items.list(table, index, gpk, range, descending, now, limit + 1 + late.size)
-    if (late.size === 0) return pageOf(items, limit, index)
+    const { items, isCut } = this.#items.list(table, index, gpk, range, descending, now, limit + 1 + late.size)
+    this.#turns.count(items.length)
+    if (late.size === 0) return pageOf(items, limit, index, isCut)
+    const sign = descending ? -1 : 1
+    const inOrder = (left: Item, right: Item) => sign * compareUtf8(left[index] ?? '', right[index] ?? '')
     const shown = items.filter(({ pk, sk }) => !late.has(addressOf(table, pk, sk)))
     for (const item of late.values()) {
       if (item?.gpk === gpk && !isExpired(item, now) && inRange(item[index], range)) shown.push(item)
     }
-    const sign = descending ? -1 : 1
-    shown.sort((left, right) => sign * compareUtf8(left[index] ?? '', right[index] ?? ''))
-    return pageOf(shown, limit, index)
+    shown.sort(inOrder)
+    const last = isCut ? items.at(-1) : undefined
+    if (last === undefined) return pageOf(shown, limit, index)
+    // What lies behind the end of a large page is not known.
+    const known = shown.filter((item) => inOrder(item, last) <= 0).slice(0, limit)
+    const next = (known.length === limit ? known.at(-1) : last)?.[index]
+    return { items: known, ...(next === undefined ? {} : { next }) }
   }
 
   async write(writes: readonly Write[], writeId?: string): Promise<WriteOutcome> {
