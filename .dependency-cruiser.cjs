@@ -31,7 +31,7 @@ const rooms = [
     may: [
       '^deploy/',
       words,
-      '^local/(commandLine|version)\\.ts$',
+      '^local/(commandLine|runCommand|version)\\.ts$',
       '^lib/aws/provisionRegion\\.ts$',
       '^lib/http/operations\\.ts$',
       '^lib/store/dynamodb/tableDefinitions\\.ts$',

@@ -1,5 +1,4 @@
-import { readCommandLine, UsageError } from '../local/commandLine.ts'
-import { ParameterError } from './parameters.ts'
+import { readCommandLine } from '../local/commandLine.ts'
 
 /** What --help says of a flag, whatever the command. */
 const flags = {
@@ -18,7 +17,7 @@ const flags = {
   port: { value: 'BASE', says: 'region i listens at BASE + i (default 7650)' },
 } as const
 
-/** Options as `--name value`. @throws UsageError for one that the command does not have. */
+/** Options as `--name value`. @throws UserError for one that the command does not have. */
 export function options<N extends keyof typeof flags>(
   name: string,
   does: string,
@@ -26,18 +25,4 @@ export function options<N extends keyof typeof flags>(
 ): Readonly<Partial<Record<N, string>>> {
   const known = Object.fromEntries(names.map((each) => [each, flags[each]]))
   return readCommandLine({ name, does, flags: known }).flags as Partial<Record<N, string>>
-}
-
-/** Runs a command; what a person can put right is one line, all else comes with its stack. */
-export async function command(run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (cause) {
-    console.error(cause instanceof ParameterError || cause instanceof UsageError ? cause.message : cause)
-    process.exitCode = 1
-  }
-}
-
-export function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

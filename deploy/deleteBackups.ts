@@ -6,7 +6,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { bucketNameStart } from './backupBucket.ts'
-import { ParameterError } from './parameters.ts'
+import { UserError } from '../lib/userError.ts'
 
 /** The bucket of backups that the account has in a region; undefined where it has none: only a home region does. */
 export async function backupBucketOf(region: string, prefix: string): Promise<string | undefined> {
@@ -27,7 +27,7 @@ export async function deleteBackups(region: string, prefix: string): Promise<voi
     if (Objects.length === 0) break
     const { Errors = [] } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
     const [failed] = Errors
-    if (failed !== undefined) throw new ParameterError(`${Bucket}/${failed.Key} is not deleted: ${failed.Message}`)
+    if (failed !== undefined) throw new UserError(`${Bucket}/${failed.Key} is not deleted: ${failed.Message}`)
   }
   await client.send(new DeleteBucketCommand({ Bucket }))
 }

@@ -1,10 +1,12 @@
-import { command, options } from './commandLine.ts'
+import { options } from './commandLine.ts'
 import { deployedWith, requireFits } from './deployed.ts'
-import { ParameterError, protectsTables, requireParameters, type Parameters } from './parameters.ts'
+import { protectsTables, requireParameters, type Parameters } from './parameters.ts'
 import { params, runServerless } from './runServerless.ts'
+import { UserError } from '../lib/userError.ts'
+import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run deploy -- --stage S --regions a,b --domain D`: region after region, the home region first; may be repeated. */
-await command(async () => {
+await runCommand(async () => {
   const parameters = requireParameters(
     options('npm run deploy', 'Deploys region after region, the home region first; may be repeated.', [
       'stage',
@@ -37,9 +39,9 @@ async function deployRegion(region: string, parameters: Parameters): Promise<boo
   return isMade && (!protectsTables(parameters) || (await runServerless('deploy', region, parameters)))
 }
 
-function failedIn(region: string, done: readonly string[]): ParameterError {
+function failedIn(region: string, done: readonly string[]): UserError {
   const state = done.length === 0 ? 'Nothing is deployed.' : `${done.join(', ')} serves already.`
-  return new ParameterError(
+  return new UserError(
     `\n${region} failed; the reason is above. ${state} Put the reason right and run the same command again: regions ` +
       'that are up to date are left as they are.',
   )

@@ -1,7 +1,8 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { backupBucketOf } from './deleteBackups.ts'
-import { ParameterError, type Parameters } from './parameters.ts'
+import { type Parameters } from './parameters.ts'
+import { UserError } from '../lib/userError.ts'
 
 export function prefixOf({ stage }: Pick<Parameters, 'stage'>): string {
   return `vaultspan-${stage}`
@@ -23,7 +24,7 @@ export async function deployedWith(
   }
 }
 
-/** @throws ParameterError where these parameters do not fit what stands already; nothing was deployed then. */
+/** @throws UserError where these parameters do not fit what stands already; nothing was deployed then. */
 export async function requireFits(parameters: Parameters): Promise<void> {
   for (const region of parameters.regions) {
     const before = await deployedWith(region, parameters)
@@ -32,7 +33,7 @@ export async function requireFits(parameters: Parameters): Promise<void> {
       (await hasTables(region, parameters)) ||
       (await backupBucketOf(region, prefixOf(parameters))) !== undefined
     ) {
-      throw new ParameterError(
+      throw new UserError(
         `${region} holds the data of an earlier deployment of stage ${parameters.stage}; docs/deploy.md says how to ` +
           'take them up again or delete them.',
       )
@@ -46,14 +47,14 @@ function requireSameDeployment(
   { HomeRegion, Regions, Domain }: Readonly<Record<string, string>>,
 ): void {
   if (HomeRegion !== undefined && HomeRegion !== homeRegion) {
-    throw new ParameterError(`${region} is deployed with the home region ${HomeRegion}; give --home ${HomeRegion}.`)
+    throw new UserError(`${region} is deployed with the home region ${HomeRegion}; give --home ${HomeRegion}.`)
   }
   if (Domain !== undefined && Domain !== domain) {
-    throw new ParameterError(`${region} is deployed with the domain ${Domain}; vaults' endpoints cannot change.`)
+    throw new UserError(`${region} is deployed with the domain ${Domain}; vaults' endpoints cannot change.`)
   }
   const missing = Regions?.split(',').find((each) => !regions.includes(each))
   if (missing !== undefined) {
-    throw new ParameterError(
+    throw new UserError(
       `${missing} belongs to this deployment; name it in --regions, or delete its replicas and remove it first.`,
     )
   }

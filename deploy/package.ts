@@ -1,9 +1,10 @@
-import { command, options } from './commandLine.ts'
+import { options } from './commandLine.ts'
 import { packageTemplates } from './packageTemplates.ts'
 import { exampleParameters, requireParameters } from './parameters.ts'
+import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run package`: the bundles, and each region's template in .build/templates/{region}. Needs no account and no network. */
-await command(async () => {
+await runCommand(async () => {
   const given = options('npm run package', 'Bundles, and each region’s template; needs no account and no network.', [
     'stage',
     'regions',

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { isRegionName } from '../lib/regionName.ts'
+import { UserError } from '../lib/userError.ts'
 
 /** What a deployment is made with; every region of one stage is given the same but for `region`. */
 export interface Parameters {
@@ -14,9 +16,6 @@ export interface Parameters {
 
 export type GivenParameters = Readonly<Partial<Record<'stage' | 'regions' | 'home' | 'domain' | 'hosted-zone', string>>>
 
-/** One line that says what to change; nothing was deployed. */
-export class ParameterError extends Error {}
-
 const settings = JSON.parse(readFileSync(new URL('stages.json', import.meta.url), 'utf8')) as Readonly<
   Record<string, { readonly isDeletionProtected: boolean }>
 >
@@ -29,48 +28,47 @@ export function protectsTables({ stage }: Pick<Parameters, 'stage'>): boolean {
 /** What a template is made with where nobody says; never a deployment. */
 export const exampleParameters = { stage: 'dev', regions: 'us-east-1,us-west-2', domain: 'example.com' } as const
 
-const regionName = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/
 const domainName = /^(?=.{3,180}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
 
-/** @throws ParameterError before anything is deployed. */
+/** @throws UserError before anything is deployed. */
 export function requireParameters(given: GivenParameters): Parameters {
   const stage = required(given, 'stage', 'prod')
   if (!stages.includes(stage)) {
-    throw new ParameterError(`Stage "${stage}" is not known; use one of ${stages.join(', ')} (deploy/stages.json).`)
+    throw new UserError(`Stage "${stage}" is not known; use one of ${stages.join(', ')} (deploy/stages.json).`)
   }
   const regions = requireRegions(required(given, 'regions', 'us-east-1,us-west-2'))
   const homeRegion = given.home ?? regions[0] ?? ''
   if (!regions.includes(homeRegion)) {
-    throw new ParameterError(`The home region "${homeRegion}" must be among --regions ${regions.join(',')}.`)
+    throw new UserError(`The home region "${homeRegion}" must be among --regions ${regions.join(',')}.`)
   }
   const domain = required(given, 'domain', 'example.com')
-  if (!domainName.test(domain)) throw new ParameterError(`"${domain}" is no domain name in lower case.`)
+  if (!domainName.test(domain)) throw new UserError(`"${domain}" is no domain name in lower case.`)
   const hostedZoneId = given['hosted-zone']
   if (hostedZoneId !== undefined && !/^Z[A-Z0-9]+$/.test(hostedZoneId)) {
-    throw new ParameterError(`"${hostedZoneId}" is no hosted zone id; it looks like Z0123456789ABC.`)
+    throw new UserError(`"${hostedZoneId}" is no hosted zone id; it looks like Z0123456789ABC.`)
   }
   return { stage, regions, homeRegion, domain, ...(hostedZoneId === undefined ? {} : { hostedZoneId }) }
 }
 
-/** The regions that a region replicates to. @throws ParameterError where it is none of the deployment's. */
+/** The regions that a region replicates to. @throws UserError where it is none of the deployment's. */
 export function peersOf(region: string, { regions }: Pick<Parameters, 'regions'>): readonly string[] {
   if (!regions.includes(region)) {
-    throw new ParameterError(`Region ${region} is not among the deployment's regions ${regions.join(', ')}.`)
+    throw new UserError(`Region ${region} is not among the deployment's regions ${regions.join(', ')}.`)
   }
   return regions.filter((each) => each !== region)
 }
 
 export function requireRegions(list: string): readonly string[] {
   const regions = list.split(',').map((name) => name.trim())
-  const wrong = regions.find((name) => !regionName.test(name))
-  if (wrong !== undefined) throw new ParameterError(`"${wrong}" is no region name; one looks like us-east-1.`)
+  const wrong = regions.find((name) => !isRegionName(name))
+  if (wrong !== undefined) throw new UserError(`"${wrong}" is no region name; one looks like us-east-1.`)
   const twice = regions.find((name, index) => regions.indexOf(name) !== index)
-  if (twice !== undefined) throw new ParameterError(`--regions names ${twice} twice: a region is no peer of itself.`)
+  if (twice !== undefined) throw new UserError(`--regions names ${twice} twice: a region is no peer of itself.`)
   return regions
 }
 
 function required(given: GivenParameters, name: keyof GivenParameters, example: string): string {
   const value = given[name]
   if (value !== undefined && value !== '') return value
-  throw new ParameterError(`--${name} is missing; give one, for example --${name} ${example}.`)
+  throw new UserError(`--${name} is missing; give one, for example --${name} ${example}.`)
 }

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { ParameterError } from './parameters.ts'
+import { UserError } from '../lib/userError.ts'
 
 export interface Profile {
   readonly name: string
@@ -27,7 +27,7 @@ export function profileText({ name, tenancyId, userId, fingerprint, region, keyF
 
 /**
  * Adds the profile to a file and touches nothing else in it; the same profile again changes nothing.
- * @throws ParameterError where the file has another profile of that name.
+ * @throws UserError where the file has another profile of that name.
  */
 export function addProfile(file: string, profile: Profile): void {
   const text = profileText(profile)
@@ -35,7 +35,7 @@ export function addProfile(file: string, profile: Profile): void {
   const section = sectionOf(before, profile.name)
   if (section !== undefined) {
     if (section.trim() === text.trim()) return
-    throw new ParameterError(
+    throw new UserError(
       `${file} has another profile [${profile.name}] and was left as it is. The tenancy is provisioned; its profile:\n${text}`,
     )
   }

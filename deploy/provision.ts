@@ -2,24 +2,26 @@ import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
-import { command, options, reasonOf } from './commandLine.ts'
+import { options } from './commandLine.ts'
 import { deployedWith, prefixOf } from './deployed.ts'
-import { ParameterError, requireParameters, type Parameters } from './parameters.ts'
+import { requireParameters, type Parameters } from './parameters.ts'
 import { addProfile, profileText } from './profile.ts'
 import { provisionTenancy, type InvokeProvision } from './provisionTenancy.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
+import { runCommand } from '../local/runCommand.ts'
 
 /**
  * `npm run provision -- --stage S --regions a,b --public-key FILE --name N [--output FILE]`: a tenancy with its administrator. Who may
  * invoke the provision functions decides whom the regions trust (docs/deploy.md). May be repeated.
  */
-await command(async () => {
+await runCommand(async () => {
   const given = options(
     'npm run provision',
     'Makes a tenancy with its administrator in all regions; may be repeated.',
     ['stage', 'regions', 'home', 'public-key', 'name', 'key-file', 'output'],
   )
   const name = required(given.name, 'name', 'acme')
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) throw new ParameterError('--name takes a-z, 0-9 and -, at most 63.')
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) throw new UserError('--name takes a-z, 0-9 and -, at most 63.')
   const publicKeyPem = readPublicKey(required(given['public-key'], 'public-key', 'administrator.pub.pem'))
   const parameters = requireParameters({ ...given, domain: 'example.com' })
   await requireDeployed(parameters)
@@ -50,17 +52,17 @@ function invoker(region: string, stage: string): InvokeProvision {
     const text = Buffer.from(Payload ?? []).toString()
     if (FunctionError === undefined) return JSON.parse(text) as ProvisionAnswers[S]
     const { errorMessage } = JSON.parse(text) as { errorMessage?: string }
-    throw new ParameterError(`Step ${input.step} failed in ${region}: ${errorMessage ?? FunctionError}`)
+    throw new UserError(`Step ${input.step} failed in ${region}: ${errorMessage ?? FunctionError}`)
   }
 }
 
 async function requireDeployed(parameters: Parameters): Promise<void> {
   for (const region of parameters.regions) {
     const outputs = await deployedWith(region, parameters)
-    if (outputs === undefined) throw new ParameterError(`Stage ${parameters.stage} is not deployed in ${region}.`)
+    if (outputs === undefined) throw new UserError(`Stage ${parameters.stage} is not deployed in ${region}.`)
     const { HomeRegion } = outputs
     if (HomeRegion !== undefined && HomeRegion !== parameters.homeRegion) {
-      throw new ParameterError(`The home region of this deployment is ${HomeRegion}; give --home ${HomeRegion}.`)
+      throw new UserError(`The home region of this deployment is ${HomeRegion}; give --home ${HomeRegion}.`)
     }
   }
 }
@@ -73,11 +75,11 @@ function readPublicKey(file: string): string {
     }
     return key.export({ type: 'spki', format: 'pem' }).toString()
   } catch (cause) {
-    throw new ParameterError(`The public key ${file} cannot be used: ${reasonOf(cause)}.`)
+    throw new UserError(`The public key ${file} cannot be used: ${messageOf(cause)}.`)
   }
 }
 
 function required(value: string | undefined, name: string, example: string): string {
   if (value !== undefined && value !== '') return value
-  throw new ParameterError(`--${name} is missing; give one, for example --${name} ${example}.`)
+  throw new UserError(`--${name} is missing; give one, for example --${name} ${example}.`)
 }

@@ -1,5 +1,5 @@
 import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
-import { ParameterError } from './parameters.ts'
+import { UserError } from '../lib/userError.ts'
 
 /** Calls the provision function of one region. */
 export type InvokeProvision = <S extends ProvisionStep['step']>(
@@ -57,7 +57,7 @@ async function identityEverywhere(
     if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1000))
   }
   if (waiting.size === 0) return
-  throw new ParameterError(
+  throw new UserError(
     `The identity log has not reached ${[...waiting].join(', ')} within two minutes; see the logs of fanOut and apply ` +
       'there, then run the same command again.',
   )

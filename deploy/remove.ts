@@ -1,12 +1,14 @@
-import { command, options } from './commandLine.ts'
+import { options } from './commandLine.ts'
 import { prefixOf } from './deployed.ts'
-import { ParameterError, requireParameters } from './parameters.ts'
+import { requireParameters } from './parameters.ts'
 import { deleteBackups } from './deleteBackups.ts'
 import { deleteData, hsmStateKeyOf } from './deleteData.ts'
 import { runServerless } from './runServerless.ts'
+import { UserError } from '../lib/userError.ts'
+import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables, backups and their key stay. */
-await command(async () => {
+await runCommand(async () => {
   const given = options(
     'npm run remove',
     'Removes the stacks; tables, backups and their key stay unless --delete-data is given.',
@@ -17,7 +19,7 @@ await command(async () => {
   const prefix = prefixOf(parameters)
   const deletes = given['delete-data']
   if (deletes !== undefined && deletes !== prefix) {
-    throw new ParameterError(`To delete every key, table and backup for good, give --delete-data ${prefix}.`)
+    throw new UserError(`To delete every key, table and backup for good, give --delete-data ${prefix}.`)
   }
   const { regions, homeRegion } = parameters
   const order = [...regions.filter((region) => region !== homeRegion), homeRegion]
@@ -25,7 +27,7 @@ await command(async () => {
     console.log(`\n[${index + 1}/${order.length}] ${region}`)
     const keyId = deletes === undefined ? undefined : await hsmStateKeyOf(region, prefix)
     if (!(await runServerless('remove', region, parameters))) {
-      throw new ParameterError(`\n${region} failed; the reason is above. Put it right and run the same command again.`)
+      throw new UserError(`\n${region} failed; the reason is above. Put it right and run the same command again.`)
     }
     if (deletes === undefined) continue
     // Before the tables, which refuse a new deployment until everything is gone.

@@ -33,11 +33,11 @@ class VaultspanPlugin {
   async requireFits() {
     const { regions, ...parameters } = this.parameters
     const { requireFits } = await import('./deployed.ts')
-    const { ParameterError } = await import('./parameters.ts')
+    const { UserError } = await import('../lib/userError.ts')
     try {
       await requireFits({ ...parameters, regions: regions.split(','), stage: this.serverless.service.provider.stage })
     } catch (cause) {
-      if (cause instanceof ParameterError) this.refuse(cause.message)
+      if (cause instanceof UserError) this.refuse(cause.message)
       throw cause
     }
   }

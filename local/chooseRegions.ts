@@ -1,19 +1,21 @@
 import { existsSync } from 'node:fs'
+import { isRegionName } from '../lib/regionName.ts'
 import { standingVaults } from '../lib/store/sqlite/standingVaults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import { requireRegionName, StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
 
 export const defaultRegions = ['us-ashburn-1', 'us-phoenix-1']
 
-/** Those of the last start, of the command line, or two. @throws StartError */
+/** Those of the last start, of the command line, or two. @throws UserError */
 export function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {
   const before = knownRegions(directory)
   const regions = wanted ?? (before.length === 0 ? defaultRegions : before)
-  regions.forEach(requireRegionName)
-  if (new Set(regions).size !== regions.length) throw new StartError('--regions names a region twice.')
+  const wrong = regions.find((region) => !isRegionName(region))
+  if (wrong !== undefined) throw new UserError(`"${wrong}" is not a region name; write it like us-ashburn-1.`)
+  if (new Set(regions).size !== regions.length) throw new UserError('--regions names a region twice.')
   const home = directory.fact('homeRegion')
   if (home !== undefined && !regions.includes(home)) {
-    throw new StartError(`The home region ${home} must be among --regions.`)
+    throw new UserError(`The home region ${home} must be among --regions.`)
   }
   for (const region of before) if (!regions.includes(region)) requireEmpty(directory, region, before)
   // Ports go by position, so known regions keep theirs and new ones come last.
@@ -36,7 +38,7 @@ function requireEmpty(directory: HostDirectory, region: string, before: readonly
     .flatMap((other) => vaultsIn(directory, other))
     .filter(({ replicaRegion }) => replicaRegion === region).length
   if (own + replicas === 0) return
-  throw new StartError(
+  throw new UserError(
     `${region} has vaults or replicas here and cannot be left out. Delete its replicas (DeleteVaultReplica) and let ` +
       'the deletion of its vaults come to its end, or name it among --regions.',
   )

@@ -1,5 +1,4 @@
-import { regionSettings, SettingError, type RegionSettings } from '../lib/runtime/regionSettings.ts'
-import { StartError } from './startError.ts'
+import { regionSettings, type RegionSettings } from '../lib/runtime/regionSettings.ts'
 
 /** What a cloud is run with beside its directory and ports. */
 export interface CloudSettings extends RegionSettings {
@@ -13,12 +12,8 @@ const defaults = { keyCacheMs: 60_000, rateLimits: 'off' } as const
 
 export const defaultSettings: CloudSettings = { host: '127.0.0.1', hostNames: [], ...regionSettings({}, defaults) }
 
-/** @throws StartError naming the variable. */
+/** @throws UserError naming the variable. */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv): CloudSettings {
-  try {
-    const hostNames = (environment['HOST_NAMES'] ?? '').split(',').flatMap((name) => name.trim() || [])
-    return { ...defaultSettings, hostNames, ...regionSettings(environment, defaults) }
-  } catch (cause) {
-    throw cause instanceof SettingError ? new StartError(cause.message) : cause
-  }
+  const hostNames = (environment['HOST_NAMES'] ?? '').split(',').flatMap((name) => name.trim() || [])
+  return { ...defaultSettings, hostNames, ...regionSettings(environment, defaults) }
 }

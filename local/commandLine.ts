@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { version } from './version.ts'
+import { messageOf, UserError } from '../lib/userError.ts'
 
 /** A flag that takes a value, and what --help says of it. */
 export interface Flag {
@@ -24,10 +25,7 @@ export interface CommandLine<F extends Readonly<Record<string, Flag>>> {
   readonly words: readonly string[]
 }
 
-/** One line for the person at the keyboard. */
-export class UsageError extends Error {}
-
-/** Answers --help and --version and ends the process there. @throws UsageError */
+/** Answers --help and --version and ends the process there. @throws UserError */
 export function readCommandLine<const F extends Readonly<Record<string, Flag>>>(command: Command<F>): CommandLine<F> {
   const { flags, name } = command
   requireNothingSwallowed(command)
@@ -48,8 +46,8 @@ export function readCommandLine<const F extends Readonly<Record<string, Flag>>>(
     // INVARIANT: parseArgs gives every option here a string, its default or nothing.
     return { flags: values as CommandLine<F>['flags'], words: positionals }
   } catch (cause) {
-    const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n')
-    throw new UsageError(`${line ?? ''} Run ${name} -- --help.`, { cause })
+    const [line] = messageOf(cause).split('\n')
+    throw new UserError(`${line ?? ''} Run ${name} -- --help.`, { cause })
   }
 }
 
@@ -72,7 +70,7 @@ function requireNothingSwallowed({
   })
   if (swallowed.length === 0) return
   const typed = [...swallowed, ...process.argv.slice(2)].join(' ')
-  throw new UsageError(`npm kept ${swallowed.join(' and ')} for itself. Put -- before the flags: ${name} -- ${typed}`)
+  throw new UserError(`npm kept ${swallowed.join(' and ')} for itself. Put -- before the flags: ${name} -- ${typed}`)
 }
 
 function helpOf({ name, does, words, flags, more }: Command<Readonly<Record<string, Flag>>>): string {

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import { StartError } from './startError.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
 
 /** A Unix socket's path ends at about 107 bytes; a longer one moves to the temporary directory, under a name of its own. */
 const maxPathBytes = 100
@@ -71,7 +71,7 @@ function requirePrivate(folder: string): void {
   const found = lstatSync(folder)
   const isMine = found.uid === userInfo().uid || process.platform === 'win32'
   if (found.isDirectory() && isMine && (found.mode & 0o077) === 0) return
-  throw new StartError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
+  throw new UserError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
 }
 
 function serve(socket: Socket, faults: FaultCommands, more: MoreCommands): void {
@@ -93,7 +93,7 @@ async function performAny(faults: FaultCommands, more: MoreCommands, words: read
   try {
     return `ok: ${await other(words)}`
   } catch (cause) {
-    return `error: ${cause instanceof Error ? cause.message : String(cause)}`
+    return `error: ${messageOf(cause)}`
   }
 }
 
@@ -109,7 +109,7 @@ async function perform(
       return `error: There is no such command; use cut REGION, slow REGION REGION 80ms, heal or status.`
     return `ok: ${faults.describe()}`
   } catch (cause) {
-    return `error: ${cause instanceof Error ? cause.message : String(cause)}`
+    return `error: ${messageOf(cause)}`
   }
 }
 

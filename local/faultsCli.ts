@@ -1,7 +1,8 @@
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { askFaultServer } from './faultServer.ts'
-import { runCommand, StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
+import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
@@ -16,8 +17,8 @@ await runCommand(async () => {
 async function ask(directory: string, command: string): Promise<void> {
   const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
     const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
-    throw new StartError(line, { cause })
+    throw new UserError(line, { cause })
   })
-  if (!answer.startsWith('ok: ')) throw new StartError(answer.replace(/^error: /, ''))
+  if (!answer.startsWith('ok: ')) throw new UserError(answer.replace(/^error: /, ''))
   console.log(answer.slice('ok: '.length))
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
 
 const format = 'vaultspan/host/1'
 const schema = `
@@ -21,7 +21,7 @@ export class HostDirectory {
   readonly path: string | undefined
   readonly #database: DatabaseSync
 
-  /** `path` ':memory:' keeps nothing. @throws StartError in one line. */
+  /** `path` ':memory:' keeps nothing. @throws UserError in one line. */
   constructor(path: string) {
     this.path = path === ':memory:' ? undefined : resolve(path)
     let stored: string | undefined
@@ -33,11 +33,11 @@ export class HostDirectory {
       stored = storedFormat(this.#database)
       if (stored === undefined || stored === format) this.#database.exec(schema)
     } catch (cause) {
-      throw new StartError(`${path}: ${reasonOf(cause)}`, { cause })
+      throw new UserError(`${path}: ${reasonOf(cause)}`, { cause })
     }
     if (stored !== undefined && stored !== format) {
       this.close()
-      throw new StartError(
+      throw new UserError(
         `${path} was written by another version (${stored}); this one reads ${format}. Use that version, or another --data.`,
       )
     }

@@ -8,8 +8,9 @@ import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { environmentHelp } from './environmentHelp.ts'
 import { startCloud, type Cloud } from './startCloud.ts'
-import { runCommand, StartError } from './startError.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
+import { runCommand } from './runCommand.ts'
 
 const command = {
   name: 'npm start',
@@ -37,7 +38,7 @@ await runCommand(run)
 async function run(): Promise<void> {
   const { data, port, regions, host, import: record } = readFlags()
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
-  if (level === undefined) throw new StartError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
+  if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
   const settings = { ...settingsFromEnvironment(process.env), host }
   const cloud = await startCloud({
@@ -59,7 +60,7 @@ async function importRecord(cloud: Cloud, file: string): Promise<string> {
     return (await importVaultRecord(home.runtime, cloud.tenancyId, await readFile(file, 'utf8'))).id
   } catch (cause) {
     await cloud.close()
-    throw new StartError(`--import ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new UserError(`--import ${file}: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -67,7 +68,7 @@ function readFlags() {
   const { flags } = readCommandLine(command)
   const port = Number(flags.port)
   if (!Number.isInteger(port) || port < 1 || port > 60_000) {
-    throw new StartError('--port takes a whole number from 1 to 60000.')
+    throw new UserError('--port takes a whole number from 1 to 60000.')
   }
   return { ...flags, port, regions: flags.regions?.split(',').map((region) => region.trim()) }
 }

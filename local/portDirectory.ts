@@ -1,6 +1,6 @@
 import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import { StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
 
 /** How a region listens on a port for one of its vaults; port 0 takes any free one. Resolves with the port. */
 export type Listen = (port: number, vaultId: string) => Promise<number>
@@ -62,7 +62,7 @@ export class PortDirectory implements VaultPorts {
     return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
-  /** Listens again on every port that a region's vaults have. @throws StartError where one is taken. */
+  /** Listens again on every port that a region's vaults have. @throws UserError where one is taken. */
   async listenAll(region: string): Promise<void> {
     const listen = this.#listeners.get(region)
     for (const row of this.#directory.ports()) {
@@ -70,7 +70,7 @@ export class PortDirectory implements VaultPorts {
       try {
         await listen(row.port, row.vaultId)
       } catch (cause) {
-        throw new StartError(`Port ${row.port} of a vault in ${region} is taken by another process; stop that one.`, {
+        throw new UserError(`Port ${row.port} of a vault in ${region} is taken by another process; stop that one.`, {
           cause,
         })
       }

@@ -8,7 +8,7 @@ import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from './ociProfile.ts'
 import { requireComplete } from './requireComplete.ts'
 import { requireFreePorts } from './requireFreePorts.ts'
-import { StartError } from './startError.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
 
 export interface StartOptions {
   /** ':memory:' keeps nothing. */
@@ -32,7 +32,7 @@ export interface Prepared {
 
 /**
  * Opens the directory, which no other process may use then, and runs what starts a cloud in it. Where that fails the
- * directory is closed and, if this start made it, goes as it came. @throws StartError, one line, for everything a person
+ * directory is closed and, if this start made it, goes as it came. @throws UserError, one line, for everything a person
  * can put right.
  */
 export async function startInDirectory<T>(path: string, start: (directory: HostDirectory) => Promise<T>): Promise<T> {
@@ -43,9 +43,7 @@ export async function startInDirectory<T>(path: string, start: (directory: HostD
   } catch (cause) {
     directory.close()
     fresh?.remove()
-    throw cause instanceof StartError
-      ? cause
-      : new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
+    throw cause instanceof UserError ? cause : new UserError(messageOf(cause), { cause })
   }
 }
 
@@ -54,7 +52,7 @@ function freshFiles(directory: string): FreshFiles | undefined {
   return directory === ':memory:' || existsSync(join(directory, 'host.db')) ? undefined : FreshFiles.in(directory)
 }
 
-/** @throws StartError before anything is written, where the directory is damaged or a port is taken. */
+/** @throws UserError before anything is written, where the directory is damaged or a port is taken. */
 export async function prepareStart(
   directory: HostDirectory,
   { port, regions: wanted }: Pick<StartOptions, 'port' | 'regions'>,

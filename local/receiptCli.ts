@@ -6,6 +6,7 @@ import { realm } from '../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.ts'
 import { readCommandLine } from './commandLine.ts'
+import { messageOf } from '../lib/userError.ts'
 
 const usage = 'npm run receipt:verify -- FILE [--root PEM-FILE]'
 const command = {
@@ -50,6 +51,6 @@ function rootOf({ trustRoot }: ProofOfArrival): string {
   return `The tenancy's root was taken from the file itself (SHA-256 of its PEM ${print}); give --root to pin it.`
 }
 
-const failures = await verify().catch((cause: unknown) => [cause instanceof Error ? cause.message : String(cause)])
+const failures = await verify().catch((cause: unknown) => [messageOf(cause)])
 for (const line of failures) console.error(line)
 if (failures.length > 0) process.exitCode = 1

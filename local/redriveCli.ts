@@ -2,7 +2,8 @@ import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { askFaultServer } from './faultServer.ts'
 import { deadLetterPlaces, type DeadLetters } from './redrive.ts'
-import { runCommand, StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
+import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
@@ -17,7 +18,7 @@ await runCommand(async () => {
     more: 'With the word list it only says what there is, and why.',
   })
   const isList = words.length === 1 && words[0] === 'list'
-  if (words.length > 0 && !isList) throw new StartError('The only word is list. Run npm run redrive -- --help.')
+  if (words.length > 0 && !isList) throw new UserError('The only word is list. Run npm run redrive -- --help.')
   const { data, region, queue } = flags
   const answer = await ask(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
   console.log(isList ? shown(JSON.parse(answer) as readonly DeadLetters[]) : answer)
@@ -31,8 +32,8 @@ function shown(letters: readonly DeadLetters[]): string {
 async function ask(directory: string, command: string): Promise<string> {
   const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
     const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
-    throw new StartError(line, { cause })
+    throw new UserError(line, { cause })
   })
-  if (!answer.startsWith('ok: ')) throw new StartError(answer.replace(/^error: /, ''))
+  if (!answer.startsWith('ok: ')) throw new UserError(answer.replace(/^error: /, ''))
   return answer.slice('ok: '.length)
 }

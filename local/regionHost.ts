@@ -16,7 +16,7 @@ export interface Administrator {
 
 /**
  * What whoever starts a cloud asks of one of its regions, in this process or in another: so every answer is a promise and
- * every value can be sent. @throws StartError for what a person can put right.
+ * every value can be sent. @throws UserError for what a person can put right.
  */
 export interface RegionHost {
   readonly name: string

@@ -3,13 +3,13 @@ import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../lib/kms/identity/identityRows.ts'
 import { knownRegions } from './chooseRegions.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import { StartError } from './startError.ts'
 import type { Administrator } from './regionHost.ts'
 import type { Region } from './startRegion.ts'
+import { UserError } from '../lib/userError.ts'
 
 /**
  * What belongs together is there, or nothing is: a new file in the place of a lost one would open nothing of what stands
- * beside it. @throws StartError naming the file and the way back.
+ * beside it. @throws UserError naming the file and the way back.
  */
 export function requireComplete(directory: HostDirectory, { withoutAdministrator = false } = {}): void {
   const { path } = directory
@@ -29,27 +29,27 @@ export function requireComplete(directory: HostDirectory, { withoutAdministrator
   }
   const hasAdministrator = directory.fact('administratorId') !== undefined && !withoutAdministrator
   if (hasAdministrator && !isThere(directory, 'oci', 'administrator.pem')) {
-    throw new StartError(
+    throw new UserError(
       `${path}/oci/administrator.pem, the administrator's key, is missing. Put it back from a copy, or make a new one: ${resetCommand(path)}`,
     )
   }
 }
 
-/** The HSM's state is the one that this cloud was made with, not another's or a new one. @throws StartError */
+/** The HSM's state is the one that this cloud was made with, not another's or a new one. @throws UserError */
 export async function requireOwnRoot(home: Region, tenancyId: string, path: string): Promise<void> {
   if ((await headSeq(home.runtime, tenancyId)) === 0) return
   try {
     home.hsm.statement(tenancyId)
   } catch (cause) {
     const file = `${path}/hsm/${home.name}.json`
-    throw new StartError(
+    throw new UserError(
       `${file} does not belong to the data beside it: its HSM does not know the tenancy. Put the right file back from a copy of the directory, or start anew with another --data.`,
       { cause },
     )
   }
 }
 
-/** The administrator can sign in with the key in the file. @throws StartError */
+/** The administrator can sign in with the key in the file. @throws UserError */
 export async function requireKnownKey(
   { runtime }: Region,
   { tenancyId, userId, fingerprint }: Administrator,
@@ -57,7 +57,7 @@ export async function requireKnownKey(
 ): Promise<void> {
   const sk = identitySk.apiKey(userId, fingerprint)
   if ((await runtime.tables.get('Identity', tenancyId, sk)) !== undefined) return
-  throw new StartError(
+  throw new UserError(
     `${path}/oci/administrator.pem is no key of the administrator of this cloud. Put the right one back from a copy, or make a new one: ${resetCommand(path)}`,
   )
 }
@@ -67,8 +67,8 @@ function resetCommand(path: string): string {
   return `npm run reset-administrator -- --data ${path}`
 }
 
-function missing(path: string, file: string, holds: string): StartError {
-  return new StartError(
+function missing(path: string, file: string, holds: string): UserError {
+  return new UserError(
     `${path}/${file} is missing; it holds ${holds}. Put it back from a copy of the directory, or start anew with another --data.`,
   )
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
-import { StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
 
-/** Asked before anything is written. @throws StartError with the first refusal. */
+/** Asked before anything is written. @throws UserError with the first refusal. */
 export async function requireFreePorts(ports: ReadonlyMap<number, string>, host: string): Promise<void> {
   for (const [port, vaultRegion] of ports) {
     const cause = await refusalOf(port, host)
@@ -10,7 +10,7 @@ export async function requireFreePorts(ports: ReadonlyMap<number, string>, host:
       vaultRegion === ''
         ? portReason(port, cause)
         : `Port ${port} of a vault in ${vaultRegion} is taken by another process; stop that one.`
-    throw new StartError(reason, { cause })
+    throw new UserError(reason, { cause })
   }
 }
 

@@ -10,14 +10,14 @@ import { openSqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore
 import { HostDirectory } from './hostDirectory.ts'
 import { keepAdministratorKey, newAdministratorKey, writeOciConfig } from './ociProfile.ts'
 import { requireComplete } from './requireComplete.ts'
-import { StartError } from './startError.ts'
+import { UserError } from '../lib/userError.ts'
 
 /**
  * Gives the administrator of a cloud that is not running a new key, and takes all others from them. Replicas learn of it
- * at the next start. Resolves with the new fingerprint. @throws StartError
+ * at the next start. Resolves with the new fingerprint. @throws UserError
  */
 export async function resetAdministrator(path: string): Promise<string> {
-  if (!existsSync(path)) throw new StartError(`There is no cloud in ${path}; name its directory with --data.`)
+  if (!existsSync(path)) throw new UserError(`There is no cloud in ${path}; name its directory with --data.`)
   const directory = new HostDirectory(path)
   try {
     return await reset(directory)
@@ -31,7 +31,7 @@ async function reset(directory: HostDirectory): Promise<string> {
   const file = directory.file('regions', `${region ?? ''}.db`)
   const hsmFile = directory.file('hsm', `${region ?? ''}.json`)
   if (tenancyId === undefined || userId === undefined || region === undefined || !file || !hsmFile) {
-    throw new StartError(`There is no cloud in ${directory.path ?? ''}; name its directory with --data.`)
+    throw new UserError(`There is no cloud in ${directory.path ?? ''}; name its directory with --data.`)
   }
   requireComplete(directory, { withoutAdministrator: true })
   const key = newAdministratorKey()

@@ -1,7 +1,7 @@
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
-import { runCommand } from './startError.ts'
+import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { data } = readCommandLine({

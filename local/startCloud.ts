@@ -37,7 +37,7 @@ export interface Cloud {
   close(): Promise<void>
 }
 
-/** @throws StartError, one line, for everything a person can put right. */
+/** @throws UserError, one line, for everything a person can put right. */
 export function startCloud(options: CloudOptions): Promise<Cloud> {
   return startInDirectory(options.directory, async (directory) => {
     const opened: Region[] = []

@@ -32,8 +32,8 @@ import type { VaultPorts } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
-import { StartError } from './startError.ts'
 import { StreamPump } from './streamPump.ts'
+import { UserError } from '../lib/userError.ts'
 
 export interface RegionParts {
   readonly region: string
@@ -73,7 +73,7 @@ export interface Region {
   /** Starts the pumps. */
   run(): void
   /**
-   * Listens for the region itself, or for a vault; resolves with the port. @throws StartError where the region's own is
+   * Listens for the region itself, or for a vault; resolves with the port. @throws UserError where the region's own is
    * taken, the system's error where a vault's is.
    */
   listen(port: number, vaultId?: string): Promise<number>
@@ -152,7 +152,7 @@ export function openRegion(parts: RegionParts): Region {
         own.port = await listen(port)
         return own.port
       } catch (cause) {
-        throw new StartError(portReason(port, cause), { cause })
+        throw new UserError(portReason(port, cause), { cause })
       }
     },
     isIdle: () => running.isIdle(),

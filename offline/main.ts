@@ -1,14 +1,15 @@
 import dns from 'node:dns/promises'
 import { resolve } from 'node:path'
-import { command, options } from '../deploy/commandLine.ts'
-import { ParameterError, requireParameters } from '../deploy/parameters.ts'
+import { options } from '../deploy/commandLine.ts'
+import { requireParameters } from '../deploy/parameters.ts'
 import { HostDirectory } from '../local/hostDirectory.ts'
-import { StartError } from '../local/startError.ts'
 import { stopOnSignal } from '../local/stopOnSignal.ts'
 import { startOffline, type OfflineCloud } from './startOffline.ts'
+import { UserError } from '../lib/userError.ts'
+import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run offline -- [--data DIR] [--port BASE] [--regions a,b]`: the deployed service on LocalStack and serverless-offline. */
-await command(async () => {
+await runCommand(async () => {
   const given = options('npm run offline', 'Runs the service as deployed, on LocalStack and serverless-offline.', [
     'data',
     'port',
@@ -17,7 +18,7 @@ await command(async () => {
   const data = given.data ?? '.vaultspan-offline'
   const portBase = Number(given.port ?? '7650')
   if (!Number.isInteger(portBase) || portBase < 1 || portBase > 65_000) {
-    throw new ParameterError('--port takes a whole number from 1 to 65000.')
+    throw new UserError('--port takes a whole number from 1 to 65000.')
   }
   const parameters = requireParameters({
     stage: 'local',
@@ -25,28 +26,15 @@ await command(async () => {
     // RFC 6761: names below localhost are this machine.
     domain: 'vaultspan.localhost',
   })
-  const cloud = await started(data, portBase, parameters)
+  const say = (line: string) => {
+    console.error(line)
+  }
+  const cloud = await startOffline({ directory: new HostDirectory(data), parameters, portBase, say })
   console.log(banner(cloud, data))
   const hint = await nameHint(new URL(cloud.regions[0]?.endpoint ?? '').hostname)
   if (hint !== undefined) console.log(hint)
   stopOnSignal(cloud)
 })
-
-async function started(
-  data: string,
-  portBase: number,
-  parameters: ReturnType<typeof requireParameters>,
-): Promise<OfflineCloud> {
-  try {
-    const say = (line: string) => {
-      console.error(line)
-    }
-    return await startOffline({ directory: new HostDirectory(data), parameters, portBase, say })
-  } catch (cause) {
-    if (cause instanceof StartError) throw new ParameterError(cause.message)
-    throw cause
-  }
-}
 
 function banner({ regions, emulator }: OfflineCloud, data: string): string {
   const rows = regions.map(({ region, endpoint }) => `  ${region}  ${endpoint}`)

@@ -11,7 +11,6 @@ import { FaultServer } from '../local/faultServer.ts'
 import type { HostDirectory } from '../local/hostDirectory.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { administratorKey, writeOciConfig } from '../local/ociProfile.ts'
-import { StartError } from '../local/startError.ts'
 import { writeEndpoints } from '../local/endpointsFile.ts'
 import { emulatorOptions } from './emulatorOptions.ts'
 import { OfflineFaults } from './offlineFaults.ts'
@@ -19,6 +18,7 @@ import { OfflineRegion } from './offlineRegion.ts'
 import { RegionFunctions } from './regionFunctions.ts'
 import { createRegionStack } from './regionStack.ts'
 import { startLocalStack, type Emulator } from './startLocalStack.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
 
 export interface OfflineOptions {
   readonly directory: HostDirectory
@@ -38,7 +38,7 @@ const accountId = '000000000000'
 
 /**
  * The deployed service on one machine: the template's tables, queues and key in LocalStack, its functions in
- * serverless-offline, called by its streams, queues and schedules and by plain HTTP. @throws StartError in one line.
+ * serverless-offline, called by its streams, queues and schedules and by plain HTTP. @throws UserError in one line.
  */
 export async function startOffline(options: OfflineOptions): Promise<OfflineCloud> {
   const started: { stop(): Promise<void> }[] = []
@@ -48,7 +48,7 @@ export async function startOffline(options: OfflineOptions): Promise<OfflineClou
   }
   try {
     const emulator = await startLocalStack({ mayPull: true })
-    if (typeof emulator === 'string') throw new StartError(`LocalStack is needed: ${emulator}.`)
+    if (typeof emulator === 'string') throw new UserError(`LocalStack is needed: ${emulator}.`)
     started.push(emulator)
     options.say(`Tables and queues: ${emulator.kind}`)
     const regions = await startRegions(options, emulator, started)
@@ -103,7 +103,7 @@ async function startRegions(
         lag,
         peers: parameters.regions.filter((each) => each !== region),
         onError: (cause) => {
-          say(`${region}: ${cause instanceof Error ? cause.message : String(cause)}`)
+          say(`${region}: ${messageOf(cause)}`)
         },
       })
       started.push(made)

@@ -1,6 +1,7 @@
-import { regionSettings, SettingError, type RegionSettings } from '../runtime/regionSettings.ts'
+import { regionSettings, type RegionSettings } from '../runtime/regionSettings.ts'
 import type { LogLevel } from '../runtime/jsonLogger.ts'
 import { requiredVariable } from './requiredVariable.ts'
+import { UserError } from '../userError.ts'
 
 /** What serverless.yml tells a function. */
 export interface AwsSettings extends RegionSettings {
@@ -21,18 +22,18 @@ export interface AwsSettings extends RegionSettings {
 
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 
-/** @throws SettingError naming the variable that is missing or wrong. */
+/** @throws UserError naming the variable that is missing or wrong. */
 export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
   const required = (name: string) => requiredVariable(environment, name)
   const region = required('AWS_REGION')
   const regions = required('REGIONS').split(',')
   const homeRegion = required('HOME_REGION')
   for (const [name, each] of Object.entries({ AWS_REGION: region, HOME_REGION: homeRegion })) {
-    if (!regions.includes(each)) throw new SettingError(`${name} is "${each}", which is not among REGIONS.`)
+    if (!regions.includes(each)) throw new UserError(`${name} is "${each}", which is not among REGIONS.`)
   }
   const level = environment['LOG_LEVEL'] ?? 'warn'
   const logLevel = logLevels.find((each) => each === level)
-  if (logLevel === undefined) throw new SettingError(`LOG_LEVEL is "${level}"; it takes ${logLevels.join(', ')}.`)
+  if (logLevel === undefined) throw new UserError(`LOG_LEVEL is "${level}"; it takes ${logLevels.join(', ')}.`)
   return {
     ...regionSettings(environment, { keyCacheMs: 1000, rateLimits: 'on' }),
     region,
@@ -51,12 +52,12 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
 /** OCI keeps audit events for a year. */
 function days(text = '365'): number {
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
-  throw new SettingError(`AUDIT_RETENTION_DAYS is "${text}"; it takes a whole number of days from 1 to 99999.`)
+  throw new UserError(`AUDIT_RETENTION_DAYS is "${text}"; it takes a whole number of days from 1 to 99999.`)
 }
 
 function portBase(text = ''): number | undefined {
   if (text === '') return undefined
   const port = Number(text)
   if (/^\d+$/.test(text) && port > 0 && port <= 65_000) return port
-  throw new SettingError(`ENDPOINT_PORT_BASE is "${text}"; it takes a port from 1 to 65000.`)
+  throw new UserError(`ENDPOINT_PORT_BASE is "${text}"; it takes a port from 1 to 65000.`)
 }

@@ -1,5 +1,6 @@
 import { ociRateLimits, type RateLimits } from '../http/rateLimit.ts'
 import { ociServiceLimits, type ServiceLimits } from '../kms/usage/serviceLimits.ts'
+import { UserError } from '../userError.ts'
 
 /** What a region is run with on every host. */
 export interface RegionSettings {
@@ -24,10 +25,7 @@ export interface RegionSettings {
   readonly backupUriHosts: readonly string[]
 }
 
-/** One line that names the variable. */
-export class SettingError extends Error {}
-
-/** One environment variable a setting (docs/operating.md). @throws SettingError naming the variable. */
+/** One environment variable a setting (docs/operating.md). @throws UserError naming the variable. */
 export function regionSettings(
   environment: NodeJS.ProcessEnv,
   defaults: { readonly keyCacheMs: number; readonly rateLimits: 'on' | 'off' },
@@ -36,14 +34,13 @@ export function regionSettings(
     const value = environment[name]
     if (value === undefined || value === '') return otherwise
     const found = allowed.find((each) => each === value)
-    if (found === undefined) throw new SettingError(`${name} is "${value}"; it takes ${allowed.join(' or ')}.`)
+    if (found === undefined) throw new UserError(`${name} is "${value}"; it takes ${allowed.join(' or ')}.`)
     return found
   }
   const milliseconds = (name: string, otherwise: number): number => {
     const value = environment[name]
     if (value === undefined || value === '') return otherwise
-    if (!/^\d{1,7}$/.test(value))
-      throw new SettingError(`${name} is "${value}"; it takes a whole number of milliseconds.`)
+    if (!/^\d{1,7}$/.test(value)) throw new UserError(`${name} is "${value}"; it takes a whole number of milliseconds.`)
     return Number(value)
   }
   return {
@@ -69,7 +66,7 @@ function limits(text = 'off'): ServiceLimits | null {
     const [name = '', value = ''] = part.split('=').map((side) => side.trim())
     if (!(name in ociServiceLimits) || !/^\d{1,9}$/.test(value)) {
       const names = Object.keys(ociServiceLimits).join(', ')
-      throw new SettingError(`SERVICE_LIMITS takes on, off, or NAME=NUMBER pairs of ${names}; "${part}" is none.`)
+      throw new UserError(`SERVICE_LIMITS takes on, off, or NAME=NUMBER pairs of ${names}; "${part}" is none.`)
     }
     return [name, Number(value)] as const
   })
