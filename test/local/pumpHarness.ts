@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { QueueName } from '../../lib/ports.ts'
+import type { Clock, QueueName } from '../../lib/ports.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 
-export async function withStore(body: (store: SqliteRegionStore) => Promise<void>): Promise<void> {
-  const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
+export async function withStore(
+  body: (store: SqliteRegionStore) => Promise<void>,
+  clock: Clock = Date.now,
+): Promise<void> {
+  const store = openSqliteRegionStore({ file: ':memory:', clock, newId: randomUUID })
   try {
     await body(store)
   } finally {
@@ -11,13 +14,16 @@ export async function withStore(body: (store: SqliteRegionStore) => Promise<void
   }
 }
 
-/** @throws where the condition does not come true within 5 s. */
+/** As long as it takes: a busy machine takes its time. Ends, so that a test that fails leaves no loop behind. */
+const patienceMs = 110_000
+
+/** @throws where the condition does not come true before the test's own time is over. */
 export async function eventually(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
-    if (await isTrue()) return
+  const end = Date.now() + patienceMs
+  while (!(await isTrue())) {
+    if (Date.now() > end) throw new Error('It did not come true.')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  throw new Error('It did not come true within 5 s.')
 }
 
 /** Messages that are there, whatever their state. */
