@@ -23,6 +23,7 @@ const command = {
       says: `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
     },
     host: { value: 'ADDRESS', says: 'the address to listen on; there is no TLS', default: '127.0.0.1' },
+    cut: { value: 'REGION', says: 'starts with this region cut off, until npm run faults -- heal' },
     import: {
       value: 'FILE',
       says: 'makes a vault in the home region from an older vault’s record (docs/operating.md)',
@@ -36,7 +37,7 @@ const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 await runCommand(run)
 
 async function run(): Promise<void> {
-  const { data, port, regions, host, import: record } = readFlags()
+  const { data, port, regions, host, cut, import: record } = readFlags()
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
@@ -47,6 +48,7 @@ async function run(): Promise<void> {
     settings,
     log,
     ...(regions === undefined ? {} : { regions }),
+    ...(cut === undefined ? {} : { cut }),
   })
   console.log(banner(cloud, data))
   if (record !== undefined) console.log(`Imported vault: ${await importRecord(cloud, record)}`)

@@ -16,6 +16,8 @@ import { openRegion, type Peer, type Region } from './startRegion.ts'
 
 export interface CloudOptions extends StartOptions {
   readonly settings?: Partial<CloudSettings>
+  /** Cut off before anything is sent. */
+  readonly cut?: string
   readonly log?: Logger
   readonly clock?: Clock
   /** How the simulated HSMs make RSA pairs; for tests. */
@@ -72,6 +74,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     stores.set(region, open.store.queues)
     ports.attach(region, (port, vaultId) => open.listen(port, vaultId))
   }
+  if (options.cut !== undefined) await faults.cut(options.cut)
   const endpoints = await bringUp(prepared, opened.map(regionHost), ports, log)
   const faultServer = await FaultServer.open(directory, faults, {
     dead: (words) => redriveCommand(opened, words),

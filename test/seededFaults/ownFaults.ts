@@ -134,4 +134,26 @@ export const ownFaults: readonly SeededFault[] = [
     replace: '  if (mac.length === 0 && !keys.isRowMac(coveredText(stored), mac)) {',
     caughtBy: { test: 'test/replication/faults.test.ts' },
   },
+  {
+    name: 'a change is answered first and handed off a moment later',
+    file: 'lib/kms/handOffChange.ts',
+    find: 'if ((await handOff.send(change)) || !handOff.isStrict) return',
+    replace: 'if (setTimeout(() => void handOff.send(change), 100)) return',
+    caughtBy: { test: 'test/crash' },
+  },
+  {
+    name: 'a change of identity is answered first and handed off a moment later',
+    file: 'lib/kms/handOffChange.ts',
+    find: 'const unreached = await identityHandOff.send(tenancyId)',
+    replace: 'const unreached: string[] = []\n  setTimeout(() => void identityHandOff.send(tenancyId), 100)',
+    caughtBy: { test: 'test/crash' },
+    isOpen: true,
+  },
+  {
+    name: 'keys that were being unwrapped come after the purge',
+    file: 'lib/replication/link/linkDestination.ts',
+    find: '    fenceStands(vaultId, known),\n',
+    replace: '',
+    caughtBy: { test: 'test/replication/purgeRaces.test.ts' },
+  },
 ]

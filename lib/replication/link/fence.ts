@@ -1,3 +1,4 @@
+import { unchangedSince } from '../../kms/mutation.ts'
 import type { Tables, Write } from '../../ports.ts'
 
 /**
@@ -11,6 +12,12 @@ const fenceSk = 'fence'
 
 export async function knownFence(tables: Pick<Tables, 'get'>, vaultId: string): Promise<number | undefined> {
   return (await tables.get('Replication', fencePk(vaultId), fenceSk))?.revision
+}
+
+/** Holds while the fence is where it was read: nothing that a purge has taken away since comes back. */
+export function fenceStands(vaultId: string, known: number | undefined): Write {
+  const condition = unchangedSince(known === undefined ? undefined : { revision: known })
+  return { op: 'check', table: 'Replication', pk: fencePk(vaultId), sk: fenceSk, condition }
 }
 
 /** Holds where the fence is lower than this or absent. */

@@ -11,7 +11,7 @@ import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { wrappingKeyWrite } from '../apply.ts'
 import { sendOrStore } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
-import { knownFence } from './fence.ts'
+import { fenceStands, knownFence } from './fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
 
@@ -86,6 +86,7 @@ export async function onLinkBundle(
 ): Promise<'wait' | undefined> {
   const { vaultId, fence, bundle } = body
   requireContext(ports, envelope, vaultId, bundle.context)
+  const known = await knownFence(ports.tables, vaultId)
   const state = await standing(ports, envelope, vaultId, fence)
   if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
   if (state === 'waits') return 'wait'
@@ -111,6 +112,8 @@ export async function onLinkBundle(
     ...(tombstone === undefined ? [wholeTree(row.id)] : []),
     ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
     ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
+    // The keys were being unwrapped meanwhile: a purge may have come and gone, and told the primary that nothing is left.
+    fenceStands(vaultId, known),
     transportUsed(place),
   ])
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.
