@@ -7,6 +7,7 @@ import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
+import { UnreadAnswers } from './unreadAnswers.ts'
 
 export interface GatewayOptions {
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
@@ -19,17 +20,22 @@ export interface GatewayOptions {
   readonly isOwnHost: (host: string, port: number) => boolean
   /** How long a caller may take to read an answer. */
   readonly writeTimeoutMs?: number
+  /** How much of its answers may wait for callers to read it. */
+  readonly maxUnreadBytes?: number
 }
 
 const defaultWriteTimeoutMs = 30_000
+const defaultMaxUnreadBytes = 128 * 1024 * 1024
 
 /** The HTTP API of one region: the same functions behind every port, told apart by the Host header. */
 export class HttpGateway {
   readonly #options: GatewayOptions
   readonly #servers = new Map<number, Server>()
+  readonly #unread: UnreadAnswers
 
   constructor(options: GatewayOptions) {
     this.#options = options
+    this.#unread = new UnreadAnswers(options.maxUnreadBytes ?? defaultMaxUnreadBytes)
   }
 
   /** Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken. */
@@ -134,7 +140,8 @@ export class HttpGateway {
   }
 
   #write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
-    headers['content-length'] = String(Buffer.byteLength(body))
+    const length = Buffer.byteLength(body)
+    headers['content-length'] = String(length)
     // A caller who does not read would hold the whole answer in memory for ever.
     const timer = setTimeout(() => response.destroy(), this.#options.writeTimeoutMs ?? defaultWriteTimeoutMs)
     response.once('close', () => {
@@ -142,6 +149,7 @@ export class HttpGateway {
     })
     response.writeHead(status, headers)
     response.end(body)
+    this.#unread.add(response, length)
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {

@@ -1,6 +1,8 @@
 import type { RateLimits } from '../../lib/http/rateLimit.ts'
 import type { ServiceLimits } from '../../lib/kms/usage/serviceLimits.ts'
 
+import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
+
 export interface TestCloudOptions {
   readonly isStrict?: boolean
   readonly logLevel?: 'silent' | 'error'
@@ -9,4 +11,5 @@ export interface TestCloudOptions {
   readonly rateLimits?: RateLimits
   readonly cryptoAudit?: 'on' | 'off' | 'required'
   readonly serviceLimits?: ServiceLimits
+  readonly generateRsa?: RsaGenerator
 }

@@ -99,7 +99,7 @@ export function composeTestRegion({ settings, cryptoAudit: crypto = 'on', ...por
 
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
 export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCloud> {
-  const { logLevel = 'silent', isStrict = false, cryptoAudit = 'on', ...others } = options
+  const { logLevel = 'silent', isStrict = false, cryptoAudit = 'on', generateRsa = knownRsaPair, ...others } = options
   const settings = { ...others, replicationAck: isStrict ? 'strict' : 'available' } as const
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
@@ -110,7 +110,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
-    const hsm = openSoftwareHsm({ region, realm, generateRsa: knownRsaPair })
+    const hsm = openSoftwareHsm({ region, realm, generateRsa })
     const queues: Queues = {
       send: async (to, messages) => {
         if (to.region !== region && link.isStuck) await new Promise(() => undefined)

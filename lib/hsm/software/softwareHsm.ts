@@ -32,6 +32,7 @@ import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from 
 import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial, type RsaGenerator } from './material.ts'
 import { runSelfTest } from './selfTest.ts'
+import { keyGenerationShare, type PoolShare } from './poolShare.ts'
 import type { SoftwareKey } from './softwareKey.ts'
 import { MemoryState, newState, type StateStore } from './hsmState.ts'
 import { StateFile } from './stateFile.ts'
@@ -50,6 +51,8 @@ export interface SoftwareHsmOptions {
   readonly handleCapacity?: number
   /** Default: OpenSSL's. */
   readonly generateRsa?: RsaGenerator
+  /** What making keys may take of the thread pool. Default: the process's. */
+  readonly generationShare?: PoolShare
 }
 
 /** An opened vault and from which wrapped KEKs: the same vault is opened once with them and, once destroyed, without. */
@@ -70,13 +73,15 @@ export class SoftwareHsm implements Hsm {
   readonly #statements: TrustedStatements
   readonly #handles: HandleCache<SoftwareKey>
   readonly #generateRsa: RsaGenerator
+  readonly #share: PoolShare
   readonly #vaults = new LruCache<OpenVault>(1_000)
 
   /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
   constructor(options: SoftwareHsmOptions) {
     const { region, realm, file, store = openStore(region, file) } = options
-    const { handleCapacity = 1_000, generateRsa = generateRsaMaterial } = options
+    const { handleCapacity = 1_000, generateRsa = generateRsaMaterial, generationShare = keyGenerationShare } = options
     this.region = region
+    this.#share = generationShare
     this.#generateRsa = generateRsa
     this.#identity = createPrivateKey(store.state.identity)
     this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
@@ -104,7 +109,7 @@ export class SoftwareHsm implements Hsm {
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
     const isDestroyed = hsmKek === null && softwareKek === null
     const opened = isDestroyed ? this.#root.openMacKey(context, wrapped) : this.#root.openVaultKeys(context, wrapped)
-    const keys = new SoftwareVaultKeys(context, opened, this.#handles, id, this.#generateRsa)
+    const keys = new SoftwareVaultKeys(context, opened, this.#handles, id, this.#generateRsa, this.#share)
     this.#vaults.set(id, { hsmKek, softwareKek, keys })
     if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
     return keys
@@ -175,7 +180,7 @@ export class SoftwareHsm implements Hsm {
 
   async createTransportKey(context: TransferContext): Promise<TransportKey> {
     requireThat(context.destination === this.region, 'this region is not its destination')
-    const { secret, publicKey } = await this.#generateRsa(TRANSPORT_KEY_BITS)
+    const { secret, publicKey } = await this.#share.run(context.vaultId, () => this.#generateRsa(TRANSPORT_KEY_BITS))
     try {
       const challenge = randomBytes(32).toString('base64')
       const offer = await signOffer(this, { context, transportKeyId: randomUUID(), challenge, publicKey })

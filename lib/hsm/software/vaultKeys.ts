@@ -23,6 +23,7 @@ import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
 import { refusedMaterial, unusableImport } from './importRefusal.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
+import { keyGenerationShare, type PoolShare } from './poolShare.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 import { keksDestroyed } from './vaultRoot.ts'
 
@@ -44,6 +45,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
   readonly #generateRsa: RsaGenerator
+  readonly #share: PoolShare
 
   /** Without KEKs it authenticates rows and nothing else. */
   constructor(
@@ -52,6 +54,7 @@ export class SoftwareVaultKeys implements VaultKeys {
     handles: HandleCache<SoftwareKey>,
     identity: string,
     generateRsa: RsaGenerator = generateRsaMaterial,
+    share: PoolShare = keyGenerationShare,
   ) {
     this.#context = context
     this.#keks = 'hsmKek' in keys ? { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek } : undefined
@@ -59,6 +62,7 @@ export class SoftwareVaultKeys implements VaultKeys {
     this.#handles = handles
     this.#handlePrefix = hash('sha256', identity, 'hex')
     this.#generateRsa = generateRsa
+    this.#share = share
   }
 
   rowMac(canonicalRow: string): Buffer {
@@ -72,13 +76,18 @@ export class SoftwareVaultKeys implements VaultKeys {
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
     this.#requireKeks() // before a second goes into a key pair
-    return this.#seal(context, await generateMaterial(context.shape, this.#generateRsa))
+    const make = () => generateMaterial(context.shape, this.#generateRsa)
+    return this.#seal(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
     this.#requireKeks()
-    return this.#seal({ keyId, materialId }, await this.#generateRsa(WRAPPING_KEY_LENGTH * 8))
+    return this.#seal({ keyId, materialId }, await this.#inShare(() => this.#generateRsa(WRAPPING_KEY_LENGTH * 8)))
+  }
+
+  #inShare<T>(work: () => Promise<T>): Promise<T> {
+    return this.#share.run(this.#context.vaultId, work)
   }
 
   async importWrapped(
@@ -92,7 +101,8 @@ export class SoftwareVaultKeys implements VaultKeys {
     const secret = await unwrapMaterial(scheme, this.#openWrappingKey(wrappingKey), blob)
     if (secret === undefined) throw unusableImport()
     try {
-      const material = await importedMaterial(context.shape, secret)
+      // A pair that is brought has its primes checked, which takes the pool as long as making one.
+      const material = await this.#inShare(() => importedMaterial(context.shape, secret))
       if (material === undefined) throw refusedMaterial(context.shape, secret)
       return this.#seal(context, material)
     } finally {
