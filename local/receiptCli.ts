@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { hash, type KeyObject } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { signaturesUnder } from '../lib/hsm/formats/statement.ts'
 import { p384PublicKey, publicKeyPem } from '../lib/hsm/primitives/p384.ts'
 import { realm } from '../lib/ocid.ts'
@@ -8,12 +9,13 @@ import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.
 import { readCommandLine } from './commandLine.ts'
 import { messageOf } from '../lib/userError.ts'
 
-const usage = 'npm run receipt:verify -- FILE [--root PEM-FILE]'
+const usage = 'npm run receipt:verify -- FILE [--root FILE]'
 const command = {
   name: 'npm run receipt:verify',
   does: 'Checks an answer of GetReplicationReceipt, by itself and offline.',
   words: 'FILE',
-  flags: { root: { value: 'PEM-FILE', says: 'the tenancy’s root; without it the one that the file names is taken' } },
+  flags: { root: { value: 'FILE', says: 'the tenancy’s root; without it the one that the file names is taken' } },
+  more: 'The root is a PEM file, a data directory of npm start, which holds one, or JSON with a member trustRoot: another proof whose root is believed.',
 } as const
 
 /** `npm run receipt:verify`: checks an answer of GetReplicationReceipt, by itself and offline. */
@@ -21,8 +23,8 @@ async function verify(): Promise<readonly string[]> {
   const { flags, words } = readCommandLine(command)
   const [file, ...others] = words
   if (file === undefined || others.length > 0) return [usage]
-  const pinned = flags.root === undefined ? undefined : p384PublicKey(readFileSync(flags.root, 'utf8'))
-  if (flags.root !== undefined && pinned === undefined) return [`${flags.root} is no P-384 public key in PEM.`]
+  const pinned = flags.root === undefined ? undefined : readRoot(flags.root)
+  if (flags.root !== undefined && pinned === undefined) return [`${flags.root} holds no P-384 public key in PEM.`]
   const checked = await checkProof(readFileSync(file, 'utf8'), (named) => {
     const root = pinned ?? p384PublicKey(named)
     return root === undefined ? undefined : signaturesUnder(root, realm)
@@ -32,6 +34,21 @@ async function verify(): Promise<readonly string[]> {
   console.log(saidBy(checked.proof))
   if (pinned === undefined) console.log(rootOf(checked.proof))
   return []
+}
+
+/** From whatever the service writes it into; undefined where no root is in there. */
+function readRoot(path: string): KeyObject | undefined {
+  const text = readFileSync(statSync(path).isDirectory() ? join(path, 'tenancyRoot.pem') : path, 'utf8')
+  return p384PublicKey(text) ?? p384PublicKey(trustRootIn(text))
+}
+
+function trustRootIn(json: string): string {
+  try {
+    const { trustRoot } = JSON.parse(json) as { readonly trustRoot?: unknown }
+    return typeof trustRoot === 'string' ? trustRoot : ''
+  } catch {
+    return ''
+  }
 }
 
 function saidBy(proof: ProofOfArrival): string {

@@ -38,7 +38,11 @@ async function withStory(
 }
 
 interface Health {
-  readonly links: readonly { readonly atRisk: number; readonly lagMs: { readonly last: number } }[]
+  readonly links: readonly {
+    readonly atRisk: number
+    readonly behind: number
+    readonly lagMs: { readonly last: number }
+  }[]
   readonly queues: { readonly outbox: number; readonly deadLetters: number }
 }
 
@@ -80,6 +84,23 @@ test('changes made while the replica is cut off are at risk, and arrive after th
     expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
     await eventually(async () => (await healthOf(source)).queues.outbox === 0)
     expect((await healthOf(source)).queues.deadLetters).toBe(0)
+  })
+})
+
+test('whoever asks unsigned learns how many vaults are behind, and not which', () => {
+  let lateMs = 0
+  const clock = () => Date.now() + lateMs
+  return withStory({ clock }, async ({ cloud, call, source, vault }) => {
+    await cloud.idle()
+    expect((await healthOf(source)).links).toMatchObject([{ peer: phoenix, vaults: 1, behind: 0 }])
+    await cloud.faults.cut(phoenix)
+    await createKey(call, vault, cloud.tenancyId)
+    expect((await healthOf(source)).links).toMatchObject([{ vaults: 1, behind: 0 }])
+    lateMs = 61_000
+    expect((await healthOf(source)).links).toMatchObject([{ vaults: 1, behind: 1 }])
+    expect(JSON.stringify(await healthOf(source))).not.toContain('ocid1.')
+    await cloud.faults.heal()
+    await eventually(async () => (await healthOf(source)).links[0]?.behind === 0)
   })
 })
 

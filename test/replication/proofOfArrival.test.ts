@@ -221,6 +221,15 @@ test('receipt:verify says what a proof proves, or a line for each thing that is 
     const valid = await verify(file, '--root', root)
     expect(valid).toMatchObject({ code: 0, err: '' })
     expect(valid.out).toMatch(new RegExp(`^Valid: at .*us-phoenix-1 .*${key.id}.*\\n$`))
+    writeFileSync(join(directory, 'tenancyRoot.pem'), proof.trustRoot)
+    expect(await verify(file, '--root', directory)).toEqual(valid)
+    expect(await verify(file, '--root', file)).toEqual(valid)
+    expect(await verify(file, '--root', altered)).toEqual(valid)
+    writeFileSync(join(directory, 'none.json'), '{"trustRoot":"none"}')
+    expect(await verify(file, '--root', join(directory, 'none.json'))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/none\.json holds no P-384 public key in PEM\.\n$/) as unknown,
+    })
     expect((await verify(file)).out).toContain('give --root to pin it')
     const { code, err } = await verify(altered, '--root', root)
     expect({ code, err }).toEqual({ code: 1, err: `${proofFailures.sourceSignature}\n${proofFailures.fence}\n` })
