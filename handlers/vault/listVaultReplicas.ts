@@ -1,7 +1,7 @@
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { bodyless } from '../../lib/http/operation.ts'
 import { listRequest } from '../../lib/http/paging.ts'
-import { requireMatch } from '../../lib/kms/mutation.ts'
+import { requireMatch } from '../../lib/kms/ifMatch.ts'
 
 /** A vault has at most one replica, so there is never a second page; the replica answers as its primary does. */
 export const listVaultReplicasOperation = bodyless('ListVaultReplicas', async (request) => {

@@ -1,11 +1,9 @@
 import type { AuditWrite } from './audit.ts'
-import { backOff, type BackOffPorts } from '../backOff.ts'
 import { KmsError } from '../errors.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { RandomBytes } from '../ocid.ts'
-import type { Condition, Item, Tables, Write } from '../ports.ts'
-import { requireFormat } from '../requireFormat.ts'
+import type { Condition, Item, TableName, Write } from '../ports.ts'
 import type { VaultRow } from './rows/rows.ts'
 
 /** What an audit event says of the resource that was changed. */
@@ -43,12 +41,6 @@ export interface SignatureOfChange {
   isFirst: boolean
 }
 
-/**
- * Dates have a grain of a second, so honest calls may share a signature; but none is under way for so long that a second
- * one begins this much later with the same date.
- */
-const honestMs = 2000
-
 /** The first result of a request: by its retry token, which lives 24 h, or by its signature, while that is good. */
 export interface RequestRow extends Item {
   readonly format: 'vaultspan/request/1'
@@ -62,38 +54,6 @@ export interface RequestRow extends Item {
 }
 
 export const requestSk = 'request'
-
-/**
- * What the same request has brought about before: one with its retry token, or one with its signature that arrived more
- * than two seconds earlier, whatever token that carried. Asked again in every round, so that calls at the same time are
- * told apart or found to be one.
- * @throws KmsError invalidatedRetryToken where the token came before with another request.
- */
-export async function earlierResult(
-  { tables }: { tables: Pick<Tables, 'get'> },
-  { request, signature }: Mutation,
-): Promise<RequestRow | undefined> {
-  const isToken = request !== undefined && request.pk !== signature?.pk
-  const [byToken, bySignature] = await Promise.all([
-    isToken ? storedRequest(tables, request.pk) : undefined,
-    signature === undefined ? undefined : storedRequest(tables, signature.pk),
-  ])
-  if (byToken !== undefined && byToken.digest !== request?.digest) {
-    throw new KmsError('invalidatedRetryToken', 'This opc-retry-token was used with another request; use a new token.')
-  }
-  if (signature !== undefined && bySignature !== undefined) signature.isFirst = false
-  if (byToken !== undefined || signature === undefined || bySignature === undefined) return byToken
-  if (signature.at - (bySignature.at ?? 0) <= honestMs) return undefined
-  const { token } = bySignature
-  // The resource says which request made it, and that one was known by its token.
-  return token === undefined ? bySignature : { ...bySignature, pk: signature.requestOf(token) }
-}
-
-async function storedRequest(tables: Pick<Tables, 'get'>, pk: string): Promise<RequestRow | undefined> {
-  const stored = (await tables.get('Requests', pk, requestSk)) as RequestRow | undefined
-  if (stored !== undefined) requireFormat('The row of a retry token', stored, 'vaultspan/request/1')
-  return stored
-}
 
 /** @throws KmsError invalidatedRetryToken where the resource changed since the first result. */
 export function requireUnchanged(earlier: Pick<RequestRow, 'etag'>, etag: string | undefined): void {
@@ -165,54 +125,20 @@ export function requirePrimary({ region }: Pick<KmsPorts, 'region'>, vault: Vaul
   }
 }
 
-/** Quotes, a weak prefix and a `--gzip` suffix do not count (contract §2.1). */
-export function requireMatch(mutation: Mutation, etag: string): void {
-  if (mutation.ifMatch === undefined) return
-  const wanted = etagIn(mutation.ifMatch)
-  if (wanted !== etag && wanted !== '*') {
-    throw new KmsError(
-      'noEtagMatch',
-      'The resource changed since the given if-match; read it again and repeat the call.',
-    )
-  }
-}
-
-const maxIfMatch = 128
-
-/** By hand and in one pass: an expression for all of it takes the cube of the header's length. */
-function etagIn(header: string): string | undefined {
-  if (header.length > maxIfMatch) return undefined
-  let tag = header.trim()
-  if (tag.startsWith('W/')) tag = tag.slice('W/'.length)
-  if (tag.startsWith('"')) tag = tag.slice(1)
-  if (tag.endsWith('"')) tag = tag.slice(0, -1)
-  return tag.endsWith('--gzip') ? tag.slice(0, -'--gzip'.length) : tag
-}
-
 /** Holds where nothing was written since `read`, an absent row included. */
 export function unchangedSince(read: { readonly revision: number } | undefined): Condition {
   return read === undefined ? { kind: 'absent' } : { kind: 'revision', revision: read.revision }
 }
 
-export function newEtag(random: RandomBytes): string {
-  return Buffer.from(random(20)).toString('hex')
+/** A row in the place of what was read, as long as nothing was written there since. */
+export function putOver(
+  table: TableName,
+  next: { readonly pk: string; readonly sk: string },
+  previous: { readonly revision: number } | undefined,
+): Write {
+  return { op: 'put', table, item: { ...next }, condition: unchangedSince(previous) }
 }
 
-const attempts = 8
-export const betweenRounds = { firstMs: 4, maxMs: 512 } as const
-
-/**
- * Runs an attempt until it commits: undefined means that another request changed the rows in between.
- * @throws KmsError incorrectState (which clients may retry) where it never does.
- */
-export async function untilCommitted<T>(
-  ports: BackOffPorts,
-  attempt: (round: number) => Promise<T | undefined>,
-): Promise<T> {
-  for (let round = 0; round < attempts; round += 1) {
-    const result = await attempt(round)
-    if (result !== undefined) return result
-    await backOff(ports, betweenRounds, round + 1)
-  }
-  throw new KmsError('incorrectState', 'The resource is being changed by other requests; try again.')
+export function newEtag(random: RandomBytes): string {
+  return Buffer.from(random(20)).toString('hex')
 }

@@ -1,8 +1,7 @@
-import { commitKey, digestAfter } from '../kms/keys/commitKey.ts'
-import { isSettled, settleKey } from '../kms/keys/settleKey.ts'
+import { commitKey, keyStep } from '../kms/keys/commitKey.ts'
+import { isSettled, settleUnlessDeleted } from '../kms/keys/settleKey.ts'
 import { treeProgress, treeProgressWrite } from '../kms/rows/digestTree.ts'
 import { keyListingPartition, listingShards } from '../kms/rows/rows.ts'
-import { sealKey } from '../kms/rows/rowMac.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { storeKey } from './storeKey.ts'
@@ -38,15 +37,14 @@ async function adoptKey(ports: AdoptPorts, vault: Vault, keyId: string): Promise
     await storeKey(ports, vault, { key: stored, versions: [], request: null })
     return
   }
-  const isDeleted = vault.row.lifecycleState === 'DELETED'
-  const key = isSettled(stored) || isDeleted ? stored : await settleKey(ports, vault, stored)
+  const key = await settleUnlessDeleted(ports, vault, stored)
   if (key.versionsDigest !== undefined) return
-  const versionsDigest = await digestAfter(ports, vault, key, [])
   const revision = key.revision + (isSettled(key) ? 1 : 2)
-  const next = sealKey(vault.keys, { ...key, revision, versionsDigest, committedAt: ports.clock() })
-  if (!(await commitKey(ports, vault, { previous: key, next, versions: [] }))) {
+  const step = await keyStep(ports, vault, key, { ...key, revision, committedAt: ports.clock() })
+  if (!(await commitKey(ports, vault, step))) {
     ports.log.info('A key changed while it was entered into the digests of its vault.', { key: keyId })
     return adoptKey(ports, vault, keyId)
   }
-  await ports.handOff.send({ vault, key: next })
+  // The replica may lack more than this change: nothing is said of what stood before it.
+  await ports.handOff.send({ vault, key: step.next })
 }

@@ -2,6 +2,7 @@ import type { VaultKeys } from '../hsm/hsm.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import { withoutKeks } from '../kms/schedule/destroy.ts'
 import { KmsError } from '../errors.ts'
+import { putOver } from '../kms/mutation.ts'
 import { isAtLeast } from '../kms/rows/epoch.ts'
 import type { Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
@@ -71,9 +72,8 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
   }
   if (!isAtLeast(vault.row, row)) {
     // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
-    const condition = { kind: 'revision', revision: vault.row.revision } as const
     const isDestroyed = row.lifecycleState === 'DELETED' && vault.row.lifecycleState !== 'DELETED'
-    await writeNewer(ports, { op: 'put', table: 'Vaults', item: { ...row }, condition }, [
+    await writeNewer(ports, putOver('Vaults', row, vault.row), [
       // The primary's tombstone destroys here too, never this region's own clock.
       ...(isDestroyed ? await withoutKeks(ports, vault) : []),
       ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),

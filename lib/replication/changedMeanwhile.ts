@@ -1,5 +1,5 @@
 import { backOff, type BackOffPorts } from '../backOff.ts'
-import { betweenRounds } from '../kms/mutation.ts'
+import { betweenRounds } from '../kms/untilCommitted.ts'
 
 /** Somebody else wrote first, so nothing was written: what a message means must be judged again, on the rows as they are now. */
 export class ChangedMeanwhile extends Error {

@@ -4,7 +4,7 @@ import type { Order } from '../kms/rows/epoch.ts'
 import { openItem, sealItem, type SealedItem } from '../kms/rows/rowMac.ts'
 import type { RowsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
-import { unchangedSince } from '../kms/mutation.ts'
+import { putOver } from '../kms/mutation.ts'
 import type { Write } from '../ports.ts'
 
 /** What a replica has stored of a key: changes in the transaction that stores it. */
@@ -62,7 +62,7 @@ export function coverageWrite(
     versions,
     whole: whole === null ? null : { epoch: whole.epoch, revision: whole.revision },
   })
-  return { op: 'put', table: 'Replication', item, condition: unchangedSince(known) }
+  return putOver('Replication', item, known)
 }
 
 export function coverageDelete(keyId: string): Write {

@@ -1,7 +1,7 @@
 import { isKmsError } from '../errors.ts'
 import { isAtLeast } from '../kms/rows/epoch.ts'
 import type { KeyRow } from '../kms/rows/rows.ts'
-import { isSettled, settleKey } from '../kms/keys/settleKey.ts'
+import { settleKey } from '../kms/keys/settleKey.ts'
 import type { Vault } from '../kms/vaults/vaultCache.ts'
 import { storedWrappingKey, wrappingKey } from '../kms/vaults/wrappingKey.ts'
 import { markAtRisk } from './atRisk.ts'
@@ -62,7 +62,7 @@ async function resendVault(ports: ReplicationPorts, vault: Vault, peer: string):
 async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, keyId: string): Promise<void> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined) return
-  const key = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
+  const key = await settleKey(ports, vault, stored)
   const whole = await coveredOrder(ports.tables, vault, keyId)
   if (whole !== null && isAtLeast(whole, key)) return
   await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, { whole }))

@@ -1,6 +1,6 @@
 import { contentMark, type Contained } from '../kms/identity/compartmentContents.ts'
 import { countedDigest } from '../kms/keys/commitKey.ts'
-import { requestSk, unchangedSince } from '../kms/mutation.ts'
+import { requestSk, putOver } from '../kms/mutation.ts'
 import { treeWrites } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows/rows.ts'
@@ -77,8 +77,8 @@ async function tryToStore(
   const { id, epoch, revision } = key
   const outcome = await tables.write([
     standsAsReplica(vault.row),
-    ...(isNewer ? [put(key, storedKey)] : []),
-    ...steps.map((step) => put(step.next, step.previous)),
+    ...(isNewer ? [putOver('Keys', key, storedKey)] : []),
+    ...steps.map((step) => putOver('Keys', step.next, step.previous)),
     coverageWrite(vault, id, known, { versions: digest, whole }),
     ...(await treeWrites(tables, vault.row.id, { id, epoch, revision, digest: keyDigest(key, digest) })),
     ...(key.compartmentId === storedKey?.compartmentId
@@ -92,10 +92,6 @@ async function tryToStore(
 
 function isSame(a: Order | null, b: Order | null): boolean {
   return a?.epoch === b?.epoch && a?.revision === b?.revision
-}
-
-function put(row: KeyRow | KeyVersionRow, previous: KeyRow | KeyVersionRow | undefined): Write {
-  return { op: 'put', table: 'Keys', item: { ...row }, condition: unchangedSince(previous) }
 }
 
 /** A promoted replica honours the retry tokens of the region it replaces. */

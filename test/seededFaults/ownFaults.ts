@@ -99,8 +99,8 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a change is put over another that came in between',
     file: 'lib/kms/keys/commitKey.ts',
-    find: 'condition: unchangedSince(previous)',
-    replace: 'condition: undefined as never',
+    find: "putOver('Keys', next, previous)",
+    replace: "{ op: 'put', table: 'Keys', item: { ...next } }",
   },
   {
     name: 'a purge leaves the versions',

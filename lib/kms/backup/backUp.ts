@@ -2,25 +2,24 @@ import { hash } from 'node:crypto'
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { keyEffect, requireWritable, settledKey, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
+import { keyEffect, writableKey, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
 import { requireKeyState, requireVaultState } from '../rows/lifecycle.ts'
 import { everyKeyId } from '../rows/everyKey.ts'
 import {
   bookkeeping,
-  earlierResult,
-  requireMatch,
   requirePrimary,
   requireUnchanged,
   vaultStands,
   type AuditEffect,
   type Mutation,
 } from '../mutation.ts'
+import { requestedChange } from '../requestedChange.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
 import { openRow, vaultContext } from '../rows/rowMac.ts'
 import { isSettled } from '../keys/settleKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
-import { vaultEffect } from '../vaults/vaults.ts'
+import { currentVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 import { backupText, subjectOf, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
 import { backupKeys } from './backupKeys.ts'
@@ -40,25 +39,32 @@ export interface BackedUp<R> {
 }
 
 /** A private vault's keys under the tenancy's backup keys, with its HSM keys where they are wanted. */
-export async function backUpVault(
+export function backUpVault(
   ports: BackupPorts,
   mutation: Mutation,
-  vault: Vault,
+  loaded: Vault,
   wish: BackupWish,
 ): Promise<BackedUp<VaultRow>> {
-  const workRequestId = workRequest(ports, mutation)
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    requireUnchanged(earlier, vault.row.etag)
-    return { row: vault.row, workRequestId }
-  }
-  requirePrimary(ports, vault.row)
-  requireMatch(mutation, vault.row.etag)
-  requireVaultState('BackupVault', vault.row)
-  requirePrivate(vault.row)
+  return backedUp(ports, mutation, loaded.row, {
+    load: async (round) => {
+      const vault = await currentVault(ports, loaded, round)
+      requirePrimary(ports, vault.row)
+      return vault
+    },
+    rowOf: (vault) => vault.row,
+    save: async (vault) => {
+      requireVaultState('BackupVault', vault.row)
+      requirePrivate(vault.row)
+      const text = await vaultText(ports, vault, wish.includesKeys === true)
+      return { vault, text, wish, effect: vaultEffect(vault.row) }
+    },
+  })
+}
+
+async function vaultText(ports: BackupPorts, vault: Vault, includesKeys: boolean): Promise<string> {
   const { row } = vault
   const keys: SavedKey[] = []
-  if (wish.includesKeys === true) {
+  if (includesKeys) {
     for await (const id of everyKeyId(ports.tables, row.id)) {
       const key = await ports.cache.freshKey(vault.keys, id)
       if (key !== undefined && isSaved(key)) keys.push(await savedKey(ports, { vault, key }))
@@ -70,7 +76,7 @@ export async function backUpVault(
   const own = { context: vaultContext(row), wrapped }
   const vaultKeys = ports.hsm.backUpVaultKeys(await backupKeys(ports, row.tenancyId), own)
   const wrappingKey = await storedWrappingKey(ports, vault)
-  const text = backupText<VaultBackup>(vault.keys, {
+  return backupText<VaultBackup>(vault.keys, {
     format: 'vaultspan/vault-backup/1',
     ...about(ports, row),
     vault: { ...row },
@@ -78,39 +84,33 @@ export async function backUpVault(
     wrappingKey: wrappingKey === undefined ? null : { ...wrappingKey },
     keys,
   })
-  await save(ports, vault, mutation, { wish, of: row, workRequestId, text }, vaultEffect(row))
-  return { row, workRequestId }
 }
 
-export async function backUpKey(
+export function backUpKey(
   ports: BackupPorts,
   mutation: Mutation,
   loaded: VaultKey,
   wish: BackupWish,
 ): Promise<BackedUp<KeyRow>> {
-  const workRequestId = workRequest(ports, mutation)
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    requireUnchanged(earlier, loaded.key.etag)
-    return { row: loaded.key, workRequestId }
-  }
-  const { vault, key } = await settledKey(ports, loaded, 0)
-  requireWritable(ports, vault)
-  requireMatch(mutation, key.etag)
-  requireKeyState('BackupKey', key)
-  requirePrivate(vault.row)
-  if (key.protectionMode !== 'HSM') {
-    throw new KmsError('invalidParameter', 'Only HSM-protected keys are backed up; export a SOFTWARE key instead.')
-  }
-  const saved = await savedKey(ports, { vault, key })
-  const text = backupText<KeyBackup>(vault.keys, {
-    format: 'vaultspan/key-backup/1',
-    ...about(ports, vault.row),
-    vaultId: vault.row.id,
-    saved,
+  return backedUp(ports, mutation, loaded.key, {
+    load: (round) => writableKey(ports, loaded, round),
+    rowOf: ({ key }) => key,
+    save: async ({ vault, key }) => {
+      requireKeyState('BackupKey', key)
+      requirePrivate(vault.row)
+      if (key.protectionMode !== 'HSM') {
+        throw new KmsError('invalidParameter', 'Only HSM-protected keys are backed up; export a SOFTWARE key instead.')
+      }
+      const saved = await savedKey(ports, { vault, key })
+      const text = backupText<KeyBackup>(vault.keys, {
+        format: 'vaultspan/key-backup/1',
+        ...about(ports, vault.row),
+        vaultId: vault.row.id,
+        saved,
+      })
+      return { vault, text, wish, effect: keyEffect(key) }
+    },
   })
-  await save(ports, vault, mutation, { wish, of: key, workRequestId, text }, keyEffect(key))
-  return { row: key, workRequestId }
 }
 
 function isSaved(key: KeyRow): boolean {
@@ -137,37 +137,64 @@ function requirePrivate({ vaultType }: VaultRow): void {
   throw new KmsError('invalidParameter', 'Only VIRTUAL_PRIVATE vaults and their keys can be backed up.')
 }
 
-interface Finished {
-  readonly wish: BackupWish
-  /** The vault or the key. */
-  readonly of: { readonly id: string; readonly etag: string }
-  readonly workRequestId: string
+interface Saved {
+  readonly vault: Vault
   readonly text: string
+  readonly wish: BackupWish
+  readonly effect: AuditEffect
+}
+
+interface BackingUp<C, R> {
+  readonly load: (round: number) => Promise<C>
+  readonly rowOf: (current: C) => R
+  readonly save: (current: C) => Promise<Saved>
 }
 
 /** The file first: an event of a backup that is not there would be worse than one too few. */
-async function save(
-  { tables, backups }: BackupPorts,
-  { row }: Vault,
+function backedUp<C, R extends { readonly id: string; readonly etag: string }>(
+  ports: BackupPorts,
   mutation: Mutation,
-  { wish, of, workRequestId, text }: Finished,
-  effect: AuditEffect,
-): Promise<void> {
-  const place: BackupPlace = wish.place ?? {
+  loaded: R,
+  { load, rowOf, save }: BackingUp<C, R>,
+): Promise<BackedUp<R>> {
+  const workRequestId = workRequest(ports, mutation)
+  return requestedChange(ports, mutation, {
+    resourceId: loaded.id,
+    earlier: async (earlier) => {
+      requireUnchanged(earlier, loaded.etag)
+      return { row: loaded, workRequestId }
+    },
+    load,
+    etagOf: (current) => rowOf(current).etag,
+    commit: async (current) => {
+      const row = rowOf(current)
+      const { vault, text, wish, effect } = await save(current)
+      const place = wish.place ?? ownPlace(row.id, workRequestId)
+      const isWritten = await ports.backups.write(
+        vault.row.tenancyId,
+        place,
+        text,
+        (found) => subjectOf(found) === row.id,
+      )
+      if (!isWritten) {
+        throw new KmsError(
+          'conflict',
+          'backupLocation names an object that is no backup of this resource; it is left as it is. Choose another objectName.',
+        )
+      }
+      const outcome = await ports.tables.write([vaultStands(vault.row), ...bookkeeping(mutation, effect, row.etag)])
+      return outcome.ok ? { row, workRequestId } : undefined
+    },
+  })
+}
+
+function ownPlace(id: string, workRequestId: string): BackupPlace {
+  return {
     destination: 'BUCKET',
     namespace: 'vaultspan',
     bucketName: 'backups',
-    objectName: `${of.id}/${workRequestId}.json`,
+    objectName: `${id}/${workRequestId}.json`,
   }
-  const isWritten = await backups.write(row.tenancyId, place, text, (found) => subjectOf(found) === of.id)
-  if (!isWritten) {
-    throw new KmsError(
-      'conflict',
-      'backupLocation names an object that is no backup of this resource; it is left as it is. Choose another objectName.',
-    )
-  }
-  const outcome = await tables.write([vaultStands(row), ...bookkeeping(mutation, effect, of.etag)])
-  if (!outcome.ok) throw new KmsError('incorrectState', 'The vault changed while it was backed up; try again.')
 }
 
 /** The same for a repeated request, so that its file is found again. */

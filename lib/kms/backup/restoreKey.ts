@@ -4,13 +4,13 @@ import { placedIn } from '../identity/compartmentContents.ts'
 import { derivedBytes } from './derivedBytes.ts'
 import { KmsError } from '../../errors.ts'
 import type { ManagePorts } from '../keys/changeKey.ts'
-import { commitKey, digestAfter } from '../keys/commitKey.ts'
+import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { newStamp } from '../keys/newKeyVersion.ts'
 import { versionContext } from '../rows/versionContext.ts'
 import { newKeyVersionOcid, newOcid } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import { versionSk, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows/rows.ts'
-import { openRow, sealKey, sealVersion, vaultContext, type Unsealed } from '../rows/rowMac.ts'
+import { openRow, sealVersion, vaultContext, type Unsealed } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 import { damaged, type SavedKey } from './backupDocument.ts'
 
@@ -142,16 +142,14 @@ async function writeBatch(
   const base = isLast ? (whole ?? stored) : (stored ?? stillDeleted(to, whole))
   if (base === undefined) throw damaged()
   const steps = rows.map((next, index) => ({ previous: batch[index]?.stored, next }))
-  const versionsDigest = await digestAfter(ports, to, stored, steps)
   const versionCount = (stored?.versionCount ?? 0) + rows.length
-  const key = sealKey(to.keys, { ...base, ...stamp, versionCount, versionsDigest })
-  const isWritten = await commitKey(ports, to, { previous: stored, next: key, versions: steps }, [
+  const step = await keyStep(ports, to, stored, { ...base, ...stamp, versionCount }, steps)
+  const key = step.next
+  return commitOwn(ports, to, step, [
     ...(isNew ? placedIn(to.row.tenancyId, key.compartmentId, { table: 'Keys', id: key.id }) : []),
     ...(isNew && isLast ? rotationReminders(undefined, key) : []),
     ...(isLast ? also(key) : []),
   ])
-  if (isWritten) await ports.handOff.send({ vault: to, key, versions: rows, before: stored?.revision ?? 0 })
-  return isWritten
 }
 
 /** As if it had gone with its vault. */

@@ -1,6 +1,7 @@
 import { KmsError } from '../../errors.ts'
 import { keyEffect, keyOfEarlier, requireWritable, type ManagePorts } from '../keys/changeKey.ts'
-import { bookkeeping, earlierResult, requireResultIs, type Mutation } from '../mutation.ts'
+import { bookkeeping, type Mutation, type RequestRow } from '../mutation.ts'
+import { idempotent } from '../requestedChange.ts'
 import type { KeyRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
@@ -34,16 +35,15 @@ export async function restoreKeyBackup(
   const { key } = backup.saved
   requireRight(key.compartmentId)
   requireRight(compartmentFor(key.compartmentId))
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    requireResultIs(earlier, restoredKeyId(ports, vault, key))
-    return keyOfEarlier(ports, vault, earlier)
-  }
-  requireWritable(ports, vault)
-  await requireRoomForVersion(ports, vault.row, key)
-  const from = { ...vault.row, id: key.vaultId }
-  const also = (row: KeyRow) => bookkeeping(mutation, keyEffect(row), row.etag)
-  const restored = await restoreKey(ports, vault, backup.saved, { from, compartmentFor, requireRight, also })
-  if (restored !== undefined) return restored
-  throw new KmsError('conflict', 'Every version in this backup was destroyed before its key was deleted.')
+  const resourceId = restoredKeyId(ports, vault, key)
+  const earlier = (found: RequestRow) => keyOfEarlier(ports, vault, found)
+  return idempotent(ports, mutation, { resourceId, earlier }, async () => {
+    requireWritable(ports, vault)
+    await requireRoomForVersion(ports, vault.row, key)
+    const from = { ...vault.row, id: key.vaultId }
+    const also = (row: KeyRow) => bookkeeping(mutation, keyEffect(row), row.etag)
+    const restored = await restoreKey(ports, vault, backup.saved, { from, compartmentFor, requireRight, also })
+    if (restored !== undefined) return restored
+    throw new KmsError('conflict', 'Every version in this backup was destroyed before its key was deleted.')
+  })
 }

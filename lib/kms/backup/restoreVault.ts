@@ -3,15 +3,9 @@ import { derivedBytes } from './derivedBytes.ts'
 import { firstEpoch } from '../rows/epoch.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
-import {
-  bookkeeping,
-  earlierResult,
-  newEtag,
-  requireMadeBy,
-  unchangedSince,
-  untilCommitted,
-  type Mutation,
-} from '../mutation.ts'
+import { bookkeeping, newEtag, putOver, requireMadeBy, type Mutation, type RequestRow } from '../mutation.ts'
+import { idempotent } from '../requestedChange.ts'
+import { untilCommitted } from '../untilCommitted.ts'
 import { wholeTree } from '../rows/digestTree.ts'
 import { everyKeyId } from '../rows/everyKey.ts'
 import { newOcid, newVaultPrefix } from '../../ocid.ts'
@@ -42,18 +36,17 @@ export interface RestoreVaultInput {
  * In the region of the backup the vault comes back under its OCID, in any other under a new one, the same each time. It
  * is RESTORING until its keys are there: a restore that was cut off is begun again with the same file.
  */
-export async function restoreVault(
-  ports: BackupPorts,
-  mutation: Mutation,
-  input: RestoreVaultInput,
-): Promise<VaultRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    const vault = await ports.cache.freshVault(earlier.resourceId)
-    requireMadeBy(earlier, vault?.row)
+export function restoreVault(ports: BackupPorts, mutation: Mutation, input: RestoreVaultInput): Promise<VaultRow> {
+  const earlier = async (found: RequestRow) => {
+    const vault = await ports.cache.freshVault(found.resourceId)
+    requireMadeBy(found, vault?.row)
     if (vault === undefined) throw notFoundOrForbidden()
     return vault.row
   }
+  return idempotent(ports, mutation, { resourceId: undefined, earlier }, () => restore(ports, mutation, input))
+}
+
+async function restore(ports: BackupPorts, mutation: Mutation, input: RestoreVaultInput): Promise<VaultRow> {
   const document = parseBackup<VaultBackup>('vaultspan/vault-backup/1', input.text)
   if (document.tenancyId !== input.tenancyId || !hasForm(document)) throw damaged()
   const opened = await openBackup(ports, document, input)
@@ -77,7 +70,7 @@ export async function restoreVault(
       request: mutation.request?.pk ?? null,
     })
     const outcome = await ports.tables.write([
-      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: fresh.row.revision } },
+      putOver('Vaults', next, fresh.row),
       ...bookkeeping(mutation, vaultEffect(next), next.etag),
     ])
     return outcome.ok ? next : undefined
@@ -154,7 +147,7 @@ async function restoringVault(ports: BackupPorts, opened: OpenedBackup, input: R
   })
   const keysRow: VaultKeysRow = { pk: row.id, sk: vaultKeysSk, wrapped: { ...wrapped } }
   const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(existing?.row) },
+    putOver('Vaults', row, existing?.row),
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...(existing === undefined ? [wholeTree(row.id)] : []),

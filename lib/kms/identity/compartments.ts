@@ -1,19 +1,14 @@
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import type { IdentityCache } from './identityCache.ts'
-import { appendIdentity, identityRow, requireHomeRegion } from './identityLog.ts'
-import { headSeq } from './verifyIdentity.ts'
+import { changeIdentity, type IdentityPorts } from './changeIdentity.ts'
+import { identityRow, type IdentityChange } from './identityLog.ts'
 import { identitySk, type CompartmentRow, type SubcompartmentRow } from './identityRows.ts'
-import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import {
-  bookkeeping,
-  earlierResult,
   newEtag,
-  requireMatch,
   requireResultIs,
   requireUnchanged,
-  untilCommitted,
   type AuditEffect,
   type Mutation,
   type RequestRow,
@@ -22,8 +17,7 @@ import { newOcid } from '../../ocid.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
-export type CompartmentPorts = ReadPorts &
-  Pick<KmsPorts, 'random' | 'clock' | 'timers' | 'identityHandOff'> & { readonly identity: IdentityCache }
+export type CompartmentPorts = IdentityPorts & { readonly identity: IdentityCache }
 
 export interface CompartmentInput {
   /** The parent. */
@@ -62,88 +56,91 @@ export async function requireSubcompartment(
   return row
 }
 
-export async function createCompartment(
+export function createCompartment(
   ports: CompartmentPorts,
   tenancyId: string,
   mutation: Mutation,
   input: CompartmentInput,
 ): Promise<SubcompartmentRow> {
-  requireHomeRegion(ports)
   const { compartmentId: parentId, ...details } = input
   const id = newOcid(ports.random, 'compartment')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  const compartment = await untilCommitted(ports, async () => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
+  const nameSk = identitySk.compartmentName(parentId, input.name)
+  return changeIdentity(ports, tenancyId, mutation, {
+    earlier: async (earlier) => {
       const made = await compartmentOfEarlier(ports, tenancyId, earlier)
       // The caller was authorized for what they ask to make, and for nothing else.
       requireResultIs(earlier, made.parentId === parentId && made.name === input.name ? made.id : '')
       return made
-    }
-    const after = await headSeq(ports, tenancyId)
-    await requireCompartmentActive(ports, tenancyId, parentId)
-    const nameSk = identitySk.compartmentName(parentId, input.name)
-    await requireNameFree(ports, tenancyId, nameSk)
-    await requireDepth(ports, tenancyId, parentId)
-    const row = {
-      sk: identitySk.compartment(id),
-      kind: 'compartment',
-      id,
-      parentId,
-      ...details,
-      lifecycleState: 'ACTIVE',
-      timeCreated,
-      etag,
-      workRequestId: null,
-    } as const
-    const puts = [row, { sk: nameSk, kind: 'compartmentName', compartmentId: id } as const]
-    const isDone = await appendIdentity(ports, tenancyId, { after, puts, absent: [nameSk] }, [
-      ...compartmentStands(tenancyId, parentId),
-      ...bookkeeping(mutation, compartmentEffect(row), etag),
-    ])
-    return isDone ? requireSubcompartment(ports, tenancyId, id) : undefined
+    },
+    load: () => requireCompartmentActive(ports, tenancyId, parentId),
+    judge: async () => {
+      await requireNameFree(ports, tenancyId, nameSk)
+      await requireDepth(ports, tenancyId, parentId)
+      const row = {
+        sk: identitySk.compartment(id),
+        kind: 'compartment',
+        id,
+        parentId,
+        ...details,
+        lifecycleState: 'ACTIVE',
+        timeCreated,
+        etag,
+        workRequestId: null,
+      } as const
+      return {
+        puts: [row, { sk: nameSk, kind: 'compartmentName', compartmentId: id }],
+        absent: [nameSk],
+        effect: compartmentEffect(row),
+        etag,
+        also: () => compartmentStands(tenancyId, parentId),
+        result: () => requireSubcompartment(ports, tenancyId, id),
+      }
+    },
   })
-  await finishIdentityChange(ports, tenancyId)
-  return compartment
 }
 
-export async function updateCompartment(
+export function updateCompartment(
   ports: CompartmentPorts,
   tenancyId: string,
   mutation: Mutation,
   compartmentId: string,
   change: CompartmentChange,
 ): Promise<SubcompartmentRow> {
-  requireHomeRegion(ports)
   const etag = newEtag(ports.random)
-  const updated = await untilCommitted(ports, async () => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
-      requireResultIs(earlier, compartmentId)
-      return compartmentOfEarlier(ports, tenancyId, earlier)
-    }
-    const after = await headSeq(ports, tenancyId)
-    const compartment = await requireSubcompartment(ports, tenancyId, compartmentId)
-    requireMatch(mutation, compartment.etag)
-    await requireCompartmentActive(ports, tenancyId, compartmentId)
-    const row = { ...compartment, ...change, etag }
-    const [nameBefore, name] = [compartment, row].map((each) => identitySk.compartmentName(each.parentId, each.name))
-    const isRenamed = name !== nameBefore && name !== undefined && nameBefore !== undefined
-    if (isRenamed) await requireNameFree(ports, tenancyId, name)
-    const puts = [row, ...(isRenamed ? [{ sk: name, kind: 'compartmentName', compartmentId } as const] : [])]
-    const names = isRenamed ? { absent: [name], deletes: [nameBefore] } : {}
-    const effect = compartmentEffect(row, compartment)
-    const isDone = await appendIdentity(
-      ports,
-      tenancyId,
-      { after, puts, ...names },
-      bookkeeping(mutation, effect, etag),
-    )
-    return isDone ? requireSubcompartment(ports, tenancyId, compartmentId) : undefined
+  return changeIdentity(ports, tenancyId, mutation, {
+    resourceId: compartmentId,
+    earlier: (earlier) => compartmentOfEarlier(ports, tenancyId, earlier),
+    load: () => requireSubcompartment(ports, tenancyId, compartmentId),
+    etagOf: (compartment) => compartment.etag,
+    judge: async (compartment) => {
+      await requireCompartmentActive(ports, tenancyId, compartmentId)
+      const row = { ...compartment, ...change, etag }
+      return {
+        ...(await renaming(ports, tenancyId, compartment, row)),
+        effect: compartmentEffect(row, compartment),
+        etag,
+        result: () => requireSubcompartment(ports, tenancyId, compartmentId),
+      }
+    },
   })
-  await finishIdentityChange(ports, tenancyId)
-  return updated
+}
+
+/** The row of a name keeps it unique in its parent, so it goes along. */
+async function renaming(
+  ports: ReadPorts,
+  tenancyId: string,
+  before: SubcompartmentRow,
+  row: SubcompartmentRow,
+): Promise<Pick<IdentityChange, 'puts' | 'absent' | 'deletes'>> {
+  const nameSk = identitySk.compartmentName(row.parentId, row.name)
+  const skBefore = identitySk.compartmentName(before.parentId, before.name)
+  // Two spellings of one name have one row.
+  if (nameSk === skBefore) return { puts: [row] }
+  await requireNameFree(ports, tenancyId, nameSk)
+  const name = { sk: nameSk, kind: 'compartmentName', compartmentId: row.id } as const
+  return { puts: [row, name], absent: [nameSk], deletes: [skBefore] }
 }
 
 async function requireNameFree({ tables }: ReadPorts, tenancyId: string, nameSk: string): Promise<void> {

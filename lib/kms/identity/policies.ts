@@ -1,26 +1,14 @@
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
-import { appendIdentity, identityRow, type IdentityChange } from './identityLog.ts'
-import { headSeq } from './verifyIdentity.ts'
+import { changeIdentity, type IdentityPorts } from './changeIdentity.ts'
+import { identityRow } from './identityLog.ts'
 import { identitySk, type BoundPolicyNames, type PolicyRow } from './identityRows.ts'
-import { finishIdentityChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import {
-  bookkeeping,
-  earlierResult,
-  newEtag,
-  requireMatch,
-  requireResultIs,
-  requireUnchanged,
-  untilCommitted,
-  type AuditEffect,
-  type Mutation,
-} from '../mutation.ts'
+import { newEtag, requireResultIs, requireUnchanged, type AuditEffect, type Mutation } from '../mutation.ts'
 import { newOcid } from '../../ocid.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
-type Ports = ReadPorts & Pick<KmsPorts, 'random' | 'clock' | 'timers' | 'identityHandOff'>
 
 export interface PolicyInput {
   readonly compartmentId: string
@@ -38,8 +26,8 @@ export function policyById(ports: ReadPorts, tenancyId: string, policyId: string
   return identityRow<PolicyRow>(ports, tenancyId, 'policy', identitySk.policy(policyId))
 }
 
-export async function createPolicy(
-  ports: Ports,
+export function createPolicy(
+  ports: IdentityPorts,
   tenancyId: string,
   mutation: Mutation,
   input: PolicyInput,
@@ -47,100 +35,89 @@ export async function createPolicy(
   const id = newOcid(ports.random, 'policy')
   const etag = newEtag(ports.random)
   const timeCreated = new Date(ports.clock()).toISOString()
-  const policy = await untilCommitted(ports, async () => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
+  const nameSk = identitySk.policyName(input.name)
+  return changeIdentity(ports, tenancyId, mutation, {
+    earlier: async (earlier) => {
       const made = await policyOfEarlier(ports, tenancyId, earlier)
       // The caller was authorized for what they ask to make, and for nothing else.
       const isAsked = made.compartmentId === input.compartmentId && made.name === input.name
       requireResultIs(earlier, isAsked ? made.id : '')
       return made
-    }
-    await requireCompartmentActive(ports, tenancyId, input.compartmentId)
-    const after = await headSeq(ports, tenancyId)
-    const nameSk = identitySk.policyName(input.name)
-    if ((await ports.tables.get('Identity', tenancyId, nameSk)) !== undefined) {
-      throw new KmsError(
-        'nameAlreadyExists',
-        'A policy of this name exists in the tenancy; choose another name or update that policy.',
-      )
-    }
-    const row = { sk: identitySk.policy(id), kind: 'policy', id, etag, timeCreated, ...input } as const
-    const name = { sk: nameSk, kind: 'policyName', policyId: id } as const
-    const change: IdentityChange = { after, puts: [row, name], absent: [nameSk] }
-    const isDone = await appendIdentity(ports, tenancyId, change, [
-      ...compartmentStands(tenancyId, input.compartmentId),
-      ...bookkeeping(mutation, policyEffect(row), etag),
-    ])
-    return isDone ? policyById(ports, tenancyId, id) : undefined
+    },
+    load: () => requireCompartmentActive(ports, tenancyId, input.compartmentId),
+    judge: async () => {
+      if ((await ports.tables.get('Identity', tenancyId, nameSk)) !== undefined) {
+        throw new KmsError(
+          'nameAlreadyExists',
+          'A policy of this name exists in the tenancy; choose another name or update that policy.',
+        )
+      }
+      const row = { sk: identitySk.policy(id), kind: 'policy', id, etag, timeCreated, ...input } as const
+      const name = { sk: nameSk, kind: 'policyName', policyId: id } as const
+      return {
+        puts: [row, name],
+        absent: [nameSk],
+        effect: policyEffect(row),
+        etag,
+        also: () => compartmentStands(tenancyId, input.compartmentId),
+        result: () => requirePolicy(ports, tenancyId, id),
+      }
+    },
   })
-  await finishIdentityChange(ports, tenancyId)
-  return policy
 }
 
 export type PolicyChange = Partial<Omit<PolicyInput, 'compartmentId' | 'name'>>
 
-export async function updatePolicy(
-  ports: Ports,
+export function updatePolicy(
+  ports: IdentityPorts,
   tenancyId: string,
   mutation: Mutation,
   policyId: string,
   change: PolicyChange,
 ): Promise<PolicyRow> {
   const etag = newEtag(ports.random)
-  const updated = await untilCommitted(ports, async () => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
-      requireResultIs(earlier, policyId)
-      return policyOfEarlier(ports, tenancyId, earlier)
-    }
-    const after = await headSeq(ports, tenancyId)
-    const policy = await requirePolicy(ports, tenancyId, policyId)
-    requireMatch(mutation, policy.etag)
-    const row = { ...policy, ...change, etag }
-    const isDone = await appendIdentity(
-      ports,
-      tenancyId,
-      { after, puts: [row] },
-      bookkeeping(mutation, policyEffect(row), etag),
-    )
-    return isDone ? policyById(ports, tenancyId, policyId) : undefined
+  return changeIdentity(ports, tenancyId, mutation, {
+    resourceId: policyId,
+    earlier: (earlier) => policyOfEarlier(ports, tenancyId, earlier),
+    load: () => requirePolicy(ports, tenancyId, policyId),
+    etagOf: (policy) => policy.etag,
+    judge: async (policy) => {
+      const row = { ...policy, ...change, etag }
+      const result = () => requirePolicy(ports, tenancyId, policyId)
+      return { puts: [row], effect: policyEffect(row), etag, result }
+    },
   })
-  await finishIdentityChange(ports, tenancyId)
-  return updated
 }
 
-export async function deletePolicy(
-  ports: Ports,
+export function deletePolicy(
+  ports: IdentityPorts,
   tenancyId: string,
   mutation: Mutation,
   policyId: string,
-): Promise<void> {
-  await untilCommitted(ports, async () => {
-    if ((await earlierResult(ports, mutation)) !== undefined) return true
-    const after = await headSeq(ports, tenancyId)
-    const policy = await requirePolicy(ports, tenancyId, policyId)
-    requireMatch(mutation, policy.etag)
-    const deletes = [identitySk.policy(policyId), identitySk.policyName(policy.name)]
-    const isDone = await appendIdentity(
-      ports,
-      tenancyId,
-      { after, puts: [], deletes },
-      bookkeeping(mutation, policyEffect(policy), policy.etag),
-    )
-    return isDone ? true : undefined
+): Promise<true> {
+  return changeIdentity<PolicyRow, true>(ports, tenancyId, mutation, {
+    resourceId: policyId,
+    earlier: async () => true,
+    load: () => requirePolicy(ports, tenancyId, policyId),
+    etagOf: (policy) => policy.etag,
+    judge: async (policy) => ({
+      puts: [],
+      deletes: [identitySk.policy(policyId), identitySk.policyName(policy.name)],
+      effect: policyEffect(policy),
+      etag: policy.etag,
+      result: async () => true,
+    }),
   })
-  await finishIdentityChange(ports, tenancyId)
 }
 
-async function requirePolicy(ports: Ports, tenancyId: string, policyId: string): Promise<PolicyRow> {
+async function requirePolicy(ports: ReadPorts, tenancyId: string, policyId: string): Promise<PolicyRow> {
   const policy = await policyById(ports, tenancyId, policyId)
   if (policy === undefined) throw notFoundOrForbidden()
   return policy
 }
 
 async function policyOfEarlier(
-  ports: Ports,
+  ports: ReadPorts,
   tenancyId: string,
   earlier: { resourceId: string; etag: string },
 ): Promise<PolicyRow> {

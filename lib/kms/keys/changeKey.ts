@@ -5,24 +5,21 @@ import type { KmsPorts } from '../kmsPorts.ts'
 import { requireKeyState, requireVaultActive, type KeyOperation } from '../rows/lifecycle.ts'
 import {
   bookkeeping,
-  earlierResult,
-  requireMatch,
   requirePrimary,
   requireMadeBy,
-  requireResultIs,
   requireUnchanged,
-  untilCommitted,
   type AuditEffect,
   type Mutation,
   type RequestRow,
 } from '../mutation.ts'
-import { commitKey, digestAfter } from './commitKey.ts'
+import { requestedChange } from '../requestedChange.ts'
+import { commitKey, commitRequested, keyStep } from './commitKey.ts'
 import { newStamp } from './newKeyVersion.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow } from '../rows/rows.ts'
-import { sealKey } from '../rows/rowMac.ts'
 import { enable, isSettled, settle, settleKey, type Enabled } from './settleKey.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
+import { freshVault } from '../vaults/vaults.ts'
 
 export type ManagePorts = Pick<
   KmsPorts,
@@ -50,9 +47,9 @@ export async function commitNew(
 ): Promise<Enabled | undefined> {
   const isReplicated = vault.row.handOffTo !== null
   const first = isReplicated ? creating : enable(vault, creating.key, creating.version)
-  const versions = [{ previous: undefined, next: first.version }]
+  const step = { previous, next: first.key, versions: [{ previous: undefined, next: first.version }] }
   const books = bookkeeping(mutation, effect, creating.key.etag)
-  if (!(await commitKey(ports, vault, { previous, next: first.key, versions }, [...also, ...books]))) return undefined
+  if (!(await commitKey(ports, vault, step, [...also, ...books]))) return undefined
   return isReplicated ? settle(ports, vault, creating.key, creating.version) : first
 }
 
@@ -76,8 +73,7 @@ export interface KeyChange {
 }
 
 /**
- * Changes a key on a caller's request, in the contract's order (§2.5, steps 8 to 12). `change` sees the rows as they are;
- * undefined says that there is nothing to do.
+ * Changes a key on a caller's request. `change` sees the rows as they are; undefined says that there is nothing to do.
  */
 export async function changeKey(
   ports: ManagePorts,
@@ -86,42 +82,38 @@ export async function changeKey(
   operation: KeyOperation,
   change: (current: VaultKey) => Promise<KeyChange | undefined> | KeyChange | undefined,
 ): Promise<KeyRow> {
-  return untilCommitted(ports, async (round) => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
-      requireResultIs(earlier, loaded.key.id)
-      return keyOfEarlier(ports, loaded.vault, earlier)
-    }
-    const { vault, key } = await settledKey(ports, loaded, round)
-    requireWritable(ports, vault)
-    requireMatch(mutation, key.etag)
-    requireKeyState(operation, key)
-    const wanted = await change({ vault, key })
-    if (wanted === undefined) return key
-    const stamp = newStamp(ports, vault, mutation, key.revision + 1)
-    const versionsDigest = await digestAfter(ports, vault, key, [])
-    const next = sealKey(vault.keys, { ...key, ...wanted.set, ...stamp, versionsDigest })
-    const also = [...(wanted.also ?? []), ...bookkeeping(mutation, keyEffect(next, key), next.etag)]
-    if (!(await commitKey(ports, vault, { previous: key, next, versions: [] }, also))) return undefined
-    await finishChange(ports, { vault, key: next, before: key.revision })
-    return next
+  return requestedChange(ports, mutation, {
+    resourceId: loaded.key.id,
+    earlier: (earlier) => keyOfEarlier(ports, loaded.vault, earlier),
+    load: (round) => writableKey(ports, loaded, round),
+    etagOf: ({ key }) => key.etag,
+    commit: async ({ vault, key }) => {
+      requireKeyState(operation, key)
+      const wanted = await change({ vault, key })
+      if (wanted === undefined) return key
+      const stamp = newStamp(ports, vault, mutation, key.revision + 1)
+      const step = await keyStep(ports, vault, key, { ...key, ...wanted.set, ...stamp })
+      const books = bookkeeping(mutation, keyEffect(step.next, key), stamp.etag)
+      const isDone = await commitRequested(ports, vault, step, [...(wanted.also ?? []), ...books])
+      return isDone ? step.next : undefined
+    },
   })
 }
 
 /** In the first round what the request has loaded serves; later it is read anew. The key comes back settled. */
 export async function settledKey(ports: ManagePorts, loaded: VaultKey, round: number): Promise<VaultKey> {
   if (round === 0 && isSettled(loaded.key)) return loaded
-  const vault = await freshVault(ports, loaded.vault)
+  const vault = await freshVault(ports, loaded.vault.row.id)
   const key = await ports.cache.freshKey(vault.keys, loaded.key.id)
   if (key === undefined) throw notFoundOrForbidden()
   requirePrimary(ports, vault.row)
   return { vault, key: await settleKey(ports, vault, key) }
 }
 
-export async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, { row }: Vault): Promise<Vault> {
-  const vault = await cache.freshVault(row.id)
-  if (vault === undefined) throw notFoundOrForbidden()
-  return vault
+export async function writableKey(ports: ManagePorts, loaded: VaultKey, round: number): Promise<VaultKey> {
+  const current = await settledKey(ports, loaded, round)
+  requireWritable(ports, current.vault)
+  return current
 }
 
 export function requireWritable(ports: Pick<KmsPorts, 'region'>, vault: Vault): void {

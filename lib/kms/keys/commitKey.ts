@@ -1,5 +1,6 @@
-import type { KmsPorts } from '../kmsPorts.ts'
-import { unchangedSince, vaultStands } from '../mutation.ts'
+import { finishChange } from '../handOffChange.ts'
+import type { Change, KmsPorts } from '../kmsPorts.ts'
+import { putOver, vaultStands } from '../mutation.ts'
 import type { Write } from '../../ports.ts'
 import { treeWrites } from '../rows/digestTree.ts'
 import { eachVersion } from '../rows/pages.ts'
@@ -11,7 +12,7 @@ import {
   type RowsDigest,
   type VersionStep,
 } from '../rows/rowsDigest.ts'
-import { openRow } from '../rows/rowMac.ts'
+import { openRow, sealKey, type Unsealed } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 
 /** One change of a key as its rows: before, undefined where it is new, and after. */
@@ -19,6 +20,48 @@ export interface KeyStep {
   readonly previous: KeyRow | undefined
   readonly next: KeyRow
   readonly versions: readonly VersionStep[]
+}
+
+/** The step to a key as it is to be, with the digest of its versions. */
+export async function keyStep(
+  ports: Pick<KmsPorts, 'tables'>,
+  vault: Vault,
+  previous: KeyRow | undefined,
+  key: Unsealed<KeyRow>,
+  versions: readonly VersionStep[] = [],
+): Promise<KeyStep> {
+  const versionsDigest = await digestAfter(ports, vault, previous, versions)
+  return { previous, next: sealKey(vault.keys, { ...key, versionsDigest }), versions }
+}
+
+type CommitPorts = Pick<KmsPorts, 'tables' | 'handOff'>
+
+/** Commits a caller's change and hands it off before it is answered. False where another request was faster. */
+export async function commitRequested(
+  ports: CommitPorts,
+  vault: Vault,
+  step: KeyStep,
+  also: readonly Write[],
+): Promise<boolean> {
+  if (!(await commitKey(ports, vault, step, also))) return false
+  await finishChange(ports, changeOf(vault, step))
+  return true
+}
+
+/** Commits what the service does by itself. Where the replica cannot be reached now, the stream brings it there. */
+export async function commitOwn(
+  ports: CommitPorts,
+  vault: Vault,
+  step: KeyStep,
+  also: readonly Write[] = [],
+): Promise<boolean> {
+  if (!(await commitKey(ports, vault, step, also))) return false
+  await ports.handOff.send(changeOf(vault, step))
+  return true
+}
+
+function changeOf(vault: Vault, { previous, next, versions }: KeyStep): Change {
+  return { vault, key: next, versions: versions.map((step) => step.next), before: previous?.revision ?? 0 }
 }
 
 const treeAttempts = 8
@@ -35,10 +78,8 @@ export async function commitKey(
 ): Promise<boolean> {
   const rows: readonly Write[] = [
     vaultStands(vault.row),
-    { op: 'put', table: 'Keys', item: { ...next }, condition: unchangedSince(previous) },
-    ...versions.map((step): Write => {
-      return { op: 'put', table: 'Keys', item: { ...step.next }, condition: unchangedSince(step.previous) }
-    }),
+    putOver('Keys', next, previous),
+    ...versions.map((step) => putOver('Keys', step.next, step.previous)),
   ]
   for (let attempt = 1; ; attempt += 1) {
     const tree = await keyTreeWrites(tables, vault, next)
@@ -58,7 +99,7 @@ async function keyTreeWrites(tables: KmsPorts['tables'], { row }: Vault, key: Ke
 }
 
 /** What a key's `versionsDigest` is after these steps. */
-export async function digestAfter(
+async function digestAfter(
   { tables }: Pick<KmsPorts, 'tables'>,
   vault: Vault,
   key: KeyRow | undefined,

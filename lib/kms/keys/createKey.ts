@@ -1,16 +1,18 @@
 import type { KeyShape, ProtectionMode } from '../../hsm/hsm.ts'
 import { firstAutoRotation, rotationReminders, type RotationWish } from './autoRotation.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
-import { commitNew, freshVault, keyEffect, keyMadeBy, requireWritable, type ManagePorts } from './changeKey.ts'
-import { earlierResult, untilCommitted, type Mutation } from '../mutation.ts'
+import { commitNew, keyEffect, keyMadeBy, requireWritable, type ManagePorts } from './changeKey.ts'
+import type { Mutation } from '../mutation.ts'
+import { requestedChange } from '../requestedChange.ts'
+import { keyStep } from './commitKey.ts'
 import type { VersionOf } from '../rows/versionContext.ts'
 import { newKeyVersion, newStamp, type Stamp } from './newKeyVersion.ts'
 import { newOcid } from '../../ocid.ts'
 import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
-import { versionsDigest } from '../rows/rowsDigest.ts'
-import { sealKey, sealVersion, type Unsealed } from '../rows/rowMac.ts'
+import { sealVersion, type Unsealed } from '../rows/rowMac.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
+import { currentVault } from '../vaults/vaults.ts'
 
 export interface CreateKeyInput {
   readonly compartmentId: string
@@ -26,40 +28,42 @@ export interface CreateKeyInput {
 export type MakeMaterial = (vault: Vault, of: VersionOf, stamp: Stamp) => Promise<Unsealed<KeyVersionRow>>
 
 /** The key is ENABLED in the answer; in a replicated vault only once its record is in the replica's inbox. */
-export async function createKey(
+export function createKey(
   ports: ManagePorts,
   mutation: Mutation,
   loaded: Vault,
   { rotation, ...input }: CreateKeyInput,
   make: MakeMaterial = (vault, of, stamp) => newKeyVersion(ports, vault, of, stamp),
 ): Promise<KeyRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return keyMadeBy(ports, loaded, earlier)
-  requireWritable(ports, loaded)
-  const planned = firstAutoRotation(loaded.row, rotation, ports.clock())
-  const { tenancyId } = loaded.row
-  await requireCompartmentActive(ports, tenancyId, input.compartmentId)
-  await requireRoomForVersion(ports, loaded.row, input)
-  const { region } = ports
-  const id = newOcid(ports.random, 'key', { region, vaultPrefix: loaded.row.vaultPrefix })
-  const stamp = newStamp(ports, loaded, mutation, 1)
-  const material = await make(loaded, { keyId: id, ...input }, stamp)
-  return untilCommitted(ports, async (round) => {
-    const vault = round === 0 ? loaded : await freshVault(ports, loaded)
-    requireWritable(ports, vault)
-    // A request with the same token may have overtaken this one.
-    const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
-    if (winner !== undefined) return keyMadeBy(ports, vault, winner)
-    if (round > 0) await requireCompartmentActive(ports, tenancyId, input.compartmentId)
-    const { epoch } = vault.row
-    const version = sealVersion(vault.keys, { ...material, epoch })
-    const digest = { versionsDigest: versionsDigest([version]) }
-    const key = sealKey(vault.keys, { ...newKey(vault, input, material), ...planned, ...stamp, ...digest, epoch })
-    const also = [
-      ...placedIn(tenancyId, input.compartmentId, { table: 'Keys', id }),
-      ...rotationReminders(undefined, key),
-    ]
-    return (await commitNew(ports, mutation, vault, { key, version }, undefined, keyEffect(key), also))?.key
+  const { tenancyId, vaultPrefix } = loaded.row
+  const id = newOcid(ports.random, 'key', { region: ports.region, vaultPrefix })
+  let made: { readonly material: Unsealed<KeyVersionRow>; readonly stamp: Stamp } | undefined
+  return requestedChange(ports, mutation, {
+    earlier: (earlier) => keyMadeBy(ports, loaded, earlier),
+    load: async (round) => {
+      const vault = await currentVault(ports, loaded, round)
+      requireWritable(ports, vault)
+      return vault
+    },
+    commit: async (vault) => {
+      const planned = firstAutoRotation(vault.row, rotation, ports.clock())
+      await requireCompartmentActive(ports, tenancyId, input.compartmentId)
+      if (made === undefined) {
+        await requireRoomForVersion(ports, vault.row, input)
+        const stamp = newStamp(ports, vault, mutation, 1)
+        made = { material: await make(vault, { keyId: id, ...input }, stamp), stamp }
+      }
+      const { material, stamp } = made
+      const { epoch } = vault.row
+      const version = sealVersion(vault.keys, { ...material, epoch })
+      const content = { ...newKey(vault, input, material), ...planned, ...stamp, epoch }
+      const { next: key } = await keyStep(ports, vault, undefined, content, [{ previous: undefined, next: version }])
+      const also = [
+        ...placedIn(tenancyId, input.compartmentId, { table: 'Keys', id }),
+        ...rotationReminders(undefined, key),
+      ]
+      return (await commitNew(ports, mutation, vault, { key, version }, undefined, keyEffect(key), also))?.key
+    },
   })
 }
 

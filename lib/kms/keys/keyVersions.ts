@@ -6,6 +6,7 @@ import {
   keyEffect,
   requireWritable,
   settledKey,
+  writableKey,
   type KeyChange,
   type ManagePorts,
   type VaultKey,
@@ -13,24 +14,21 @@ import {
 import { requireKeyState, requireVersionState, type KeyVersionOperation } from '../rows/lifecycle.ts'
 import {
   bookkeeping,
-  earlierResult,
   requireMadeBy,
-  requireMatch,
-  requireResultIs,
   requireUnchanged,
-  untilCommitted,
   type AuditEffect,
   type Mutation,
   type RequestRow,
 } from '../mutation.ts'
-import { commitKey, digestAfter } from './commitKey.ts'
+import { requestedChange } from '../requestedChange.ts'
+import { commitRequested, keyStep } from './commitKey.ts'
 import { newKeyVersion, newStamp } from './newKeyVersion.ts'
 import { materialIdOf } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
-import { sealKey, sealVersion } from '../rows/rowMac.ts'
-import { isSettled, settleKey } from './settleKey.ts'
+import { sealVersion, type Unsealed } from '../rows/rowMac.ts'
+import { settleKey } from './settleKey.ts'
 
 /** How a new version differs from one that a caller asked this service to make. */
 export interface NewVersion {
@@ -41,7 +39,7 @@ export interface NewVersion {
 }
 
 /** Rotates a key. Until the new version is handed off, the previous one serves. */
-export async function createKeyVersion(
+export function createKeyVersion(
   ports: ManagePorts,
   mutation: Mutation,
   loaded: VaultKey,
@@ -50,35 +48,28 @@ export async function createKeyVersion(
     make: (vault, of, stamp) => newKeyVersion(ports, vault, of, stamp),
   },
 ): Promise<KeyVersionRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) return versionMadeBy(ports, loaded, earlier)
-  requireWritable(ports, loaded.vault)
-  requireMatch(mutation, loaded.key.etag)
-  // Before material is made for nothing; an unsettled key is judged below, once it is settled.
-  if (isSettled(loaded.key)) requireKeyState(operation, loaded.key)
-  await requireRoomForVersion(ports, loaded.vault.row, loaded.key)
-  const { id: keyId, shape, protectionMode } = loaded.key
-  const material = await make(
-    loaded.vault,
-    { keyId, shape, protectionMode },
-    newStamp(ports, loaded.vault, mutation, 0),
-  )
-  return untilCommitted(ports, async (round) => {
-    const winner = round === 0 ? undefined : await earlierResult(ports, mutation)
-    if (winner !== undefined) return versionMadeBy(ports, loaded, winner)
-    const { vault, key } = await settledKey(ports, loaded, round)
-    requireWritable(ports, vault)
-    requireMatch(mutation, key.etag)
-    requireKeyState(operation, key)
-    const { set, also } = change?.({ vault, key }) ?? {}
-    const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: material.etag }
-    const timeCreated = await timeAfterCurrent(ports, { vault, key }, stamp.committedAt)
-    const version = sealVersion(vault.keys, { ...material, ...stamp, timeCreated })
-    const versionsDigest = await digestAfter(ports, vault, key, [{ previous: undefined, next: version }])
-    const rotated = { pendingKeyVersion: material.id, versionCount: key.versionCount + 1, versionsDigest }
-    const creating = { key: sealKey(vault.keys, { ...key, ...set, ...stamp, ...rotated }), version }
-    const effect = { ...keyEffect(creating.key, key), resourceId: material.id }
-    return (await commitNew(ports, mutation, vault, creating, key, effect, also))?.version
+  let made: Unsealed<KeyVersionRow> | undefined
+  return requestedChange(ports, mutation, {
+    earlier: (earlier) => versionMadeBy(ports, loaded, earlier),
+    load: (round) => writableKey(ports, loaded, round),
+    etagOf: ({ key }) => key.etag,
+    commit: async ({ vault, key }) => {
+      requireKeyState(operation, key)
+      if (made === undefined) {
+        await requireRoomForVersion(ports, vault.row, key)
+        const { id: keyId, shape, protectionMode } = key
+        made = await make(vault, { keyId, shape, protectionMode }, newStamp(ports, vault, mutation, 0))
+      }
+      const { set, also } = change?.({ vault, key }) ?? {}
+      const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: made.etag }
+      const timeCreated = await timeAfterCurrent(ports, { vault, key }, stamp.committedAt)
+      const version = sealVersion(vault.keys, { ...made, ...stamp, timeCreated })
+      const rotated = { pendingKeyVersion: made.id, versionCount: key.versionCount + 1 }
+      const content = { ...key, ...set, ...stamp, ...rotated }
+      const { next } = await keyStep(ports, vault, key, content, [{ previous: undefined, next: version }])
+      const effect = { ...keyEffect(next, key), resourceId: made.id }
+      return (await commitNew(ports, mutation, vault, { key: next, version }, key, effect, also))?.version
+    },
   })
 }
 
@@ -90,37 +81,34 @@ async function timeAfterCurrent({ cache }: ManagePorts, { vault, key }: VaultKey
 }
 
 /** Changes a version on a caller's request; its key's row moves along, because both share one revision. */
-export async function changeKeyVersion(
+export function changeKeyVersion(
   ports: ManagePorts,
   mutation: Mutation,
   loaded: VaultKey,
   { keyVersionId, operation }: { readonly keyVersionId: string; readonly operation: KeyVersionOperation },
   change: (current: VaultKey, version: KeyVersionRow) => VersionChange,
 ): Promise<KeyVersionRow> {
-  return untilCommitted(ports, async (round) => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
-      requireResultIs(earlier, keyVersionId)
-      return versionOfEarlier(ports, loaded, earlier)
-    }
-    const { vault, key } = await settledKey(ports, loaded, round)
-    const version = await keyVersion(ports, { vault, key }, keyVersionId)
-    if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
-    requireWritable(ports, vault)
-    requireMatch(mutation, version.etag)
-    requireKeyState(operation, key)
-    requireVersionState(operation, version)
-    const { set, also } = change({ vault, key }, version)
-    const stamp = newStamp(ports, vault, mutation, key.revision + 1)
-    const next = sealVersion(vault.keys, { ...version, ...set, ...stamp })
-    const versions = [{ previous: version, next }]
-    const versionsDigest = await digestAfter(ports, vault, key, versions)
-    const moved = sealKey(vault.keys, { ...key, ...stamp, versionsDigest })
-    const books = bookkeeping(mutation, versionEffect(key, next, version), next.etag)
-    if (!(await commitKey(ports, vault, { previous: key, next: moved, versions }, [...also, ...books])))
-      return undefined
-    await finishChange(ports, { vault, key: moved, versions: [next], before: key.revision })
-    return next
+  return requestedChange(ports, mutation, {
+    resourceId: keyVersionId,
+    earlier: (earlier) => versionOfEarlier(ports, loaded, earlier),
+    load: async (round) => {
+      const { vault, key } = await settledKey(ports, loaded, round)
+      const version = await keyVersion(ports, { vault, key }, keyVersionId)
+      if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+      requireWritable(ports, vault)
+      return { vault, key, version }
+    },
+    etagOf: ({ version }) => version.etag,
+    commit: async ({ vault, key, version }) => {
+      requireKeyState(operation, key)
+      requireVersionState(operation, version)
+      const { set, also } = change({ vault, key }, version)
+      const stamp = newStamp(ports, vault, mutation, key.revision + 1)
+      const next = sealVersion(vault.keys, { ...version, ...set, ...stamp })
+      const step = await keyStep(ports, vault, key, { ...key, ...stamp }, [{ previous: version, next }])
+      const books = bookkeeping(mutation, versionEffect(key, next, version), next.etag)
+      return (await commitRequested(ports, vault, step, [...also, ...books])) ? next : undefined
+    },
   })
 }
 

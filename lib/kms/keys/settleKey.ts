@@ -60,6 +60,11 @@ export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): 
   return settleKey(ports, vault, fresh)
 }
 
+/** As settleKey; but where the vault is DELETED there is nothing left that a new version could wait for. */
+export async function settleUnlessDeleted(ports: SettlePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
+  return vault.row.lifecycleState === 'DELETED' ? key : settleKey(ports, vault, key)
+}
+
 /** As settleKey, where the rows are at hand. */
 export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, version: KeyVersionRow): Promise<Enabled> {
   const enabled = enable(vault, key, version)

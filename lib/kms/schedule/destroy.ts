@@ -1,21 +1,21 @@
-import { notFoundOrForbidden } from '../../errors.ts'
 import { forget, type Due } from '../reminders.ts'
 import { everyKeyId } from '../rows/everyKey.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { keyEffect, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
-import { newEtag, untilCommitted } from '../mutation.ts'
+import { newEtag, putOver } from '../mutation.ts'
+import { untilCommitted } from '../untilCommitted.ts'
 import { rotationReminders } from '../keys/autoRotation.ts'
 import { newStamp } from '../keys/newKeyVersion.ts'
 import { versionContext } from '../rows/versionContext.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
-import { openRow, sealKey, sealVersion, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
-import { commitKey, digestAfter } from '../keys/commitKey.ts'
-import { isSettled, settleKey } from '../keys/settleKey.ts'
+import { openRow, sealVersion, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
+import { commitOwn, keyStep } from '../keys/commitKey.ts'
+import { isSettled, settleUnlessDeleted } from '../keys/settleKey.ts'
 import { systemAudit } from '../systemMutation.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
-import { nextVault, vaultEffect } from '../vaults/vaults.ts'
+import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 
 /**
@@ -38,21 +38,18 @@ export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due):
 
 async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vault> {
   const row = await untilCommitted(ports, async (round) => {
-    const vault = round === 0 ? loaded : await ports.cache.freshVault(loaded.row.id)
-    if (vault === undefined) throw notFoundOrForbidden()
+    const vault = await currentVault(ports, loaded, round)
     const next = nextVault(ports, vault, { lifecycleState: 'DELETED', etag: newEtag(ports.random), request: null })
     const writes = [...(await withoutKeks(ports, vault)), ...(await withoutWrappingKey(ports, vault))]
     const outcome = await ports.tables.write([
-      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+      putOver('Vaults', next, vault.row),
       ...writes,
       ...systemAudit(ports, next.tenancyId, 'DeleteVault', vaultEffect(next, vault.row)),
     ])
     return outcome.ok ? next : undefined
   })
   await ports.handOff.send({ vault: { row, keys: loaded.keys } })
-  const vault = await ports.cache.freshVault(row.id)
-  if (vault === undefined) throw notFoundOrForbidden()
-  return vault
+  return freshVault(ports, row.id)
 }
 
 /** A region's own copy of a vault's keys, with nothing left but the MAC key. */
@@ -81,8 +78,7 @@ export async function destroyKey(ports: DestroyPorts, vault: Vault, keyId: strin
   for (;;) {
     const stored = await ports.cache.freshKey(vault.keys, keyId)
     if (stored === undefined) return
-    // Where the vault is gone, so is what a new version waits for.
-    const key = vault.row.lifecycleState === 'DELETED' ? stored : await settleKey(ports, vault, stored)
+    const key = await settleUnlessDeleted(ports, vault, stored)
     const left = await versionsLeft(ports, { vault, key })
     if (key.lifecycleState === 'DELETED' && left.length === 0) {
       if (due !== undefined) await ports.tables.write([...forget(due)])
@@ -144,12 +140,15 @@ async function writeDestroyed(
       wrapped: null,
     }),
   }))
-  const versionsDigest = await digestAfter(ports, vault, key, steps)
-  const next = sealKey(vault.keys, { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount, versionsDigest })
-  if (!(await commitKey(ports, vault, { previous: key, next, versions: steps }, also(next)))) return false
+  const step = await keyStep(
+    ports,
+    vault,
+    key,
+    { ...key, ...stamp, lifecycleState, timeOfDeletion, versionCount },
+    steps,
+  )
+  if (!(await commitOwn(ports, vault, step, also(step.next)))) return false
   forgetHandles({ vault, key }, versions)
-  const gone = steps.map((step) => step.next)
-  await ports.handOff.send({ vault, key: next, versions: gone, before: key.revision })
   return true
 }
 

@@ -4,10 +4,9 @@ import { dueShards, eachDue, forget, type Due } from '../reminders.ts'
 import { isKmsError } from '../../errors.ts'
 import type { VaultKey } from '../keys/changeKey.ts'
 import { createKeyVersion } from '../keys/keyVersions.ts'
-import { commitKey, digestAfter } from '../keys/commitKey.ts'
+import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { newKeyVersion, newStamp } from '../keys/newKeyVersion.ts'
 import type { AutoRotation } from '../rows/rows.ts'
-import { sealKey } from '../rows/rowMac.ts'
 import { settleKey } from '../keys/settleKey.ts'
 import { systemMark, systemMutation } from '../systemMutation.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
@@ -114,10 +113,7 @@ async function postpone(
 ): Promise<void> {
   const autoRotation = rotated(plan, { status: 'FAILED', message }, ports.clock())
   const stamp = newStamp(ports, vault, {}, key.revision + 1)
-  const versionsDigest = await digestAfter(ports, vault, key, [])
-  const next = sealKey(vault.keys, { ...key, ...stamp, autoRotation, versionsDigest })
-  const step = { previous: key, next, versions: [] }
-  if (!(await commitKey(ports, vault, step, rotationReminders(key, next))))
+  const step = await keyStep(ports, vault, key, { ...key, ...stamp, autoRotation })
+  if (!(await commitOwn(ports, vault, step, rotationReminders(key, step.next))))
     throw new Error('The key changed meanwhile.')
-  await ports.handOff.send({ vault, key: next, before: key.revision })
 }

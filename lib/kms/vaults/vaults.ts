@@ -5,16 +5,15 @@ import { finishChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import {
   bookkeeping,
-  earlierResult,
   newEtag,
+  putOver,
   requireMadeBy,
-  requireMatch,
   requirePrimary,
   requireUnchanged,
-  untilCommitted,
   type AuditEffect,
   type Mutation,
 } from '../mutation.ts'
+import { requestedChange } from '../requestedChange.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
 import { notFoundOrForbidden } from '../../errors.ts'
 import { newOcid, newVaultPrefix } from '../../ocid.ts'
@@ -38,23 +37,48 @@ export interface CreateVaultInput {
   readonly origin?: Pick<VaultRow, 'isVaultReplicable' | 'timeCreated'>
 }
 
-type CreatePorts = Pick<KmsPorts, 'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'region' | 'serviceLimits'>
+type CreatePorts = Pick<
+  KmsPorts,
+  'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'timers' | 'region' | 'serviceLimits'
+>
 
 /** A vault answers ACTIVE at once. Its wrapping key has its OCID from here on and its material when first needed. */
-export async function createVault(ports: CreatePorts, mutation: Mutation, input: CreateVaultInput): Promise<VaultRow> {
-  const earlier = await earlierResult(ports, mutation)
-  if (earlier !== undefined) {
-    const vault = await ports.cache.freshVault(earlier.resourceId)
-    requireMadeBy(earlier, vault?.row)
-    if (vault !== undefined) return vault.row
-  }
-  await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
-  const { compartmentIds, origin, ...details } = input
-  await requireRoomForVault(ports, compartmentIds, input.vaultType)
+export function createVault(ports: CreatePorts, mutation: Mutation, input: CreateVaultInput): Promise<VaultRow> {
+  return requestedChange(ports, mutation, {
+    earlier: async (earlier) => {
+      const vault = await ports.cache.freshVault(earlier.resourceId)
+      requireMadeBy(earlier, vault?.row)
+      if (vault === undefined) throw notFoundOrForbidden()
+      return vault.row
+    },
+    load: async () => {
+      await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
+      await requireRoomForVault(ports, input.compartmentIds, input.vaultType)
+    },
+    commit: async () => {
+      const { row, keysRow } = await newVault(ports, mutation, input)
+      const outcome = await ports.tables.write([
+        putOver('Vaults', row, undefined),
+        putOver('Vaults', keysRow, undefined),
+        putOver('Vaults', prefixRow(row), undefined),
+        wholeTree(row.id),
+        ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id: row.id }),
+        ...bookkeeping(mutation, vaultEffect(row), row.etag),
+      ])
+      return outcome.ok ? row : undefined
+    },
+  })
+}
+
+async function newVault(
+  ports: CreatePorts,
+  mutation: Mutation,
+  { compartmentIds: _, origin, ...details }: CreateVaultInput,
+): Promise<{ row: VaultRow; keysRow: VaultKeysRow }> {
   const { region, random } = ports
   const vaultPrefix = newVaultPrefix(random)
   const id = newOcid(random, 'vault', { region, vaultPrefix })
-  const context = vaultContext({ ...input, id })
+  const context = vaultContext({ ...details, id })
   const wrapped = await ports.hsm.createVaultKeys(context)
   const now = ports.clock()
   const row = sealVault(ports.hsm.openVault(context, wrapped), {
@@ -81,17 +105,7 @@ export async function createVault(ports: CreatePorts, mutation: Mutation, input:
     committedAt: now,
     request: mutation.request?.pk ?? null,
   })
-  const keysRow: VaultKeysRow = { pk: id, sk: vaultKeysSk, wrapped: { ...wrapped } }
-  const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
-    { op: 'put', table: 'Vaults', item: { ...keysRow }, condition: { kind: 'absent' } },
-    { op: 'put', table: 'Vaults', item: prefixRow(row), condition: { kind: 'absent' } },
-    wholeTree(id),
-    ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id }),
-    ...bookkeeping(mutation, vaultEffect(row), row.etag),
-  ])
-  // A repetition with the same token has overtaken this one, or the compartment is being deleted.
-  return outcome.ok ? row : createVault(ports, mutation, input)
+  return { row, keysRow: { pk: id, sk: vaultKeysSk, wrapped: { ...wrapped } } }
 }
 
 /** Leads from a vault's host to the vault, by primary key. */
@@ -153,8 +167,8 @@ export interface Asynchronous {
 type ChangePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region'>
 
 /**
- * Changes a vault on a caller's request: retry token, if-match, state, write, hand-off, in the contract's order.
- * `change` returns what to set, or undefined where there is nothing to do (a success that writes nothing).
+ * Changes a vault on a caller's request. `change` judges its state and returns what to set, or undefined where there is
+ * nothing to do (a success that writes nothing).
  */
 export async function changeVault(
   ports: ChangePorts,
@@ -163,42 +177,46 @@ export async function changeVault(
   change: (vault: VaultRow) => Promise<VaultChange | undefined> | VaultChange | undefined,
   asynchronous?: Asynchronous,
 ): Promise<VaultRow> {
-  const row = await untilCommitted(ports, async (round) => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) {
+  const row = await requestedChange(ports, mutation, {
+    resourceId: loaded.row.id,
+    earlier: async (earlier) => {
       const { row: again } = await freshVault(ports, loaded.row.id)
       requireUnchanged(earlier, again.etag)
       return again
-    }
-    const vault = round === 0 ? loaded : await freshVault(ports, loaded.row.id)
-    requirePrimary(ports, vault.row)
-    requireMatch(mutation, vault.row.etag)
-    const wanted = await change(vault.row)
-    if (wanted === undefined) return vault.row
-    const next = nextVault(ports, vault, {
-      ...wanted.set,
-      etag: newEtag(ports.random),
-      request: mutation.request?.pk ?? null,
-    })
-    const effect = {
-      ...vaultEffect(next, vault.row),
-      ...(asynchronous === undefined ? {} : { suffix: '.begin' as const }),
-    }
-    const books = bookkeeping(mutation, effect, next.etag)
-    const outcome = await ports.tables.write([
-      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
-      ...(wanted.also ?? []),
-      ...books,
-      ...(asynchronous === undefined ? [] : asynchronous.remember(next, books[0].item.events[0])),
-    ])
-    return outcome.ok ? next : undefined
+    },
+    load: async (round) => {
+      const vault = await currentVault(ports, loaded, round)
+      requirePrimary(ports, vault.row)
+      return vault
+    },
+    etagOf: (vault) => vault.row.etag,
+    commit: async (vault) => {
+      const wanted = await change(vault.row)
+      if (wanted === undefined) return vault.row
+      const request = mutation.request?.pk ?? null
+      const next = nextVault(ports, vault, { ...wanted.set, etag: newEtag(ports.random), request })
+      const suffix = asynchronous === undefined ? {} : ({ suffix: '.begin' } as const)
+      const books = bookkeeping(mutation, { ...vaultEffect(next, vault.row), ...suffix }, next.etag)
+      const outcome = await ports.tables.write([
+        putOver('Vaults', next, vault.row),
+        ...(wanted.also ?? []),
+        ...books,
+        ...(asynchronous?.remember(next, books[0].item.events[0]) ?? []),
+      ])
+      return outcome.ok ? next : undefined
+    },
   })
   await finishChange(ports, { vault: { row, keys: loaded.keys } })
   return row
 }
 
-async function freshVault(ports: Pick<KmsPorts, 'cache'>, id: string): Promise<Vault> {
-  const vault = await ports.cache.freshVault(id)
+/** In the first round what the request has loaded serves; later it is read anew. */
+export async function currentVault(ports: Pick<KmsPorts, 'cache'>, loaded: Vault, round: number): Promise<Vault> {
+  return round === 0 ? loaded : freshVault(ports, loaded.row.id)
+}
+
+export async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, id: string): Promise<Vault> {
+  const vault = await cache.freshVault(id)
   if (vault === undefined) throw notFoundOrForbidden()
   return vault
 }

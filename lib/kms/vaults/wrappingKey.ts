@@ -2,7 +2,8 @@ import { KmsError } from '../../errors.ts'
 import { finishChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { requireVaultState } from '../rows/lifecycle.ts'
-import { untilCommitted } from '../mutation.ts'
+import { putOver } from '../mutation.ts'
+import { untilCommitted } from '../untilCommitted.ts'
 import { newMaterialId } from '../../ocid.ts'
 import { wrappingKeySk, type WrappingKeyRow } from '../rows/rows.ts'
 import { openRow, sealWrappingKey } from '../rows/rowMac.ts'
@@ -80,10 +81,7 @@ async function make(ports: Ports, loaded: Vault): Promise<WrappingKeyRow> {
       etag: materialId.padEnd(40, '0'),
       request: null,
     })
-    const outcome = await ports.tables.write([
-      { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
-      { op: 'put', table: 'Vaults', item: { ...row }, condition: { kind: 'absent' } },
-    ])
+    const outcome = await ports.tables.write([putOver('Vaults', next, vault.row), putOver('Vaults', row, undefined)])
     if (!outcome.ok) return undefined
     await finishChange(ports, { vault: { row: next, keys: vault.keys } })
     return row

@@ -2,7 +2,7 @@ import { realm } from '../../ocid.ts'
 import type { TransferContext } from '../../hsm/hsm.ts'
 import { contentMark } from '../../kms/identity/compartmentContents.ts'
 import { KmsError } from '../../errors.ts'
-import { unchangedSince } from '../../kms/mutation.ts'
+import { putOver } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
 import { wholeTree } from '../../kms/rows/digestTree.ts'
 import { openRow, vaultContext } from '../../kms/rows/rowMac.ts'
@@ -106,7 +106,7 @@ export async function onLinkBundle(
   const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
   const tombstone = (await ports.cache.freshVault(vaultId))?.row
   const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...row }, condition: unchangedSince(tombstone) },
+    putOver('Vaults', row, tombstone),
     { op: 'put', table: 'Vaults', item: { ...keysRow } },
     { op: 'put', table: 'Vaults', item: prefixRow(row) },
     ...(tombstone === undefined ? [wholeTree(row.id)] : []),

@@ -1,7 +1,8 @@
 import { KmsError } from '../../errors.ts'
 import type { Item } from '../../ports.ts'
-import type { KeyRow, VaultRow } from '../../kms/rows/rows.ts'
-import { isSettled, settleKey } from '../../kms/keys/settleKey.ts'
+import { putOver } from '../../kms/mutation.ts'
+import type { VaultRow } from '../../kms/rows/rows.ts'
+import { settleKey } from '../../kms/keys/settleKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../../kms/vaults/vaultCache.ts'
 import { nextVault } from '../../kms/vaults/vaults.ts'
 import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/rows/digestTree.ts'
@@ -69,8 +70,7 @@ export async function onLinkAccepted(
   if (vault?.row.replicaStatus !== 'CREATING') return
   if (vault.row.handOffTo === null) {
     const next = nextVault(ports, vault, { handOffTo: envelope.source })
-    const condition = { kind: 'revision', revision: vault.row.revision } as const
-    const outcome = await ports.tables.write([{ op: 'put', table: 'Vaults', item: { ...next }, condition }])
+    const outcome = await ports.tables.write([putOver('Vaults', next, vault.row)])
     if (!outcome.ok) throw new ChangedMeanwhile(next.id)
   }
   await copyKeys(ports, { task: 'copy', vaultId: vault.row.id, fence: vault.row.fence, ...treeStart })
@@ -123,7 +123,7 @@ function placeOf({ leaf, after }: Partial<TreePlace>): TreePlace {
 async function uncoveredRecords(ports: ReplicationPorts, vault: Vault, keyId: string): Promise<readonly KeyRecord[]> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined || (await coveredOrder(ports.tables, vault, keyId)) !== null) return []
-  const key: KeyRow = isSettled(stored) ? stored : await settleKey(ports, vault, stored)
+  const key = await settleKey(ports, vault, stored)
   return keyRecords(ports.tables, key, { whole: null })
 }
 

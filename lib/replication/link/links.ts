@@ -2,7 +2,7 @@ import { endOf, markedAuditWrites, type AuditEvent } from '../../kms/audit.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { finishChange } from '../../kms/handOffChange.ts'
 import { requireVaultState } from '../../kms/rows/lifecycle.ts'
-import type { Mutation } from '../../kms/mutation.ts'
+import { putOver, type Mutation } from '../../kms/mutation.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
 import type { Vault } from '../../kms/vaults/vaultCache.ts'
@@ -140,7 +140,7 @@ export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, ch
       ? []
       : markedAuditWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
   const outcome = await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...next }, condition: { kind: 'revision', revision: vault.row.revision } },
+    putOver('Vaults', next, vault.row),
     ...(next.replicaRegion === null ? [unlinked(next)] : []),
     ...audit,
   ])

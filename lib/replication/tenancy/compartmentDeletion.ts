@@ -7,20 +7,13 @@ import {
   type CompartmentPorts,
 } from '../../kms/identity/compartments.ts'
 import { KmsError } from '../../errors.ts'
-import { finishIdentityChange } from '../../kms/handOffChange.ts'
+import { changeIdentity } from '../../kms/identity/changeIdentity.ts'
 import type { TenancyIdentity } from '../../kms/identity/identityCache.ts'
 import { appendIdentity, requireHomeRegion } from '../../kms/identity/identityLog.ts'
 import { headSeq } from '../../kms/identity/verifyIdentity.ts'
 import { identitySk, type SubcompartmentRow } from '../../kms/identity/identityRows.ts'
-import {
-  bookkeeping,
-  earlierResult,
-  newEtag,
-  requireMatch,
-  requireResultIs,
-  untilCommitted,
-  type Mutation,
-} from '../../kms/mutation.ts'
+import { newEtag, type Mutation } from '../../kms/mutation.ts'
+import { untilCommitted } from '../../kms/untilCommitted.ts'
 import { newOcid } from '../../ocid.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -52,29 +45,29 @@ export async function deleteCompartment(
   mutation: Mutation,
   compartmentId: string,
 ): Promise<string> {
-  requireHomeRegion(ports)
   const workRequestId = newOcid(ports.random, 'workrequest')
-  const row = await untilCommitted(ports, async () => {
-    const earlier = await earlierResult(ports, mutation)
-    if (earlier !== undefined) requireResultIs(earlier, compartmentId)
-    if (earlier !== undefined) return compartmentOfEarlier(ports, tenancyId, earlier)
-    const { seq: after, ...tenancy } = await ports.identity.freshTenancy(tenancyId)
-    const compartment = await requireSubcompartment(ports, tenancyId, compartmentId)
-    requireMatch(mutation, compartment.etag)
-    if (compartment.lifecycleState === 'DELETING') return compartment
-    await requireCompartmentActive(ports, tenancyId, compartmentId)
-    await requireEmpty(ports, tenancy, compartmentId)
-    const next = { ...compartment, lifecycleState: 'DELETING', workRequestId, etag: newEtag(ports.random) } as const
-    const effect = { ...compartmentEffect(next, compartment), suffix: '.begin' } as const
-    const books = bookkeeping(mutation, effect, next.etag)
-    const begin: BeginRow = { pk: attemptPk(compartmentId), sk: workRequestId, begin: books[0].item.events[0] }
-    const isDone = await appendIdentity(ports, tenancyId, { after, puts: [next] }, [
-      ...books,
-      { op: 'put', table: 'Replication', item: begin },
-    ])
-    return isDone ? next : undefined
+  const row = await changeIdentity<SubcompartmentRow, SubcompartmentRow>(ports, tenancyId, mutation, {
+    resourceId: compartmentId,
+    earlier: (earlier) => compartmentOfEarlier(ports, tenancyId, earlier),
+    load: () => requireSubcompartment(ports, tenancyId, compartmentId),
+    etagOf: (compartment) => compartment.etag,
+    judge: async (compartment) => {
+      if (compartment.lifecycleState === 'DELETING') return { standing: compartment }
+      await requireCompartmentActive(ports, tenancyId, compartmentId)
+      await requireEmpty(ports, await ports.identity.freshTenancy(tenancyId), compartmentId)
+      const next = { ...compartment, lifecycleState: 'DELETING', workRequestId, etag: newEtag(ports.random) } as const
+      return {
+        puts: [next],
+        effect: { ...compartmentEffect(next, compartment), suffix: '.begin' },
+        etag: next.etag,
+        also: (begin): readonly Write[] => {
+          const item: BeginRow = { pk: attemptPk(compartmentId), sk: workRequestId, begin }
+          return [{ op: 'put', table: 'Replication', item }]
+        },
+        result: () => requireSubcompartment(ports, tenancyId, compartmentId),
+      }
+    },
   })
-  await finishIdentityChange(ports, tenancyId)
   // Asked again: what got lost on the way is said again.
   if (row.workRequestId !== workRequestId) await driveDeletion(ports, tenancyId, compartmentId)
   return row.workRequestId ?? workRequestId
