@@ -90,7 +90,7 @@ export const grants = {
       Identity: ['get', 'query', 'put', 'delete'],
       Audit: ['query', 'put'],
       Requests: ['get', 'put'],
-      Replication: ['get', 'query', 'put', 'delete'],
+      Replication: ['get', 'query', 'put', 'delete', 'check'],
     },
     sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
     receives: ['inbox'],

@@ -33,7 +33,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/link/purge.ts',
     find: '  if (known !== undefined && fence < known) return\n  const vault = await ports.cache.freshVault(vaultId)\n  if (vault !== undefined && vault.row.fence < fence) {',
     replace: '  const vault = await ports.cache.freshVault(vaultId)\n  if (vault !== undefined) {',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/gone.test.ts' },
   },
   {
     name: 'the path of a receipt is not verified',
@@ -80,6 +80,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/atRisk.ts',
     find: '(row.epoch === covered.epoch && row.revision > covered.revision)',
     replace: '(row.epoch === covered.epoch && row.revision > covered.revision + 100)',
+    caughtBy: { test: 'test/replication/lostMessages.test.ts' },
   },
   {
     name: 'CREATED without receipts',

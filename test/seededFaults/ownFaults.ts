@@ -1,6 +1,6 @@
 import type { SeededFault } from './seededFault.ts'
 
-/** Twenty more, among them what the simulation itself has found. */
+/** More of our own, among them what the simulation itself has found. */
 export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a key is settled from rows of two moments',
@@ -20,7 +20,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/link/linkSource.ts',
     find: '  await clearRisksOf(ports.tables, envelope.source, vault.row.id)\n',
     replace: '  void clearRisksOf\n',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/gone.test.ts' },
   },
   {
     name: 'two deliveries of one bundle are taken for a forgery',
@@ -33,14 +33,14 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/reconcile.ts',
     find: '  await reconcileIdentity(ports)\n',
     replace: '  void reconcileIdentity\n',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/lostMessages.test.ts' },
   },
   {
     name: 'a risk whose receipt came first stays',
     file: 'lib/replication/reconcile.ts',
     find: '  for (const peer of ports.regions) if (peer !== ports.region) await clearArrived(ports, peer)\n',
     replace: '  void clearArrived\n',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/lostMessages.test.ts' },
   },
   {
     name: 'a change is answered before it is handed off',
@@ -55,25 +55,32 @@ export const ownFaults: readonly SeededFault[] = [
     replace: '        void markAtRisk\n',
   },
   {
-    name: 'the fan-out believes that a change without a receipt has arrived',
+    name: 'the fan-out believes that a vault’s change has arrived without a receipt',
     file: 'lib/replication/fanOut.ts',
     find: 'if (await isCovered(ports.tables, vault, row)) return',
-    replace: 'if (await isCovered(ports.tables, vault, row) || row.revision > 6) return',
-    isOpen: true,
+    replace: 'if ((await isCovered(ports.tables, vault, row)) || row.revision > 1) return',
+    caughtBy: { test: 'test/replication/lostMessages.test.ts' },
+  },
+  {
+    name: 'the fan-out believes that a key’s change has arrived where an earlier one did',
+    file: 'lib/replication/fanOut.ts',
+    find: 'if (whole !== null && isAtLeast(whole, key)) return',
+    replace: 'if (whole !== null) return',
+    caughtBy: { test: 'test/replication/lostMessages.test.ts' },
   },
   {
     name: 'reconciliation asks nobody',
     file: 'lib/replication/reconcile.ts',
     find: '    await ask(ports, vault)\n',
     replace: '',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/reconcile.test.ts' },
   },
   {
     name: 'a deleted vault keeps its keys in the replica',
     file: 'lib/replication/apply.ts',
     find: '...(isDestroyed ? await withoutKeks(ports, vault) : []),',
     replace: '...(isDestroyed && vault.row.revision < 0 ? await withoutKeks(ports, vault) : []),',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/carried.test.ts' },
   },
   {
     name: 'a retry token leaves no row',
@@ -86,15 +93,14 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/storeKey.ts',
     find: '...(isNewer ? await requestWrite(tables, request) : []),',
     replace: '',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/carried.test.ts' },
   },
   {
-    name: 'a replica purges what stands again',
+    name: 'a purge takes along what the next replica stores',
     file: 'lib/replication/link/purge.ts',
-    find: "  if ((await ports.tables.get('Vaults', vaultId, vaultSk)) !== undefined) return\n",
-    replace: '',
-    caughtBy: { test: 'test/replication/faults.test.ts' },
-    isOpen: true,
+    find: "sk: vaultSk, condition: { kind: 'absent' } }",
+    replace: "sk: vaultSk, condition: { kind: 'newer', epoch: '~', revision: 1 } }",
+    caughtBy: { test: 'test/replication/gone.test.ts' },
   },
   {
     name: 'a change is put over another that came in between',
@@ -119,7 +125,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/apply.ts',
     find: '      ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),\n      ...placeMark',
     replace: '      ...placeMark',
-    isOpen: true,
+    caughtBy: { test: 'test/replication/carried.test.ts' },
   },
   {
     name: 'the status of a change is that of any change',
@@ -139,15 +145,14 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/kms/handOffChange.ts',
     find: 'if ((await handOff.send(change)) || !handOff.isStrict) return',
     replace: 'if (setTimeout(() => void handOff.send(change), 100)) return',
-    caughtBy: { test: 'test/crash' },
+    caughtBy: { test: 'test/replication/quickChanges.test.ts' },
   },
   {
     name: 'a change of identity is answered first and handed off a moment later',
     file: 'lib/kms/handOffChange.ts',
     find: 'const unreached = await identityHandOff.send(tenancyId)',
     replace: 'const unreached: string[] = []\n  setTimeout(() => void identityHandOff.send(tenancyId), 100)',
-    caughtBy: { test: 'test/crash' },
-    isOpen: true,
+    caughtBy: { test: 'test/replication/identityHandOff.test.ts' },
   },
   {
     name: 'keys that were being unwrapped come after the purge',
@@ -155,5 +160,47 @@ export const ownFaults: readonly SeededFault[] = [
     find: '    fenceStands(vaultId, known),\n',
     replace: '',
     caughtBy: { test: 'test/replication/purgeRaces.test.ts' },
+  },
+  {
+    name: 'an older record overwrites a newer key',
+    file: 'lib/replication/storeKey.ts',
+    find: 'const isNewer = storedKey === undefined || !isAtLeast(storedKey, sent)',
+    replace: 'const isNewer = storedKey === undefined || isAtLeast(storedKey, storedKey)',
+    caughtBy: { test: 'test/replication/lateRecords.test.ts' },
+  },
+  {
+    name: 'an older record overwrites newer versions',
+    file: 'lib/replication/storeKey.ts',
+    find: '.filter((step) => !isAtLeast(step.previous, step.next))',
+    replace: '.filter((step) => step.next.revision > 0)',
+    caughtBy: { test: 'test/replication/lateRecords.test.ts' },
+  },
+  {
+    name: 'an older record overwrites a newer vault',
+    file: 'lib/replication/apply.ts',
+    find: '  if (!isAtLeast(vault.row, row)) {\n    // Not merely',
+    replace: '  if (row.revision > 0) {\n    // Not merely',
+    caughtBy: { test: 'test/replication/lateRecords.test.ts' },
+  },
+  {
+    name: 'what was changed after the question counts as missing from the answer',
+    file: 'lib/replication/mend.ts',
+    find: 'since >= askedAt || isAtLeast',
+    replace: 'isAtLeast',
+    caughtBy: { test: 'test/replication/answersLate.test.ts' },
+  },
+  {
+    name: 'a receipt that came after the question counts against the answer',
+    file: 'lib/replication/mend.ts',
+    find: 'receipt !== undefined && receipt.receivedAt + marginMs < askedAt && isAtLeast(',
+    replace: 'receipt !== undefined && isAtLeast(',
+    caughtBy: { test: 'test/replication/answersLate.test.ts' },
+  },
+  {
+    name: 'a purge that found no vault raises the fence over one that came meanwhile',
+    file: 'lib/replication/link/purge.ts',
+    find: '...(vault === undefined ? [isAway(vaultId)] : []),',
+    replace: '',
+    caughtBy: { test: 'test/replication/gone.test.ts' },
   },
 ]

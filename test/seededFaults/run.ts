@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { issueFaults } from './issueFaults.ts'
@@ -10,53 +10,61 @@ import { planted, type SeededFault } from './seededFault.ts'
 /** `npm run faults:seeded [-- words of a name]`: every seeded fault must be caught. */
 
 const root = join(import.meta.dirname, '..', '..')
-const run = promisify(execFile)
+const execute = promisify(execFile)
 const wanted = process.argv.slice(2).join(' ')
+const schedules = 1000
+const notCaught = 'NOT CAUGHT'
 
-async function bySimulation(fault: SeededFault, schedules: number): Promise<string> {
-  const { stdout } = await run(
-    process.execPath,
-    ['--import', join(import.meta.dirname, 'plant.ts'), join(import.meta.dirname, 'hunt.ts'), String(schedules)],
-    { cwd: root, env: { ...process.env, SEEDED_FAULT: JSON.stringify(fault) }, maxBuffer: 1 << 26 },
-  )
+interface Job {
+  readonly name: string
+  readonly isCaught: boolean
+  readonly script: readonly string[]
+  readonly fault: SeededFault | null
+}
+
+/** A process of its own, whose sources come with the fault. */
+async function run({ fault, script: [file = '', ...rest] }: Job): Promise<string> {
+  const planting = ['--no-warnings', '--import', join(import.meta.dirname, 'plant.ts')]
+  const options = { cwd: root, env: { ...process.env, SEEDED_FAULT: JSON.stringify(fault) }, maxBuffer: 1 << 26 }
+  const { stdout } = await execute(process.execPath, [...planting, join(import.meta.dirname, file), ...rest], options)
   return stdout.trim()
 }
 
-/** In a copy of the sources: jest reads them by itself. */
-async function byTest(fault: SeededFault, test: string): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'seeded-fault-'))
-  try {
-    const sources = ['handlers', 'lib', 'local', 'offline', 'deploy', 'test', 'package.json', 'jest.config.js']
-    for (const each of sources) await cp(join(root, each), join(copy, each), { recursive: true })
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
-    await writeFile(join(copy, fault.file), planted(fault, await readFile(join(root, fault.file), 'utf8')))
-    const jest = join('node_modules', 'jest', 'bin', 'jest.js')
-    const options = ['--no-warnings', '--experimental-vm-modules', jest, '--maxWorkers=1', test]
-    return await run(process.execPath, options, { cwd: copy, maxBuffer: 1 << 26 }).then(
-      () => 'NOT CAUGHT',
-      () => `caught by ${test}`,
-    )
-  } finally {
-    await rm(copy, { recursive: true, force: true })
-  }
+function jobOf(fault: SeededFault): Job {
+  const { name, caughtBy } = fault
+  const script = caughtBy === undefined ? ['hunt.ts', String(schedules)] : ['runTest.ts', caughtBy.test]
+  return { name, isCaught: true, script, fault }
 }
 
-const faults = [...issueFaults, ...ownFaults].filter(
-  ({ name, isOpen = false }) => name.includes(wanted) && (wanted !== '' || !isOpen),
-)
-const waiting = [...faults]
-const missed: string[] = []
+const faults = [...issueFaults, ...ownFaults].filter(({ name }) => name.includes(wanted))
+for (const fault of faults) planted(fault, await readFile(join(root, fault.file), 'utf8'))
+const tests = new Set(faults.flatMap(({ caughtBy }) => caughtBy?.test ?? []))
+const [byTest, bySimulation] = [true, false].map((isByTest) =>
+  faults.filter(({ caughtBy }) => (caughtBy !== undefined) === isByTest).map(jobOf),
+) as [Job[], Job[]]
+/** A test that fails without any fault would catch them all. */
+const sound = [...tests].map((test): Job => ({
+  name: `${test} without a fault`,
+  isCaught: false,
+  script: ['runTest.ts', test],
+  fault: null,
+}))
+
+const waiting = [...sound, ...byTest, ...bySimulation]
+const wrong: string[] = []
 
 async function work(): Promise<void> {
-  for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) {
-    planted(fault, await readFile(join(root, fault.file), 'utf8'))
-    const { caughtBy = { schedules: 1000 } } = fault
-    const found = await ('test' in caughtBy ? byTest(fault, caughtBy.test) : bySimulation(fault, caughtBy.schedules))
-    if (!found.startsWith('caught')) missed.push(fault.name)
-    process.stdout.write(`${fault.name}: ${found.slice(0, 200)}\n`)
+  for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+    const found = await run(job).catch((cause: unknown) => `could not be run: ${String(cause)}`)
+    const isRight = job.isCaught ? found.startsWith('caught') : found === notCaught
+    if (!isRight) wrong.push(job.name)
+    if (job.isCaught || !isRight) process.stdout.write(`${job.name}: ${found.slice(0, 200)}\n`)
   }
 }
 
+const started = Date.now()
 await Promise.all(Array.from({ length: availableParallelism() }, work))
-process.stdout.write(`${faults.length - missed.length} of ${faults.length} seeded faults were caught.\n`)
-if (missed.length > 0) process.exitCode = 1
+const missed = faults.filter(({ name }) => wrong.includes(name)).length
+const seconds = Math.round((Date.now() - started) / 1000)
+process.stdout.write(`${faults.length - missed} of ${faults.length} seeded faults were caught, in ${seconds} s.\n`)
+if (wrong.length > 0) process.exitCode = 1

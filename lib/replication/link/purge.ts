@@ -49,7 +49,12 @@ export async function onPurge(
     ])
     if (!outcome.ok) throw new ChangedMeanwhile(vaultId)
   } else if (known === undefined || known < fence) {
-    await ports.tables.write([raiseFence(vaultId, fence)])
+    // Where none stands: keys that come at this very moment must find the fence, or this must find the vault.
+    const outcome = await ports.tables.write([
+      raiseFence(vaultId, fence),
+      ...(vault === undefined ? [isAway(vaultId)] : []),
+    ])
+    if (!outcome.ok) throw new ChangedMeanwhile(vaultId)
   }
   await purgeKeys(ports, { task: 'purgeKeys', vaultId, fence, tenancyId, source })
 }
@@ -59,8 +64,6 @@ const pageSize = 25
 /** A page of keys; a pass that finds nothing more ends it. */
 export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promise<void> {
   const { vaultId, fence, source, tenancyId } = task
-  // A vault that stands again was replicated anew: these rows are its own.
-  if ((await ports.tables.get('Vaults', vaultId, vaultSk)) !== undefined) return
   let count = 0
   for await (const keyId of everyKeyId(ports.tables, vaultId)) {
     if (!(await purgeKey(ports, task, keyId))) return
@@ -93,12 +96,15 @@ async function purgeKey(ports: ReplicationPorts, { vaultId, tenancyId }: PurgeTa
 
 /** In transactions that commit only while the vault is away: what its next replica stores is never taken along. */
 async function purged({ tables }: ReplicationPorts, vaultId: string, writes: readonly Write[]): Promise<boolean> {
-  const isAway: Write = { op: 'check', table: 'Vaults', pk: vaultId, sk: vaultSk, condition: { kind: 'absent' } }
   for (let from = 0; from < writes.length; from += 90) {
-    const outcome = await tables.write([isAway, ...writes.slice(from, from + 90)])
+    const outcome = await tables.write([isAway(vaultId), ...writes.slice(from, from + 90)])
     if (outcome.ok) continue
     if (outcome.failed.includes(0)) return false
     throw new ChangedMeanwhile(vaultId)
   }
   return true
+}
+
+function isAway(vaultId: string): Write {
+  return { op: 'check', table: 'Vaults', pk: vaultId, sk: vaultSk, condition: { kind: 'absent' } }
 }
