@@ -159,7 +159,7 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/link/linkDestination.ts',
     find: '    fenceStands(vaultId, known),\n',
     replace: '',
-    caughtBy: { test: 'test/replication/purgeRaces.test.ts' },
+    caughtBy: { test: 'test/replication/gone.test.ts' },
   },
   {
     name: 'an older record overwrites a newer key',
