@@ -32,6 +32,7 @@ import type { VaultPorts } from './portDirectory.ts'
 import { QueuePump } from './queuePump.ts'
 import { regionHealth, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
+import { SealedPorts } from './sealedPorts.ts'
 import { StreamPump } from './streamPump.ts'
 import { UserError } from '../lib/userError.ts'
 
@@ -102,12 +103,8 @@ export function openRegion(parts: RegionParts): Region {
     newId: randomUUID,
   })
   const lag = new LagWindow()
-  const audit = new GroupedAuditSink(store.tables, {
-    flushMs: 100,
-    crypto: settings.cryptoAudit,
-    log,
-    timers: systemTimers,
-  })
+  const { cryptoAudit: crypto } = settings
+  const audit = new GroupedAuditSink(store.tables, { flushMs: 100, crypto, log, timers: systemTimers })
   let running: Pumps = {
     stop: async () => undefined,
     retryNow: async () => undefined,
@@ -179,15 +176,16 @@ function compose(
   { own, arrivals }: { readonly own: OwnPort; readonly arrivals: Arrivals },
 ): Runtime {
   const { region, homeRegion, regions, ports, faults, settings, log, clock, peers } = parts
-  return composeRegion({
+  const sealed = new SealedPorts(ports, () => runtime)
+  const runtime: Runtime = composeRegion({
     region,
     homeRegion,
     regions,
     tables: store.tables,
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
-    endpoints: ports.endpoints(regions),
-    vaultAt: (host) => ports.vaultAt(host),
+    endpoints: sealed.endpoints(regions),
+    vaultAt: (host) => sealed.vaultAt(host),
     isRegionHost: (host) => own.port !== undefined && portOfHost(host) === own.port,
     hasDecodedPaths: false,
     clock,
@@ -200,6 +198,7 @@ function compose(
     lag,
     arrivals,
   })
+  return runtime
 }
 
 function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runtime, watched: Watched): HttpGateway {

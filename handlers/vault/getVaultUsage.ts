@@ -4,7 +4,7 @@ import { vaultUsage } from '../../lib/kms/usage/vaultUsage.ts'
 
 export const getVaultUsageOperation = bodyless('GetVaultUsage', async (request) => {
   const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
-  const { HSM, SOFTWARE } = await vaultUsage(request.ports, vault.row)
+  const { HSM, SOFTWARE } = await vaultUsage(request.ports, vault)
   const body = {
     keyCount: HSM.keys,
     keyVersionCount: HSM.versions,

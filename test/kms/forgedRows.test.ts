@@ -1,5 +1,6 @@
 import { requestSk } from '../../lib/kms/mutation.ts'
 import { keySk, vaultSk } from '../../lib/kms/rows/rows.ts'
+import { ociServiceLimits } from '../../lib/kms/usage/serviceLimits.ts'
 import type { Item, TableName } from '../../lib/ports.ts'
 import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
@@ -49,6 +50,31 @@ describe.each([
     const { items } = await cloud.a.runtime.tables.query('Keys', keyId, 'version#', { limit: 1 })
     await alter('Keys', keyId, items[0]?.sk ?? '', change)
     expect(await listVersions()).toMatchObject(tampered)
+  })
+})
+
+describe('what is counted', () => {
+  test('of a vault’s usage is only what the vault sealed', async () => {
+    await alter('Keys', keyId, keySk, { versionCount: 99 })
+    expect(await list(`/20180608/vaults/${vaultId}/usage`)).toMatchObject(tampered)
+  })
+
+  test('of service limits is only what was sealed, so that nobody is locked out by rows made up', async () => {
+    cloud.close()
+    cloud = await twoRegions({ serviceLimits: { ...ociServiceLimits, virtualVaults: 2, privateVaults: 2 } })
+    vaultId = await makeVault(cloud)
+    keyId = String((await makeKey(cloud, vaultId)).body['id'])
+    const { tables } = cloud.a.runtime
+    const stored = (await tables.get('Vaults', vaultId, vaultSk)) as Item
+    for (const end of ['aaaa', 'bbbb']) {
+      const phantom = `${vaultId.slice(0, -4)}${end}`
+      const forged = { ...stored, pk: phantom, id: phantom, byTime: `9#${phantom}`, byName: `9#${phantom}` }
+      await tables.write([{ op: 'put', table: 'Vaults', item: forged }])
+    }
+    const details = { compartmentId: cloud.tenancyId, displayName: 'v', vaultType: 'VIRTUAL_PRIVATE' }
+    expect((await cloud.call(cloud.a, 'POST', '/20180608/vaults', details)).status).toBe(200)
+    await alter('Keys', keyId, keySk, { versionCount: 99 })
+    expect(await makeKey(cloud, vaultId)).toMatchObject(tampered)
   })
 })
 

@@ -25,7 +25,7 @@ import { backupText, subjectOf, type KeyBackup, type SavedKey, type VaultBackup 
 import { backupKeys } from './backupKeys.ts'
 import type { BackupPlace, BackupStore } from './backupPlace.ts'
 
-export type BackupPorts = ManagePorts & Pick<KmsPorts, 'hsm' | 'homeRegion'> & { readonly backups: BackupStore }
+export type BackupPorts = ManagePorts & Pick<KmsPorts, 'hsm' | 'homeRegion' | 'log'> & { readonly backups: BackupStore }
 
 export interface BackupWish {
   /** Undefined: where the service keeps backups by itself. */

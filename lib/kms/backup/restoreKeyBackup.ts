@@ -39,7 +39,7 @@ export async function restoreKeyBackup(
   const earlier = (found: RequestRow) => keyOfEarlier(ports, vault, found)
   return idempotent(ports, mutation, { resourceId, earlier }, async () => {
     requireWritable(ports, vault)
-    await requireRoomForVersion(ports, vault.row, key)
+    await requireRoomForVersion(ports, vault, key)
     const from = { ...vault.row, id: key.vaultId }
     const also = (row: KeyRow) => bookkeeping(mutation, keyEffect(row), row.etag)
     const restored = await restoreKey(ports, vault, backup.saved, { from, compartmentFor, requireRight, also })

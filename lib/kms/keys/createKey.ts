@@ -49,7 +49,7 @@ export function createKey(
       const planned = firstAutoRotation(vault.row, rotation, ports.clock())
       await requireCompartmentActive(ports, tenancyId, input.compartmentId)
       if (made === undefined) {
-        await requireRoomForVersion(ports, vault.row, input)
+        await requireRoomForVersion(ports, vault, input)
         const stamp = newStamp(ports, vault, mutation, 1)
         made = { material: await make(vault, { keyId: id, ...input }, stamp), stamp }
       }

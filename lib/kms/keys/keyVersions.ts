@@ -56,7 +56,7 @@ export function createKeyVersion(
     commit: async ({ vault, key }) => {
       requireKeyState(operation, key)
       if (made === undefined) {
-        await requireRoomForVersion(ports, vault.row, key)
+        await requireRoomForVersion(ports, vault, key)
         const { id: keyId, shape, protectionMode } = key
         made = await make(vault, { keyId, shape, protectionMode }, newStamp(ports, vault, mutation, 0))
       }

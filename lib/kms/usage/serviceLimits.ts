@@ -1,9 +1,8 @@
 import type { KeyShape, ProtectionMode } from '../../hsm/hsm.ts'
 import { KmsError } from '../../errors.ts'
-import { keyPartitions } from '../rows/listing.ts'
-import { eachRow } from '../rows/pages.ts'
 import type { Tables } from '../../ports.ts'
-import { vaultListingPartition, type KeyRow, type VaultRow, type VaultType } from '../rows/rows.ts'
+import { listedKeys, listedVaults, type OpenedVault, type VaultListingPorts } from '../rows/listedRows.ts'
+import type { VaultType } from '../rows/rows.ts'
 
 /** How much a tenancy may have in one region (contract §3.7). */
 export interface ServiceLimits {
@@ -35,18 +34,19 @@ function weight({ algorithm }: KeyShape): number {
 
 /**
  * Counted from the listings, which may lag by a moment: requests at the same time can go past the limit together.
- * @throws KmsError limitExceeded
+ * @throws KmsError limitExceeded; integrityFailure for a row that its vault's keys did not seal.
  */
 export async function requireRoomForVault(
-  { tables, serviceLimits }: Ports,
+  ports: Ports & VaultListingPorts,
   compartmentIds: readonly string[],
   vaultType: VaultType,
 ): Promise<void> {
+  const { serviceLimits } = ports
   if (serviceLimits === null) return
   const limit = vaultType === 'DEFAULT' ? serviceLimits.virtualVaults : serviceLimits.privateVaults
   let count = 0
   for (const id of compartmentIds) {
-    for await (const row of eachRow<VaultRow>(tables, 'Vaults', vaultListingPartition(id))) {
+    for await (const row of listedVaults(ports, id)) {
       if (row.vaultType === vaultType && row.lifecycleState !== 'DELETED') count += 1
     }
   }
@@ -61,18 +61,16 @@ export async function requireRoomForVault(
 /** @throws KmsError limitExceeded where a further version of this kind has no room in the vault. */
 export async function requireRoomForVersion(
   { tables, serviceLimits }: Ports,
-  vault: Pick<VaultRow, 'id' | 'vaultType'>,
+  vault: OpenedVault,
   added: { readonly shape: KeyShape; readonly protectionMode: ProtectionMode },
 ): Promise<void> {
   if (serviceLimits === null) return
-  const isPrivate = vault.vaultType === 'VIRTUAL_PRIVATE'
+  const isPrivate = vault.row.vaultType === 'VIRTUAL_PRIVATE'
   const limit = isPrivate ? serviceLimits.versionsPerPrivateVault : serviceLimits.versionsPerVirtualVault
   let used = 0
-  for (const gpk of keyPartitions(vault.id)) {
-    for await (const row of eachRow<KeyRow>(tables, 'Keys', gpk)) {
-      const counts = isPrivate || row.protectionMode === added.protectionMode
-      if (counts && row.lifecycleState !== 'DELETED') used += row.versionCount * weight(row.shape)
-    }
+  for await (const row of listedKeys(tables, vault)) {
+    const counts = isPrivate || row.protectionMode === added.protectionMode
+    if (counts && row.lifecycleState !== 'DELETED') used += row.versionCount * weight(row.shape)
   }
   if (used + weight(added.shape) > limit) {
     throw new KmsError(

@@ -1,6 +1,6 @@
 import type { KmsPorts } from '../kmsPorts.ts'
-import type { Item } from '../../ports.ts'
-import { listPage, openListed, type ListPage, type ListRequest } from '../rows/listing.ts'
+import { openListedVault } from '../rows/listedRows.ts'
+import { listPage, type ListPage, type ListRequest } from '../rows/listing.ts'
 import { vaultListingPartition, type VaultRow } from '../rows/rows.ts'
 
 type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'log'>
@@ -17,13 +17,6 @@ export async function listVaults(
 ): Promise<ListPage<VaultRow>> {
   const partition = vaultListingPartition(compartmentId)
   const page = await listPage(ports, 'Vaults', [partition], request, () => true)
-  const rows = await Promise.all(page.items.map((item) => openVaultRow(ports, item, partition)))
+  const rows = await Promise.all(page.items.map((item) => openListedVault(ports, item, partition)))
   return { ...page, items: rows.filter((row) => row !== undefined) }
-}
-
-async function openVaultRow({ cache, log }: Ports, item: Item, partition: string): Promise<VaultRow | undefined> {
-  const vault = await cache.vault(item.pk)
-  if (vault !== undefined) return openListed<VaultRow>(vault.keys, 'vaultspan/vault/1', item, [partition])
-  log.warn('The index of vaults shows one that is not there.', { vault: item.pk })
-  return undefined
 }

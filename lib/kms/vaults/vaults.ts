@@ -39,7 +39,7 @@ export interface CreateVaultInput {
 
 type CreatePorts = Pick<
   KmsPorts,
-  'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'timers' | 'region' | 'serviceLimits'
+  'tables' | 'hsm' | 'cache' | 'random' | 'clock' | 'timers' | 'region' | 'serviceLimits' | 'log'
 >
 
 /** A vault answers ACTIVE at once. Its wrapping key has its OCID from here on and its material when first needed. */

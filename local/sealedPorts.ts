@@ -1,0 +1,81 @@
+import { KmsError } from '../lib/errors.ts'
+import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
+import { openItem, sealItem, type SealedItem } from '../lib/kms/rows/rowMac.ts'
+import type { Vault } from '../lib/kms/vaults/vaultCache.ts'
+import type { Runtime } from '../lib/runtime/composeRegion.ts'
+import { portIn, type VaultPorts } from './portDirectory.ts'
+
+const format = 'vaultspan/vault-port/1'
+
+interface PortItem extends SealedItem {
+  readonly format: typeof format
+  readonly port: number
+}
+
+type Ports = Pick<Runtime, 'tables' | 'cache' | 'region'>
+
+/**
+ * Which port leads to which vault is kept outside the regions' tables, in host.db. In its own table a region keeps, under the
+ * vault's MAC key, the port on which the vault first answered: another one leads nowhere, whatever host.db says.
+ */
+export class SealedPorts {
+  readonly #ports: VaultPorts
+  readonly #region: () => Ports
+  /** Whose seal has been checked. */
+  readonly #checked = new Map<number, string>()
+
+  constructor(ports: VaultPorts, region: () => Ports) {
+    this.#ports = ports
+    this.#region = region
+  }
+
+  endpoints(regions: readonly string[]): VaultEndpoints {
+    const all = this.#ports.endpoints(regions)
+    return {
+      regions,
+      of: async (vault, region) => {
+        const found = await all.of(vault, region)
+        if (region === this.#region().region) await this.vaultAt(new URL(found.management).host)
+        return found
+      },
+    }
+  }
+
+  /** @throws KmsError integrityFailure where the vault has another port. */
+  vaultAt(host: string): string | undefined | Promise<string | undefined> {
+    const vaultId = this.#ports.vaultAt(host)
+    const port = portIn(host)
+    if (vaultId === undefined || this.#checked.get(port) === vaultId) return vaultId
+    return this.#check(vaultId, port)
+  }
+
+  async #check(vaultId: string, port: number): Promise<string> {
+    const vault = await this.#region().cache.vault(vaultId)
+    // Nothing is found behind it: there is nothing to lead astray.
+    if (vault === undefined) return vaultId
+    if ((await this.#portOf(vault)) !== port && (await this.#firstPort(vault, port)) !== port) {
+      throw new KmsError('integrityFailure', `The port ${port} is not that of the vault ${vaultId}.`)
+    }
+    this.#checked.set(port, vaultId)
+    return vaultId
+  }
+
+  /** Undefined: it has none yet. */
+  async #portOf({ row, keys }: Vault): Promise<number | undefined> {
+    const place = placeOf(row.id)
+    const stored = await this.#region().tables.get('Replication', place.pk, place.sk)
+    if (stored === undefined) return undefined
+    return openItem<PortItem>(keys, { format, ...place }, stored)?.port ?? NaN
+  }
+
+  /** The one that was kept first, where two ask at once. */
+  async #firstPort(vault: Vault, port: number): Promise<number | undefined> {
+    const item = sealItem(vault.keys, { ...placeOf(vault.row.id), format, port })
+    await this.#region().tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+    return this.#portOf(vault)
+  }
+}
+
+function placeOf(vaultId: string): { readonly pk: string; readonly sk: string } {
+  return { pk: `port#${vaultId}`, sk: 'port' }
+}
