@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { KmsPorts } from '../lib/kms/kmsPorts.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { banner } from './banner.ts'
@@ -7,7 +8,7 @@ import { settingsFromEnvironment } from './cloudSettings.ts'
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { environmentHelp } from './environmentHelp.ts'
-import { startCloud, type Cloud } from './startCloud.ts'
+import { startCloud } from './startCloud.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import { runCommand } from './runCommand.ts'
@@ -42,6 +43,7 @@ async function run(): Promise<void> {
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
   const settings = { ...settingsFromEnvironment(process.env), host }
+  let imported = ''
   const cloud = await startCloud({
     directory: data,
     port,
@@ -49,19 +51,19 @@ async function run(): Promise<void> {
     log,
     ...(regions === undefined ? {} : { regions }),
     ...(cut === undefined ? {} : { cut }),
+    begin: async (home, tenancyId) => {
+      if (record !== undefined) imported = await importRecord(home, tenancyId, record)
+    },
   })
   console.log(banner(cloud, data))
-  if (record !== undefined) console.log(`Imported vault: ${await importRecord(cloud, record)}`)
+  if (record !== undefined) console.log(`Imported vault: ${imported}`)
   stopOnSignal(cloud)
 }
 
-async function importRecord(cloud: Cloud, file: string): Promise<string> {
-  const home = cloud.parts.find(({ name }) => name === cloud.homeRegion)
+async function importRecord(home: KmsPorts, tenancyId: string, file: string): Promise<string> {
   try {
-    if (home === undefined) throw new Error('there is no home region')
-    return (await importVaultRecord(home.runtime, cloud.tenancyId, await readFile(file, 'utf8'))).id
+    return (await importVaultRecord(home, tenancyId, await readFile(file, 'utf8'))).id
   } catch (cause) {
-    await cloud.close()
     throw new UserError(`--import ${file}: ${messageOf(cause)}`, { cause })
   }
 }

@@ -20,6 +20,8 @@ export interface CloudOptions extends StartOptions {
   readonly cut?: string
   readonly log?: Logger
   readonly clock?: Clock
+  /** What belongs to the start, in the home region that serves already: where it fails, so does the start. */
+  readonly begin?: (home: Region['runtime'], tenancyId: string) => Promise<unknown>
   /** How the simulated HSMs make RSA pairs; for tests. */
   readonly generateRsa?: RsaGenerator
 }
@@ -76,6 +78,8 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   }
   if (options.cut !== undefined) await faults.cut(options.cut)
   const endpoints = await bringUp(prepared, opened.map(regionHost), ports, log)
+  const home = opened.find(({ name }) => name === homeRegion)
+  if (home !== undefined) await options.begin?.(home.runtime, tenancyId)
   const faultServer = await FaultServer.open(directory, faults, {
     dead: (words) => redriveCommand(opened, words),
     redrive: (words) => redriveCommand(opened, words),

@@ -141,6 +141,20 @@ describe('npm start refuses in one line', () => {
     }),
   )
 
+  test('a record that is none, and leaves neither a new cloud behind nor takes an old one away', () =>
+    withDirectory(async (directory) => {
+      const [data, file] = [join(directory, 'data'), join(directory, 'record.json')]
+      writeFileSync(file, '{"format":"vaultspan/vault-record-import/1"}')
+      const args = async () => ['--data', data, '--port', String(await freeBase()), '--import', file]
+      expect(await refusal(await args())).toMatch(/^--import .*record\.json: .*displayName/)
+      expect(existsSync(data)).toBe(false)
+      await (await startCloud({ directory: data, port: 0 })).close()
+      const { tenancyId } = endpointsIn(data)
+      expect(await refusal(await args())).toMatch(/^--import .*record\.json: /)
+      expect(endpointsIn(data).tenancyId).toBe(tenancyId)
+      await (await startCloud({ directory: data, port: 0 })).close()
+    }))
+
   test('a data directory that is a file', () =>
     withDirectory(async (directory) => {
       const file = join(directory, 'file')
