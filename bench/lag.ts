@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { percentile } from './percentile.ts'
 import { startService, type Service } from './service.ts'
+import { slowLink } from './slowLink.ts'
 import { createKey, replicatedVault } from './story.ts'
 
 const samples = 100
-const run = promisify(execFile)
-
-function percentile(sorted: readonly number[], part: number): string {
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0).toFixed(1)
-}
 
 /** From the answer of CreateKey to the first successful use of the key at the replica, ms. */
 async function usableAfter(
@@ -33,17 +28,8 @@ export async function benchLag(): Promise<void> {
   const service = await startService(7880)
   console.log(`  start to first answer: ${service.startMs.toFixed(0)} ms (limit 3000)`)
   const vault = await replicatedVault(service)
-  const [a, b] = service.endpoints.map(({ region }) => region)
   for (const delayMs of [0, 50]) {
-    await run(process.execPath, [
-      'local/faultsCli.ts',
-      '--data',
-      service.directory,
-      'slow',
-      a ?? '',
-      b ?? '',
-      `${delayMs}ms`,
-    ])
+    await slowLink(service, delayMs)
     const acks: number[] = []
     const usable: number[] = []
     for (let sample = 0; sample < samples; sample += 1) {

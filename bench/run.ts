@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { benchAtOnce } from './atOnce.ts'
 import { benchEncrypt } from './encrypt.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
@@ -9,6 +10,7 @@ console.log(
   `Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, ${new Date().toISOString()}`,
 )
 await benchLag()
+await benchAtOnce()
 await benchEncrypt()
 // `npm run bench -- 1000 100000 1000000` takes the time that so many keys take to make.
 await benchOperations(process.argv.slice(2).map(Number))
