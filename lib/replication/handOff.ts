@@ -63,6 +63,10 @@ export async function sendRecords(
 const maxBatchBytes = 150_000
 
 function* batches(records: readonly (KeyRecord | VaultRecord)[]): Generator<readonly (KeyRecord | VaultRecord)[]> {
+  if (records.length === 1) {
+    yield records
+    return
+  }
   let batch: (KeyRecord | VaultRecord)[] = []
   let bytes = 0
   for (const record of records) {

@@ -1,5 +1,5 @@
 import type { Hsm } from '../../hsm/hsm.ts'
-import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
+import { canonicalObject, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import { identitySk, type IdentityRow, type LogEntry } from './identityRows.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
@@ -19,10 +19,10 @@ export async function headSeq(
 
 /** What is signed of a row or an entry, and what a digest covers of it. */
 export function coveredText(row: JsonObject): string {
-  return canonicalJson(
-    Object.fromEntries(Object.entries(row).filter(([name]) => name !== 'signature' && name !== 'writeId')),
-  )
+  return canonicalObject(row, uncovered)
 }
+
+const uncovered: ReadonlySet<string> = new Set(['signature', 'writeId'])
 
 /** Where the home region's statement lies: every region needs it to check what the home region signed. */
 export const statementSk = 'statement'

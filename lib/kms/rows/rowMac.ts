@@ -1,5 +1,5 @@
 import type { VaultContext, VaultKeys } from '../../hsm/hsm.ts'
-import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
+import { canonicalObject, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import { realm } from '../../ocid.ts'
 import type { Item } from '../../ports.ts'
@@ -96,11 +96,7 @@ function macOf(keys: VaultKeys, row: object): string {
 }
 
 function coveredText(row: JsonObject): string {
-  return canonicalJson(withoutUncovered(row))
-}
-
-function withoutUncovered(row: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !uncovered.has(name)))
+  return canonicalObject(row, uncovered)
 }
 
 /** An index sort key has at most 1,024 bytes. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** One signature over many leaves: each leaf is proved by its path to the signed root. Leaves and nodes are told apart. */
 export interface MerkleTree {
@@ -43,10 +43,12 @@ function pairs(level: readonly Buffer[]): Buffer[] {
   return next
 }
 
+const [ofLeaf, ofNode] = [Buffer.of(0), Buffer.of(1)]
+
 function leafHash(leaf: string): Buffer {
-  return createHash('sha256').update(Buffer.of(0)).update(leaf).digest()
+  return hash('sha256', Buffer.concat([ofLeaf, Buffer.from(leaf)]), 'buffer')
 }
 
 function nodeHash(left: Buffer, right: Buffer): Buffer {
-  return createHash('sha256').update(Buffer.of(1)).update(left).update(right).digest()
+  return hash('sha256', Buffer.concat([ofNode, left, right]), 'buffer')
 }
