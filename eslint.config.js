@@ -35,18 +35,37 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': [
         'error',
-        ...['setTimeout', 'setInterval', 'setImmediate', 'performance'].map((name) => askPorts(name)),
+        ...['setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto'].map((name) => askPorts(name)),
       ],
-      'no-restricted-properties': ['error', askPorts('Date', 'now'), askPorts('Math', 'random')],
+      'no-restricted-properties': [
+        'error',
+        askPorts('Date', 'now'),
+        askPorts('Math', 'random'),
+        askPorts('process', 'hrtime'),
+        askPorts('process', 'uptime'),
+        askPorts('AbortSignal', 'timeout'),
+      ],
       'no-restricted-syntax': [
         'error',
         { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Ask the clock of the ports.' },
         { selector: "CallExpression[callee.name='Date']", message: 'Ask the clock of the ports.' },
         {
-          selector: "ImportDeclaration[source.value='node:crypto'] > ImportSpecifier[imported.name=/^random/]",
+          selector: "MemberExpression[object.name='globalThis'][property.name=/^(set|performance|crypto|Date|Math)/]",
+          message: 'Call globals by their names.',
+        },
+        {
+          selector:
+            "ImportDeclaration[source.value='node:crypto'] > ImportSpecifier[imported.name=/^(random|generate)/]",
           message: 'Take random bytes from the ports.',
         },
-        { selector: 'ImportDeclaration[source.value=/timers/]', message: 'Wait by the timers of the ports.' },
+        {
+          selector: "ImportDeclaration[source.value='node:crypto'] > :not(ImportSpecifier, Literal)",
+          message: 'Import by name what is needed.',
+        },
+        {
+          selector: 'ImportDeclaration[source.value=/timers|perf_hooks/]',
+          message: 'Wait by the timers of the ports, and ask their clock.',
+        },
       ],
     },
   },

@@ -57,8 +57,8 @@ async function makeBase(kind: Plan['base']): Promise<Base> {
     isMade = true
   })
   await world.scheduler.run(() => isMade && world.isIdle)
-  const { a, b, known } = world
-  return { a, b, now: world.scheduler.now, known, tenancies }
+  const { a, b, history, known } = world
+  return { a, b, history, now: world.scheduler.now, known, tenancies }
 }
 
 /** Its public key is never asked: requests come behind the signature here. */

@@ -1,7 +1,7 @@
 import { decryptOperation } from '../../handlers/crypto/decrypt.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { isAtLeast, type Order } from '../../lib/kms/rows/epoch.ts'
-import { keySk, vaultSk, versionSk } from '../../lib/kms/rows/rows.ts'
+import { keySk, vaultSk, versionSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
 import { materialIdOf } from '../../lib/ocid.ts'
 import { replicationStatus } from '../../lib/replication/status.ts'
 import { isAtRisk } from './acknowledge.ts'
@@ -61,10 +61,26 @@ export function requireComplete(world: World, replica: SimulatedTables, of: Ackn
   }
 }
 
-/** Identity is not handed off: who may use a key is known in the replica once the tenancy's log is there. */
-function knowsIdentity({ a }: World, replica: Region, { vault }: Ciphertext): boolean {
-  const [source, here] = [a, replica].map(({ tables }) => tables.get('Identity', vault.tenancy.id, identitySk.head))
-  return source?.['seq'] === here?.['seq']
+/** A change of identity that was answered as one that every region has stands in the replica, whose log has no gaps. */
+function requireIdentity({ identityPromises }: World, { tables, name }: Region): void {
+  for (const [tenancyId, seq] of identityPromises) {
+    const head = headOf(tables, tenancyId)
+    if (head < seq) throw new Violation(`Entry ${seq} of identity was acknowledged, but ${name} has ${head} of them.`)
+  }
+}
+
+function headOf(tables: SimulatedTables, tenancyId: string): number {
+  return Number(tables.get('Identity', tenancyId, identitySk.head)?.['seq'] ?? 0)
+}
+
+/** Without a compartment nobody may use what is in it; only one whose making was not yet promised may be missing. */
+function lacksCompartment({ a }: World, { tables }: Region, { vault, keyId }: Ciphertext): boolean {
+  const { id: tenancyId } = vault.tenancy
+  return [tables.get('Vaults', vault.id, vaultSk), tables.get('Keys', keyId, keySk)].some((row) => {
+    const { compartmentId = '' } = (row ?? {}) as Partial<VaultRow>
+    const compartment = a.tables.get('Identity', tenancyId, identitySk.compartment(compartmentId))
+    return Number(compartment?.['seq'] ?? 0) > headOf(tables, tenancyId)
+  })
 }
 
 const enough = 5_000
@@ -72,12 +88,13 @@ const enough = 5_000
 /** The primary is lost at this moment: the replica works off its inbox, and has all that was acknowledged. */
 async function requireFailover(world: World): Promise<void> {
   const promised = world.acknowledged.filter((each) => isPromised(world, each))
-  if (promised.length === 0) return
+  if (promised.length === 0 && world.identityPromises.size === 0) return
   const replica = await aloneFrom(world)
   for (const each of promised) requireComplete(world, replica.tables, each, 'it was acknowledged')
+  requireIdentity(world, replica)
   const runtime = observe(world, replica)
   for (const ciphertext of world.ciphertexts) {
-    if (knowsIdentity(world, replica, ciphertext)) await requireOpens(runtime, replica, ciphertext)
+    if (!lacksCompartment(world, replica, ciphertext)) await requireOpens(runtime, replica, ciphertext)
   }
 }
 

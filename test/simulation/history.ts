@@ -19,12 +19,11 @@ export class History {
   readonly #committed = new Map<string, Committed[]>()
   /** Each row at each order: the same wherever it is written. */
   readonly #rows = new Map<string, Ordered>()
+  /** What was before, in the world that this one was forked from. */
+  readonly #before: History | undefined
 
-  /** What stands in a region from the beginning. */
-  adopt(tables: SimulatedTables, isPrimary: boolean): void {
-    for (const table of ['Vaults', 'Keys'] as const) {
-      for (const item of tables.all(table)) if (isOrdered(item)) this.#note(tables, item, isPrimary)
-    }
+  constructor(before?: History) {
+    this.#before = before
   }
 
   watch(region: string, tables: SimulatedTables, isPrimary: boolean): void {
@@ -40,26 +39,35 @@ export class History {
   /** The rows of a vault or key as of an order: of each the last one that the primary wrote by then. */
   asOf(resourceId: string, order: Order): readonly Committed[] {
     const last = new Map<string, Committed>()
-    for (const each of this.#committed.get(resourceId) ?? []) if (isAtLeast(order, each)) last.set(each.sk, each)
+    for (const each of this.#of(resourceId)) if (isAtLeast(order, each)) last.set(each.sk, each)
     return [...last.values()]
   }
 
   /** Of each row of a key the last that was written before this link had a hand-off: those that its copy brings over. */
   beforeHandOff(keyId: string, { fence }: Pick<Committed, 'fence'>): readonly Committed[] {
-    const last = new Map((this.#committed.get(keyId) ?? []).map((each) => [each.sk, each]))
+    const last = new Map(this.#of(keyId).map((each) => [each.sk, each]))
     return [...last.values()].filter((each) => each.fence !== fence || each.handOffTo === null)
   }
 
   /** The link under which the vault's or key's own row was committed in this order. */
   linkAt(resourceId: string, { epoch, revision }: Order): Committed | undefined {
-    const own = (this.#committed.get(resourceId) ?? []).filter(({ sk }) => sk === keySk || sk === vaultSk)
+    const own = this.#of(resourceId).filter(({ sk }) => sk === keySk || sk === vaultSk)
     return own.find((each) => each.epoch === epoch && each.revision === revision)
+  }
+
+  #of(id: string): readonly Committed[] {
+    return this.#committed.get(id) ?? (this.#before === undefined ? [] : this.#before.#of(id))
+  }
+
+  #rowAt(name: string): Ordered | undefined {
+    const own = this.#rows.get(name)
+    return own === undefined && this.#before !== undefined ? this.#before.#rowAt(name) : own
   }
 
   #note(tables: SimulatedTables, item: Ordered, isPrimary: boolean): void {
     const { epoch, revision, pk, sk } = item
     const name = `${pk} ${sk} ${epoch} ${revision}`
-    const known = this.#rows.get(name)
+    const known = this.#rowAt(name)
     if (known !== undefined && known.mac !== item.mac) {
       throw new Violation(`Two rows are ${sk} of ${pk} at revision ${revision}: ${unlikeMembers(known, item)}.`)
     }
@@ -68,7 +76,7 @@ export class History {
     const vaultId = item['vaultId']
     const vault = tables.get('Vaults', typeof vaultId === 'string' ? vaultId : pk, vaultSk)
     const { fence, handOffTo } = (vault ?? { fence: 0, handOffTo: null }) as unknown as Committed
-    const committed = this.#committed.get(pk) ?? []
+    const committed = this.#committed.get(pk) ?? [...this.#of(pk)]
     committed.push({ sk, epoch, revision, fence, handOffTo })
     this.#committed.set(pk, committed)
   }

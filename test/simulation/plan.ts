@@ -54,8 +54,8 @@ export function planOf(seed: number): Plan {
     deletion: random.chance(0.3),
     vault: random.chance(0.4),
   }
-  const count = words.link ? random.pick([1, 2, 2, 3]) : random.pick([1, 1, 1, 2, 2, 3])
-  const length = random.pick([2, 2, 3, 3, 4, 6])
+  const count = words.link ? random.pick([1, 1, 2, 2, 3]) : random.pick([1, 1, 1, 1, 2, 2, 3])
+  const length = random.pick([1, 1, 1, 2, 2, 2, 3, 5])
   const clients = Array.from({ length: count }, (_, index) => clientOf(random, words, length, index))
   const done = clients.reduce((sum, { steps }) => sum + steps.length, 0)
   const looks = looksOf(random, done)

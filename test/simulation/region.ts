@@ -28,6 +28,7 @@ export interface RegionParts {
 export interface Instance {
   readonly incarnation: Incarnation
   readonly runtime: Runtime
+  readonly functions: ReturnType<typeof functionsOf>
 }
 
 const streamBatch = 5
@@ -81,7 +82,8 @@ export class Region {
     const { settings } = this.#parts
     this.instances = Array.from({ length: settings.instances }, () => {
       const incarnation = new Incarnation()
-      return { incarnation, runtime: composeSimulated({ ...this.#parts, ...this.#lasting(), incarnation }) }
+      const runtime = composeSimulated({ ...this.#parts, ...this.#lasting(), incarnation })
+      return { incarnation, runtime, functions: functionsOf(runtime) }
     })
   }
 
@@ -157,8 +159,8 @@ export class Region {
     if (this.queues.waiting[name].length === 0) return undefined
     const messages = this.queues.receive(name, 1 + random.below(queueBatch), random)
     if (messages.length === 0) return undefined
-    return async ({ runtime }) => {
-      const found = await failedOf(() => consumers[name](runtime)(sqsEvent(messages)))
+    return async ({ functions }) => {
+      const found = await failedOf(() => functions[name](sqsEvent(messages)))
       const failed = new Set(found ?? messages.map(({ id }) => id))
       const isRepeated = this.redeliveries > 0
       if (isRepeated) this.redeliveries -= 1
@@ -176,9 +178,9 @@ export class Region {
     if (waiting.length === 0) return undefined
     const changes = random.pick(waiting)
     const batch = changes.slice(0, 1 + random.below(streamBatch))
-    return async ({ runtime }) => {
+    return async ({ functions }) => {
       const Records = batch.map((change, index) => streamRecordOf(change, index))
-      const found = await failedOf(() => fanOutFunction(runtime)({ Records }))
+      const found = await failedOf(() => functions.outbox({ Records }))
       const failed = found?.map(Number) ?? [0]
       const done = new Set(batch.slice(0, Math.min(batch.length, ...failed)))
       // What a fault took out of the stream meanwhile is not here any more.
@@ -199,10 +201,13 @@ async function failedOf(work: () => Promise<BatchFailures>): Promise<readonly st
   }
 }
 
-const consumers: Record<QueueName, (runtime: Runtime) => (event: SQSEvent) => Promise<BatchFailures>> = {
-  inbox: applyFunction,
-  outcome: acknowledgeFunction,
-  outbox: fanOutFunction,
+/** What works each queue off; the function of the outbox has the streams too. */
+function functionsOf(runtime: Runtime) {
+  return {
+    inbox: applyFunction(runtime),
+    outcome: acknowledgeFunction(runtime),
+    outbox: fanOutFunction(runtime),
+  } satisfies Record<QueueName, unknown>
 }
 
 function sqsEvent(messages: readonly Message[]): SQSEvent {

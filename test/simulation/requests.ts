@@ -70,17 +70,21 @@ function compiledPolicy({ id, compartmentId, statements }: PolicyRow): CompiledP
   return made
 }
 
-const rules = new WeakMap<TenancyIdentity, Pick<Caller, 'tree' | 'policies'>>()
+const callers = new WeakMap<TenancyIdentity, Caller>()
 
 /** As lib/http/authenticate.ts has it of a signed request of the tenancy's administrator. */
 async function callerOf({ identity }: Runtime, { id, userId, groupId }: Tenancy): Promise<Caller> {
   const found = await identity.tenancy(id)
-  const known = rules.get(found) ?? {
+  const known = callers.get(found)
+  if (known !== undefined) return known
+  const groups = [{ id: groupId, name: 'Administrators' }]
+  const caller: Caller = {
     tree: compartmentTree(found.compartments),
     policies: found.policies.map(compiledPolicy),
+    principal: { kind: 'user', id: userId, name: 'admin', tenancyId: id, groups, dynamicGroups: [] },
+    credentials: `${id}/${userId}/key`,
+    signature: Buffer.from(userId),
   }
-  rules.set(found, known)
-  const groups = [{ id: groupId, name: 'Administrators' }]
-  const principal = { kind: 'user', id: userId, name: 'admin', tenancyId: id, groups, dynamicGroups: [] } as const
-  return { ...known, principal, credentials: `${id}/${userId}/key`, signature: Buffer.from(userId) }
+  callers.set(found, caller)
+  return caller
 }

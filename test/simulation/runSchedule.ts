@@ -35,7 +35,8 @@ export async function runSchedule(plan: Plan, trace?: (line: string) => void): P
   let broken: string | undefined
   try {
     await live(world, plan)
-    await heal(world)
+    const reason = await heal(world)
+    if (reason !== undefined) throw new Violation(`After healing: ${reason}.`)
     await requireConverged(world)
   } catch (cause) {
     if (!(cause instanceof Violation)) throw cause
@@ -86,9 +87,10 @@ async function walk(world: World, planned: PlannedClient, name: string): Promise
   }
 }
 
-/** Every fault ends; the regions work on until they agree, or have had time enough to. */
-async function heal(world: World): Promise<void> {
+/** Every fault ends; the regions work on until they agree. What they do not agree in where they had time enough to. */
+async function heal(world: World): Promise<string | undefined> {
   const { scheduler } = world
+  let reason: string | undefined
   scheduler.trace?.('      HEALED')
   world.endFaults()
   for (let round = 0; round < mostRounds; round += 1) {
@@ -97,7 +99,8 @@ async function heal(world: World): Promise<void> {
       if (scheduler.steps > end) throw new Violation('The regions never come to rest.')
     }
     await scheduler.run(() => world.isIdle)
-    if ((await unfinished(world)) === undefined) return
+    reason = await unfinished(world)
+    if (reason === undefined) return undefined
     for (const region of [world.a, world.b]) region.queues.redriveAll()
     scheduler.now += 61_000
     let isDone = false
@@ -106,4 +109,5 @@ async function heal(world: World): Promise<void> {
     })
     await scheduler.run(() => isDone)
   }
+  return reason
 }

@@ -153,6 +153,7 @@ export class SimulatedTables {
       return
     }
     if (writes.length > 100) throw new RangeError(`A call may hold 100 writes, not ${writes.length}.`)
+    if (writes.length < 2) return
     const seen = new Set<string>()
     for (const write of writes) {
       const { pk, sk } = write.op === 'put' ? write.item : write
@@ -236,7 +237,8 @@ function isBefore(left: string, right: string): boolean {
 /** As JSON would keep it: without what is undefined, and with no other write's id. */
 function stored(item: Item, writeId: string | undefined): Item {
   const kept: Record<string, Item[string]> = {}
-  for (const name of Object.keys(item)) {
+  // In order, because canonical text sorts them at every look.
+  for (const name of Object.keys(item).sort()) {
     const value = item[name]
     if (value !== undefined && name !== 'writeId') kept[name] = value
   }

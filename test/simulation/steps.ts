@@ -13,8 +13,9 @@ import { updatePolicyOperation } from '../../handlers/identity/updatePolicy.ts'
 import { encryptOperation } from '../../handlers/crypto/encrypt.ts'
 import type { Operation } from '../../lib/http/operation.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
+import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { note } from './acknowledge.ts'
-import { textOf, bodyOf } from './client.ts'
+import { bodyOf, textOf, type AskOf, type Client } from './client.ts'
 import { regionB } from './composeSimulated.ts'
 import { compartmentOf, inDays, keySteps, type Scene } from './keySteps.ts'
 import { Violation } from './violation.ts'
@@ -43,8 +44,7 @@ const identitySteps = {
   createCompartment: async ({ client, n, token }) => {
     const { id: compartmentId } = client.tenancy
     const input = { compartmentId, name: `compartment ${n}`, description: 'made', freeformTags: {}, definedTags: {} }
-    const answer = await client.ask({ operation: createCompartmentOperation, input, token })
-    const id = textOf(bodyOf(answer), 'id')
+    const id = await makeIdentity(client, 'compartment', { operation: createCompartmentOperation, input, token })
     if (id !== undefined) client.world.known.compartments.get(compartmentId)?.push(id)
   },
   updateCompartment: (scene) =>
@@ -56,8 +56,7 @@ const identitySteps = {
     const statements = [`Allow group Readers to inspect keys in tenancy where target.key.id = 'k${n}'`]
     const details = { name: `policy ${n}`, description: 'made', statements, versionDate: null }
     const input = { compartmentId, ...details, freeformTags: {}, definedTags: {} }
-    const answer = await client.ask({ operation: createPolicyOperation, input, token })
-    const id = textOf(bodyOf(answer), 'id')
+    const id = await makeIdentity(client, 'policy', { operation: createPolicyOperation, input, token })
     if (id !== undefined) client.world.known.policies.get(compartmentId)?.push(id)
   },
   updatePolicy: (scene) =>
@@ -68,6 +67,18 @@ const identitySteps = {
 /** Everything that a client can do. */
 export const steps = { ...keySteps, ...vaultSteps, ...identitySteps }
 export type StepName = keyof typeof steps
+
+/** What was made, and the promise that every region has it, unless the service said that one could not be reached. */
+async function makeIdentity(client: Client, kind: 'compartment' | 'policy', ask: AskOf): Promise<string | undefined> {
+  const { world, tenancy } = client
+  const warnings = world.identityWarnings
+  const id = textOf(bodyOf(await client.ask(ask)), 'id')
+  if (id === undefined || (!world.settings.isStrict && world.identityWarnings > warnings)) return id
+  const seq = world.a.tables.get('Identity', tenancy.id, identitySk[kind](id))?.['seq']
+  const known = world.identityPromises.get(tenancy.id) ?? 0
+  if (typeof seq === 'number') world.identityPromises.set(tenancy.id, Math.max(known, seq))
+  return id
+}
 
 async function changeVault(
   { client, vault, token }: Scene,

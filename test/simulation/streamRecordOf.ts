@@ -13,12 +13,21 @@ export function streamRecordOf(change: Change, index: number): DynamoDBRecord {
   }
 }
 
-function imageOf(item: Readonly<Record<string, Json | undefined>>): Record<string, AttributeValue> {
-  const image: Record<string, AttributeValue> = {}
+type Image = Record<string, AttributeValue>
+type Members = Readonly<Record<string, Json | undefined>>
+
+/** Stored items never change, and each is in two changes: the one that brings it and the one that takes it away. */
+const images = new WeakMap<object, Image>()
+
+function imageOf(item: Members): Image {
+  const known = images.get(item)
+  if (known !== undefined) return known
+  const image: Image = {}
   for (const name of Object.keys(item)) {
     const value = item[name]
     if (value !== undefined) image[name] = valueOf(value)
   }
+  images.set(item, image)
   return image
 }
 
@@ -28,5 +37,5 @@ function valueOf(value: Json): AttributeValue {
   if (typeof value === 'number') return { N: String(value) }
   if (typeof value === 'boolean') return { BOOL: value }
   if (Array.isArray(value)) return { L: (value as readonly Json[]).map(valueOf) }
-  return { M: imageOf(value as Readonly<Record<string, Json | undefined>>) }
+  return { M: imageOf(value as Members) }
 }

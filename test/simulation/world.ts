@@ -52,6 +52,7 @@ export interface Known {
 export interface Base {
   readonly a: Region
   readonly b: Region
+  readonly history: History
   readonly now: number
   readonly known: Known
   readonly tenancies: readonly Tenancy[]
@@ -76,10 +77,14 @@ export class World {
   readonly network: Network
   readonly a: Region
   readonly b: Region
-  readonly history = new History()
+  readonly history: History
   readonly known: Known
   readonly tenancies: readonly Tenancy[]
   readonly acknowledged: Acknowledged[] = []
+  /** By tenancy, the last entry of its log whose change was answered as one that every region has. */
+  readonly identityPromises = new Map<string, number>()
+  /** How often a region said that it could not hand a change of identity off. */
+  identityWarnings = 0
   readonly ciphertexts: Ciphertext[] = []
   /** Clients and whoever else is no part of a region. */
   readonly outside = new Incarnation()
@@ -91,6 +96,7 @@ export class World {
     this.settings = settings
     this.random = random
     this.tenancies = tenancies
+    this.history = new History(base?.history)
     this.scheduler = new Scheduler(random)
     if (base !== undefined) this.scheduler.now = base.now
     this.network = new Network(this.scheduler)
@@ -98,7 +104,6 @@ export class World {
     this.a = this.#region('a', base?.a)
     this.b = this.#region('b', base?.b)
     for (const region of [this.a, this.b]) {
-      this.history.adopt(region.tables, region === this.a)
       this.history.watch(region.name, region.tables, region === this.a)
       region.addPumps(settings.weightOf, ['inbox', 'outcome', 'outbox'], true)
     }
@@ -152,7 +157,12 @@ export class World {
       network,
       random,
       settings: { ...settings, skewMs, tenancies: new Set(tenancies.map(({ id }) => id)) },
-      log: watchfulLog((line) => scheduler.trace?.(line)),
+      log: watchfulLog(
+        (line) => scheduler.trace?.(line),
+        (message) => {
+          if (message === 'A change of identity could not be handed off.') this.identityWarnings += 1
+        },
+      ),
     }
   }
 
@@ -181,12 +191,13 @@ function copyOf(known: Known | undefined): Known {
 }
 
 /** Nobody forges anything here, so whatever is logged as a forgery or is a bug's own error breaks the schedule. */
-function watchfulLog(trace: (line: string) => void): Logger {
+function watchfulLog(trace: (line: string) => void, onWarning: (message: string) => void): Logger {
   return {
     info: (message) => {
       trace(`      info ${message}`)
     },
     warn: (message, details) => {
+      onWarning(message)
       trace(`      warn ${message} ${JSON.stringify(details ?? {})}`)
     },
     error: (message, cause) => {
