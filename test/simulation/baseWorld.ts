@@ -27,6 +27,7 @@ const settings = {
   keyCacheMs: 0,
   forgetsOnCommit: false,
   indexLagMs: 0,
+  hasShortPages: false,
   skewMs: [0, 0],
   weightOf: () => 1,
 } as const

@@ -22,6 +22,8 @@ export interface RegionSettings {
   readonly forgetsOnCommit: boolean
   /** The longest time by which an index lags. */
   readonly indexLagMs: number
+  /** Whether a page of rows may end before as many as were asked for. */
+  readonly hasShortPages: boolean
   readonly skewMs: number
   readonly tenancies: ReadonlySet<string>
 }

@@ -24,6 +24,7 @@ export interface PlannedSettings {
   readonly keyCacheMs: number
   readonly forgetsOnCommit: boolean
   readonly indexLagMs: number
+  readonly hasShortPages: boolean
   readonly skewMs: readonly [a: number, b: number]
 }
 
@@ -70,6 +71,7 @@ function settingsOf(random: SeededRandom): PlannedSettings {
     keyCacheMs: isEmbedded ? 1000 : 0,
     forgetsOnCommit: isEmbedded,
     indexLagMs: random.chance(0.4) ? 3000 : 0,
+    hasShortPages: random.chance(0.3),
     skewMs: random.chance(0.2) ? [random.below(240_000), -random.below(240_000)] : [0, 0],
   }
 }

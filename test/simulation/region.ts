@@ -56,7 +56,11 @@ export class Region {
     this.#parts = parts
     const now = () => scheduler.now + settings.skewMs
     const { indexLagMs } = settings
-    const options = { now, ...(indexLagMs > 0 ? { indexLagMs: () => random.below(indexLagMs) } : {}) }
+    const options = {
+      now,
+      ...(indexLagMs > 0 ? { indexLagMs: () => random.below(indexLagMs) } : {}),
+      ...(settings.hasShortPages ? { pageItems: () => (random.chance(0.3) ? 1 + random.below(2) : undefined) } : {}),
+    }
     this.tables = from?.tables.fork(options) ?? new SimulatedTables(options)
     this.queues = new SimulatedQueues(() => scheduler.now, from?.queues)
     this.identityHeads = new Map(from?.identityHeads)

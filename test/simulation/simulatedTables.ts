@@ -1,13 +1,14 @@
-import type {
-  IndexName,
-  Item,
-  Page,
-  PageRequest,
-  TableName,
-  TimeAdvanced,
-  TimeStep,
-  Write,
-  WriteOutcome,
+import {
+  pageBytes,
+  type IndexName,
+  type Item,
+  type Page,
+  type PageRequest,
+  type TableName,
+  type TimeAdvanced,
+  type TimeStep,
+  type Write,
+  type WriteOutcome,
 } from '../../lib/ports.ts'
 import { advance } from '../../lib/store/advance.ts'
 import type { Change } from '../../lib/store/change.ts'
@@ -31,6 +32,8 @@ export interface SimulatedTablesOptions {
   readonly now: () => number
   /** How late an index learns of a change; drawn for each. */
   readonly indexLagMs?: () => number
+  /** How many items the next page may have, drawn for each: a page may end early. Undefined: as many as are asked for. */
+  readonly pageItems?: () => number | undefined
   /** Whether every limit of the port is checked at each write, as the adapters do; slow. */
   readonly isStrict?: boolean
 }
@@ -222,8 +225,22 @@ export class SimulatedTables {
       if (after === undefined || (descending ? isBefore(text, after) : isBefore(after, text))) found.push(item)
     }
     found.sort((left, right) => (isBefore(left[key] ?? '', right[key] ?? '') !== descending ? -1 : 1))
-    return pageOf(found, limit, key)
+    const most =
+      this.#options.isStrict === true ? itemsWithin(pageBytes, found) : (this.#options.pageItems?.() ?? limit)
+    return most < Math.min(limit, found.length)
+      ? pageOf(found.slice(0, most), limit, key, true)
+      : pageOf(found, limit, key)
   }
+}
+
+/** How many items there are up to the one that makes the page large enough. */
+function itemsWithin(bytes: number, items: readonly Item[]): number {
+  let [count, sum] = [0, 0]
+  while (count < items.length && sum < bytes) {
+    sum += JSON.stringify(items[count]).length
+    count += 1
+  }
+  return count
 }
 
 const isAscii = /^[ -~]*$/
