@@ -19,6 +19,7 @@ export class LruCache<V> {
   }
 
   set(id: string, value: V): void {
+    this.#entries.delete(id)
     this.#entries.set(id, value)
     for (const [oldest, dropped] of this.#entries) {
       if (this.#entries.size <= this.#capacity) return
@@ -26,8 +27,20 @@ export class LruCache<V> {
     }
   }
 
-  delete(isChosen: (id: string) => boolean): void {
+  delete(id: string): void {
+    const value = this.#entries.get(id)
+    if (value !== undefined) this.#drop(id, value)
+  }
+
+  deleteThoseThat(isChosen: (id: string) => boolean): void {
     for (const [id, value] of this.#entries) if (isChosen(id)) this.#drop(id, value)
+  }
+
+  /** All at once, the oldest first; nothing is left. */
+  takeAll(): readonly string[] {
+    const ids = [...this.#entries.keys()]
+    this.deleteThoseThat(() => true)
+    return ids
   }
 
   #drop(id: string, value: V): void {

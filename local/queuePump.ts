@@ -1,6 +1,7 @@
 import type { SQSEvent } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import { grownMs } from '../lib/backOff.ts'
+import { LruCache } from '../lib/lruCache.ts'
 import type { Clock, QueueName } from '../lib/ports.ts'
 import type { Received, WatchedQueues } from '../lib/store/regionQueues.ts'
 import { workBatch } from './queueMapping.ts'
@@ -34,7 +35,7 @@ export class QueuePump {
   /** Those who wait for a batch to be done. */
   #waiting: (() => void)[] = []
   /** Failed messages that wait for their next attempt; bounded, because it only saves them time. */
-  readonly #putAside = new Set<string>()
+  readonly #putAside = new LruCache<true>(10_000)
 
   constructor(queues: WatchedQueues, options: QueuePumpOptions) {
     this.#queues = queues
@@ -57,9 +58,7 @@ export class QueuePump {
 
   /** Messages that wait for their next attempt are tried at once: what they failed on may be over. */
   async retryNow(): Promise<void> {
-    const ids = [...this.#putAside]
-    this.#putAside.clear()
-    await Promise.all(ids.map((id) => this.#queues.changeVisibility(this.#options.name, id, 0)))
+    await Promise.all(this.#putAside.takeAll().map((id) => this.#queues.changeVisibility(this.#options.name, id, 0)))
   }
 
   /** Yields after each batch, until no message is due or `ms` have passed. Those that wait for another attempt do not count. */
@@ -162,7 +161,7 @@ export class QueuePump {
       await this.#queues.deadLetter(name, id, `failed ${receiveCount} times`)
       return
     }
-    if (this.#putAside.size < 10_000) this.#putAside.add(id)
+    this.#putAside.set(id, true)
     await this.#queues.changeVisibility(name, id, grownMs(betweenTries, receiveCount))
   }
 }

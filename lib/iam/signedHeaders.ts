@@ -1,3 +1,5 @@
+import { LruCache } from '../lruCache.ts'
+
 /** The `headers` parameter of a signature, read and judged against contract §8.3 as far as no values are needed. */
 export interface SignedHeaders {
   /** In lower case, in the order of signing. */
@@ -13,9 +15,8 @@ export interface SignedHeaders {
 export const requestTarget = '(request-target)'
 
 const maxNames = 32
-const maxRemembered = 64
 /** Each client sends the same one or two lists for ever. */
-const remembered = new Map<string, SignedHeaders>()
+const remembered = new LruCache<SignedHeaders>(64)
 
 /** Undefined where a name every request must sign is missing, or one stands there twice, or there are more than 32. */
 export function readSignedHeaders(list: string): SignedHeaders | undefined {
@@ -28,7 +29,6 @@ export function readSignedHeaders(list: string): SignedHeaders | undefined {
   const hasLength = names.includes('content-length')
   const hasHash = names.includes('x-content-sha256')
   const read = { names, dates, hasLength, hasHash, coversBody: hasLength && hasHash && names.includes('content-type') }
-  if (remembered.size >= maxRemembered) remembered.clear()
   remembered.set(list, read)
   return read
 }

@@ -6,6 +6,7 @@ import {
   type AuditSink,
   type AuditWrite,
 } from './audit.ts'
+import { LruCache } from '../lruCache.ts'
 import type { Logger, Tables, Timers } from '../ports.ts'
 
 export interface GroupedAuditOptions {
@@ -37,7 +38,7 @@ export class GroupedAuditSink implements AuditSink {
   readonly crypto: AuditSink['crypto']
   readonly #tables: Pick<Tables, 'write'>
   readonly #options: GroupedAuditOptions
-  readonly #marked = new Set<string>()
+  readonly #marked = new LruCache<true>(10_000)
   #waiting: AuditEvent[] = []
   /** What a table has refused, to be tried with the next flush. */
   #refused: Group[] = []
@@ -145,12 +146,11 @@ export class GroupedAuditSink implements AuditSink {
     for (const event of events) {
       const mark = minuteMark(event)
       const name = `${mark.item.pk} ${mark.item.sk}`
-      if (!this.#marked.has(name)) marks.set(name, mark)
+      if (this.#marked.get(name) === undefined) marks.set(name, mark)
     }
     if (marks.size === 0) return
     await this.#tables.write([...marks.values()])
-    if (this.#marked.size > 10_000) this.#marked.clear()
-    for (const name of marks.keys()) this.#marked.add(name)
+    for (const name of marks.keys()) this.#marked.set(name, true)
   }
 }
 

@@ -35,7 +35,7 @@ export class HandleCache<T> {
 
   /** Lets go of every handle whose id begins so. */
   forget(idStart: string): void {
-    this.#held.delete((id) => id.startsWith(idStart))
+    this.#held.deleteThoseThat((id) => id.startsWith(idStart))
   }
 
   #destroyIfUnused({ handle, users, isDropped }: Held<T>): void {

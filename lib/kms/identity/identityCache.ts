@@ -6,6 +6,7 @@ import {
   type PolicyRow,
   type UserRow,
 } from './identityRows.ts'
+import { LruCache } from '../../lruCache.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
 
@@ -29,7 +30,7 @@ interface Cached {
   checkedAt: number
   readonly state: TenancyState
   tenancy: TenancyIdentity
-  users: Map<string, UserIdentity | undefined>
+  readonly users: LruCache<UserIdentity>
 }
 
 /**
@@ -64,7 +65,7 @@ export class IdentityCache {
     const known = cached.users.get(name)
     if (known !== undefined) return known
     const loaded = userIn(cached.state, userId, fingerprint)
-    if (loaded !== undefined && cached.users.size < 10_000) cached.users.set(name, loaded)
+    if (loaded !== undefined) cached.users.set(name, loaded)
     return loaded
   }
 
@@ -98,7 +99,7 @@ export class IdentityCache {
     const cached =
       known?.tenancy.seq === state.seq
         ? { ...known, checkedAt }
-        : { checkedAt, state, tenancy: tenancyIn(state), users: new Map<string, UserIdentity>() }
+        : { checkedAt, state, tenancy: tenancyIn(state), users: new LruCache<UserIdentity>(10_000) }
     // Unknown tenancies are not kept: their number is the caller's to choose.
     if (state.seq > 0) this.#tenancies.set(tenancyId, cached)
     return cached

@@ -1,6 +1,7 @@
 import type { Hsm, VaultKeys, WrappedVaultKeys } from '../../hsm/hsm.ts'
 import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
+import { LruCache } from '../../lruCache.ts'
 import type { Clock, Tables } from '../../ports.ts'
 import {
   keySk,
@@ -44,8 +45,7 @@ export class VaultCache {
   readonly #hsm: Pick<Hsm, 'openVault'>
   readonly #clock: Clock
   readonly #maxAgeMs: number
-  readonly #capacity: number
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries: LruCache<Entry>
 
   constructor(
     ports: { tables: Pick<Tables, 'get'>; hsm: Pick<Hsm, 'openVault'>; clock: Clock },
@@ -57,7 +57,7 @@ export class VaultCache {
     this.#hsm = ports.hsm
     this.#clock = ports.clock
     this.#maxAgeMs = maxAgeMs
-    this.#capacity = capacity
+    this.#entries = new LruCache(capacity)
   }
 
   /** The same rows, each read anew. */
@@ -130,27 +130,18 @@ export class VaultCache {
     const entry = this.#entries.get(name)
     if (entry !== undefined && now - entry.loadedAt < this.#maxAgeMs) return entry.value
     const value = load()
-    this.#keep(name, { loadedAt: now, value })
+    this.#entries.set(name, { loadedAt: now, value })
     value.then(
       (loaded) => {
         // Only what exists is kept: an absent key may be replicated here in the next millisecond.
         if (this.#entries.get(name)?.value !== value) return
         if (loaded === undefined) this.#entries.delete(name)
-        else this.#keep(name, { loadedAt: now, value: loaded })
+        else this.#entries.set(name, { loadedAt: now, value: loaded })
       },
       () => {
         if (this.#entries.get(name)?.value === value) this.#entries.delete(name)
       },
     )
     return value
-  }
-
-  #keep(name: string, entry: Entry): void {
-    this.#entries.delete(name)
-    this.#entries.set(name, entry)
-    if (this.#entries.size > this.#capacity) {
-      const oldest = this.#entries.keys().next()
-      if (oldest.done !== true) this.#entries.delete(oldest.value)
-    }
   }
 }
