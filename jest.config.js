@@ -1,3 +1,10 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+// Suites start some hundred processes of ours, which compile the same files again and again: Node keeps what it compiled.
+// Jest's workers and whatever they start inherit it.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'vaultspan-compile-cache')
+
 // Jest reads its configuration from a default export.
 export default {
   testEnvironment: 'node',
