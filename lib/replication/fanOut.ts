@@ -40,6 +40,8 @@ export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise
   } catch (cause) {
     // A bug or a broken row must not pass for a peer that is down: it goes to the dead letters with its reason.
     if (isKmsError(cause, 'integrityFailure')) throw cause
+    // Another request is at the key in this very moment: nothing is at risk, and the peer may well be there.
+    if (isKmsError(cause, 'incorrectState')) return leave(ports, 'outbox', resendOf(changed))
     await storeForLater(ports, vault, peer, changed, cause)
   }
 }
@@ -83,10 +85,14 @@ async function storeForLater(
   })
   const key: KeyRow | undefined = changed.kind === 'key' ? await ports.cache.freshKey(keys, changed.keyId) : undefined
   await markAtRisk(ports.tables, vault, peer, key ?? row, ports.clock())
+  await leave(ports, 'outbox', resendOf(changed))
+}
+
+function resendOf(changed: Extract<Changed, { kind: 'vault' | 'key' }>): Task {
   const { vaultId } = changed
-  const task: Task =
-    changed.kind === 'key' ? { task: 'resendKey', vaultId, keyId: changed.keyId } : { task: 'resendVault', vaultId }
-  await leave(ports, 'outbox', task)
+  return changed.kind === 'key'
+    ? { task: 'resendKey', vaultId, keyId: changed.keyId }
+    : { task: 'resendVault', vaultId }
 }
 
 async function fanOutIdentity(ports: ReplicationPorts, tenancyId: string): Promise<void> {
