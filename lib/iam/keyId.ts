@@ -7,12 +7,11 @@ export interface ApiKeyId {
 
 const ocidTail = '[A-Za-z0-9._-]{1,200}'
 const form = new RegExp(
-  `^(ocid1\\.tenancy\\.${ocidTail})/(ocid1\\.user\\.${ocidTail})/((?:[0-9a-f]{2}:){15}[0-9a-f]{2})$`,
+  `^(?<tenancyId>ocid1\\.tenancy\\.${ocidTail})/(?<userId>ocid1\\.user\\.${ocidTail})/(?<fingerprint>(?:[0-9a-f]{2}:){15}[0-9a-f]{2})$`,
 )
 
 /** Undefined for every other form (session tokens `ST$…`, leaf certificates). */
 export function parseKeyId(keyId: string): ApiKeyId | undefined {
-  const [, tenancyId, userId, fingerprint] = form.exec(keyId) ?? []
-  if (tenancyId === undefined || userId === undefined || fingerprint === undefined) return undefined
-  return { tenancyId, userId, fingerprint }
+  const parts = form.exec(keyId)?.groups as ApiKeyId | undefined
+  return parts && { ...parts }
 }

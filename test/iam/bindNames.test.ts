@@ -90,3 +90,69 @@ test('a refusal says which statement, and names at most twenty of those that are
     /^Policy statement 2: the group nobody is not known\. Known here: group00, .*group19 and 10 more\.$/,
   )
 })
+
+const bound = (...statements: readonly string[]) => bindNames({ compartmentId: root, statements }, directory)
+
+test.each<[string, RegExp]>([
+  [
+    'Allow any-user to read keys in compartment none:here',
+    /^.* 1: the compartment none:here is not known\. Known here: Alpha, Beta\.$/,
+  ],
+  [
+    'Allow group nobody to read keys in tenancy',
+    /^.* 1: the group nobody is not known\. Known here: Readers, Writers\.$/,
+  ],
+  [
+    'Allow group Other/Readers to read keys in tenancy',
+    /^.* 1: the group Readers is not known\. Known here: Readers, Writers\.$/,
+  ],
+  [
+    'Allow dynamic-group Readers to read keys in tenancy',
+    /^.* 1: the dynamic-group Readers is not known\. There are none here\.$/,
+  ],
+  [
+    'Allow service nothing to read keys in tenancy',
+    /^.* 1: the service nothing is not known\. Known here: keymanagementservice, .*, objectstorage-<region>\.$/,
+  ],
+  ['Allow service dbaas, nothing to read keys in tenancy', /the service nothing is not known/],
+  ['Deny group nobody to read keys in tenancy', /^.* 1: the group nobody is not known/],
+])('%s is refused with what is there', (statement, message) => {
+  expect(() => bound(statement)).toThrow(
+    expect.objectContaining({ code: 'invalidParameter', message: expect.stringMatching(message) as string }) as Error,
+  )
+})
+
+test.each([
+  'Allow service DBAAS, objectstorage-us-ashburn-1 to read keys in tenancy',
+  'Allow any-user to read keys in tenancy',
+  'Allow any-user to read keys in compartment id ocid1.compartment.oc1..elsewhere',
+  'Allow group id ocid1.group.oc1..elsewhere to read keys in tenancy',
+  'Allow dynamic-group id ocid1.dynamicgroup.oc1..elsewhere to read keys in tenancy',
+  'Endorse group elsewhere to read keys in any-tenancy',
+])('%s names nothing that must be there', (statement) => {
+  expect(bound(statement)).toEqual({ compartments: [], groups: [] })
+})
+
+test('exactly twenty names are all told', () => {
+  const many = Array.from({ length: 20 }, (_, index) => ({
+    id: `g${index}`,
+    name: `g${String(index).padStart(2, '0')}`,
+  }))
+  const statements = ['Allow group nobody to read keys in tenancy']
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, groups: many.toReversed() })).toThrow(
+    /Known here: g00, g01, .*g18, g19\.$/,
+  )
+})
+
+test('what was stored before is bound as far as it leads, whatever else it names', () => {
+  const statements = [
+    'Allow group nobody, Writers to read keys in compartment none',
+    'Allow group Other/Readers to read keys in compartment alpha',
+    'Allow dynamic-group Readers to read keys in tenancy',
+    'Allow service nothing to read keys in tenancy',
+  ]
+  expect(bindKnownNames({ compartmentId: root, statements }, directory)).toEqual({
+    compartments: [{ path: ['alpha'], id: 'ocid1.compartment.oc1..a' }],
+    groups: [{ name: 'writers', id: 'ocid1.group.oc1..writers' }],
+  })
+})

@@ -29,6 +29,32 @@ test('a name that two children share names neither', () => {
   expect(twins.childOf('one', 'twin')).toBe('three')
 })
 
+test('a name of a compartment that is deleted leads nowhere, and its place is free', () => {
+  const rows = [
+    { id: 'root', parentId: null, name: 'root', lifecycleState: 'ACTIVE' },
+    { id: 'old', parentId: 'root', name: 'Place', lifecycleState: 'DELETED' },
+    { id: 'b', parentId: 'root', name: 'b', lifecycleState: 'ACTIVE' },
+    { id: 'a', parentId: 'root', name: 'A', lifecycleState: 'ACTIVE' },
+  ]
+  expect(compartmentTree(rows).childOf('root', 'place')).toBeUndefined()
+  const again = compartmentTree([...rows, { id: 'new', parentId: 'root', name: 'PLACE' }])
+  expect(again.childOf('root', 'place')).toBe('new')
+  expect(again.childNames('root')).toEqual(['A', 'PLACE', 'b'])
+  expect(again.childNames('a')).toEqual([])
+  expect(again.childNames('gone')).toEqual([])
+  expect([again.nameOf('new'), again.nameOf('gone')]).toEqual(['PLACE', undefined])
+})
+
+test('of a name that two children share none is told', () => {
+  const twins = [
+    { id: 'root', parentId: null, name: 'root' },
+    { id: 'one', parentId: 'root', name: 'Twin' },
+    { id: 'two', parentId: 'root', name: 'twin' },
+    { id: 'other', parentId: 'root', name: 'other' },
+  ]
+  expect(compartmentTree(twins).childNames('root')).toEqual(['other'])
+})
+
 test.each([
   [[]],
   [
@@ -38,5 +64,10 @@ test.each([
     ],
   ],
 ])('rows without exactly one root are refused: %j', (rows) => {
-  expect(() => compartmentTree(rows)).toThrow(expect.objectContaining({ code: 'integrityFailure' }) as Error)
+  expect(() => compartmentTree(rows)).toThrow(
+    expect.objectContaining({
+      code: 'integrityFailure',
+      message: 'The tenancy does not have exactly one root compartment.',
+    }) as Error,
+  )
 })

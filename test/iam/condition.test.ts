@@ -154,3 +154,41 @@ describe('time, at noon of Wednesday 15 July 2026', () => {
     expect(() => compilePolicy({ id: 'p', compartmentId: tenancy, statements })).toThrow(refused)
   })
 })
+
+test.each<[string, string, boolean]>([
+  ["request.utc-timestamp between '2026-07-15' and '2026-07-16'", '2026-07-15T00:00:00Z', true],
+  ["request.utc-timestamp between '2026-07-15' and '2026-07-16'", '2026-07-16T00:00:00Z', true],
+  ["request.utc-timestamp between '2026-07-15' and '2026-07-16'", '2026-07-14T23:59:59.999Z', false],
+  ["request.utc-timestamp between '2026-07-15' and '2026-07-16'", '2026-07-16T00:00:00.001Z', false],
+  // Only a time of day may pass over an end.
+  ["request.utc-timestamp between '2026-07-16' and '2026-07-15'", '2026-07-17T00:00:00Z', false],
+  ["request.utc-timestamp between '2026-07-16' and '2026-07-15'", '2026-07-14T00:00:00Z', false],
+  ["request.utc-timestamp.time-of-day between '09:00Z' and '17:00Z'", '2026-07-15T08:59:59Z', false],
+  ["request.utc-timestamp.time-of-day between '09:00Z' and '17:00Z'", '2026-07-15T09:00:00Z', true],
+  ["request.utc-timestamp.time-of-day between '09:00Z' and '17:00Z'", '2026-07-15T17:00:00Z', true],
+  ["request.utc-timestamp.time-of-day between '09:00Z' and '17:00Z'", '2026-07-15T17:00:01Z', false],
+  ["request.utc-timestamp.time-of-day between '12:00Z' and '12:00Z'", '2026-07-15T12:00:00Z', true],
+  ["request.utc-timestamp.time-of-day between '12:00Z' and '12:00Z'", '2026-07-15T12:00:01Z', false],
+  ["request.utc-timestamp.time-of-day between '22:00Z' and '06:00Z'", '2026-07-15T22:00:00Z', true],
+  ["request.utc-timestamp.time-of-day between '22:00Z' and '06:00Z'", '2026-07-15T06:00:00Z', true],
+  ["request.utc-timestamp.time-of-day between '22:00Z' and '06:00Z'", '2026-07-15T06:00:01Z', false],
+  ["request.utc-timestamp.time-of-day between '22:00Z' and '06:00Z'", '2026-07-15T21:59:59Z', false],
+  ["request.utc-timestamp.time-of-day before '12:00:00Z'", '2026-07-15T12:00:00Z', false],
+  ["request.utc-timestamp.time-of-day after '12:00:00Z'", '2026-07-15T12:00:00Z', false],
+  ["request.utc-timestamp.time-of-day after '12:00:00z'", '2026-07-15T12:00:00.001Z', true],
+])('%s, at %s, is %s', (condition, at, expected) => {
+  expect(holds(condition, { now: Date.parse(at) })).toBe(expected)
+})
+
+test.each<[string, RegExp]>([
+  [
+    "target.key.id after '2026-01-01'",
+    /^Policy statement 1: .*after compares times only; target\.key\.id is none\.$|after compares times only; target\.key\.id is none\.$/,
+  ],
+  ["request.utc-timestamp after 'noon'", /'noon' is not an ISO 8601 time in UTC\.$/],
+  ["request.utc-timestamp.time-of-day after '12:00Z0'", /'12:00Z0' is not an ISO 8601 time in UTC\.$/],
+  ["request.utc-timestamp.time-of-day after '12Z:00'", /is not an ISO 8601 time in UTC\.$/],
+])('%s is refused with its reason', (condition, message) => {
+  const statement = `Allow any-user to use keys in tenancy where ${condition}`
+  expect(() => compilePolicy({ id: 'p', compartmentId: tenancy, statements: [statement] })).toThrow(message)
+})

@@ -271,3 +271,30 @@ test.each([
     expect(isServiceAllowed([], tree, 'keymanagementservice', request)).toBe(false)
   },
 )
+
+test('of several statements and policies one that grants is enough, and one that denies', () => {
+  const request = anAccess('KEY_ENCRYPT')
+  const own = 'allow group G to use keys in tenancy'
+  const others = ['allow group H to use keys in tenancy', 'allow group I to use keys in tenancy']
+  expect(allows([...others, own], aUser('G'), request)).toBe(true)
+  expect(allows([own, ...others], aUser('G'), request)).toBe(true)
+  const policies = [
+    policyAt(tenancy, own),
+    policyAt(tenancy, ...others),
+    policyAt(tenancy, 'deny group G to use keys in tenancy'),
+  ]
+  expect(isAllowed(policies.slice(0, 2), tree, aUser('G'), request)).toBe(true)
+  expect(isAllowed(policies, tree, aUser('G'), request)).toBe(false)
+  expect(isAllowed(policies.toReversed(), tree, aUser('G'), request)).toBe(false)
+})
+
+test.each([0, 1, 2])(
+  'where denials are not switched on, the refusal says that it is statement %i, counted from 0',
+  (place) => {
+    const statements = Array.from({ length: 3 }, () => 'allow group G to use keys in tenancy')
+    statements[place] = 'deny group G to use keys in tenancy'
+    expect(() => compilePolicy({ id: 'p', compartmentId: tenancy, statements })).toThrow(
+      `Policy statement ${place + 1}: deny statements are not enabled here.`,
+    )
+  },
+)

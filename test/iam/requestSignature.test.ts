@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
+import { isSignedBy, readSignature, skewRefusal, type SignedRequest } from '../../lib/iam/requestSignature.ts'
 import {
   aSignedRequest,
   type DialectName,
@@ -179,4 +179,32 @@ test('another spelling of the target is tried after the raw one', () => {
   expect(isAccepted({ ...request, target: decoded, alternativeTargets: [wire] })).toBe(true)
   expect(isAccepted({ ...request, alternativeTargets: ['/other'] })).toBe(true)
   expect(isAccepted({ ...request, target: decoded, alternativeTargets: ['/other'] })).toBe(false)
+})
+
+describe('a clock that is wrong', () => {
+  const signedAt = now - 6 * 60_000
+  const late = () => readSignature(aSignedRequest({ signedAt }), now)
+
+  test('is told to the holder of the key, with both times', () => {
+    expect(isSignedBy(late(), rsaKey.publicKey)).toBe(false)
+    expect(skewRefusal(late(), rsaKey.publicKey, now)).toMatchObject({
+      code: 'notAuthenticated',
+      message: `The request is dated ${new Date(signedAt).toUTCString()} and the clock here says ${new Date(now).toUTCString()}; they may differ by 5 minutes. Set your machine's clock.`,
+    })
+  })
+
+  test('is told to nobody else, and nobody is told of one that is right', () => {
+    const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
+    expect(skewRefusal(late(), other, now)).toBeUndefined()
+    expect(skewRefusal(readSignature(aSignedRequest(), now), rsaKey.publicKey, now)).toBeUndefined()
+  })
+})
+
+test('a length that is signed must be the body’s, also where the method needs none', () => {
+  const extraHeaders = { 'content-length': '5' }
+  const signedHeaders = 'x-date (request-target) host content-length'
+  const request = aSignedRequest({ method: 'GET', extraHeaders, signedHeaders })
+  expect(() => readSignature(request, now)).toThrow(refused)
+  const none = aSignedRequest({ method: 'GET', extraHeaders: { 'content-length': '0' }, signedHeaders })
+  expect(isAccepted(none)).toBe(true)
 })

@@ -1,4 +1,4 @@
-import { signedTargets } from '../../lib/iam/signedTargets.ts'
+import { exactTarget, signedTargets } from '../../lib/iam/signedTargets.ts'
 
 test.each<[string, string, readonly string[]]>([
   ['/a/b', '', ['/a/b']],
@@ -8,4 +8,8 @@ test.each<[string, string, readonly string[]]>([
   ['/\u0141 b', '', ['/%C5%81%20b']],
 ])('the path %j with the query %j may have been signed as %j', (path, query, expected) => {
   expect(signedTargets(path, query)).toEqual(expected)
+})
+
+test('a target is path and query as they came', () => {
+  expect([exactTarget('/a/b', ''), exactTarget('/a/b', 'c=%3A')]).toEqual(['/a/b', '/a/b?c=%3A'])
 })

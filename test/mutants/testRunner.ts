@@ -16,9 +16,9 @@ import {
 import { importsAnew } from './freshModules.ts'
 import { runTestFile, sharedHooks, type RanTest, type RunOptions } from './runTestFile.ts'
 
-/** What Stryker's own options are not: which tests are run. */
+/** What Stryker's own options are not: which tests are run, and for which share of the mutants: one in `sample`. */
 interface Options extends StrykerOptions {
-  readonly circus: { readonly tests: readonly string[] }
+  readonly circus: { readonly tests: readonly string[]; readonly sample: number }
 }
 
 /**
@@ -27,11 +27,13 @@ interface Options extends StrykerOptions {
  */
 class CircusTestRunner implements TestRunner {
   readonly #files: readonly string[]
+  readonly #sample: number
   readonly #import = importsAnew()
   /** How often a file's tests caught a mutant: those come first. */
   readonly #catches = new Map<string, number>()
 
   constructor({ circus }: Options) {
+    this.#sample = circus.sample
     this.#files = circus.tests.flatMap((pattern) => globSync(pattern)).sort()
   }
 
@@ -63,6 +65,9 @@ class CircusTestRunner implements TestRunner {
     hitLimit,
     mutantActivation,
   }: MutantRunOptions): Promise<MutantRunResult> {
+    // An error counts neither for nor against the tests.
+    if (Number(activeMutant.id) % this.#sample !== 0)
+      return { status: MutantRunStatus.Error, errorMessage: 'It is not in the sample.' }
     const context = instrumented()
     delete context.mutantCoverage
     Object.assign(context, { hitLimit, hitCount: hitLimit === undefined ? undefined : 0 })

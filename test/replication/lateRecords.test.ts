@@ -1,6 +1,8 @@
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
-import { taken } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { sealEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { bodyOf, taken } from '../harness/deliveries.ts'
+import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
@@ -53,3 +55,33 @@ test('a vault’s older record after a newer one changes nothing', async () => {
   expect(there.body).toMatchObject({ displayName: 'two' })
   await expectSame()
 })
+
+test('an entry of identity that overtakes the one before it waits, and changes nothing until then', async () => {
+  const head = () => headSeq(cloud.b.runtime, cloud.tenancyId)
+  const before = await head()
+  await makePolicy('one')
+  const [first = ''] = await taken(cloud.b, 'inbox')
+  await makePolicy('two')
+  const later = (await taken(cloud.b, 'inbox')).at(-1) ?? ''
+  expect(await headSeq(cloud.a.runtime, cloud.tenancyId)).toBe(before + 2)
+  // Where the one before was not acknowledged the later message brings both: here only its last entry comes.
+  const last = await onlyLastEntry(later)
+  expect(await workInbox(cloud.b.runtime, [last])).toEqual([{ outcome: 'wait' }])
+  expect(await head()).toBe(before)
+  await works([first])
+  await works([last])
+  expect(await head()).toBe(before + 2)
+})
+
+function makePolicy(name: string): Promise<unknown> {
+  const statements = ['Allow group Administrators to read keys in tenancy']
+  const details = { compartmentId: cloud.tenancyId, name, description: 'd', statements }
+  return cloud.call(cloud.a, 'POST', '/20160918/policies', details)
+}
+
+async function onlyLastEntry(text: string): Promise<string> {
+  const body = bodyOf(text)
+  if (body.kind !== 'identity') throw new Error('It is no message of identity.')
+  const of = { tenancyId: cloud.tenancyId, destination: regionB }
+  return sealEnvelope(cloud.a.hsm, of, cloud.clock.now, { kind: 'identity', records: body.records.slice(-1) })
+}

@@ -93,7 +93,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/tenancy/replicateIdentity.ts',
     find: 'if (entry.seq > head + 1) {',
     replace: 'if (entry.seq > head + 1000) {',
-    caughtBy: { test: 'test/replication/faults.test.ts' },
+    caughtBy: { test: 'test/replication/lateRecords.test.ts' },
   },
   {
     name: 'a change commits while a replica is being accepted',
