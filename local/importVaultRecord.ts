@@ -5,7 +5,7 @@ import { parseInput } from '../lib/http/parseInput.ts'
 import { KmsError } from '../lib/errors.ts'
 import type { KmsPorts } from '../lib/kms/kmsPorts.ts'
 import type { VaultRow } from '../lib/kms/rows/rows.ts'
-import { systemMark, systemMutation } from '../lib/kms/systemMutation.ts'
+import { systemMutation } from '../lib/kms/systemMutation.ts'
 import { createVault } from '../lib/kms/vaults/vaults.ts'
 
 /** A vault's record from elsewhere (docs/operating.md): what it was, not its keys; those are made anew here. */
@@ -26,7 +26,6 @@ export async function importVaultRecord(ports: KmsPorts, tenancyId: string, text
   const { format: _format, isVaultReplicable, timeCreated, compartmentId, ...details } = record
   const digest = hash('sha256', `${tenancyId} ${text}`, 'hex')
   const compartment = compartmentId ?? tenancyId
-  await ports.tables.write([systemMark(ports, compartment)])
   const expiresAt = Math.floor(ports.clock() / 1000) + 24 * 3600
   const mutation = { ...systemMutation(ports, tenancyId, 'ImportVault'), request: { pk: digest, digest, expiresAt } }
   return createVault(ports, mutation, {

@@ -1,5 +1,5 @@
 import { isKmsError, KmsError } from '../errors.ts'
-import { auditWrite, type AuditEvent } from '../kms/audit.ts'
+import type { AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'
 import { runOnArrivals } from './arrivals.ts'
@@ -97,7 +97,7 @@ async function perform<P extends HttpPorts>(
     now: receivedAt,
   }
   const isCrypto = rows[operation.id].serves === 'crypto'
-  // The mark must stand before a write commits the event, so that no event is ever unlisted.
+  // Most changes are in the root, whose minute is marked once: else each would bring a mark of its own.
   if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
   const answer = await runOnArrivals(operation, full, input)
   const committed = mutation.committed()
@@ -148,7 +148,7 @@ function mutationOf(
     ...(ifMatch === undefined ? {} : { ifMatch }),
     audit: (effect) => {
       event = auditEvent(audited, answeredWith(ports, 200), effect)
-      return auditWrite(event)
+      return ports.audit.writesOf(event)
     },
   }
   return { mutation, committed: () => event }

@@ -16,6 +16,8 @@ export interface AuditSink {
   append(event: AuditEvent): Promise<void> | void
   /** Makes the event's minute known to listings before the event itself is committed elsewhere. */
   prepare(event: AuditEvent): Promise<void> | void
+  /** The event as writes of a transaction; where its minute is not known to listings, with a mark of its own. */
+  writesOf(event: AuditEvent): MarkedAuditWrites
   /** Resolves when the event is in the table. @throws where it is not. */
   written(event: AuditEvent): Promise<void>
   /** Whether crypto calls are recorded; required: none is answered with success before its event is in the table. */
@@ -82,9 +84,16 @@ export function minuteMark({
   return { op: 'put', table: 'Audit', item }
 }
 
-/** An event with its minute's mark, for a transaction whose minute nobody has marked. */
-export function markedAuditWrites(event: AuditEvent): readonly Write[] {
-  return [auditWrite(event), minuteMark(event)]
+/** An event, and what marks its minute. */
+export type MarkedAuditWrites = readonly [AuditWrite, ...Write[]]
+
+/**
+ * An event with a mark of its minute, for a transaction whose minute nobody has marked: they commit together or not at all.
+ * The mark is the event's own, so that transactions of the same minute are not in each other's way.
+ */
+export function markedAuditWrites(event: AuditEvent): MarkedAuditWrites {
+  const { item } = minuteMark(event)
+  return [auditWrite(event), { op: 'put', table: 'Audit', item: { ...item, sk: `${item.sk}#${event.eventId}` } }]
 }
 
 /** The `.end` that belongs to a `.begin`: same request, its own id and time. */

@@ -1,10 +1,13 @@
 import {
   auditGroupWrite,
+  auditWrite,
+  markedAuditWrites,
   minuteMark,
   type AuditEvent,
   type AuditGroup,
   type AuditSink,
   type AuditWrite,
+  type MarkedAuditWrites,
 } from './audit.ts'
 import { LruCache } from '../lruCache.ts'
 import type { Logger, Tables, Timers } from '../ports.ts'
@@ -78,6 +81,11 @@ export class GroupedAuditSink implements AuditSink {
     await this.#mark([event])
   }
 
+  writesOf(event: AuditEvent): MarkedAuditWrites {
+    const isMarked = this.#marked.get(nameOf(minuteMark(event))) !== undefined
+    return isMarked ? [auditWrite(event)] : markedAuditWrites(event)
+  }
+
   /** Resolves when everything appended so far has been written or tried. */
   flush(): Promise<void> {
     this.#callOff?.()
@@ -145,13 +153,17 @@ export class GroupedAuditSink implements AuditSink {
     const marks = new Map<string, ReturnType<typeof minuteMark>>()
     for (const event of events) {
       const mark = minuteMark(event)
-      const name = `${mark.item.pk} ${mark.item.sk}`
+      const name = nameOf(mark)
       if (this.#marked.get(name) === undefined) marks.set(name, mark)
     }
     if (marks.size === 0) return
     await this.#tables.write([...marks.values()])
     for (const name of marks.keys()) this.#marked.set(name, true)
   }
+}
+
+function nameOf({ item }: ReturnType<typeof minuteMark>): string {
+  return `${item.pk} ${item.sk}`
 }
 
 function eventsOf({ write }: Group): number {

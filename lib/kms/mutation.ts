@@ -1,4 +1,4 @@
-import type { AuditWrite } from './audit.ts'
+import type { AuditWrite, MarkedAuditWrites } from './audit.ts'
 import { KmsError } from '../errors.ts'
 import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from './kmsPorts.ts'
@@ -23,8 +23,8 @@ export interface Mutation {
   readonly request?: { readonly pk: string; readonly digest: string; readonly expiresAt: number }
   readonly signature?: SignatureOfChange
   readonly ifMatch?: string
-  /** The audit event of this request as a write, so that it commits with the change or not at all. */
-  readonly audit: (effect: AuditEffect) => AuditWrite
+  /** The audit event of this request as writes, so that it commits with the change or not at all. */
+  readonly audit: (effect: AuditEffect) => MarkedAuditWrites
 }
 
 /** The signature of a change, by which a copy is known whatever its unsigned headers say. */
@@ -97,7 +97,7 @@ export function bookkeeping(mutation: Mutation, effect: AuditEffect, etag: strin
     const { at, token } = signature
     writes.push(newRequest(signature, { resourceId, etag, at, ...(token === undefined ? {} : { token }) }))
   }
-  return [mutation.audit(effect), ...writes]
+  return [...mutation.audit(effect), ...writes]
 }
 
 function newRequest(

@@ -1,4 +1,4 @@
-import { auditWrite, markedAuditWrites, minuteMark, newEventId, type AuditEvent } from './audit.ts'
+import { markedAuditWrites, newEventId, type AuditEvent } from './audit.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { AuditEffect, Mutation } from './mutation.ts'
 import { ociEvent } from './ociEvent.ts'
@@ -13,7 +13,7 @@ type Ports = Pick<KmsPorts, 'clock' | 'random'>
 
 /** A change that no caller asked for: without retry token and if-match, audited under the service's own name. */
 export function systemMutation(ports: Ports, tenancyId: string, operation: SystemOperation): Mutation {
-  return { audit: (effect) => auditWrite(systemEvent(ports, tenancyId, operation, effect)) }
+  return { audit: (effect) => markedAuditWrites(systemEvent(ports, tenancyId, operation, effect)) }
 }
 
 /** The event as writes, the mark of its minute among them. */
@@ -24,11 +24,6 @@ export function systemAudit(
   effect: AuditEffect,
 ): readonly Write[] {
   return markedAuditWrites(systemEvent(ports, tenancyId, operation, effect))
-}
-
-/** The mark of the present minute, for a change whose own event is written by `systemMutation`. */
-export function systemMark(ports: Ports, compartmentId: string): Write {
-  return minuteMark({ eventTime: new Date(ports.clock()).toISOString(), data: { compartmentId } })
 }
 
 function systemEvent(

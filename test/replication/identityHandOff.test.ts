@@ -3,6 +3,7 @@ import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
+import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
 
 /** Identity reaches every region's inbox before the answer: neither stream nor outbox runs in these tests. */
@@ -12,8 +13,8 @@ afterEach(() => {
   cloud.close()
 })
 
-async function workInboxOf({ runtime, store }: TestRegion): Promise<void> {
-  const messages = await store.queues.receive('inbox', 100, 2000)
+async function workInboxOf({ runtime, store }: TestRegion, limit = 100): Promise<void> {
+  const messages = await store.queues.receive('inbox', limit, 2000)
   const Records = messages.map(({ id, body }) => ({
     messageId: id,
     body,
@@ -45,6 +46,19 @@ test('a right that was taken away is gone in the other region once its inbox is 
   expect(await update(id, 'Allow group Administrators to manage keys in tenancy')).toMatchObject({ status: 200 })
   expect(await policies(cloud.b)).toMatchObject({ status: 200 })
   await workInboxOf(cloud.b)
+  expect(await policies(cloud.b)).toMatchObject({ status: 404 })
+})
+
+/** docs/security.md says so: a queue has no lanes, and only within a batch does identity go first. */
+test('behind a backlog in that inbox it waits for it, and for nothing else', async () => {
+  cloud = await twoRegions()
+  const vaultId = await makeReplicatedVault(cloud)
+  const id = await adminPolicy()
+  for (let count = 0; count < 15; count += 1) await makeKey(cloud, vaultId)
+  expect(await update(id, 'Allow group Administrators to manage keys in tenancy')).toMatchObject({ status: 200 })
+  await workInboxOf(cloud.b, 10)
+  expect(await policies(cloud.b)).toMatchObject({ status: 200 })
+  await workInboxOf(cloud.b, 10)
   expect(await policies(cloud.b)).toMatchObject({ status: 404 })
 })
 

@@ -153,6 +153,7 @@ function writingSink(tables: Tables): AuditSink {
   }
   return {
     crypto: 'off',
+    writesOf: (event) => [auditWrite(event)],
     append: written,
     written,
     prepare: async (event) => {

@@ -45,13 +45,15 @@ export async function perform(runtime: Runtime, tenancy: Tenancy, ask: Ask): Pro
 }
 
 function mutationOf({ operation, token, input, parameters }: Ask, tenancy: Tenancy, now: number): Mutation {
-  const audit = (effect: AuditEffect) =>
-    auditWrite({
+  const audit = (effect: AuditEffect) => {
+    const event = {
       eventType: `${operation.id}${effect.suffix ?? ''}`,
       eventId: `${token ?? operation.id}-${now}-${effect.resourceId}`,
       eventTime: new Date(now).toISOString(),
       data: { compartmentId: effect.compartmentId, resourceId: effect.resourceId },
-    })
+    }
+    return [auditWrite(event)] as const
+  }
   if (token === undefined) return { audit }
   const digest = `${operation.id} ${JSON.stringify(parameters)} ${JSON.stringify(input)}`
   const pk = `${tenancy.id} ${operation.id} ${token}`

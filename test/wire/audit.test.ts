@@ -90,6 +90,25 @@ test('a change in a compartment is listed there though nothing else happens in i
   expect(told(await eventsIn(quiet))).toEqual([['CreateKey', '200']])
 })
 
+test('a change is listed though the process ends as soon as it has committed', async () => {
+  cloud = await twoRegions()
+  const quiet = await makeCompartment(cloud, 'quiet')
+  const vaultId = await makeVault(cloud)
+  cloud.clock.now += 60_000
+  const { tables } = cloud.a.store
+  const write = tables.write.bind(tables)
+  let hasEnded = false
+  tables.write = async (writes, ...more) => {
+    if (hasEnded) throw new Error('the process is gone')
+    hasEnded = writes.some((each) => each.op === 'put' && each.item.sk === 'key')
+    return write(writes, ...more)
+  }
+  await makeKeyIn(cloud, cloud.a, vaultId, quiet)
+  expect(hasEnded).toBe(true)
+  tables.write = write
+  expect(told(await storedIn(quiet))).toEqual([['CreateKey', '200']])
+})
+
 describe('a failed authentication', () => {
   const forged = (tenancyId = cloud.tenancyId) => {
     const keyId = `${tenancyId}/${newOcid(randomBytes, 'user')}/${'00:'.repeat(15)}00`

@@ -158,6 +158,17 @@ describe('a copy that comes later', () => {
   })
 })
 
+/** docs/security.md says so. */
+test('a copy of a call that was refused is judged as the state is then', async () => {
+  const { body } = await createKey()
+  expect((await act(body['id'], 'enable')).status).toBe(409)
+  await cloud.call(cloud.a, 'POST', `/20180608/keys/${String(body['id'])}/actions/disable`, undefined, {
+    host: vaultId,
+  })
+  cloud.clock.now += 3000
+  expect((await act(body['id'], 'enable')).status).toBe(200)
+})
+
 test('one retry token in two vaults is refused in the second, and no sign of a manipulation', async () => {
   const other = await makeVault(cloud)
   const token = { 'opc-retry-token': 'two vaults' }

@@ -8,7 +8,7 @@ import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { newKeyVersion, newStamp } from '../keys/newKeyVersion.ts'
 import type { AutoRotation } from '../rows/rows.ts'
 import { settleKey } from '../keys/settleKey.ts'
-import { systemMark, systemMutation } from '../systemMutation.ts'
+import { systemMutation } from '../systemMutation.ts'
 import type { Vault } from '../vaults/vaultCache.ts'
 
 /**
@@ -82,7 +82,6 @@ async function rotate(ports: DestroyPorts, loaded: VaultKey, due: Due): Promise<
     return drop(ports, due)
   const obstacle = obstacleTo(vault, loaded)
   if (obstacle !== undefined) return postpone(ports, loaded, plan, obstacle)
-  await ports.tables.write([systemMark(ports, key.compartmentId)])
   const mutation = systemMutation(ports, vault.row.tenancyId, 'RotateKey')
   try {
     await createKeyVersion(ports, mutation, loaded, {
