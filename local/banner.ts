@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path'
-import type { Cloud } from './startCloud.ts'
+import type { Endpoints } from './bringUp.ts'
+import type { CloudSettings } from './cloudSettings.ts'
 import { version } from './version.ts'
 
 const meaning = {
@@ -8,8 +9,14 @@ const meaning = {
   strict: 'strict: no change is answered with success before it is in its replica’s inbox (503 otherwise)',
 } as const
 
+interface Running {
+  readonly regions: Endpoints
+  readonly homeRegion: string
+  readonly settings: CloudSettings
+}
+
 /** What a person who just started the service needs next. */
-export function banner({ regions, homeRegion, settings }: Cloud, data: string): string {
+export function banner({ regions, homeRegion, settings }: Running, data: string): string {
   const width = Math.max(...regions.map(({ region }) => region.length))
   const rows = regions.map(
     ({ region, endpoint }) => `  ${region.padEnd(width)}  ${endpoint}${region === homeRegion ? '   home region' : ''}`,

@@ -2,7 +2,7 @@ import type { Logger } from '../lib/ports.ts'
 import { writeEndpoints, writeTrustRoot, type EndpointsFile } from './endpointsFile.ts'
 import { writeOciConfig } from './ociProfile.ts'
 import type { PortDirectory } from './portDirectory.ts'
-import type { Prepared } from './prepareStart.ts'
+import type { Prepared, StartOptions } from './prepareStart.ts'
 import type { RegionHost } from './regionHost.ts'
 
 export type Endpoints = EndpointsFile['regions']
@@ -13,6 +13,7 @@ export async function bringUp(
   hosts: readonly RegionHost[],
   ports: PortDirectory,
   log: Logger,
+  begin?: StartOptions['begin'],
 ): Promise<Endpoints> {
   const { directory, homeRegion, tenancyId, userId, key } = prepared
   // A wrong answer here means that nothing this cloud would encrypt can be trusted.
@@ -37,7 +38,9 @@ export async function bringUp(
   await identityEverywhere(hosts, home, tenancyId, log)
   writeTrustRoot(directory, root)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
-  return listenAndTell(prepared, hosts, ports)
+  const endpoints = await listenAndTell(prepared, hosts, ports)
+  await begin?.(home, tenancyId)
+  return endpoints
 }
 
 /** The tenancy's root signs a region's identity; the region pins that root. */

@@ -1,77 +1,43 @@
-import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
-import type { Faults } from './faults.ts'
+import { createConnection, createServer, type Socket } from 'node:net'
 import type { HostDirectory } from './hostDirectory.ts'
-import { UserError, messageOf } from '../lib/userError.ts'
-
-/** A Unix socket's path ends at about 107 bytes; a longer one moves to the temporary directory, under a name of its own. */
-const maxPathBytes = 100
-
-export function faultSocketPath(directory: string): string {
-  const path = join(resolve(directory), 'faults.sock')
-  if (Buffer.byteLength(path) <= maxPathBytes) return path
-  const name = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 16)
-  return join(tmpdir(), `vaultspan-${userInfo().uid}`, `${name}.sock`)
-}
+import { messageOf } from '../lib/userError.ts'
+import { listenPrivately, socketPath } from './privateSocket.ts'
 
 /** What else can be asked of the service at its socket, by the line's first word. @throws with a line for a person. */
 export type MoreCommands = Readonly<Record<string, (words: readonly string[]) => Promise<string>>>
 
-type FaultCommands = Pick<Faults, 'cut' | 'slow' | 'heal' | 'describe'>
-
-/** Takes one line, `cut REGION`, `slow A B 80ms`, `heal` or `status`, and answers with one. Only its owner can open it. */
-export class FaultServer {
-  readonly #server: Server
-  readonly #path: string
-
-  /** Undefined for a cloud in memory, which nobody else can find. */
-  static async open(
-    directory: HostDirectory,
-    faults: FaultCommands,
-    more: MoreCommands = {},
-  ): Promise<FaultServer | undefined> {
-    if (directory.path === undefined) return undefined
-    const path = faultSocketPath(directory.path)
-    if (!path.startsWith(directory.path)) requirePrivate(join(path, '..'))
-    // The directory's lock is held, so a socket that is there was left by a process that died.
-    rmSync(path, { force: true })
-    const server = createServer((socket) => {
-      serve(socket, faults, more)
-    })
-    const umask = process.umask(0o177)
-    try {
-      await new Promise<void>((ready, failed) => {
-        server.once('error', failed)
-        server.listen(path, ready)
-      })
-    } finally {
-      process.umask(umask)
-    }
-    chmodSync(path, 0o600)
-    return new FaultServer(server, path)
-  }
-
-  private constructor(server: Server, path: string) {
-    this.#server = server
-    this.#path = path
-  }
-
-  async close(): Promise<void> {
-    await new Promise((done) => this.#server.close(done))
-    rmSync(this.#path, { force: true })
-  }
+/** What may be broken on purpose. @throws where there is no such region. */
+export interface FaultCommands {
+  /** No socket of the region answers any more, and nothing passes between it and others. */
+  cut(region: string): Promise<void>
+  /** Every message between the two takes this long, in both directions. */
+  slow(a: string, b: string, delayMs: number): Promise<void> | void
+  heal(): Promise<void>
+  /** One line. */
+  describe(): string
 }
 
-/** Anybody may make a directory in the temporary one: whose it is must be looked at before a socket is put there. */
-function requirePrivate(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const found = lstatSync(folder)
-  const isMine = found.uid === userInfo().uid || process.platform === 'win32'
-  if (found.isDirectory() && isMine && (found.mode & 0o077) === 0) return
-  throw new UserError(`${folder} must be a directory that only you can open; remove it or set its mode to 0700.`)
+/** Where a cloud in a directory takes commands. */
+const socketName = 'faults.sock'
+
+export function faultSocketPath(directory: string): string {
+  return socketPath(directory, socketName)
+}
+
+/**
+ * Takes one line, `cut REGION`, `slow A B 80ms`, `heal` or `status`, and answers with one. Only its owner can open it.
+ * Resolves with what ends it; undefined for a cloud in memory, which nobody else can find.
+ */
+export async function serveFaults(
+  directory: HostDirectory,
+  faults: FaultCommands,
+  more: MoreCommands = {},
+): Promise<(() => Promise<void>) | undefined> {
+  if (directory.path === undefined) return undefined
+  const server = createServer((socket) => {
+    serve(socket, faults, more)
+  })
+  return listenPrivately(server, directory.path, socketName)
 }
 
 function serve(socket: Socket, faults: FaultCommands, more: MoreCommands): void {
@@ -103,7 +69,7 @@ async function perform(
 ): Promise<string> {
   try {
     if (command === 'cut') await faults.cut(first)
-    else if (command === 'slow') faults.slow(first, second, parseDelay(delay))
+    else if (command === 'slow') await faults.slow(first, second, parseDelay(delay))
     else if (command === 'heal') await faults.heal()
     else if (command !== 'status')
       return `error: There is no such command; use cut REGION, slow REGION REGION 80ms, heal or status.`

@@ -1,4 +1,5 @@
 import type { QueueAddress, QueueMessage } from '../lib/ports.ts'
+import type { FaultCommands } from './faultServer.ts'
 import type { Peer } from './startRegion.ts'
 
 /** Someone who must know when a region is cut off or comes back: its listeners and its pumps. */
@@ -8,7 +9,7 @@ export interface RegionSwitch {
 }
 
 /** The network between regions as one process sees it, and what is broken in it on purpose. */
-export class Faults {
+export class Faults implements FaultCommands {
   readonly #regions: readonly string[]
   readonly #cut = new Set<string>()
   readonly #delays = new Map<string, number>()
@@ -26,14 +27,12 @@ export class Faults {
     return this.#cut.has(region)
   }
 
-  /** No socket of the region answers any more, and nothing passes between it and others. */
   async cut(region: string): Promise<void> {
     this.#require(region)
     this.#cut.add(region)
     await this.#switches.get(region)?.cut()
   }
 
-  /** Every message between the two takes this long, in both directions. */
   slow(a: string, b: string, delayMs: number): void {
     this.#require(a)
     this.#require(b)

@@ -7,8 +7,8 @@ import { runCommand } from './runCommand.ts'
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
     name: 'npm run faults',
-    does: 'Cuts regions of a running cloud off, slows the way between two, and heals them; without words it says how they are.',
-    words: '[status | cut REGION | slow REGION REGION 80ms | heal]',
+    does: 'Cuts regions of a running cloud off, kills their processes, slows the way between two, and heals them; without words it says how they are.',
+    words: '[status | cut REGION | kill REGION | slow REGION REGION 80ms | heal]',
     flags: { data: dataFlag },
   })
   await ask(flags.data, words.join(' ') || 'status')

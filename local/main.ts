@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import type { KmsPorts } from '../lib/kms/kmsPorts.ts'
-import { importVaultRecord } from './importVaultRecord.ts'
 import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { banner } from './banner.ts'
 import { defaultRegions } from './chooseRegions.ts'
@@ -8,14 +6,15 @@ import { settingsFromEnvironment } from './cloudSettings.ts'
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { environmentHelp } from './environmentHelp.ts'
-import { startCloud } from './startCloud.ts'
+import { startProcesses } from './processes/startProcesses.ts'
+import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import { runCommand } from './runCommand.ts'
 
 const command = {
   name: 'npm start',
-  does: 'Runs the regions of a cloud in one process, on this machine.',
+  does: 'Runs a cloud on this machine, each region in a process of its own.',
   flags: {
     data: dataFlag,
     port: { value: 'BASE', says: 'region i listens at BASE + i, vaults from BASE + 100', default: '7600' },
@@ -44,11 +43,12 @@ async function run(): Promise<void> {
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
   const settings = { ...settingsFromEnvironment(process.env), host }
   let imported = ''
-  const cloud = await startCloud({
+  const cloud = await startProcesses({
     directory: data,
     port,
     settings,
     log,
+    logLevel: level,
     ...(regions === undefined ? {} : { regions }),
     ...(cut === undefined ? {} : { cut }),
     begin: async (home, tenancyId) => {
@@ -60,9 +60,9 @@ async function run(): Promise<void> {
   stopOnSignal(cloud)
 }
 
-async function importRecord(home: KmsPorts, tenancyId: string, file: string): Promise<string> {
+async function importRecord(home: RegionHost, tenancyId: string, file: string): Promise<string> {
   try {
-    return (await importVaultRecord(home, tenancyId, await readFile(file, 'utf8'))).id
+    return await home.importVault(tenancyId, await readFile(file, 'utf8'))
   } catch (cause) {
     throw new UserError(`--import ${file}: ${messageOf(cause)}`, { cause })
   }

@@ -15,6 +15,12 @@ export interface VaultPorts {
 const firstVaultOffset = 100
 const triesForFreePort = 1000
 
+/** Where whoever listens at an address is reached from this machine. */
+export function originOf(address: string, port: number): string {
+  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 export function portIn(host: string): number {
   return Number(host.slice(host.lastIndexOf(':') + 1))
 }
@@ -47,7 +53,7 @@ export class PortDirectory implements VaultPorts {
     return {
       regions,
       of: async ({ id }, region) => {
-        const origin = this.origin(await this.#portFor(id, region))
+        const origin = this.origin(await this.portOf(id, region))
         return { management: origin, crypto: origin }
       },
     }
@@ -58,8 +64,7 @@ export class PortDirectory implements VaultPorts {
   }
 
   origin(port: number): string {
-    const host = this.#host === '0.0.0.0' || this.#host === '::' ? '127.0.0.1' : this.#host
-    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+    return originOf(this.#host, port)
   }
 
   /** Listens again on every port that a region's vaults have. @throws UserError where one is taken. */
@@ -77,7 +82,8 @@ export class PortDirectory implements VaultPorts {
     }
   }
 
-  async #portFor(vaultId: string, region: string): Promise<number> {
+  /** Where a vault listens in a region: it gets a port there first if it has none. */
+  async portOf(vaultId: string, region: string): Promise<number> {
     const name = `${region} ${vaultId}`
     const known = this.#portOf.get(name)
     if (known !== undefined) return known

@@ -7,6 +7,7 @@ import { FreshFiles } from './freshFiles.ts'
 import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from './ociProfile.ts'
 import { requireComplete } from './requireComplete.ts'
+import type { RegionHost } from './regionHost.ts'
 import { requireFreePorts } from './requireFreePorts.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 
@@ -17,6 +18,10 @@ export interface StartOptions {
   readonly port: number
   /** Undefined: those of the last start, or two. */
   readonly regions?: readonly string[]
+  /** Cut off before anything is sent. */
+  readonly cut?: string
+  /** What belongs to the start, in the home region that serves already: where it fails, so does the start. */
+  readonly begin?: (home: RegionHost, tenancyId: string) => Promise<unknown>
 }
 
 /** What a start knows before any region is open. */

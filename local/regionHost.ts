@@ -3,7 +3,7 @@ import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
 import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
-import { redriveCommand } from './redrive.ts'
+import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from './requireComplete.ts'
 import type { Region } from './startRegion.ts'
 
@@ -41,8 +41,9 @@ export interface RegionHost {
   /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
   listen(port: number, vaultId?: string): Promise<number>
   isIdle(): Promise<boolean>
-  /** As redriveCommand. */
-  redrive(words: readonly string[]): Promise<string>
+  listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
+  /** Puts dead letters back to be worked again; resolves with how many there were. */
+  redrive(places: readonly Place[]): Promise<number>
   /** Resolves with the vault's OCID (docs/operating.md). */
   importVault(tenancyId: string, record: string): Promise<string>
   /** Ends its work; other regions may still send to its queues. */
@@ -74,7 +75,8 @@ export function regionHost(region: Region): RegionHost {
     identityHead: (tenancyId) => headSeq(runtime, tenancyId),
     listen: (port, vaultId) => region.listen(port, vaultId),
     isIdle: async () => region.isIdle(),
-    redrive: (words) => redriveCommand([region], words),
+    listDead: (places) => listDead(region, places),
+    redrive: (places) => redrive(region, places),
     importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
     stop: () => region.stop(),
     close: async () => {

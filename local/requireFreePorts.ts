@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import { UserError } from '../lib/userError.ts'
 
 /** Asked before anything is written. @throws UserError with the first refusal. */
@@ -20,14 +20,23 @@ export function portReason(port: number, cause: unknown): string {
   return `Port ${port} cannot be listened on: ${message}.`
 }
 
-function refusalOf(port: number, host: string): Promise<Error | undefined> {
-  return new Promise((resolve) => {
+function refusalOf(port: number, host: string): Promise<unknown> {
+  return freePort(port, host).then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+}
+
+/** The port itself where it is free; any free one for 0. @throws the system's error where it is taken. */
+export function freePort(port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
     const server = createServer()
-    server.once('error', resolve)
-    server.listen(port, host, () =>
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      const { port: found } = server.address() as AddressInfo
       server.close(() => {
-        resolve(undefined)
-      }),
-    )
+        resolve(found)
+      })
+    })
   })
 }

@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../lib/ports.ts'
 import { jsonLogger } from '../lib/runtime/jsonLogger.ts'
 import { bringUp, type Endpoints } from './bringUp.ts'
 import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
-import { FaultServer } from './faultServer.ts'
+import { serveFaults } from './faultServer.ts'
 import { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { openBackups } from './openBackups.ts'
@@ -16,14 +16,12 @@ import { openRegion, type Peer, type Region } from './startRegion.ts'
 
 export interface CloudOptions extends StartOptions {
   readonly settings?: Partial<CloudSettings>
-  /** Cut off before anything is sent. */
-  readonly cut?: string
   readonly log?: Logger
   readonly clock?: Clock
-  /** What belongs to the start, in the home region that serves already: where it fails, so does the start. */
-  readonly begin?: (home: Region['runtime'], tenancyId: string) => Promise<unknown>
   /** How the simulated HSMs make RSA pairs; for tests. */
   readonly generateRsa?: RsaGenerator
+  /** False: nothing is done every minute, for tests that watch every write. */
+  readonly isScheduled?: boolean
 }
 
 /** A running cloud of several regions in this process. */
@@ -68,8 +66,20 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const faults = new Faults(regions)
   const stores = new Map<string, Peer>()
   const backups = openBackups(directory.path, settings)
-  const { clock = Date.now, generateRsa } = options
-  const parts = { homeRegion, regions, directory, ports, faults, settings, backups, log, clock, peers: stores }
+  const { clock = Date.now, generateRsa, isScheduled = true } = options
+  const parts = {
+    homeRegion,
+    regions,
+    directory,
+    ports,
+    faults,
+    settings,
+    backups,
+    log,
+    clock,
+    isScheduled,
+    peers: stores,
+  }
   for (const region of regions) {
     const open = openRegion({ ...parts, region, ...(generateRsa === undefined ? {} : { generateRsa }) })
     opened.push(open)
@@ -77,12 +87,11 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     ports.attach(region, (port, vaultId) => open.listen(port, vaultId))
   }
   if (options.cut !== undefined) await faults.cut(options.cut)
-  const endpoints = await bringUp(prepared, opened.map(regionHost), ports, log)
-  const home = opened.find(({ name }) => name === homeRegion)
-  if (home !== undefined) await options.begin?.(home.runtime, tenancyId)
-  const faultServer = await FaultServer.open(directory, faults, {
-    dead: (words) => redriveCommand(opened, words),
-    redrive: (words) => redriveCommand(opened, words),
+  const hosts = opened.map(regionHost)
+  const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
+  const closeFaults = await serveFaults(directory, faults, {
+    dead: (words) => redriveCommand(hosts, words),
+    redrive: (words) => redriveCommand(hosts, words),
   })
   return {
     regions: endpoints,
@@ -95,7 +104,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     backups,
     idle: () => idle(opened),
     close: async () => {
-      await faultServer?.close()
+      await closeFaults?.()
       await closeAll(opened)
       directory.close()
     },

@@ -3,17 +3,12 @@ import { auditFunction } from '../handlers/audit/auditFunction.ts'
 import { cryptoFunction } from '../handlers/crypto/cryptoFunction.ts'
 import { identityFunction } from '../handlers/identity/identityFunction.ts'
 import { keysFunction } from '../handlers/keys/keysFunction.ts'
-import { acknowledgeFunction } from '../handlers/replicate/acknowledge.ts'
-import { applyFunction } from '../handlers/replicate/apply.ts'
-import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
-import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
-import { scheduleFunction } from '../handlers/schedule/scheduleFunction.ts'
 import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
 import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
-import { streamedTables, type Clock, type Logger, type QueueMessage, type QueueName } from '../lib/ports.ts'
+import type { Clock, Logger, QueueMessage, QueueName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../lib/runtime/systemTimers.ts'
@@ -25,16 +20,14 @@ import type { Faults } from './faults.ts'
 import { forgetWhatChanges } from './forgetWhatChanges.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
-import { MinuteTimer } from './minuteTimer.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
-import { QueuePump } from './queuePump.ts'
 import { regionHealth, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
 import { SealedPorts } from './sealedPorts.ts'
-import { StreamPump } from './streamPump.ts'
 import { UserError } from '../lib/userError.ts'
+import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
 
 export interface RegionParts {
   readonly region: string
@@ -48,6 +41,8 @@ export interface RegionParts {
   readonly backups: BackupStore
   readonly log: Logger
   readonly clock: Clock
+  /** Whether what falls due and reconciliation are looked at every minute. */
+  readonly isScheduled: boolean
   readonly generateRsa?: RsaGenerator
   /** How each region, this one too, is sent to, by name, once it is open. */
   readonly peers: ReadonlyMap<string, Peer>
@@ -84,7 +79,6 @@ export interface Region {
 }
 
 const sweepMs = 60_000
-const maxReceives = 200
 
 export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock } = parts
@@ -239,61 +233,5 @@ async function answersInTime(sent: Promise<void>): Promise<boolean> {
     return false
   } finally {
     clearTimeout(timer)
-  }
-}
-
-interface Pumps {
-  stop(): Promise<unknown>
-  retryNow(): Promise<unknown>
-  isIdle(): boolean
-  /** As Arrivals.awaited. */
-  arrivals(): AsyncIterable<undefined>
-}
-
-async function* nothingArrives(): AsyncGenerator<undefined> {}
-
-/** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */
-const keysWindowMs = 500
-
-function startPumps(
-  store: SqliteRegionStore,
-  runtime: Runtime,
-  { log, clock, settings: { arrivalsMs } }: Pick<RegionParts, 'log' | 'clock' | 'settings'>,
-): Pumps {
-  const onError = (cause: unknown) => {
-    log.error('A pump failed.', cause)
-  }
-  const fanOut = fanOutFunction(runtime)
-  const streams = streamedTables.map(
-    (table) =>
-      new StreamPump(
-        { stream: store.tables.stream(table), tables: store.tables },
-        { consume: fanOut, onError, ...(table === 'Keys' ? { windowMs: keysWindowMs } : {}) },
-      ),
-  )
-  const inbox = new QueuePump(store.queues, {
-    name: 'inbox',
-    consume: applyFunction(runtime),
-    maxReceives,
-    clock,
-    onError,
-  })
-  const queues = [
-    inbox,
-    new QueuePump(store.queues, {
-      name: 'outcome',
-      consume: acknowledgeFunction(runtime),
-      maxReceives,
-      clock,
-      onError,
-    }),
-    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, clock, onError }),
-  ]
-  const timers = [scheduleFunction(runtime), reconcileFunction(runtime)].map((work) => new MinuteTimer(work, onError))
-  return {
-    stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
-    retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
-    arrivals: () => inbox.worked(arrivalsMs),
-    isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }
 }

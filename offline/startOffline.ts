@@ -7,7 +7,7 @@ import { prefixOf } from '../deploy/deployed.ts'
 import type { Parameters } from '../deploy/parameters.ts'
 import { packageTemplates } from '../deploy/packageTemplates.ts'
 import { provisionTenancy, type InvokeProvision } from '../deploy/provisionTenancy.ts'
-import { FaultServer } from '../local/faultServer.ts'
+import { serveFaults } from '../local/faultServer.ts'
 import type { HostDirectory } from '../local/hostDirectory.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { administratorKey, writeOciConfig } from '../local/ociProfile.ts'
@@ -118,8 +118,8 @@ async function startRegions(
     tenancyId: directory.fact('tenancyId') ?? '',
     rootCompartmentId: directory.fact('tenancyId') ?? '',
   })
-  const faultServer = await FaultServer.open(directory, new OfflineFaults(regions))
-  if (faultServer !== undefined) started.push({ stop: () => faultServer.close() })
+  const closeFaults = await serveFaults(directory, new OfflineFaults(regions))
+  if (closeFaults !== undefined) started.push({ stop: closeFaults })
   return endpoints
 }
 

@@ -1,6 +1,7 @@
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { deadChanges, buryChange } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
+import { regionHost } from '../../local/regionHost.ts'
 import { deadLetterPlaces, listDead, redrive, redriveCommand } from '../../local/redrive.ts'
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
 import { regionA, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
@@ -54,7 +55,7 @@ test('a message that was given up is listed with its kind and reason, and comes 
   await a.store.queues.send('outbox', [{ body }])
   for (const { id } of await a.store.queues.receive('outbox', 10))
     await a.store.queues.deadLetter('outbox', id, 'failed 5 times')
-  expect(await listDead([region], deadLetterPlaces)).toEqual([
+  expect(await listDead(region, deadLetterPlaces)).toEqual([
     {
       region: regionA,
       queue: 'outbox',
@@ -62,8 +63,8 @@ test('a message that was given up is listed with its kind and reason, and comes 
       reason: 'failed 5 times',
     },
   ])
-  expect(await redrive([region], ['inbox', 'stream'])).toBe(0)
-  expect(await redrive([region], ['outbox'])).toBe(1)
+  expect(await redrive(region, ['inbox', 'stream'])).toBe(0)
+  expect(await redrive(region, ['outbox'])).toBe(1)
   expect(await a.store.queues.receive('outbox', 10)).toMatchObject([{ body, receiveCount: 1 }])
   close()
 })
@@ -94,7 +95,7 @@ describe('npm run redrive', () => {
     expect(await cli('--queue', 'stream', '--region', home().name)).toEqual({ code: 0, out: '1 redriven\n', err: '' })
     expect(await cli('--queue', 'nowhere')).toMatchObject({ code: 1, out: '' })
     await cloud.idle()
-    expect(await listDead(cloud.parts, ['stream'])).toEqual([])
-    expect(await redriveCommand(cloud.parts, ['redrive'])).toMatch(/redriven$/)
+    expect(await listDead(home(), ['stream'])).toEqual([])
+    expect(await redriveCommand(cloud.parts.map(regionHost), ['redrive'])).toMatch(/redriven$/)
   })
 })

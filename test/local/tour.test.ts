@@ -11,87 +11,71 @@ function ticks(out: string): number {
 
 const steps = 17
 
-test(
-  'the tour passes twice in a row, after a kill -9, and where a region was left cut off',
-  () =>
-    withDirectory(async (directory) => {
-      const base = await freeBase()
-      let service = startService(directory, base)
-      const tour = () => run('local/tour.ts', ['--data', directory])
-      try {
-        await isReady(service)
-        for (let round = 0; round < 2; round += 1) {
-          const { code, out, err } = await tour()
-          expect({ code, err, ticks: ticks(out) }).toEqual({ code: 0, err: '', ticks: steps })
-        }
-        service.signal('SIGKILL')
-        await service.exited
-        service = startService(directory, base)
-        await isReady(service)
-        await askFaultServer(directory, 'cut us-ashburn-1')
-        const { code, out } = await tour()
-        expect({ code, ticks: ticks(out) }).toEqual({ code: 0, ticks: steps })
-        expect(out).toContain('Was healed first: us-ashburn-1 is cut off.')
-        expect(await askFaultServer(directory, 'status')).toBe('ok: all regions are up')
-      } finally {
-        service.signal('SIGKILL')
-        await service.exited
+test('the tour passes twice in a row, after a kill -9, and where a region was left cut off', () =>
+  withDirectory(async (directory) => {
+    const base = await freeBase()
+    let service = startService(directory, base)
+    const tour = () => run('local/tour.ts', ['--data', directory])
+    try {
+      await isReady(service)
+      for (let round = 0; round < 2; round += 1) {
+        const { code, out, err } = await tour()
+        expect({ code, err, ticks: ticks(out) }).toEqual({ code: 0, err: '', ticks: steps })
       }
-    }),
-  300_000,
-)
+      service.signal('SIGKILL')
+      await service.exited
+      service = startService(directory, base)
+      await isReady(service)
+      await askFaultServer(directory, 'cut us-ashburn-1')
+      const { code, out } = await tour()
+      expect({ code, ticks: ticks(out) }).toEqual({ code: 0, ticks: steps })
+      expect(out).toContain('Was healed first: us-ashburn-1 is cut off.')
+      expect(await askFaultServer(directory, 'status')).toBe('ok: all regions are up')
+    } finally {
+      service.signal('SIGKILL')
+      await service.exited
+    }
+  }))
 
-test(
-  'where no service runs the tour starts one of its own, and leaves nothing behind',
-  () =>
-    withDirectory(async (directory) => {
-      const ours = () => readdirSync(tmpdir()).filter((name) => name.startsWith('vaultspan-tour-'))
-      const before = ours()
-      const { code, out, err } = await run('local/tour.ts', ['--data', join(directory, 'none')])
-      expect({ code, err, ticks: ticks(out) }).toEqual({ code: 0, err: '', ticks: steps })
-      expect(out).not.toContain('\u001b')
-      expect(ours()).toEqual(before)
-    }),
-  300_000,
-)
+test('where no service runs the tour starts one of its own, and leaves nothing behind', () =>
+  withDirectory(async (directory) => {
+    const ours = () => readdirSync(tmpdir()).filter((name) => name.startsWith('vaultspan-tour-'))
+    const before = ours()
+    const { code, out, err } = await run('local/tour.ts', ['--data', join(directory, 'none')])
+    expect({ code, err, ticks: ticks(out) }).toEqual({ code: 0, err: '', ticks: steps })
+    expect(out).not.toContain('\u001b')
+    expect(ours()).toEqual(before)
+  }))
 
-test(
-  'a step that fails is crossed, with one line that says why, and the exit code is 1',
-  () =>
-    withDirectory(async (directory) => {
-      const base = await freeBase()
-      const service = startService(directory, base)
-      try {
-        await isReady(service)
-        const endpoints = join(directory, 'endpoints.json')
-        // Nobody listens at the base's last port.
-        writeFileSync(endpoints, readFileSync(endpoints, 'utf8').replace(`:${base}"`, `:${base + 99}"`))
-        const { code, out } = await run('local/tour.ts', ['--data', directory])
-        expect(code).toBe(1)
-        expect(out).toMatch(new RegExp(`✗ Create a virtual private vault +\\d+ ms +no answer from .*:${base + 99}`))
-        expect(out.trim().split('\n').at(-1)).toMatch(/^The tour ended early: no answer from /)
-      } finally {
-        service.signal('SIGKILL')
-        await service.exited
-      }
-    }),
-  300_000,
-)
+test('a step that fails is crossed, with one line that says why, and the exit code is 1', () =>
+  withDirectory(async (directory) => {
+    const base = await freeBase()
+    const service = startService(directory, base)
+    try {
+      await isReady(service)
+      const endpoints = join(directory, 'endpoints.json')
+      // Nobody listens at the base's last port.
+      writeFileSync(endpoints, readFileSync(endpoints, 'utf8').replace(`:${base}"`, `:${base + 99}"`))
+      const { code, out } = await run('local/tour.ts', ['--data', directory])
+      expect(code).toBe(1)
+      expect(out).toMatch(new RegExp(`✗ Create a virtual private vault +\\d+ ms +no answer from .*:${base + 99}`))
+      expect(out.trim().split('\n').at(-1)).toMatch(/^The tour ended early: no answer from /)
+    } finally {
+      service.signal('SIGKILL')
+      await service.exited
+    }
+  }))
 
-test(
-  'a service of one region is told so in one line',
-  () =>
-    withDirectory(async (directory) => {
-      const service = startService(directory, await freeBase(), ['--regions', 'us-ashburn-1'])
-      try {
-        await isReady(service)
-        const { code, out, err } = await run('local/tour.ts', ['--data', directory])
-        expect({ code, out }).toEqual({ code: 1, out: '' })
-        expect(err).toMatch(/^The tour needs two regions[^\n]+\n$/)
-      } finally {
-        service.signal('SIGKILL')
-        await service.exited
-      }
-    }),
-  300_000,
-)
+test('a service of one region is told so in one line', () =>
+  withDirectory(async (directory) => {
+    const service = startService(directory, await freeBase(), ['--regions', 'us-ashburn-1'])
+    try {
+      await isReady(service)
+      const { code, out, err } = await run('local/tour.ts', ['--data', directory])
+      expect({ code, out }).toEqual({ code: 1, out: '' })
+      expect(err).toMatch(/^The tour needs two regions[^\n]+\n$/)
+    } finally {
+      service.signal('SIGKILL')
+      await service.exited
+    }
+  }))

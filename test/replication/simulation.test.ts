@@ -125,5 +125,4 @@ test.each([false, true])(
       },
     )
   },
-  120_000,
 )

@@ -21,7 +21,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
     cloud = await startCloud({ directory: restored.directory, port: 0, clock, generateRsa: knownRsaPair })
     call = callerByProfile(restored.directory, clock)
     await cloud.idle()
-  }, 300_000)
+  })
   afterAll(async () => {
     await cloud.close()
     restored.remove()

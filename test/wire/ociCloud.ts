@@ -34,7 +34,8 @@ export interface SignedRequest {
 
 export const otherRegion = 'us-phoenix-1'
 
-export async function ociCloud(settings: Partial<CloudSettings> = {}): Promise<OciCloud> {
+/** `isScheduled` false: nothing is written but what a call writes. */
+export async function ociCloud(settings: Partial<CloudSettings> = {}, { isScheduled = true } = {}): Promise<OciCloud> {
   // The client repeats every refusal on the console; the tests look at the refusal itself.
   console.warn = () => undefined
   const clock = { offsetMs: 0 }
@@ -43,6 +44,7 @@ export async function ociCloud(settings: Partial<CloudSettings> = {}): Promise<O
     directory: ':memory:',
     port: 0,
     clock: now,
+    isScheduled,
     generateRsa: knownRsaPair,
     settings: { preparesKeys: false, ...settings },
   })

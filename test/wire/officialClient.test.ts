@@ -238,7 +238,7 @@ test('a replica decrypts, also without its source, until it is deleted', async (
 
 test('what is scheduled, moved, brought, saved and restored', async () => {
   await restOfALife(oci)
-}, 300_000)
+})
 
 test('the audit has an event of every operation, and of both ends of the replica', async () => {
   const asset = await makeKey(oci, vault, shapes.p256)

@@ -14,7 +14,7 @@ const passed: Row[] = []
 let stage: Stage
 beforeAll(async () => {
   stage = await openStage()
-}, 300_000)
+})
 afterAll(() => stage.close())
 
 describe.each(operations)('%s', (operation) => {
@@ -23,7 +23,7 @@ describe.each(operations)('%s', (operation) => {
   let written: readonly string[]
   beforeAll(async () => {
     ;({ played, written } = await play(stage, own))
-  }, 300_000)
+  })
 
   test.each(own)('$tried: $expected', (row) => {
     expect(played.get(row)).toMatchObject({ outcome: row.expected })

@@ -102,21 +102,17 @@ function bodies(good: () => Members): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 8, arbitrary: changed }, { weight: 1, arbitrary: odd })
 }
 
-test.each(requestModels)(
-  '%s',
-  async (_name, method, target, good) => {
-    await fc.assert(
-      fc.asyncProperty(
-        bodies(() => good(ids)),
-        async (body) => {
-          await requireContract(method, target(ids), JSON.stringify(body))
-        },
-      ),
-      { numRuns: runs },
-    )
-  },
-  300_000,
-)
+test.each(requestModels)('%s', async (_name, method, target, good) => {
+  await fc.assert(
+    fc.asyncProperty(
+      bodies(() => good(ids)),
+      async (body) => {
+        await requireContract(method, target(ids), JSON.stringify(body))
+      },
+    ),
+    { numRuns: runs },
+  )
+})
 
 test('bytes that are no JSON', async () => {
   await fc.assert(
@@ -163,19 +159,15 @@ const query = fc.array(
   { maxLength: 6 },
 )
 
-test.each(lists)(
-  'the query of the list of %s',
-  async (_name, path) => {
-    await fc.assert(
-      fc.asyncProperty(query, async (pairs) => {
-        const more = pairs.map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`)
-        await requireContract('GET', `${path()}?${[`compartmentId=${cloud.tenancyId}`, ...more].join('&')}`)
-      }),
-      { numRuns: runs },
-    )
-  },
-  300_000,
-)
+test.each(lists)('the query of the list of %s', async (_name, path) => {
+  await fc.assert(
+    fc.asyncProperty(query, async (pairs) => {
+      const more = pairs.map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`)
+      await requireContract('GET', `${path()}?${[`compartmentId=${cloud.tenancyId}`, ...more].join('&')}`)
+    }),
+    { numRuns: runs },
+  )
+})
 
 const paged: readonly (readonly [string, () => string, object | undefined])[] = [
   ['vaults', () => '/20180608/vaults', { displayName: 'v', vaultType: 'DEFAULT' }],
@@ -185,28 +177,24 @@ const paged: readonly (readonly [string, () => string, object | undefined])[] = 
 ]
 
 /** The hash inside a token is no secret: whoever has one token makes another that points anywhere. */
-test.each(paged)(
-  'a forged page token of the list of %s',
-  async (_name, path, details) => {
-    const host = path() === keys ? ids.vaultId : 'region'
-    for (const name of details === undefined ? [] : ['n1', 'n2']) {
-      await cloud.call(cloud.a, 'POST', path(), { compartmentId: ids.tenancyId, name, ...details }, { host })
-    }
-    const [from, to] = [-1, 1].map((days) => new Date(ids.now() + days * 86_400_000).toISOString())
-    const range = details === undefined ? `&startTime=${from ?? ''}&endTime=${to ?? ''}` : '&limit=1'
-    const target = `${path()}?compartmentId=${ids.tenancyId}${range}`
-    const [list] = await tokenOf(target)
-    const place = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\ud800', '2026-1', 'é'.repeat(3000)))
-    await fc.assert(
-      fc.asyncProperty(place, async (odd) => {
-        const token = Buffer.from(JSON.stringify([list, odd])).toString('base64url')
-        await requireContract('GET', `${target}&page=${token}`)
-      }),
-      { numRuns: runs },
-    )
-  },
-  300_000,
-)
+test.each(paged)('a forged page token of the list of %s', async (_name, path, details) => {
+  const host = path() === keys ? ids.vaultId : 'region'
+  for (const name of details === undefined ? [] : ['n1', 'n2']) {
+    await cloud.call(cloud.a, 'POST', path(), { compartmentId: ids.tenancyId, name, ...details }, { host })
+  }
+  const [from, to] = [-1, 1].map((days) => new Date(ids.now() + days * 86_400_000).toISOString())
+  const range = details === undefined ? `&startTime=${from ?? ''}&endTime=${to ?? ''}` : '&limit=1'
+  const target = `${path()}?compartmentId=${ids.tenancyId}${range}`
+  const [list] = await tokenOf(target)
+  const place = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\ud800', '2026-1', 'é'.repeat(3000)))
+  await fc.assert(
+    fc.asyncProperty(place, async (odd) => {
+      const token = Buffer.from(JSON.stringify([list, odd])).toString('base64url')
+      await requireContract('GET', `${target}&page=${token}`)
+    }),
+    { numRuns: runs },
+  )
+})
 
 async function tokenOf(target: string): Promise<readonly unknown[]> {
   const host = target.startsWith(keys) ? ids.vaultId : 'region'

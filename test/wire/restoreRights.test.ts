@@ -205,7 +205,7 @@ test('a key of many versions that is cut off on its way back is DELETED until th
   })
   expect(await usage()).toMatchObject({ keyCount: 1, keyVersionCount: versions })
   expect((await decrypt(cloud, cloud.a, vaultId, key.body['id'], first)).status).toBe(200)
-}, 120_000)
+})
 
 describe('an invented file tells nothing', () => {
   const invented = (id: string) => {

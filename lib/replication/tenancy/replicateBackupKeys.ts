@@ -48,8 +48,8 @@ export async function onBackupKeysBundle(
   if (source !== ports.homeRegion) throw new KmsError('integrityFailure', `${source} is not the home region.`)
   const place = transportPlace(tenancyId)
   const transport = await waitingTransport(ports, place)
-  // A second answer: they are here, and the transport key is gone.
-  if (transport === undefined) return
+  // A second answer, or one to an offer before the present one: asking twice at once makes both.
+  if (transport === undefined || transport.offer.transportKeyId !== bundle.transportKeyId) return
   const context = transferContext(ports, tenancyId, ports.region)
   const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
   await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])

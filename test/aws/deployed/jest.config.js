@@ -6,5 +6,5 @@ export default {
   rootDir: '../../..',
   roots: ['<rootDir>/test/aws/deployed'],
   testPathIgnorePatterns: ['/node_modules/'],
-  testTimeout: 180_000,
+  testTimeout: 900_000,
 }

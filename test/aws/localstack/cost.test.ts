@@ -54,7 +54,7 @@ await onLocalStack('what operations cost', (aws) => {
       expect(after.writeUnits - before.writeUnits).toBeGreaterThan(0)
     }
     await cloud.close()
-  }, 300_000)
+  })
 })
 
 /** Nothing is left to do, and the group of audit events that was open is written. */

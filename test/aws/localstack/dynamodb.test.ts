@@ -44,14 +44,14 @@ await onLocalStack(
   'DynamoDB',
   (aws) => {
     const suite = new DynamoSuite(aws)
-    beforeAll(() => suite.create(), 60_000)
-    afterAll(() => suite.delete(), 60_000)
+    beforeAll(() => suite.create())
+    afterAll(() => suite.delete())
 
     tableContract('DynamoDB', suite.open)
 
     test('the tables do what a plain map would do, whatever the order of calls', async () => {
       await tableModelLaw(suite.open, 12)
-    }, 300_000)
+    })
 
     /** Each call's first answer is lost on its way, after DynamoDB has done the work. */
     const losingAnswers = (): DynamoTables => {

@@ -33,7 +33,7 @@ await onLocalStack('S3', (aws) => {
       await client.send(new DeleteBucketCommand({ Bucket }))
     }
     client.destroy()
-  }, 300_000)
+  })
 
   rootContract('a bucket', async () => rootOf(await newBucket()))
 

@@ -8,7 +8,7 @@ await onLocalStack('SQS', (aws) => {
   let made: RunQueues
   beforeAll(async () => {
     made = await RunQueues.create(aws, [region, peer])
-  }, 300_000)
+  })
   afterAll(() => made.delete())
 
   sendContract('SQS', async () => ({

@@ -30,8 +30,8 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
   let cloud: AwsCloud
   beforeAll(async () => {
     cloud = await awsRegions(aws)
-  }, 300_000)
-  afterAll(() => cloud.close(), 60_000)
+  })
+  afterAll(() => cloud.close())
 
   // One story: each step goes on from where the last has left the vault.
   let vaultId = ''
@@ -52,7 +52,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
       body: { plaintext: 'aGVsbG8=' },
     })
     expect(await inReplica(ciphertext)).toMatchObject({ status: 404 })
-  }, 300_000)
+  })
 
   test('is replicated, and the key decrypts in the replica', async () => {
     await allowReplication(cloud)
@@ -60,7 +60,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     await cloud.settle()
     expect(await replicaStatus(cloud, vaultId)).toBe('CREATED')
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200, body: { plaintext: 'aGVsbG8=' } })
-  }, 300_000)
+  })
 
   test('answers a retried call with the same key, in a row that travels along', async () => {
     const first = await makeKey(cloud, vaultId, { retryToken: 'once' })
@@ -71,7 +71,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
       host: vaultId,
     })
     expect(list.map(({ id }) => id).sort()).toEqual([keyId, first.body['id']].sort())
-  }, 300_000)
+  })
 
   test('says that a rotation is replicated once its receipt is in; old and new ciphertexts open in the replica', async () => {
     const { status, body } = await onKey('/keyVersions', {})
@@ -84,7 +84,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     const fresh = await encrypt(cloud, cloud.a, vaultId, keyId)
     expect(await inReplica(fresh)).toMatchObject({ status: 200, body: { keyVersionId: body['id'] } })
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200 })
-  }, 300_000)
+  })
 
   test('refuses use in the replica while the key is disabled', async () => {
     await onKey('/actions/disable')
@@ -93,7 +93,7 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     await onKey('/actions/enable')
     await cloud.settle()
     expect(await inReplica(ciphertext)).toMatchObject({ status: 200 })
-  }, 300_000)
+  })
 
   test('leaves nothing in the region whose replica is deleted', async () => {
     expect(await rowsOf(aws, vaultId)).toBeGreaterThan(0)
@@ -103,5 +103,5 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     expect(await inReplica(ciphertext)).toMatchObject({ status: 404 })
     expect(await rowsOf(aws, vaultId)).toBe(0)
     expect(await decrypt(cloud, cloud.a, vaultId, keyId, ciphertext)).toMatchObject({ status: 200 })
-  }, 300_000)
+  })
 })

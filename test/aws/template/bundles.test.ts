@@ -11,7 +11,7 @@ let built: readonly Built[]
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'vaultspan-bundles-'))
   built = await buildBundles(directory)
-}, 300_000)
+})
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
 test.each(bundles)('%s is small and needs nothing but Node and the runtime’s AWS clients', (name) => {

@@ -10,4 +10,4 @@ test('docs/cost.md says what each operation asks of AWS', async () => {
       expect(Object.entries(measured).filter(([name, count]) => !(count <= (most[name] ?? 0)))).toEqual([])
     } else expect([operation, said]).toEqual([operation, measured])
   }
-}, 300_000)
+})

@@ -41,7 +41,7 @@ beforeAll(async () => {
     used.set(use.by, of)
     of.add(describeUse(use))
   }
-}, 300_000)
+})
 
 function describeUse(use: Use): string {
   if (use.use === 'send') return `send to ${use.to === use.region ? 'own' : 'peer'} ${use.queue}`

@@ -39,24 +39,20 @@ test('serverless print shows the service without a parameter', async () => {
   expect(output).toContain('handler: handlers/crypto/index.handler')
   expect(output).toContain('prefix: vaultspan-dev')
   expect(code).toBe(0)
-}, 120_000)
+})
 
 test('serverless package builds what it packages, on a fresh clone', async () => {
   expect(await run('package', '--stage', 'prod')).toMatchObject({ code: 0 })
   expect(await readdir(join(clone, '.build'))).toEqual(expect.arrayContaining(bundles.map((name) => `${name}.zip`)))
   const file = join(clone, '.serverless', 'cloudformation-template-update-stack.json')
   expect(await readFile(file, 'utf8')).toContain('vaultspan-prod-crypto')
-}, 120_000)
+})
 
 test.each([
   ['without its parameters', [], 'also wants --stage prod --param regions=us-east-1,us-west-2 --param domain=D'],
   ['for a region that is not of the deployment', ['--region', 'eu-west-1'], 'Region eu-west-1 is not among'],
-])(
-  'serverless deploy %s is refused before AWS is asked',
-  async (_what, options, reason) => {
-    const { code, output } = await run('deploy', ...options)
-    expect(output).toContain(reason)
-    expect(code).toBe(1)
-  },
-  120_000,
-)
+])('serverless deploy %s is refused before AWS is asked', async (_what, options, reason) => {
+  const { code, output } = await run('deploy', ...options)
+  expect(output).toContain(reason)
+  expect(code).toBe(1)
+})

@@ -9,7 +9,7 @@ let peer: Template
 
 beforeAll(async () => {
   ;[home, peer] = await packagedTemplates('--stage', 'prod', '--hosted-zone', 'Z0123456789ABC')
-}, 300_000)
+})
 
 interface Statement {
   readonly Sid?: string

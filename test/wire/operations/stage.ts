@@ -65,7 +65,7 @@ export interface Target {
 type Common = Pick<Target, 'policyId' | 'material' | 'subcompartmentId' | 'vaultPlace' | 'vaultFile'>
 
 export async function openStage(): Promise<Stage> {
-  const oci = await ociCloud()
+  const oci = await ociCloud({}, { isScheduled: false })
   const who = await callers(oci)
   // A service asks for them in the background, which this cloud leaves undone.
   for (const { runtime } of oci.cloud.parts) await wantBackupKeys(runtime, oci.tenancyId)

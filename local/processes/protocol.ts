@@ -1,0 +1,32 @@
+import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
+import type { CloudSettings } from '../cloudSettings.ts'
+import type { FaultCommands } from '../faultServer.ts'
+import type { PortRow } from '../hostDirectory.ts'
+import type { RegionHost } from '../regionHost.ts'
+
+/** What a region's process is told before all else. */
+export interface Opening {
+  readonly region: string
+  readonly homeRegion: string
+  readonly regions: readonly string[]
+  /** The data directory. */
+  readonly path: string
+  readonly settings: CloudSettings
+  readonly logLevel: LogLevel
+  /** The ports that vaults have already, in all regions. */
+  readonly ports: readonly PortRow[]
+}
+
+/** What a cloud's process asks of a region's. Arguments and answers cross by structured clone. */
+export interface RegionCommands extends Omit<RegionHost, 'name'> {
+  open(opening: Opening): Promise<void>
+  cut: FaultCommands['cut']
+  slow(a: string, b: string, delayMs: number): Promise<void>
+  heal: FaultCommands['heal']
+}
+
+/** What a region's process asks of the cloud's. */
+export interface CloudServices {
+  /** Where a vault listens in a region: it gets a port there first if it has none. */
+  portOf(vaultId: string, region: string): Promise<number>
+}

@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads'
+import { createBirpc } from 'birpc'
+import { openEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
+import { join } from 'node:path'
+import { Faults } from '../faults.ts'
+import { openBackups } from '../openBackups.ts'
+import { regionHost, type RegionHost } from '../regionHost.ts'
+import { openRegion, type Peer } from '../startRegion.ts'
+import { KnownPorts } from './knownPorts.ts'
+import { PeerSocket, serveInbox } from './peerSocket.ts'
+import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
+
+/** A region in a process of its own: the cloud's process starts it, asks it by their channel, and is outlived by it never. */
+
+const portMs = 5_000
+/** Answers come in any order; a command is looked up when it is called, so those of an open region follow `open`. */
+const commands: Partial<RegionCommands> = {
+  open: async (opening) => {
+    Object.assign(commands, await open(opening))
+  },
+}
+
+const cloud = createBirpc<CloudServices, Partial<RegionCommands>>(commands, {
+  post: (message) => process.send?.(message),
+  on: (take) => process.on('message', take),
+  timeout: portMs,
+})
+
+process.on('disconnect', () => process.exit(1))
+// A terminal sends its signals to the whole group; the cloud's process ends this one in order.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+new Worker(new URL('watchParent.ts', import.meta.url), { workerData: process.ppid }).unref()
+
+async function open({ region, path, settings, logLevel, ports: rows, ...rest }: Opening) {
+  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
+  const faults = new Faults(rest.regions)
+  const ports = new KnownPorts(settings.host, rows, cloud)
+  const peers = new Map<string, Peer>()
+  const others = rest.regions
+    .filter((name) => name !== region)
+    .map((name) => [name, new PeerSocket(path, name)] as const)
+  for (const [name, peer] of others) peers.set(name, peer)
+  const opened = openRegion({
+    ...rest,
+    region,
+    directory: { file: (...parts) => join(path, ...parts) },
+    ports,
+    faults,
+    settings,
+    backups: openBackups(path, settings),
+    log,
+    clock: Date.now,
+    isScheduled: true,
+    peers,
+  })
+  peers.set(region, opened.store.queues)
+  const judge = async (body: string) => {
+    await openEnvelope(opened.hsm, body)
+  }
+  const closeInbox = await serveInbox(path, region, opened.store.queues, judge)
+  const { name: _, ...host }: RegionHost = regionHost(opened)
+  return {
+    ...host,
+    listen: async (port, vaultId) => {
+      const actual = await host.listen(port, vaultId)
+      if (vaultId !== undefined) ports.lead(actual, vaultId)
+      return actual
+    },
+    cut: (name) => faults.cut(name),
+    slow: async (a, b, delayMs) => {
+      faults.slow(a, b, delayMs)
+    },
+    heal: () => faults.heal(),
+    close: async () => {
+      await closeInbox()
+      for (const [, peer] of others) peer.close()
+      await host.close()
+      // The answer goes out first.
+      setImmediate(() => process.exit(0))
+    },
+  } satisfies Omit<RegionCommands, 'open'>
+}

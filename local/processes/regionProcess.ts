@@ -1,0 +1,131 @@
+import { fork, type ChildProcess, type Serializable } from 'node:child_process'
+import { createBirpc, type BirpcReturn } from 'birpc'
+import type { Logger } from '../../lib/ports.ts'
+import type { RegionHost } from '../regionHost.ts'
+import type { CloudServices, RegionCommands } from './protocol.ts'
+
+const main = new URL('regionMain.ts', import.meta.url)
+const firstRestartMs = 100
+const maxRestartMs = 5_000
+/** A process that takes longer to end than this is killed. */
+const endMs = 10_000
+
+type Commands = BirpcReturn<RegionCommands, CloudServices>
+
+export interface RegionProcessOptions {
+  readonly name: string
+  readonly services: CloudServices
+  readonly log: Logger
+  /** Brings a process up that has taken the place of one that died. */
+  readonly restarted: () => Promise<void>
+}
+
+/** A region's process and, when that dies, the next one. */
+export class RegionProcess {
+  /** What can be asked of whichever process it is at present. @throws while there is none. */
+  readonly commands: RegionCommands & RegionHost
+  readonly #options: RegionProcessOptions
+  #child: ChildProcess | undefined
+  #rpc: Commands | undefined
+  #isEnding = false
+  /** Whether a death is answered with a restart: not before the cloud is up. */
+  #isKept = false
+  #timer: NodeJS.Timeout | undefined
+  #restartMs = firstRestartMs
+
+  constructor(options: RegionProcessOptions) {
+    this.#options = options
+    const ask = (method: string) => (method === 'name' ? options.name : this.#command(method))
+    // INVARIANT: birpc answers every method of RegionCommands; `name` is the only member that is none.
+    this.commands = new Proxy({}, { get: (_, method) => ask(String(method)) }) as RegionCommands & RegionHost
+  }
+
+  start(): void {
+    const { name, services } = this.#options
+    const child = fork(main, [name], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = child
+    const rpc = createBirpc<RegionCommands, CloudServices>(services, {
+      post: (message: Serializable) => {
+        // One that is gone takes nothing; whoever waits hears it by the end of the process.
+        if (child.connected) child.send(message)
+      },
+      on: (take) => child.on('message', take),
+      timeout: -1,
+    })
+    this.#rpc = rpc
+    child.once('error', (cause) => {
+      this.#options.log.error('A process of a region cannot be started.', cause, { region: name })
+    })
+    child.once('exit', (code, signal) => {
+      this.#ended(rpc, String(signal ?? code))
+    })
+  }
+
+  /** From now on whatever ends is started again. */
+  keep(): void {
+    this.#isKept = true
+    if (this.#child?.exitCode !== null || this.#child.signalCode !== null) this.#restartLater()
+  }
+
+  get isAlive(): boolean {
+    return this.#rpc?.$closed === false
+  }
+
+  kill(): void {
+    this.#child?.kill('SIGKILL')
+  }
+
+  /** Asks the process to end by itself: nothing starts it again. */
+  ending(): void {
+    this.#isEnding = true
+    clearTimeout(this.#timer)
+  }
+
+  /** Resolves when the process is gone; it is killed where it takes too long. */
+  async end(): Promise<void> {
+    this.ending()
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    const timer = setTimeout(() => child.kill('SIGKILL'), endMs)
+    this.commands.close().catch(() => child.kill('SIGKILL'))
+    await gone
+    clearTimeout(timer)
+  }
+
+  #command(method: string): unknown {
+    return (...args: readonly unknown[]) => {
+      const rpc = this.#rpc
+      if (rpc === undefined || rpc.$closed) return Promise.reject(new Error(`${this.#options.name} is not running.`))
+      return (rpc.$call as (name: string, ...rest: readonly unknown[]) => Promise<unknown>)(method, ...args)
+    }
+  }
+
+  #ended(rpc: Commands, how: string): void {
+    rpc.$close(new Error(`The process of ${this.#options.name} ended (${how}).`))
+    if (this.#isEnding || !this.#isKept) return
+    this.#options.log.error('The process of a region ended; it is started again.', how, { region: this.#options.name })
+    this.#restartLater()
+  }
+
+  #restartLater(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      void this.#restart()
+    }, this.#restartMs)
+    this.#restartMs = Math.min(maxRestartMs, this.#restartMs * 2)
+  }
+
+  async #restart(): Promise<void> {
+    try {
+      this.start()
+      await this.#options.restarted()
+      this.#restartMs = firstRestartMs
+    } catch (cause) {
+      if (this.#isEnding) return
+      this.#options.log.error('A region could not be started again yet.', cause, { region: this.#options.name })
+      // Its end leads here again; one that failed and lives on would hold the files.
+      this.kill()
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import type { Logger } from '../../lib/ports.ts'
+import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
+import { knownRegions } from '../chooseRegions.ts'
+import { bringUp, type Endpoints } from '../bringUp.ts'
+import type { CloudSettings } from '../cloudSettings.ts'
+import { serveFaults } from '../faultServer.ts'
+import type { HostDirectory } from '../hostDirectory.ts'
+import { PortDirectory } from '../portDirectory.ts'
+import { prepareStart, startInDirectory, type Prepared, type StartOptions } from '../prepareStart.ts'
+import { redriveCommand } from '../redrive.ts'
+import { freePort } from '../requireFreePorts.ts'
+import { ProcessFaults } from './processFaults.ts'
+import { RegionProcess } from './regionProcess.ts'
+import { waitForFormer } from './formerProcesses.ts'
+
+export interface ProcessesOptions extends StartOptions {
+  readonly settings: CloudSettings
+  readonly log: Logger
+  /** How much the regions log. */
+  readonly logLevel: LogLevel
+}
+
+/** A running cloud whose regions have a process each. */
+export interface ProcessCloud {
+  readonly regions: Endpoints
+  readonly homeRegion: string
+  readonly settings: CloudSettings
+  close(): Promise<void>
+}
+
+/** @throws UserError, one line, for everything a person can put right. */
+export function startProcesses(options: ProcessesOptions): Promise<ProcessCloud> {
+  return startInDirectory(options.directory, async (directory) => {
+    const processes: RegionProcess[] = []
+    try {
+      return await start(options, directory, processes)
+    } catch (cause) {
+      await endAll(processes)
+      throw cause
+    }
+  })
+}
+
+/** First none takes requests any more, then none takes messages. */
+async function endAll(processes: readonly RegionProcess[]): Promise<void> {
+  for (const process of processes) process.ending()
+  await Promise.allSettled(processes.map(({ commands }) => commands.stop()))
+  await Promise.all(processes.map((process) => process.end()))
+}
+
+async function start(
+  options: ProcessesOptions,
+  directory: HostDirectory,
+  processes: RegionProcess[],
+): Promise<ProcessCloud> {
+  const { settings, log } = options
+  if (directory.path !== undefined) await waitForFormer(directory.path, knownRegions(directory))
+  const prepared = await prepareStart(directory, options, settings.host)
+  const { regions, homeRegion } = prepared
+  const ports = new PortDirectory(directory, options.port, settings.host)
+  const faults = new ProcessFaults(processes, regions)
+  const services = { portOf: (vaultId: string, region: string) => ports.portOf(vaultId, region) }
+  for (const [index, name] of regions.entries()) {
+    const process: RegionProcess = new RegionProcess({
+      name,
+      services,
+      log,
+      restarted: async () => {
+        await open(options, prepared, process)
+        await process.commands.selfTest()
+        await faults.tell(process)
+        await process.commands.run()
+        await process.commands.listen(options.port === 0 ? portIn(endpoints, name) : options.port + index)
+        await ports.listenAll(name)
+      },
+    })
+    processes.push(process)
+    // A vault gets its port also while its region is down, and listens there when that is up again.
+    ports.attach(name, (port, vaultId) =>
+      process.isAlive ? process.commands.listen(port, vaultId) : freePort(port, settings.host),
+    )
+  }
+  for (const process of processes) process.start()
+  await Promise.all(processes.map((process) => open(options, prepared, process)))
+  if (options.cut !== undefined) await faults.cut(options.cut)
+  const hosts = processes.map(({ commands }) => commands)
+  const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
+  for (const process of processes) process.keep()
+  const closeFaults = await serveFaults(directory, faults, {
+    dead: (words) => redriveCommand(hosts, words),
+    redrive: (words) => redriveCommand(hosts, words),
+    kill: async ([, region = '']) => {
+      const process = processes.find(({ commands }) => commands.name === region)
+      if (process === undefined) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)
+      process.kill()
+      return `the process of ${region} is killed; it is started again`
+    },
+  })
+  return {
+    regions: endpoints,
+    homeRegion,
+    settings,
+    close: async () => {
+      await closeFaults?.()
+      await endAll(processes)
+      directory.close()
+    },
+  }
+}
+
+async function open(
+  { settings, logLevel }: ProcessesOptions,
+  { directory, regions, homeRegion }: Prepared,
+  { commands }: RegionProcess,
+): Promise<void> {
+  const path = directory.path
+  if (path === undefined) throw new Error('A cloud in memory has one process.')
+  await commands.open({
+    region: commands.name,
+    homeRegion,
+    regions,
+    path,
+    settings,
+    logLevel,
+    ports: directory.ports(),
+  })
+}
+
+function portIn(endpoints: Endpoints, name: string): number {
+  return Number(new URL(endpoints.find(({ region }) => region === name)?.endpoint ?? '').port)
+}

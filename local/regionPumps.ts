@@ -1,0 +1,76 @@
+import { acknowledgeFunction } from '../handlers/replicate/acknowledge.ts'
+import { applyFunction } from '../handlers/replicate/apply.ts'
+import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
+import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
+import { scheduleFunction } from '../handlers/schedule/scheduleFunction.ts'
+import { streamedTables } from '../lib/ports.ts'
+import type { Runtime } from '../lib/runtime/composeRegion.ts'
+import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { MinuteTimer } from './minuteTimer.ts'
+import { QueuePump } from './queuePump.ts'
+import type { RegionParts } from './startRegion.ts'
+import { StreamPump } from './streamPump.ts'
+
+/** What works off a region's streams, queues and minutes. */
+export interface Pumps {
+  stop(): Promise<unknown>
+  retryNow(): Promise<unknown>
+  isIdle(): boolean
+  /** As Arrivals.awaited. */
+  arrivals(): AsyncIterable<undefined>
+}
+
+export async function* nothingArrives(): AsyncGenerator<undefined> {}
+
+/** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */
+const keysWindowMs = 500
+const maxReceives = 200
+
+export function startPumps(
+  store: SqliteRegionStore,
+  runtime: Runtime,
+  {
+    log,
+    clock,
+    isScheduled,
+    settings: { arrivalsMs },
+  }: Pick<RegionParts, 'log' | 'clock' | 'isScheduled' | 'settings'>,
+): Pumps {
+  const onError = (cause: unknown) => {
+    log.error('A pump failed.', cause)
+  }
+  const fanOut = fanOutFunction(runtime)
+  const streams = streamedTables.map(
+    (table) =>
+      new StreamPump(
+        { stream: store.tables.stream(table), tables: store.tables },
+        { consume: fanOut, onError, ...(table === 'Keys' ? { windowMs: keysWindowMs } : {}) },
+      ),
+  )
+  const inbox = new QueuePump(store.queues, {
+    name: 'inbox',
+    consume: applyFunction(runtime),
+    maxReceives,
+    clock,
+    onError,
+  })
+  const queues = [
+    inbox,
+    new QueuePump(store.queues, {
+      name: 'outcome',
+      consume: acknowledgeFunction(runtime),
+      maxReceives,
+      clock,
+      onError,
+    }),
+    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, clock, onError }),
+  ]
+  const everyMinute = isScheduled ? [scheduleFunction(runtime), reconcileFunction(runtime)] : []
+  const timers = everyMinute.map((work) => new MinuteTimer(work, onError))
+  return {
+    stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
+    retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
+    arrivals: () => inbox.worked(arrivalsMs),
+    isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
+  }
+}

@@ -1,0 +1,181 @@
+import { request } from 'node:http'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import { askFaultServer } from '../../local/faultServer.ts'
+import { peerSocketPath } from '../../local/processes/peerSocket.ts'
+import { freeBase } from './freePorts.ts'
+import { callerByProfile, type SignedCaller } from './signedCaller.ts'
+import { isReady, startService, withDirectory, type StartedProcess } from './startedService.ts'
+import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
+
+/** `npm start` as it is: a process for each region, and one that looks after them. */
+
+const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
+
+interface Started {
+  readonly directory: string
+  readonly service: StartedProcess
+  readonly call: SignedCaller
+  readonly tenancyId: string
+  readonly home: string
+  readonly other: string
+}
+
+interface Endpoints {
+  readonly regions: readonly { readonly endpoint: string }[]
+  readonly tenancyId: string
+}
+
+async function withService(body: (started: Started) => Promise<void>): Promise<void> {
+  await withDirectory(async (directory) => {
+    const service = startService(directory, await freeBase())
+    try {
+      await isReady(service)
+      const { regions, tenancyId } = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as Endpoints
+      const [home = '', other = ''] = regions.map(({ endpoint }) => endpoint)
+      const call = callerByProfile(directory)
+      await call('POST', `${home}/20160918/policies`, {
+        compartmentId: tenancyId,
+        name: 'replication',
+        description: 'd',
+        statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
+      })
+      await body({ directory, service, call, tenancyId, home, other })
+    } finally {
+      service.signal('SIGTERM')
+      await service.exited
+    }
+  })
+}
+
+/** Tries again while nobody answers there. */
+async function answersAgain<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
+test('a region whose process is killed leaves the other untouched, loses nothing, and comes back where it was', () =>
+  withService(async ({ directory, call, tenancyId, home }) => {
+    const vault = await createVault(call, home, tenancyId)
+    const replica = await replicate(call, home, vault, phoenix)
+    const keyId = await createKey(call, vault, tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    const made = [{ keyId, ciphertext }]
+    const load = (async () => {
+      for (;;) {
+        const next = await createKey(call, vault, tenancyId).catch(() => undefined)
+        if (next === undefined) break
+        const opened = await encrypt(call, vault.endpoint, next).catch(() => undefined)
+        if (opened !== undefined) made.push({ keyId: next, ciphertext: opened })
+      }
+    })()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(await askFaultServer(directory, `kill ${ashburn}`)).toMatch(/^ok: /)
+    await load
+    for (const each of made) expect(await decrypt(call, replica, each.keyId, each.ciphertext)).toBe(plaintext)
+    await answersAgain(() => fetch(`${home}/healthz`))
+    for (const each of made) {
+      expect(await answersAgain(() => decrypt(call, vault.endpoint, each.keyId, each.ciphertext))).toBe(plaintext)
+    }
+  }))
+
+test('a region that is killed again and again is started again each time', () =>
+  withService(async ({ directory, home, other }) => {
+    for (let round = 0; round < 3; round += 1) {
+      await askFaultServer(directory, `kill ${phoenix}`)
+      expect((await fetch(`${home}/healthz`)).status).toBe(200)
+      await answersAgain(() => fetch(`${other}/healthz`))
+    }
+  }))
+
+test('a vault gets a replica in a region that is down, at a port where it answers later', () =>
+  withService(async ({ directory, call, tenancyId, home }) => {
+    const vault = await createVault(call, home, tenancyId)
+    await askFaultServer(directory, `kill ${phoenix}`)
+    const replica = await replicate(call, home, vault, phoenix)
+    const keyId = await createKey(call, vault, tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    expect(await answersAgain(() => decrypt(call, replica, keyId, ciphertext))).toBe(plaintext)
+  }))
+
+test('no process of a region outlives the one that looks after them', () =>
+  withService(async ({ directory, service }) => {
+    for (const region of [ashburn, phoenix]) expect(await isServed(directory, region)).toBe(true)
+    service.signal('SIGKILL')
+    await service.exited
+    for (const region of [ashburn, phoenix]) {
+      while (await isServed(directory, region)) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }))
+
+function isServed(directory: string, region: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(peerSocketPath(directory, region))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => {
+      resolve(false)
+    })
+  })
+}
+
+describe('what another region may not send', () => {
+  const refused: readonly (readonly [string, string, string, number])[] = [
+    ['no JSON', '/queues/inbox', 'x', 400],
+    ['no list', '/queues/inbox', '{}', 400],
+    ['a message without a body', '/queues/inbox', '[{}]', 400],
+    ['a message that nobody signed', '/queues/inbox', JSON.stringify([{ body: '{}' }]), 403],
+    [
+      'a task that only a region itself may leave',
+      '/queues/inbox',
+      JSON.stringify([{ body: '{"format":"vaultspan/task/1","task":"purgeKeys","vaultId":"v"}' }]),
+      403,
+    ],
+    ['anything to the outbox', '/queues/outbox', '[]', 404],
+    ['too much', '/queues/outcome', `[${' '.repeat(7 * 1024 * 1024)}]`, 413],
+  ]
+
+  test('is refused with the reason, and nothing is stored', () =>
+    withService(async ({ directory, home }) => {
+      for (const [name, path, body, status] of refused) {
+        expect([name, await post(peerSocketPath(directory, ashburn), path, body)]).toEqual([name, status])
+      }
+      const { queues } = (await (await fetch(`${home}/healthz`)).json()) as { queues: object }
+      expect(queues).toEqual({ inbox: 0, outbox: 0, deadLetters: 0 })
+    }))
+})
+
+function post(socketPath: string, path: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, method: 'POST' }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    sent.once('error', reject)
+    sent.end(body)
+  })
+}
+
+test('a region that cannot be opened ends the start with one line, and leaves no process and no socket', () =>
+  withDirectory(async (directory) => {
+    const base = await freeBase()
+    const first = startService(directory, base)
+    await isReady(first)
+    first.signal('SIGTERM')
+    await first.exited
+    writeFileSync(join(directory, 'regions', `${phoenix}.db`), 'no database')
+    const second = startService(directory, base)
+    expect(await second.exited).toBe(1)
+    expect(second.said.err.trim().split('\n')).toHaveLength(1)
+    expect(second.said.err).toContain(`${phoenix}.db`)
+    expect(existsSync(join(directory, 'faults.sock'))).toBe(false)
+    expect(await isServed(directory, ashburn)).toBe(false)
+  }))
