@@ -1,8 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { startCloud } from '../../local/startCloud.ts'
-import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { defaultSettings } from '../../local/cloudSettings.ts'
+import { startProcesses } from '../../local/processes/startProcesses.ts'
+import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { freeBase } from '../local/freePorts.ts'
 import { withDirectory } from '../local/startedService.ts'
 import { drawings, shellBlocks } from './shellBlocks.ts'
@@ -22,7 +23,13 @@ interface Ran {
 async function inReadersPlace(body: (run: (text: string) => Promise<Ran>, directory: string) => Promise<void>) {
   await withDirectory(async (directory) => {
     const port = await freeBase()
-    const cloud = await startCloud({ directory: join(directory, '.vaultspan'), port, generateRsa: knownRsaPair })
+    const cloud = await startProcesses({
+      directory: join(directory, '.vaultspan'),
+      port,
+      settings: defaultSettings,
+      log: jsonLogger(() => undefined, 'silent'),
+      logLevel: 'error',
+    })
     const PATH = [writeStandIns(directory), process.env['PATH'] ?? ''].join(delimiter)
     const variables = {
       PATH,
