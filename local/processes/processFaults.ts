@@ -29,7 +29,7 @@ export class ProcessFaults implements FaultCommands {
   async heal(): Promise<void> {
     this.#known = new Faults(this.#regions)
     this.#since = []
-    await Promise.all(this.#alive().map(({ commands }) => commands.heal()))
+    await Promise.all(this.#open().map(({ commands }) => commands.heal()))
   }
 
   describe(): string {
@@ -43,10 +43,10 @@ export class ProcessFaults implements FaultCommands {
 
   async #everywhere(fault: (process: RegionProcess) => Promise<void>): Promise<void> {
     this.#since.push(fault)
-    await Promise.all(this.#alive().map(fault))
+    await Promise.all(this.#open().map(fault))
   }
 
-  #alive(): readonly RegionProcess[] {
-    return this.#processes.filter(({ isAlive }) => isAlive)
+  #open(): readonly RegionProcess[] {
+    return this.#processes.filter(({ isOpen }) => isOpen)
   }
 }

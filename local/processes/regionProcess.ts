@@ -2,7 +2,7 @@ import { fork, type ChildProcess, type Serializable } from 'node:child_process'
 import { createBirpc, type BirpcReturn } from 'birpc'
 import type { Logger } from '../../lib/ports.ts'
 import type { RegionHost } from '../regionHost.ts'
-import type { CloudServices, RegionCommands } from './protocol.ts'
+import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
 
 const main = new URL('regionMain.ts', import.meta.url)
 const firstRestartMs = 100
@@ -27,6 +27,7 @@ export class RegionProcess {
   readonly #options: RegionProcessOptions
   #child: ChildProcess | undefined
   #rpc: Commands | undefined
+  #isOpen = false
   #isEnding = false
   /** Whether a death is answered with a restart: not before the cloud is up. */
   #isKept = false
@@ -67,8 +68,15 @@ export class RegionProcess {
     if (this.#child?.exitCode !== null || this.#child.signalCode !== null) this.#restartLater()
   }
 
-  get isAlive(): boolean {
-    return this.#rpc?.$closed === false
+  /** @throws UserError, or what else keeps the region from being opened. */
+  async open(opening: Opening): Promise<void> {
+    await this.commands.open(opening)
+    this.#isOpen = true
+  }
+
+  /** Whether its region can be asked anything at present. */
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   kill(): void {
@@ -102,6 +110,7 @@ export class RegionProcess {
   }
 
   #ended(rpc: Commands, how: string): void {
+    this.#isOpen = false
     rpc.$close(new Error(`The process of ${this.#options.name} ended (${how}).`))
     if (this.#isEnding || !this.#isKept) return
     this.#options.log.error('The process of a region ended; it is started again.', how, { region: this.#options.name })

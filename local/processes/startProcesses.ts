@@ -77,7 +77,7 @@ async function start(
     processes.push(process)
     // A vault gets its port also while its region is down, and listens there when that is up again.
     ports.attach(name, (port, vaultId) =>
-      process.isAlive ? process.commands.listen(port, vaultId) : freePort(port, settings.host),
+      process.isOpen ? process.commands.listen(port, vaultId) : freePort(port, settings.host),
     )
   }
   for (const process of processes) process.start()
@@ -111,12 +111,12 @@ async function start(
 async function open(
   { settings, logLevel }: ProcessesOptions,
   { directory, regions, homeRegion }: Prepared,
-  { commands }: RegionProcess,
+  process: RegionProcess,
 ): Promise<void> {
   const path = directory.path
   if (path === undefined) throw new Error('A cloud in memory has one process.')
-  await commands.open({
-    region: commands.name,
+  await process.open({
+    region: process.commands.name,
     homeRegion,
     regions,
     path,
