@@ -1,0 +1,137 @@
+import { listAtRisk } from '../../lib/replication/atRisk.ts'
+import { fanOut, workOutbox } from '../../lib/replication/fanOut.ts'
+import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
+import { taken } from '../harness/deliveries.ts'
+import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
+
+/** What the stream tells, where it goes when the peer is away, and what the outbox makes of it. */
+
+let cloud: TestCloud
+let vaultId: string
+let keyId: string
+beforeEach(async () => {
+  cloud = await twoRegions()
+  vaultId = await makeReplicatedVault(cloud)
+  keyId = String((await makeKey(cloud, vaultId)).body['id'])
+  await cloud.settle()
+})
+afterEach(() => {
+  cloud.close()
+})
+
+const rename = (target: string, host?: string) =>
+  cloud.call(cloud.a, 'PUT', `/20180608/${target}`, { displayName: 'renamed' }, host === undefined ? {} : { host })
+const outbox = async (): Promise<readonly (Task | undefined)[]> => (await taken(cloud.a, 'outbox')).map(parseTask)
+const atRisk = async () => (await listAtRisk(cloud.a.store.tables, regionB, 10)).items.map(({ sk }) => sk)
+const inbox = () => taken(cloud.b, 'inbox')
+
+test('a change that the peer cannot be given waits in the outbox, and is listed as at risk', async () => {
+  await rename(`vaults/${vaultId}`)
+  await rename(`keys/${keyId}`, vaultId)
+  await inbox()
+  expect(await atRisk()).toEqual([])
+  cloud.link.isUp = false
+  await fanOut(cloud.a.runtime, { kind: 'vault', vaultId })
+  await fanOut(cloud.a.runtime, { kind: 'key', vaultId, keyId })
+  const tasks = await outbox()
+  expect(tasks).toMatchObject([
+    { task: 'resendVault', vaultId },
+    { task: 'resendKey', vaultId, keyId },
+  ])
+  expect((await atRisk()).toSorted()).toEqual([keyId, vaultId].toSorted())
+  const [first] = tasks
+  if (first === undefined) throw new Error('There is no task.')
+  await expect(workOutbox(cloud.a.runtime, first)).rejects.toThrow('unreachable')
+  cloud.link.isUp = true
+  for (const task of tasks) if (task !== undefined) await workOutbox(cloud.a.runtime, task)
+  expect(await inbox()).toHaveLength(2)
+})
+
+test('what has its receipt is not sent again', async () => {
+  await fanOut(cloud.a.runtime, { kind: 'vault', vaultId })
+  await fanOut(cloud.a.runtime, { kind: 'key', vaultId, keyId })
+  await workOutbox(cloud.a.runtime, { task: 'resendVault', vaultId })
+  await workOutbox(cloud.a.runtime, { task: 'resendKey', vaultId, keyId })
+  expect(await inbox()).toEqual([])
+})
+
+test('a replica sends nothing on, and nothing is sent of what is not there or has no replica', async () => {
+  await rename(`vaults/${vaultId}`)
+  await cloud.settle(1)
+  const alone = await makeVault(cloud)
+  const kinds = (id: string) =>
+    [
+      { kind: 'vault', vaultId: id },
+      { kind: 'key', vaultId: id, keyId },
+    ] as const
+  await taken(cloud.a, 'outcome')
+  for (const changed of kinds(vaultId)) await fanOut(cloud.b.runtime, changed)
+  for (const changed of [...kinds(alone), ...kinds('gone')]) await fanOut(cloud.a.runtime, changed)
+  await fanOut(cloud.a.runtime, { kind: 'key', vaultId, keyId: 'gone' })
+  for (const id of [alone, 'gone']) await workOutbox(cloud.a.runtime, { task: 'resendVault', vaultId: id })
+  await workOutbox(cloud.b.runtime, { task: 'resendVault', vaultId })
+  await workOutbox(cloud.b.runtime, { task: 'makeWrappingKey', vaultId })
+  expect([await taken(cloud.a, 'inbox'), await outbox(), await taken(cloud.b, 'outbox')]).toEqual([[], [], []])
+})
+
+test('a row that does not verify is not taken for a peer that is away', async () => {
+  const { tables } = cloud.a.store
+  const stored = await tables.get('Keys', keyId, 'key')
+  await tables.write([{ op: 'put', table: 'Keys', item: { ...stored, pk: keyId, sk: 'key', displayName: 'forged' } }])
+  const integrity = expect.objectContaining({ code: 'integrityFailure' }) as Error
+  await expect(fanOut(cloud.a.runtime, { kind: 'key', vaultId, keyId })).rejects.toThrow(integrity)
+  expect(await outbox()).toEqual([])
+})
+
+test('identity that a peer cannot be given waits for that peer; only the home region sends it', async () => {
+  const { tenancyId } = cloud
+  cloud.link.isUp = false
+  await cloud.call(cloud.a, 'POST', '/20160918/policies', {
+    compartmentId: tenancyId,
+    name: 'p',
+    description: 'd',
+    statements: ['Allow group Administrators to read keys in tenancy'],
+  })
+  await taken(cloud.a, 'outbox')
+  await fanOut(cloud.a.runtime, { kind: 'identity', tenancyId })
+  const tasks = await outbox()
+  expect(tasks).toMatchObject([{ task: 'resendIdentity', tenancyId, peer: regionB }])
+  cloud.link.isUp = true
+  await fanOut(cloud.b.runtime, { kind: 'identity', tenancyId })
+  expect([await taken(cloud.a, 'inbox'), await inbox()]).toEqual([[], []])
+  await workOutbox(cloud.a.runtime, { task: 'resendIdentity', tenancyId, peer: regionB })
+  expect(await inbox()).toHaveLength(1)
+})
+
+describe('a wrapping key that is prepared', () => {
+  const prepares = () => ({ ...cloud.a.runtime, preparesKeys: true })
+  const wrappingKeyTasks = async () => (await outbox()).filter((task) => task?.task === 'makeWrappingKey')
+
+  test('is left for the outbox by an active vault that has none, and made there', async () => {
+    await fanOut(prepares(), { kind: 'vault', vaultId })
+    const [task] = await wrappingKeyTasks()
+    expect(task).toMatchObject({ vaultId })
+    if (task === undefined) throw new Error('There is no task.')
+    await workOutbox(prepares(), task)
+    expect(await cloud.a.store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeDefined()
+    await fanOut(prepares(), { kind: 'vault', vaultId })
+    expect(await wrappingKeyTasks()).toEqual([])
+  })
+
+  test('is not, where keys are not prepared, in a replica, or in a vault that is going', async () => {
+    await fanOut(cloud.a.runtime, { kind: 'vault', vaultId })
+    await fanOut({ ...cloud.b.runtime, preparesKeys: true }, { kind: 'vault', vaultId })
+    const timeOfDeletion = new Date(cloud.clock.now + 8 * 86_400_000).toISOString()
+    await cloud.call(cloud.a, 'POST', `/20180608/vaults/${vaultId}/actions/scheduleDeletion`, { timeOfDeletion })
+    await fanOut(prepares(), { kind: 'vault', vaultId })
+    await workOutbox(prepares(), { task: 'makeWrappingKey', vaultId })
+    expect([await wrappingKeyTasks(), await taken(cloud.b, 'outbox')]).toEqual([[], []])
+    expect(await cloud.a.store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeUndefined()
+  })
+})
+
+test('a task of another queue fails', async () => {
+  const task = { task: 'copy', vaultId, fence: 1, leaf: 0, after: null } as const
+  await expect(workOutbox(cloud.a.runtime, task)).rejects.toThrow('does not belong in the outbox')
+})
