@@ -79,7 +79,7 @@ const functions = {
 
 /** Signs the call as the administrator and gives it to the function that serves it. */
 export async function signedCall(
-  { runtime }: CallableRegion,
+  { runtime }: Pick<CallableRegion, 'runtime'>,
   keyId: string,
   now: number,
   method: string,

@@ -1,8 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { createVaultOperation } from '../../handlers/vault/createVault.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
 import { Client, bodyOf, textOf } from './client.ts'
+import { administratorKeyPem } from './overHttp.ts'
 import type { Plan } from './plan.ts'
 import type { Tenancy } from './requests.ts'
 import { SeededRandom } from './seededRandom.ts'
@@ -28,6 +28,7 @@ const settings = {
   forgetsOnCommit: false,
   indexLagMs: 0,
   hasShortPages: false,
+  isOverHttp: false,
   skewMs: [0, 0],
   weightOf: () => 1,
 } as const
@@ -62,19 +63,13 @@ async function makeBase(kind: Plan['base']): Promise<Base> {
   return { a, b, history, now: world.scheduler.now, known, tenancies }
 }
 
-/** Its public key is never asked: requests come behind the signature here. */
 async function provision({ a, known }: World, { id, userId }: Tenancy): Promise<void> {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   known.compartments.set(id, [])
   known.policies.set(id, [])
   await provisionTenancy(a.instance().runtime, {
     tenancyId: id,
     tenancyName: 'simulated',
-    administrator: {
-      userId,
-      name: 'admin',
-      publicKeyPem: String(publicKey.export({ type: 'spki', format: 'pem' })),
-    },
+    administrator: { userId, name: 'admin', publicKeyPem: administratorKeyPem },
   })
 }
 

@@ -3,9 +3,8 @@ import type { JsonObject } from '../../lib/canonicalJson.ts'
 import type { Answer } from '../../lib/http/operation.ts'
 import type { Instance } from './region.ts'
 import { InjectedFault } from './injectedFault.ts'
-import { perform, type Ask, type Tenancy } from './requests.ts'
-import { Violation } from './violation.ts'
-import { requireHonest } from './requireHonest.ts'
+import type { Ask, Tenancy } from './requests.ts'
+import { requireExplained, requireHonest } from './requireHonest.ts'
 import type { World } from './world.ts'
 
 export type AskOf = Pick<Ask, 'operation'> & Partial<Omit<Ask, 'operation'>>
@@ -37,11 +36,11 @@ export class Client {
     for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
       try {
         const instance = this.world.a.instance()
-        return await this.#connected(instance, perform(instance.runtime, this.tenancy, ask))
+        return await this.#connected(instance, this.world.perform(instance.runtime, this.tenancy, ask))
       } catch (cause) {
         requireHonest(`${ask.operation.id} failed.`, cause)
         if (isKmsError(cause) && cause.code !== 'handOffPending') return undefined
-        if (!isKmsError(cause) && !(cause instanceof InjectedFault)) requireExpected(ask, cause)
+        requireExplained(`${ask.operation.id} failed by itself.`, cause)
         if (ask.token === undefined) return undefined
         await this.world.pause(20 * 2 ** attempt)
       }
@@ -69,12 +68,6 @@ export class Client {
       answer.then(resolve, reject).finally(forget)
     })
   }
-}
-
-function requireExpected({ operation }: Ask, cause: unknown): void {
-  const text = Error.isError(cause) ? cause.message : ''
-  if (/unreachable|did not answer within/.test(text)) return
-  throw new Violation(`${operation.id} failed by itself: ${Error.isError(cause) ? (cause.stack ?? text) : ''}`)
 }
 
 export function bodyOf(answer: Answer | undefined): JsonObject | undefined {

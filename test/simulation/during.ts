@@ -10,7 +10,6 @@ import { regionB } from './composeSimulated.ts'
 import { Network } from './network.ts'
 import { observe } from './observe.ts'
 import { Region } from './region.ts'
-import { perform } from './requests.ts'
 import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { Scheduler } from './scheduler.ts'
@@ -94,7 +93,7 @@ async function requireFailover(world: World): Promise<void> {
   requireIdentity(world, replica)
   const runtime = observe(world, replica)
   for (const ciphertext of world.ciphertexts) {
-    if (!lacksCompartment(world, replica, ciphertext)) await requireOpens(runtime, replica, ciphertext)
+    if (!lacksCompartment(world, replica, ciphertext)) await requireOpens(world, runtime, replica, ciphertext)
   }
 }
 
@@ -121,7 +120,12 @@ export function isPromised({ a, history }: World, { resourceId, vaultId, wasAtRi
 }
 
 /** Where the region's own rows say that the version may be used, it opens what it made. */
-export async function requireOpens(runtime: Runtime, region: Region, ciphertext: Ciphertext): Promise<void> {
+export async function requireOpens(
+  world: World,
+  runtime: Runtime,
+  region: Region,
+  ciphertext: Ciphertext,
+): Promise<void> {
   const { vault, keyId, versionId, bytes } = ciphertext
   const states = [
     region.tables.get('Vaults', vault.id, vaultSk),
@@ -131,7 +135,7 @@ export async function requireOpens(runtime: Runtime, region: Region, ciphertext:
   if (states[0] !== 'ACTIVE' || states[1] !== 'ENABLED' || states[2] !== 'ENABLED') return
   const input = { keyId, ciphertext: bytes, associatedData: {}, loggingContext: {} }
   const ask = { operation: decryptOperation, vaultId: vault.id, parameters: {}, input, token: undefined }
-  const body = await perform(runtime, vault.tenancy, ask).then(bodyOf, (cause: unknown) => {
+  const body = await world.perform(runtime, vault.tenancy, ask).then(bodyOf, (cause: unknown) => {
     throw new Violation(`A ciphertext of ${versionId} does not open in ${region.name}: ${String(cause)}.`)
   })
   if (body?.['plaintext'] !== Buffer.from(versionId).toString('base64')) {

@@ -53,7 +53,8 @@ export async function shrink(plan: Plan): Promise<Shrunk | undefined> {
     }
   }
   const { parts, order, broken } = best
-  const command = `npm run simulate -- --seed ${plan.seed} --order ${order} --only ${parts.join(',')} --trace`
+  const http = plan.settings.isOverHttp ? ' --http' : ''
+  const command = `npm run simulate -- --seed ${plan.seed} --order ${order} --only ${parts.join(',')}${http} --trace`
   return { plan: only(plan, new Set(parts), order), broken, command }
 }
 

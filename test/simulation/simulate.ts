@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { planOf } from './plan.ts'
+import { overHttp, planOf, type Plan } from './plan.ts'
 import { runSchedule } from './runSchedule.ts'
 import { only, partsOf, shrink } from './shrink.ts'
 import { simulateRange, type RangeReport } from './simulateRange.ts'
@@ -19,6 +19,8 @@ const { values } = parseArgs({
     order: { type: 'string' },
     only: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    /** Signed requests through the functions of the HTTP API: twice as slow. */
+    http: { type: 'boolean', default: false },
     /** How the workers are called: their first seed, their number of schedules and the distance between two. */
     range: { type: 'string' },
   },
@@ -28,13 +30,17 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+function plannedOf(seed: number): Plan {
+  return values.http ? overHttp(planOf(seed)) : planOf(seed)
+}
+
 async function work(range: string): Promise<void> {
   const [from = 0, count = 0, stride = 1] = range.split(',').map(Number)
-  process.send?.(await simulateRange(from, count, stride))
+  process.send?.(await simulateRange(from, count, stride, values.http))
 }
 
 async function replay(): Promise<void> {
-  const plan = planOf(Number(values.seed))
+  const plan = plannedOf(Number(values.seed))
   const parts = values.only?.split(',') ?? partsOf(plan)
   const smaller = only(plan, new Set(parts), Number(values.order ?? plan.order))
   if (values.trace) say(JSON.stringify(smaller, undefined, 1))
@@ -65,13 +71,13 @@ async function simulate(): Promise<void> {
   if (broken === undefined) return
   process.exitCode = 1
   say(`The schedule of seed ${broken.seed} broke a promise: ${broken.reason}`)
-  const shrunk = await shrink(planOf(broken.seed))
+  const shrunk = await shrink(plannedOf(broken.seed))
   if (shrunk !== undefined) say(`Made smaller: ${shrunk.broken}\n${shrunk.command}`)
 }
 
 function inWorker(range: string): Promise<RangeReport> {
   return new Promise((resolve, reject) => {
-    const child = fork(import.meta.filename, ['--range', range])
+    const child = fork(import.meta.filename, ['--range', range, ...(values.http ? ['--http'] : [])])
     child.on('message', (report) => {
       resolve(report as RangeReport)
     })

@@ -1,4 +1,4 @@
-import { planOf } from './plan.ts'
+import { overHttp, planOf } from './plan.ts'
 import { runSchedule } from './runSchedule.ts'
 
 export interface RangeReport {
@@ -13,13 +13,14 @@ export interface RangeReport {
 const mostBroken = 3
 
 /** Runs the schedules of seeds `from`, `from + stride`, …; stops early where several broke a promise. */
-export async function simulateRange(from: number, count: number, stride = 1): Promise<RangeReport> {
+export async function simulateRange(from: number, count: number, stride = 1, isOverHttp = false): Promise<RangeReport> {
   const broken: { seed: number; reason: string }[] = []
   const started = process.cpuUsage()
   let [schedules, steps, acknowledged] = [0, 0, 0]
   for (let index = 0; index < count && broken.length < mostBroken; index += 1) {
     const seed = from + index * stride
-    const outcome = await runSchedule(planOf(seed))
+    const plan = planOf(seed)
+    const outcome = await runSchedule(isOverHttp ? overHttp(plan) : plan)
     schedules += 1
     steps += outcome.steps
     acknowledged += outcome.acknowledged

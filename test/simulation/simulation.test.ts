@@ -12,6 +12,12 @@ test('no schedule breaks a promise (`npm run simulate` runs more of them)', asyn
   expect(acknowledged).toBeGreaterThan(schedules)
 })
 
+test('nor does one whose requests are signed and go through the functions of the HTTP API', async () => {
+  const { broken, acknowledged } = await simulateRange(first, Math.ceil(schedules / 10), 1, true)
+  expect(broken).toEqual([])
+  expect(acknowledged).toBeGreaterThan(schedules / 10)
+})
+
 test('a schedule replays exactly', async () => {
   const trace = async () => {
     const lines: string[] = []

@@ -3,10 +3,11 @@ import { regionA, regionB, type RegionSettings } from './composeSimulated.ts'
 import { requireCopied } from './copied.ts'
 import { History } from './history.ts'
 import { InjectedFault } from './injectedFault.ts'
-import { requireHonest } from './requireHonest.ts'
+import { requireExplained, requireHonest } from './requireHonest.ts'
 import { Network } from './network.ts'
 import { Region } from './region.ts'
-import type { Tenancy } from './requests.ts'
+import { performOverHttp } from './overHttp.ts'
+import { perform, type Tenancy } from './requests.ts'
 import { Incarnation, Scheduler, type CallKind, type Fate } from './scheduler.ts'
 import type { SeededRandom } from './seededRandom.ts'
 
@@ -61,6 +62,7 @@ export interface Base {
 export interface WorldSettings extends Omit<RegionSettings, 'skewMs' | 'tenancies'> {
   readonly skewMs: readonly [a: number, b: number]
   readonly weightOf: (actor: string) => number
+  readonly isOverHttp: boolean
 }
 
 interface PendingFate extends Fate {
@@ -86,6 +88,8 @@ export class World {
   /** How often a region said that it could not hand a change of identity off. */
   identityWarnings = 0
   readonly ciphertexts: Ciphertext[] = []
+  /** How a request reaches its operation. */
+  readonly perform: typeof perform
   /** Clients and whoever else is no part of a region. */
   readonly outside = new Incarnation()
   /** Days have passed: what comes again with its token may be taken for a new request. */
@@ -96,6 +100,7 @@ export class World {
     this.settings = settings
     this.random = random
     this.tenancies = tenancies
+    this.perform = settings.isOverHttp ? performOverHttp : perform
     this.history = new History(base?.history)
     this.scheduler = new Scheduler(random)
     if (base !== undefined) this.scheduler.now = base.now
@@ -203,6 +208,7 @@ function watchfulLog(trace: (line: string) => void, onWarning: (message: string)
     error: (message, cause) => {
       trace(`      error ${message} ${String(cause)}`)
       requireHonest(message, cause)
+      if (message === 'A request failed.') requireExplained(message, cause)
     },
   }
 }
