@@ -42,17 +42,18 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 test('keys that are unwrapped when the purge comes are not stored after it', async () => {
-  let isFirst = true
+  const tries: string[] = []
   hookWrites(async (writes, write) => {
-    if (!isFirst || !bringsVault(writes)) return write(writes)
-    isFirst = false
+    if (!bringsVault(writes)) return write(writes)
+    tries.push('keys')
+    // The same keys come twice: those that are not first come again.
+    if (tries.length > 1) throw new Error('The table is throttled.')
     await deleteReplica(cloud, vaultId)
     await cloud.settle()
     expect(await replicaStatus(cloud, vaultId)).toBeUndefined()
-    await cloud.settle(3)
     return write(writes)
   })
   await createReplica(cloud, vaultId)
   await expectNothingLeft()
-  expect(isFirst).toBe(false)
+  expect(tries.length).toBeGreaterThan(0)
 })
