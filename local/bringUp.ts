@@ -3,6 +3,7 @@ import { writeEndpoints, writeTrustRoot, type EndpointsFile } from './endpointsF
 import { writeOciConfig } from './ociProfile.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import type { Prepared, StartOptions } from './prepareStart.ts'
+import { requireNotPutBack } from './putBack.ts'
 import type { RegionHost } from './regionHost.ts'
 
 export type Endpoints = EndpointsFile['regions']
@@ -24,6 +25,7 @@ export async function bringUp(
   await home.requireOwnRoot(tenancyId, path)
   const root = await home.tenancyRoot(tenancyId)
   await Promise.all(hosts.map((host) => introduce(home, host, tenancyId)))
+  await requireNotPutBack(prepared, hosts, log)
   await home.provision({
     tenancyId,
     tenancyName: 'vaultspan',

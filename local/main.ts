@@ -24,6 +24,10 @@ const command = {
     },
     host: { value: 'ADDRESS', says: 'the address to listen on; there is no TLS', default: '127.0.0.1' },
     cut: { value: 'REGION', says: 'starts with this region cut off, until npm run faults -- heal' },
+    recover: {
+      value: 'REGION',
+      says: 'has a region that was put back to an older copy take back what others have (docs/operating.md)',
+    },
     import: {
       value: 'FILE',
       says: 'makes a vault in the home region from an older vault’s record (docs/operating.md)',
@@ -37,7 +41,7 @@ const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 await runCommand(run)
 
 async function run(): Promise<void> {
-  const { data, port, regions, host, cut, import: record } = readFlags()
+  const { data, port, regions, host, cut, recover, import: record } = readFlags()
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
@@ -54,6 +58,7 @@ async function run(): Promise<void> {
     begin: async (home, tenancyId) => {
       if (record !== undefined) imported = await importRecord(home, tenancyId, record)
     },
+    ...(recover === undefined ? {} : { recover }),
   })
   console.log(banner(cloud, data))
   if (record !== undefined) console.log(`Imported vault: ${imported}`)

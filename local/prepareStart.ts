@@ -22,6 +22,8 @@ export interface StartOptions {
   readonly cut?: string
   /** What belongs to the start, in the home region that serves already: where it fails, so does the start. */
   readonly begin?: (home: RegionHost, tenancyId: string) => Promise<unknown>
+  /** A region that is known to have been put back to an older copy, and is to take back what others have. */
+  readonly recover?: string
 }
 
 /** What a start knows before any region is open. */
@@ -33,6 +35,7 @@ export interface Prepared {
   readonly tenancyId: string
   readonly userId: string
   readonly key: AdministratorKey
+  readonly recover?: string
 }
 
 /**
@@ -60,7 +63,7 @@ function freshFiles(directory: string): FreshFiles | undefined {
 /** @throws UserError before anything is written, where the directory is damaged or a port is taken. */
 export async function prepareStart(
   directory: HostDirectory,
-  { port, regions: wanted }: Pick<StartOptions, 'port' | 'regions'>,
+  { port, regions: wanted, recover }: Pick<StartOptions, 'port' | 'regions' | 'recover'>,
   address: string,
 ): Promise<Prepared> {
   requireComplete(directory)
@@ -76,6 +79,7 @@ export async function prepareStart(
     tenancyId: remembered(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy')),
     userId: remembered(directory, 'administratorId', () => newOcid(randomBytes, 'user')),
     key,
+    ...(recover === undefined ? {} : { recover }),
   }
 }
 

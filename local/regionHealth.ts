@@ -12,6 +12,17 @@ import { version } from './version.ts'
 export interface Watched {
   readonly lag: LagWindow
   readonly audit: { readonly lost: number }
+  readonly found: { putBack?: PutBack }
+}
+
+/** What a start has done about a region that was put back to an older copy of its data. */
+export interface PutBack {
+  /** What its peers knew of and its own file had not. */
+  readonly missingChanges: number
+  readonly knownChanges: number
+  readonly takenBack: { readonly vaults: number; readonly keys: number }
+  /** Made after the copy: their replicas alone have them. */
+  readonly lostVaults: number
 }
 
 interface Sources extends Watched {
@@ -26,9 +37,11 @@ interface Sources extends Watched {
 
 /** The answer to GET /healthz. */
 export interface RegionHealth {
-  /** degraded: a peer does not answer; this region serves all the same. */
+  /** degraded: a peer does not answer, or the region was put back to an older copy; it serves all the same. */
   readonly status: 'ok' | 'degraded'
   readonly notAnswering: readonly string[]
+  /** Until the next start; absent: nothing of the kind. */
+  readonly putBack?: PutBack
   readonly version: string
   readonly region: string
   readonly hsm: string
@@ -63,7 +76,7 @@ function isBehind({ oldestWaitingSince, comparison }: LinkState, now: number): b
 }
 
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
-  const { region, peers, store, lag, audit, settings, runtime, answers } = sources
+  const { region, peers, store, lag, audit, found, settings, runtime, answers } = sources
   const { tables, queues } = store
   const now = runtime.clock()
   const vaults = await linkReport(runtime, maxVaults)
@@ -91,8 +104,9 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   ])
   const notAnswering = peers.filter((_, index) => answering[index] !== true)
   return {
-    status: notAnswering.length === 0 ? 'ok' : 'degraded',
+    status: notAnswering.length === 0 && found.putBack === undefined ? 'ok' : 'degraded',
     notAnswering,
+    ...(found.putBack === undefined ? {} : { putBack: found.putBack }),
     version,
     region,
     hsm: 'simulated HSM (software)',

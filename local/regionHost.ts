@@ -3,6 +3,7 @@ import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
 import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
+import { putBackHost, type PutBackHost } from './putBackHost.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from './requireComplete.ts'
 import type { Region } from './startRegion.ts'
@@ -18,7 +19,7 @@ export interface Administrator {
  * What whoever starts a cloud asks of one of its regions, in this process or in another: so every answer is a promise and
  * every value can be sent. @throws UserError for what a person can put right.
  */
-export interface RegionHost {
+export interface RegionHost extends PutBackHost {
   readonly name: string
   /** @throws where the HSM computes anything wrong: nothing that this region would encrypt can be trusted then. */
   selfTest(): Promise<void>
@@ -56,6 +57,7 @@ export interface RegionHost {
 export function regionHost(region: Region): RegionHost {
   const { name, hsm, runtime, store } = region
   return {
+    ...putBackHost(region),
     name,
     selfTest: async () => {
       await hsm.selfTest()

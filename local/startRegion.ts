@@ -23,7 +23,7 @@ import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
-import { regionHealth, type Watched } from './regionHealth.ts'
+import { regionHealth, type PutBack, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
 import { SealedPorts } from './sealedPorts.ts'
 import { UserError } from '../lib/userError.ts'
@@ -74,6 +74,8 @@ export interface Region {
    */
   listen(port: number, vaultId?: string): Promise<number>
   isIdle(): boolean
+  /** For /healthz. */
+  notePutBack(putBack: PutBack): void
   /** Ends its work; the store stays open, because other regions may still send to its queues. */
   stop(): Promise<void>
 }
@@ -108,7 +110,8 @@ export function openRegion(parts: RegionParts): Region {
   const own: OwnPort = {}
   const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals: { awaited: () => running.arrivals() } })
   forgetWhatChanges(store, runtime)
-  const gateway = openGateway(parts, store, runtime, { lag, audit })
+  const found: Watched['found'] = {}
+  const gateway = openGateway(parts, store, runtime, { lag, audit, found })
   const listening = new Set<number>()
   const listen = async (port: number) => {
     const actual = await gateway.listen(port, settings.host)
@@ -147,6 +150,9 @@ export function openRegion(parts: RegionParts): Region {
       }
     },
     isIdle: () => running.isIdle(),
+    notePutBack: (putBack) => {
+      found.putBack = putBack
+    },
     stop: async () => {
       clearInterval(sweeper)
       await gateway.drain()
@@ -176,6 +182,7 @@ function compose(
     homeRegion,
     regions,
     tables: store.tables,
+    commitMark: () => store.tables.commitMark(),
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
     endpoints: sealed.endpoints(regions),

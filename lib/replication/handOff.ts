@@ -8,7 +8,10 @@ import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './mes
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { withinBudget } from './withinBudget.ts'
 
-type HandOffPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log'>
+type HandOffPorts = Pick<
+  ReplicationPorts,
+  'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log' | 'commitMark'
+>
 
 interface HandOffOptions {
   readonly isStrict: boolean
@@ -49,7 +52,7 @@ async function sendChange(ports: HandOffPorts, { vault, key, versions, before }:
 }
 
 export async function sendRecords(
-  ports: Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log'>,
+  ports: Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log' | 'commitMark'>,
   { id: vaultId, fence, tenancyId }: VaultRow,
   peer: string,
   records: readonly (KeyRecord | VaultRecord)[],

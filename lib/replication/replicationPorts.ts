@@ -20,6 +20,8 @@ export type ReplicationPorts = Pick<
   /** All regions of the deployment; identity goes to each. */
   readonly regions: readonly string[]
   readonly lag: LagMeter
+  /** How many changes of its tables this region has ever committed; undefined where nobody counts them. */
+  readonly commitMark?: () => number
   /** Whether wrapping keys and backup keys are made in the background, or only when they are first needed. */
   readonly preparesKeys: boolean
 }

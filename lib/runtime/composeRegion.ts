@@ -41,6 +41,7 @@ export interface RegionOptions {
   readonly settings: RuntimeSettings
   readonly audit: AuditSink
   readonly lag?: LagMeter
+  readonly commitMark?: () => number
   readonly maxFileBytes: number
   readonly backups: BackupStore
 }

@@ -9,7 +9,7 @@ interface Command {
 
 /** What a person types, and every flag that it takes. */
 const commands: Readonly<Record<string, Command>> = {
-  'npm start': { script: 'local/main.ts', flags: ['data', 'port', 'regions', 'host', 'cut', 'import'] },
+  'npm start': { script: 'local/main.ts', flags: ['data', 'port', 'regions', 'host', 'cut', 'recover', 'import'] },
   'npm run tour': { script: 'local/tour.ts', flags: ['data'] },
   'npm run faults': { script: 'local/faultsCli.ts', flags: ['data'] },
   'npm run reset-administrator': { script: 'local/resetAdministratorCli.ts', flags: ['data'] },

@@ -155,6 +155,13 @@ export const ownFaults: readonly SeededFault[] = [
     caughtBy: { test: 'test/replication/identityHandOff.test.ts' },
   },
   {
+    name: 'a region that was put back to an older copy starts as if it were not',
+    file: 'local/putBack.ts',
+    find: 'if (knows > has) behind.push',
+    replace: 'if (knows < 0) behind.push',
+    caughtBy: { test: 'test/local/putBack.test.ts' },
+  },
+  {
     name: 'keys that were being unwrapped come after the purge',
     file: 'lib/replication/link/linkDestination.ts',
     find: '    fenceStands(vaultId, known),\n',

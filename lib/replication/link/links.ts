@@ -34,7 +34,7 @@ function linkKey({ id, fence }: VaultRow): { pk: string; sk: string } {
 /** Which vaults this region replicates, for whoever must look at all of them. */
 export const linkedPk = 'linked'
 
-function linkedKey(vaultId: string): { pk: string; sk: string } {
+export function linkedKey(vaultId: string): { pk: string; sk: string } {
   return { pk: linkedPk, sk: vaultId }
 }
 

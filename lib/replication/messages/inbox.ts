@@ -5,6 +5,7 @@ import { judgedAgain } from '../changedMeanwhile.ts'
 import { sendOrStore } from './send.ts'
 import { parseTask, type Task } from './task.ts'
 import { openEnvelope, type Envelope } from './signedMessage.ts'
+import { noteMarks } from '../peerMarks.ts'
 import { applyIdentity } from '../tenancy/replicateIdentity.ts'
 import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
 import { onPurge, purgeKeys } from '../link/purge.ts'
@@ -27,6 +28,10 @@ interface Worked {
  */
 export async function workInbox(ports: ReplicationPorts, messages: readonly string[]): Promise<readonly Delivered[]> {
   const worked = await workAll(ports, messages)
+  await noteMarks(
+    ports.tables,
+    worked.flatMap(({ envelope }) => envelope ?? []),
+  )
   const batches = new Map<string, { source: string; tenancyId: string; receipts: Receipt[] }>()
   for (const { envelope, receipts = [] } of worked) {
     if (envelope === undefined || receipts.length === 0) continue
@@ -90,7 +95,7 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
       return done
     }
     const envelope = await openEnvelope(ports.hsm, text)
-    return await judgedAgain(ports, () => workEnvelope(ports, envelope))
+    return { envelope, ...(await judgedAgain(ports, () => workEnvelope(ports, envelope))) }
   } catch (cause) {
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }

@@ -5,6 +5,7 @@ import { openEnvelope } from './signedMessage.ts'
 import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
 import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'
 import { onCompared } from '../mend.ts'
+import { noteMarks } from '../peerMarks.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 
 /** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
@@ -18,6 +19,7 @@ async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
   if (task !== undefined) throw new Error(`A ${task.task} task does not belong in the outcome queue.`)
   const envelope = await openEnvelope(ports.hsm, text)
   const { body } = envelope
+  await noteMarks(ports.tables, [envelope])
   switch (body.kind) {
     case 'linkOffer':
       return onLinkOffer(ports, envelope, body)

@@ -4,7 +4,7 @@ import type { ReplicationPorts } from '../replicationPorts.ts'
 import { taskText, type Task } from './task.ts'
 import { withinBudget } from '../withinBudget.ts'
 
-type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log'>
+type DeliverPorts = Pick<ReplicationPorts, 'hsm' | 'queues' | 'clock' | 'timers' | 'region' | 'log' | 'commitMark'>
 
 interface Destination {
   readonly region: string
@@ -14,7 +14,13 @@ interface Destination {
 
 /** Signs and sends. @throws where the peer cannot be reached. */
 export async function send(ports: DeliverPorts, { region, queue, tenancyId }: Destination, body: Body): Promise<void> {
-  const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
+  const envelope = await sealEnvelope(
+    ports.hsm,
+    { tenancyId, destination: region },
+    ports.clock(),
+    body,
+    ports.commitMark?.(),
+  )
   await toPeer(ports, { region, name: queue }, envelope)
 }
 
@@ -27,7 +33,13 @@ export async function sendOrStore(
   { region, queue, tenancyId }: Destination,
   body: Body,
 ): Promise<void> {
-  const envelope = await sealEnvelope(ports.hsm, { tenancyId, destination: region }, ports.clock(), body)
+  const envelope = await sealEnvelope(
+    ports.hsm,
+    { tenancyId, destination: region },
+    ports.clock(),
+    body,
+    ports.commitMark?.(),
+  )
   try {
     await toPeer(ports, { region, name: queue }, envelope)
   } catch (cause) {

@@ -55,6 +55,7 @@ interface EnvelopeText extends JsonObject {
   readonly destination: string
   readonly tenancyId: string
   readonly sentAt: number
+  readonly mark?: number
   /** The body as canonical text. What is signed is its SHA-256 or, for receipts, their Merkle root. */
   readonly body: string
   readonly statement: RegionStatement & JsonObject
@@ -66,6 +67,8 @@ export interface Envelope {
   readonly source: string
   readonly tenancyId: string
   readonly sentAt: number
+  /** How many changes the sender had committed by then, where it counts them. */
+  readonly mark?: number
   readonly body: Body
   /** What was signed and by whom: kept with a receipt as its proof. */
   readonly proof: JsonObject
@@ -82,9 +85,18 @@ export async function sealEnvelope(
   { tenancyId, destination }: Address,
   sentAt: number,
   body: Body,
+  mark?: number,
 ): Promise<string> {
   const text = canonicalJson(body as unknown as Json)
-  const head = { format: 'vaultspan/envelope/1', source: hsm.region, destination, tenancyId, sentAt } as const
+  const marked = mark === undefined ? {} : { mark }
+  const head = {
+    format: 'vaultspan/envelope/1',
+    source: hsm.region,
+    destination,
+    tenancyId,
+    sentAt,
+    ...marked,
+  } as const
   const signature = await hsm.sign(signedBytes(head, digestOf(body, text)))
   const statement = { ...hsm.statement(tenancyId) }
   return JSON.stringify({
@@ -110,7 +122,9 @@ export async function openEnvelope(hsm: Hsm, text: string): Promise<Envelope> {
   if (!(await hsm.isSignedBy(statement, bytes, Buffer.from(signature, 'base64')))) {
     throw new KmsError('integrityFailure', `The envelope from ${source} is not signed by it.`)
   }
-  return { source, tenancyId, sentAt, body: content, proof: { ...head, digest, signature, statement } }
+  const { mark } = head as { readonly mark?: unknown }
+  const marked = typeof mark === 'number' ? { mark } : {}
+  return { source, tenancyId, sentAt, ...marked, body: content, proof: { ...head, digest, signature, statement } }
 }
 
 function parse(text: string): EnvelopeText {

@@ -18,7 +18,10 @@ function receiptKey(tenancyId: string, peer: string): { pk: string; sk: string }
 
 const batchSize = 20
 
-type SendPorts = Pick<ReplicationPorts, 'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log'>
+type SendPorts = Pick<
+  ReplicationPorts,
+  'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log' | 'commitMark'
+>
 
 /** Sends a peer every entry it has not acknowledged, in order. @throws where it cannot be reached. */
 export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: string): Promise<void> {

@@ -19,6 +19,9 @@ interface Row {
 export class ChangeLog {
   readonly #commit: GroupCommit
   readonly #append: StatementSync
+  readonly #count: StatementSync
+  readonly #raise: StatementSync
+  readonly #start: StatementSync
   readonly #read: StatementSync
   readonly #readTable: StatementSync
   readonly #trim: StatementSync
@@ -29,6 +32,9 @@ export class ChangeLog {
     this.#append = database.prepare(
       'INSERT INTO change (tbl, pk, sk, old, new, committed_at) VALUES (?, ?, ?, ?, ?, ?)',
     )
+    this.#count = database.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'change'`)
+    this.#raise = database.prepare(`UPDATE sqlite_sequence SET seq = ? WHERE name = 'change' AND seq < ?`)
+    this.#start = database.prepare(`INSERT INTO sqlite_sequence (name, seq) VALUES ('change', ?)`)
     this.#read = database.prepare('SELECT * FROM change WHERE seq > ? ORDER BY seq LIMIT ?')
     this.#readTable = database.prepare('SELECT * FROM change WHERE tbl = ? ORDER BY seq LIMIT ?')
     this.#trim = database.prepare('DELETE FROM change WHERE seq <= ?')
@@ -43,6 +49,18 @@ export class ChangeLog {
     now: number,
   ): void {
     this.#append.run(at.table, at.pk, at.sk, before ?? null, after ?? null, now)
+  }
+
+  /** How many changes there ever were: it falls with no trim, only where the file is put back to an older copy. */
+  count(): number {
+    return Number(this.#count.get()?.['seq'] ?? 0)
+  }
+
+  /** The next changes count on from here. */
+  async raise(to: number): Promise<void> {
+    await this.#commit.run(() => {
+      if (this.#raise.run(to, to).changes === 0 && this.count() === 0) this.#start.run(to)
+    })
   }
 
   async read(after: number, limit: number): Promise<readonly NumberedChange[]> {

@@ -147,6 +147,15 @@ export class SqliteTables implements Tables {
     await this.#changes.trim(upTo)
   }
 
+  /** As ReplicationPorts.commitMark. */
+  commitMark(): number {
+    return this.#changes.count()
+  }
+
+  async raiseCommitMark(to: number): Promise<void> {
+    await this.#changes.raise(to)
+  }
+
   /** One table's stream. */
   stream(table: TableName): ChangeStream {
     return {
