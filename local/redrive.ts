@@ -1,5 +1,5 @@
 import { canonicalJson } from '../lib/canonicalJson.ts'
-import type { QueueName } from '../lib/ports.ts'
+import { messageQueues } from './deadMessages.ts'
 import { deadChanges } from '../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../lib/replication/redriveChanges.ts'
 import type { RegionHost } from './regionHost.ts'
@@ -7,10 +7,8 @@ import type { Region } from './startRegion.ts'
 
 type Redriven = Pick<Region, 'name' | 'store' | 'runtime'>
 
-const queueNames = ['inbox', 'outcome', 'outbox'] as const satisfies readonly QueueName[]
-
 /** `stream`: changes of the tables that no try could send. */
-export const deadLetterPlaces = [...queueNames, 'stream'] as const
+export const deadLetterPlaces = [...messageQueues, 'stream'] as const
 export type Place = (typeof deadLetterPlaces)[number]
 
 /** One kind of what could not be worked, and why: a line for a person. */

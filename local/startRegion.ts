@@ -1,3 +1,4 @@
+import { deadMessages } from './deadMessages.ts'
 import { randomUUID } from 'node:crypto'
 import { auditFunction } from '../handlers/audit/auditFunction.ts'
 import { cryptoFunction } from '../handlers/crypto/cryptoFunction.ts'
@@ -196,6 +197,7 @@ function compose(
     audit,
     maxFileBytes,
     backups: parts.backups,
+    deadMessages: deadMessages(store),
     lag,
     arrivals,
   })

@@ -10,6 +10,7 @@ import { getVaultUsageOperation } from './getVaultUsage.ts'
 import { listKeyVersionUsageOperation } from './listKeyVersionUsage.ts'
 import { listVaultReplicasOperation } from './listVaultReplicas.ts'
 import { listVaultsOperation } from './listVaults.ts'
+import { redriveReplicationOperation } from './redriveReplication.ts'
 import { restoreVaultFromFileOperation } from './restoreVaultFromFile.ts'
 import { restoreVaultFromObjectStoreOperation } from './restoreVaultFromObjectStore.ts'
 import { scheduleVaultDeletionOperation } from './scheduleVaultDeletion.ts'
@@ -34,5 +35,6 @@ export function vaultFunction(ports: VaultPorts): HttpFunction {
     createVaultReplicaOperation,
     deleteVaultReplicaOperation,
     listVaultReplicasOperation,
+    redriveReplicationOperation,
   ])
 }

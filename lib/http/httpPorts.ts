@@ -6,12 +6,20 @@ import type { Arrivals } from './arrivals.ts'
 import type { FailedAuthentications } from './failedAuthentications.ts'
 import type { RateLimits } from './rateLimit.ts'
 
+/** Messages that a region's queues gave up. */
+export interface DeadMessages {
+  /** Has a tenancy's worked again, at most so many of each queue; resolves with how many. */
+  redrive(tenancyId: string, limit: number): Promise<number>
+}
+
 export interface HttpPorts extends KmsPorts {
   /** Requests a second of a tenancy, by class; null: unlimited. */
   readonly rateLimits: RateLimits | null
   /** The largest file that a restore takes, in bytes. */
   readonly maxFileBytes: number
   readonly backups: BackupStore
+  /** Undefined where the queues have a redrive of their own, as on AWS. */
+  readonly deadMessages?: DeadMessages
   readonly identity: IdentityCache
   readonly audit: AuditSink
   readonly failedAuthentications: FailedAuthentications

@@ -53,6 +53,7 @@ const vaultRows = {
   CreateVaultReplica: { method: 'POST', path: `${vault}/actions/createReplica`, permissions: ['VAULT_REPLICATE'], rateClass: 'PW' },
   DeleteVaultReplica: { method: 'POST', path: `${vault}/actions/deleteReplica`, permissions: ['VAULT_REPLICATE'], rateClass: 'PW' },
   ListVaultReplicas: { method: 'GET', path: `${vault}/actions/listReplicas`, permissions: ['VAULT_INSPECT'], rateClass: 'PW' },
+  RedriveReplication: { method: 'POST', path: '/20180608/replicaOperations/actions/redrive', permissions: ['VAULT_REPLICATE'], rateClass: 'PW' }, // chosen: our own operation
 } as const satisfies Record<string, Row>
 
 // prettier-ignore

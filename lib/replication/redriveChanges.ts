@@ -6,6 +6,7 @@ import { deadChanges } from './deadChanges.ts'
 import { leave } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
+import { tenancyOfWork } from './tenancyOfWork.ts'
 
 /** A dead change as a stream named it: the row that changed. */
 interface ChangedRow {
@@ -16,21 +17,24 @@ interface ChangedRow {
 
 /**
  * Has dead changes worked again, from the outbox; resolves with how many. A change is only a reason to read its rows again,
- * so it may come late and more than once.
+ * so it may come late and more than once. With a tenancy only its own, as far as they say whose they are.
  */
 export async function redriveChanges(
   ports: Pick<ReplicationPorts, 'tables' | 'queues' | 'region' | 'log'>,
   limit: number,
+  tenancyId?: string,
 ): Promise<number> {
-  const dead = await deadChanges(ports.tables, limit)
-  for (const { pk, sk, change } of dead) {
+  let redriven = 0
+  for (const { pk, sk, change } of await deadChanges(ports.tables, limit)) {
+    if (tenancyId !== undefined && (await tenancyOfWork(ports.tables, change)) !== tenancyId) continue
     const tasks = await tasksOf(ports.tables, change as unknown as ChangedRow | Changed | MeteredVersion)
     // INVARIANT: the tasks stand in the outbox before the dead letter goes, so that a crash loses neither.
     for (const task of tasks) await leave(ports, 'outbox', task)
     await ports.tables.write([{ op: 'delete', table: 'Replication', pk, sk }])
+    redriven += 1
     ports.log.warn('A dead change is worked again.', { change: sk, tasks: tasks.length })
   }
-  return dead.length
+  return redriven
 }
 
 async function tasksOf(

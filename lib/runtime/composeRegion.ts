@@ -1,6 +1,6 @@
 import type { Hsm } from '../hsm/hsm.ts'
 import { FailedAuthentications } from '../http/failedAuthentications.ts'
-import type { HttpPorts } from '../http/httpPorts.ts'
+import type { DeadMessages, HttpPorts } from '../http/httpPorts.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
 import { IdentityCache } from '../kms/identity/identityCache.ts'
@@ -44,6 +44,7 @@ export interface RegionOptions {
   readonly commitMark?: () => number
   readonly maxFileBytes: number
   readonly backups: BackupStore
+  readonly deadMessages?: DeadMessages
 }
 
 /** Everything the functions of a region are given. */

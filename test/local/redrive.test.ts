@@ -1,6 +1,7 @@
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { deadChanges, buryChange } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
+import { deadMessages } from '../../local/deadMessages.ts'
 import { regionHost } from '../../local/regionHost.ts'
 import { deadLetterPlaces, listDead, redrive, redriveCommand } from '../../local/redrive.ts'
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
@@ -45,6 +46,43 @@ describe('a change that was given up', () => {
     const queues = { send: () => Promise.reject(new Error('full')) }
     await expect(redriveChanges({ ...cloud.a.runtime, queues }, 10)).rejects.toThrow('full')
     expect(await deadChanges(cloud.a.store.tables, 10)).toHaveLength(1)
+  })
+})
+
+describe('RedriveReplication', () => {
+  const target = '/20180608/replicaOperations/actions/redrive'
+
+  test('has the caller’s own tenancy’s changes and messages worked again, and leaves the others’', async () => {
+    const cloud = await twoRegions()
+    const other = await cloud.addTenancy()
+    const { tables, queues } = cloud.a.store
+    const vaultId = await makeReplicatedVault(cloud)
+    await cloud.settle()
+    const named = { 'of a row': { table: 'Vaults', pk: vaultId, sk: 'vault' }, 'by name': { kind: 'vault', vaultId } }
+    for (const [name, change] of Object.entries(named)) await buryChange(tables, name, change, 'broken')
+    await buryChange(tables, 'of nobody', { table: 'Vaults', pk: 'none', sk: 'vault' }, 'broken')
+    await buryChange(tables, 'of another', { kind: 'identity', tenancyId: other.tenancyId }, 'broken')
+    const tasks = [`"task":"resendVault","vaultId":"${vaultId}"`, `"task":"resendIdentity","tenancyId":"other"`]
+    await queues.send(
+      'outbox',
+      tasks.map((task) => ({ body: `{"format":"vaultspan/task/1",${task}}` })),
+    )
+    for (const { id } of await queues.receive('outbox', 10)) await queues.deadLetter('outbox', id, 'failed')
+    const region = { ...cloud.a, runtime: { ...cloud.a.runtime, deadMessages: deadMessages(cloud.a.store) } }
+    const { status, body } = await cloud.call(region, 'POST', target)
+    expect({ status, body }).toEqual({ status: 200, body: { changes: 2, messages: 1 } })
+    expect((await deadChanges(tables, 10)).map(({ sk }) => sk)).toEqual(['of another', 'of nobody'])
+    expect((await queues.deadLetters('outbox', 10)).map(({ body: text }) => text)).toEqual([
+      expect.stringContaining('"other"') as unknown,
+    ])
+    expect((await other.call(region, 'POST', target)).body).toEqual({ changes: 1, messages: 0 })
+    cloud.close()
+  })
+
+  test('on AWS has the changes worked again; the queues have a redrive of their own', async () => {
+    const cloud = await twoRegions()
+    expect((await cloud.call(cloud.a, 'POST', target)).body).toEqual({ changes: 0, messages: 0 })
+    cloud.close()
   })
 })
 

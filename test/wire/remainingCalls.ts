@@ -78,6 +78,8 @@ export async function restOfALife(oci: OciCloud): Promise<void> {
   expect((await vaults.cancelVaultDeletion({ vaultId })).vault.lifecycleState).toBe('ACTIVE')
   const usage = await oci.signed('GET', `${oci.home}/20180608/usage/keyVersions?from=2026-01-01&to=2026-01-02`)
   expect((await send(usage)).statusCode).toBe(200)
+  const redrive = await oci.signed('POST', `${oci.home}/20180608/replicaOperations/actions/redrive`, '')
+  expect(await send(redrive)).toMatchObject({ statusCode: 200, body: { changes: 0, messages: 0 } })
 }
 
 /** In the other region, where a restored vault gets OCIDs of its own. The client wants a stream and its length. */

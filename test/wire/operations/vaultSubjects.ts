@@ -140,6 +140,11 @@ export const vaultSubjects = {
     takes: ['if-match'],
     about: 'vault',
   },
+  RedriveReplication: {
+    call: (who, { region }) => who.send('POST', `${region}/20180608/replicaOperations/actions/redrive`),
+    answers: { changes: 0, messages: 0 },
+    about: 'tenancy',
+  },
 } as const satisfies Record<string, Subject>
 
 /** A vault of its own that is to be deleted. */
