@@ -84,9 +84,8 @@ export interface Region {
 const sweepMs = 60_000
 
 export function openRegion(parts: RegionParts): Region {
-  const { region, directory, settings, log, clock } = parts
+  const { region, directory, settings, log, clock, generateRsa } = parts
   const hsmFile = directory.file('hsm', `${region}.json`)
-  const { generateRsa } = parts
   const hsm = openSoftwareHsm({
     region,
     realm,
