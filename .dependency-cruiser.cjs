@@ -54,10 +54,7 @@ const rooms = [
   { room: 'local', from: '^local/', may: ['^local/', '^handlers/', '^lib/'] },
 ]
 
-/**
- * Inside a room nothing imports upwards: each storey may import itself and those before it. The list of the domain's ports
- * names the types of all, and what reads it may too.
- */
+/** Inside a room nothing imports upwards: each storey may import itself and those before it. */
 const storeys = {
   'lib/kms': [
     '^lib/kms/(rows|usage)/',
@@ -69,13 +66,12 @@ const storeys = {
   ],
   'lib/hsm': ['^lib/hsm/[A-Za-z]+\\.ts$', '^lib/hsm/primitives/', '^lib/hsm/formats/', '^lib/hsm/software/'],
 }
-const listOfPorts = '^lib/kms/kmsPorts\\.ts$'
 
 const upwards = Object.entries(storeys).flatMap(([room, of]) =>
   of.slice(0, -1).map((from, index) => ({
     name: `upwards-${room.replace('/', '-')}-${index}`,
     severity: 'error',
-    from: { path: from, pathNot: listOfPorts },
+    from: { path: from },
     to: { path: of.slice(index + 1) },
   })),
 )
@@ -89,12 +85,6 @@ module.exports = {
       to: { path: '^(handlers|lib|local|offline|deploy|client|console|test|bench)/', pathNot: may },
     })),
     ...upwards,
-    {
-      name: 'ports-are-types',
-      severity: 'error',
-      from: { path: listOfPorts },
-      to: { dependencyTypesNot: ['type-only'] },
-    },
     {
       name: 'no-cycles',
       severity: 'error',

@@ -1,7 +1,7 @@
 import { KmsError } from '../lib/errors.ts'
 import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import { openItem, sealItem, type SealedItem } from '../lib/kms/rows/rowMac.ts'
-import type { Vault } from '../lib/kms/vaults/vaultCache.ts'
+import type { Vault } from '../lib/kms/vaultCache.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import { portIn, type VaultPorts } from './portDirectory.ts'
 

@@ -5,7 +5,7 @@ import { bodyless, type Request } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter, pageLimit } from '../../lib/http/paging.ts'
 import { KmsError } from '../../lib/errors.ts'
 import { vaultPrefixOf } from '../../lib/ocid.ts'
-import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
+import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { versionUsage, type UsageDay } from '../../lib/kms/usage/versionUsage.ts'
 
 /** Our extension: which key versions of the caller's tenancy existed in this region on which days. */

@@ -3,7 +3,7 @@ import { authorizedVault } from '../../lib/http/authorize.ts'
 import type { Answer, InputOf, Operation, Request } from '../../lib/http/operation.ts'
 import type { OperationName } from '../../lib/http/operations.ts'
 import type { VaultRow } from '../../lib/kms/rows/rows.ts'
-import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
+import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { toVault } from './vaultWire.ts'
 
 interface Definition<S extends GenericSchema | undefined> {

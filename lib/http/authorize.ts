@@ -3,7 +3,7 @@ import type { Permission } from '../iam/permissions.ts'
 import { notFoundOrForbidden } from '../errors.ts'
 import type { VaultKey } from '../kms/keys/changeKey.ts'
 import { vaultPrefixOf } from '../ocid.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import type { Request } from './operation.ts'
 import { operations } from './operations.ts'
 

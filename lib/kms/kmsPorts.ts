@@ -3,7 +3,7 @@ import type { RandomBytes } from '../ocid.ts'
 import type { Clock, Logger, Queues, Tables, Timers } from '../ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from './rows/rows.ts'
 import type { ServiceLimits } from './usage/serviceLimits.ts'
-import type { Vault, VaultCache } from './vaults/vaultCache.ts'
+import type { Vault, VaultCache } from './vaultCache.ts'
 
 /** Where a vault answers, computed per region and never stored. */
 export interface VaultEndpoints {

@@ -2,7 +2,7 @@ import { commitKey, keyStep } from '../kms/keys/commitKey.ts'
 import { isSettled, settleUnlessDeleted } from '../kms/keys/settleKey.ts'
 import { treeProgress, treeProgressWrite } from '../kms/rows/digestTree.ts'
 import { keyListingPartition, listingShards } from '../kms/rows/rows.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { storeKey } from './storeKey.ts'
 

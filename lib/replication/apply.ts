@@ -16,7 +16,7 @@ import {
   type WrappingKeyRow,
 } from '../kms/rows/rows.ts'
 import { openRow } from '../kms/rows/rowMac.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { knownFence } from './link/fence.ts'

@@ -1,7 +1,7 @@
 import type { Order } from '../kms/rows/epoch.ts'
 import { eachItem } from '../kms/rows/pages.ts'
 import type { Item, Page, PageRequest, Tables } from '../ports.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { coveredOrder } from './messages/receipts.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 

@@ -1,7 +1,7 @@
 import { KmsError } from '../errors.ts'
 import { leafEntries, treeLeaves, type TreePlace } from '../kms/rows/digestTree.ts'
 import { wrappingKeySk } from '../kms/rows/rows.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { adoptKeys } from './adoptKeys.ts'
 import {
   answeredKey,

@@ -1,6 +1,6 @@
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import type { Item, Tables } from '../ports.ts'
 import { listAtRisk, type AtRiskRow } from './atRisk.ts'
 import { coveredOrder } from './messages/receipts.ts'

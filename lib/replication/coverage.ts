@@ -3,7 +3,7 @@ import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { Order } from '../kms/rows/epoch.ts'
 import { openItem, sealItem, type SealedItem } from '../kms/rows/rowMac.ts'
 import type { RowsDigest } from '../kms/rows/rowsDigest.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { putOver } from '../kms/mutation.ts'
 import type { Write } from '../ports.ts'
 

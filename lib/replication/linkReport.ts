@@ -1,6 +1,6 @@
 import { isKmsError } from '../errors.ts'
 import type { Item } from '../ports.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { listAtRisk } from './atRisk.ts'
 import { linkState, type LinkState } from './compared.ts'
 import { linkedPk } from './link/links.ts'

@@ -1,7 +1,7 @@
 import { leafEntries, treeEntry } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KeyRow, VaultRow } from '../kms/rows/rows.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { settleUnlessDeleted } from '../kms/keys/settleKey.ts'
 import { vaultSums } from './compare.ts'
 import { noteComparison, type WaitingChange } from './compared.ts'

@@ -1,6 +1,6 @@
 import { notFoundOrForbidden } from '../errors.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import {
   unsignedProofBytes,
   type ProofOfArrival,

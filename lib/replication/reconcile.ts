@@ -1,5 +1,5 @@
 import type { Item } from '../ports.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { adoptKeys } from './adoptKeys.ts'
 import { clearArrived } from './atRisk.ts'
 import { vaultSums } from './compare.ts'

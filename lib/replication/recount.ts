@@ -1,7 +1,7 @@
 import { storedVersions } from '../kms/keys/commitKey.ts'
 import { treeEntry, treePage, treeStart, treeWrites, type TreePlace } from '../kms/rows/digestTree.ts'
 import { keyDigest, versionsDigest } from '../kms/rows/rowsDigest.ts'
-import type { Vault } from '../kms/vaults/vaultCache.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import type { Item } from '../ports.ts'
 import { coverageOf, coverageWrite } from './coverage.ts'
 import { orderOf } from './messages/record.ts'

@@ -1,5 +1,5 @@
 import { requestSk } from '../../lib/kms/mutation.ts'
-import { vaultKeysSk } from '../../lib/kms/vaults/vaultCache.ts'
+import { vaultKeysSk } from '../../lib/kms/vaultCache.ts'
 import { workInboxOf } from '../harness/deliveries.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'

@@ -4,7 +4,7 @@ import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
 import { keySk, vaultSk, versionSk, wrappingKeySk } from '../../lib/kms/rows/rows.ts'
-import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
+import type { Vault } from '../../lib/kms/vaultCache.ts'
 import type { TestRegion } from '../harness/twoRegions.ts'
 
 /** What a newer version keeps in its rows and this one has never heard of. */

@@ -11,7 +11,7 @@ import { newKeyVersionOcid, newOcid } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import { versionSk, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows/rows.ts'
 import { openRow, sealVersion, vaultContext, type Unsealed } from '../rows/rowMac.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { damaged, type SavedKey } from './backupDocument.ts'
 
 /** What a restore is told beside the saved rows. */

@@ -4,7 +4,7 @@ import { bookkeeping, type Mutation, type RequestRow } from '../mutation.ts'
 import { idempotent } from '../requestedChange.ts'
 import type { KeyRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { damaged, parseBackup, requireIntact, type KeyBackup } from './backupDocument.ts'
 import { restoredKeyId, restoreKey, type RestoreOptions } from './restoreKey.ts'
 

@@ -3,7 +3,7 @@ import { changeKey, type ManagePorts, type VaultKey } from './changeKey.ts'
 import { requireVaultState } from '../rows/lifecycle.ts'
 import type { Mutation } from '../mutation.ts'
 import type { KeyRow, VaultRow } from '../rows/rows.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { changeVault } from '../vaults/vaults.ts'
 
 /** Moving to where something is already changes nothing and succeeds. */

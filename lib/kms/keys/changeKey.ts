@@ -18,7 +18,7 @@ import { newStamp } from './newKeyVersion.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow } from '../rows/rows.ts'
 import { enable, isSettled, settle, settleKey, type Enabled } from './settleKey.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { freshVault } from '../vaults/vaults.ts'
 
 export type ManagePorts = Pick<

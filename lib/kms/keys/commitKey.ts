@@ -13,7 +13,7 @@ import {
   type VersionStep,
 } from '../rows/rowsDigest.ts'
 import { openRow, sealKey, type Unsealed } from '../rows/rowMac.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 
 /** One change of a key as its rows: before, undefined where it is new, and after. */
 export interface KeyStep {

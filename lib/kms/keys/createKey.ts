@@ -11,7 +11,7 @@ import { newOcid } from '../../ocid.ts'
 import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
 import { sealVersion, type Unsealed } from '../rows/rowMac.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { currentVault } from '../vaults/vaults.ts'
 
 export interface CreateKeyInput {

@@ -9,7 +9,7 @@ import {
   type ListRequest,
 } from '../rows/listing.ts'
 import { versionListingPartition, type KeyRow, type KeyVersionRow } from '../rows/rows.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import type { VaultKey } from './changeKey.ts'
 
 type Ports = Pick<KmsPorts, 'tables'>

@@ -6,7 +6,7 @@ import { newKeyVersionOcid, newMaterialId } from '../../ocid.ts'
 import { versionSk, type KeyRow, type KeyVersionRow } from '../rows/rows.ts'
 import { materialContext, type VersionOf } from '../rows/versionContext.ts'
 import type { Unsealed } from '../rows/rowMac.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 
 /** When and by which request rows were written; the same in all rows of one change. */
 export type Stamp = Pick<KeyRow, 'epoch' | 'revision' | 'etag' | 'committedAt' | 'request'>

@@ -4,7 +4,7 @@ import type { KmsPorts } from '../kmsPorts.ts'
 import { materialIdOf } from '../../ocid.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { sealKey, sealVersion } from '../rows/rowMac.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { changedVersionsDigest } from '../rows/rowsDigest.ts'
 import { commitKey } from './commitKey.ts'
 

@@ -14,7 +14,7 @@ import { openRow, sealVersion, sealWrappingKey, vaultContext } from '../rows/row
 import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { isSettled, settleUnlessDeleted } from '../keys/settleKey.ts'
 import { systemAudit } from '../systemMutation.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaults/vaultCache.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 

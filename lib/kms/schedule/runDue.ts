@@ -9,7 +9,7 @@ import { newKeyVersion, newStamp } from '../keys/newKeyVersion.ts'
 import type { AutoRotation } from '../rows/rows.ts'
 import { settleKey } from '../keys/settleKey.ts'
 import { systemMutation } from '../systemMutation.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 
 /**
  * Does everything that is due by now and of which this region is the primary. What fails stays due and blocks nothing

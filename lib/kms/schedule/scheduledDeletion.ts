@@ -8,7 +8,7 @@ import type { Mutation } from '../mutation.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { Tables } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
-import type { Vault } from '../vaults/vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { changeVault } from '../vaults/vaults.ts'
 
 /** In all of these `wanted`, where it is undefined, asks for the latest time there is. */

@@ -22,7 +22,7 @@ import { vaultSk, type DefinedTags, type Tags, type VaultRow, type VaultType } f
 import { wholeTree } from '../rows/digestTree.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
 import { sealVault, vaultContext, type Unsealed } from '../rows/rowMac.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from './vaultCache.ts'
+import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 
 export interface CreateVaultInput {
   readonly tenancyId: string

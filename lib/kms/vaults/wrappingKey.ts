@@ -7,7 +7,7 @@ import { untilCommitted } from '../untilCommitted.ts'
 import { newMaterialId } from '../../ocid.ts'
 import { wrappingKeySk, type WrappingKeyRow } from '../rows/rows.ts'
 import { openRow, sealWrappingKey } from '../rows/rowMac.ts'
-import type { Vault } from './vaultCache.ts'
+import type { Vault } from '../vaultCache.ts'
 import { nextVault } from './vaults.ts'
 
 type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region'>

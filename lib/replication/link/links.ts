@@ -5,7 +5,7 @@ import { requireVaultState } from '../../kms/rows/lifecycle.ts'
 import { putOver, type Mutation } from '../../kms/mutation.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
-import type { Vault } from '../../kms/vaults/vaultCache.ts'
+import type { Vault } from '../../kms/vaultCache.ts'
 import {
   changeVault,
   nextVault,

@@ -3,7 +3,7 @@ import { isAtLeast, type Order } from '../../kms/rows/epoch.ts'
 import type { Item, Tables } from '../../ports.ts'
 import { openItem, sealItem, type SealedItem } from '../../kms/rows/rowMac.ts'
 import type { RowsDigest } from '../../kms/rows/rowsDigest.ts'
-import type { Vault } from '../../kms/vaults/vaultCache.ts'
+import type { Vault } from '../../kms/vaultCache.ts'
 import { merkleRoot, merkleTree } from './merkle.ts'
 
 /** What a region has stored of a vault or key that another region sent. */

@@ -1,8 +1,8 @@
-import type { Hsm, VaultKeys, WrappedVaultKeys } from '../../hsm/hsm.ts'
-import type { JsonObject } from '../../canonicalJson.ts'
-import { KmsError } from '../../errors.ts'
-import { LruCache } from '../../lruCache.ts'
-import type { Clock, Tables } from '../../ports.ts'
+import type { Hsm, VaultKeys, WrappedVaultKeys } from '../hsm/hsm.ts'
+import type { JsonObject } from '../canonicalJson.ts'
+import { KmsError } from '../errors.ts'
+import { LruCache } from '../lruCache.ts'
+import type { Clock, Tables } from '../ports.ts'
 import {
   keySk,
   vaultSk,
@@ -11,8 +11,8 @@ import {
   type KeyVersionRow,
   type SealedRow,
   type VaultRow,
-} from '../rows/rows.ts'
-import { openRow, vaultContext } from '../rows/rowMac.ts'
+} from './rows/rows.ts'
+import { openRow, vaultContext } from './rows/rowMac.ts'
 
 /** A vault as the domain works with it: its verified row and its keys opened in this region's HSM. */
 export interface Vault {
