@@ -86,3 +86,14 @@ export function decrypt(
 ): Promise<Answered> {
   return call(region, 'POST', '/20180608/decrypt', { keyId, ciphertext }, { host: vaultId })
 }
+
+/** A change of a key, as an answer names it. */
+export interface ReplicatedChange {
+  readonly id: string
+  readonly replicationId: string
+}
+
+export function changeIn(body: Record<string, unknown>): ReplicatedChange {
+  const { replicationId } = body['replicaDetails'] as { replicationId: string }
+  return { id: String(body['id']), replicationId }
+}

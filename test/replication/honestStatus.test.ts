@@ -8,7 +8,14 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import type { Item, QueueName } from '../../lib/ports.ts'
 import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
-import { createReplica, deleteReplica, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
+import {
+  changeIn,
+  createReplica,
+  deleteReplica,
+  makeKey,
+  makeReplicatedVault,
+  type ReplicatedChange,
+} from '../harness/vaultStory.ts'
 
 let cloud: TestCloud
 let vaultId: string
@@ -20,31 +27,21 @@ afterEach(() => {
   cloud.close()
 })
 
-interface Change {
-  readonly id: string
-  readonly replicationId: string
-}
-
-function changeIn(body: Record<string, unknown>): Change {
-  const { replicationId } = body['replicaDetails'] as { replicationId: string }
-  return { id: String(body['id']), replicationId }
-}
-
-async function newKey(): Promise<Change> {
+async function newKey(): Promise<ReplicatedChange> {
   return changeIn((await makeKey(cloud, vaultId)).body)
 }
 
-async function rename({ id }: Change, displayName = 'renamed'): Promise<Change> {
+async function rename({ id }: ReplicatedChange, displayName = 'renamed'): Promise<ReplicatedChange> {
   return changeIn((await cloud.call(cloud.a, 'PUT', `/20180608/keys/${id}`, { displayName }, { host: vaultId })).body)
 }
 
-async function details({ replicationId }: Change, region = cloud.a): Promise<Record<string, unknown>> {
+async function details({ replicationId }: ReplicatedChange, region = cloud.a): Promise<Record<string, unknown>> {
   const target = `/20180608/replicaOperations/${replicationId}/status`
   const { body } = await cloud.call(region, 'GET', target, undefined, { host: vaultId })
   return (body['replicaDetails'] as readonly Record<string, unknown>[])[0] ?? {}
 }
 
-async function statusOf(change: Change, region = cloud.a): Promise<unknown> {
+async function statusOf(change: ReplicatedChange, region = cloud.a): Promise<unknown> {
   return (await details(change, region))['status']
 }
 
@@ -54,7 +51,7 @@ async function vaultAt(region: TestRegion): Promise<Vault> {
   return vault
 }
 
-async function receiptOf({ id }: Change): Promise<ReceiptRow> {
+async function receiptOf({ id }: ReplicatedChange): Promise<ReceiptRow> {
   const row = await lastReceipt(cloud.a.store.tables, await vaultAt(cloud.a), id)
   if (row === undefined) throw new Error('There is no receipt.')
   return row
@@ -65,7 +62,7 @@ async function put({ store }: TestRegion, item: Item): Promise<void> {
 }
 
 /** A rename that the replica's inbox never got. */
-async function lostRename(change: Change): Promise<Change> {
+async function lostRename(change: ReplicatedChange): Promise<ReplicatedChange> {
   cloud.link.isUp = false
   return rename(change)
 }
@@ -129,7 +126,7 @@ describe('the primary says REPLICATED by a receipt that was verified, and by no 
 
 describe('the replica says REPLICATED by what it counted itself', () => {
   /** A key of which the replica has the row and lacks the version. */
-  async function halfAKey(): Promise<Change> {
+  async function halfAKey(): Promise<ReplicatedChange> {
     const key = await newKey()
     await cloud.settle()
     expect(await statusOf(key, cloud.b)).toBe('REPLICATED')

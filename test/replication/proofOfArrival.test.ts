@@ -12,7 +12,14 @@ import {
 } from '../../lib/replication/messages/checkProof.ts'
 import { unsignedProofBytes, type ProofOfArrival } from '../../lib/replication/messages/proofOfArrival.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
-import { createReplica, deleteReplica, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
+import {
+  changeIn,
+  createReplica,
+  deleteReplica,
+  makeKey,
+  makeReplicatedVault,
+  type ReplicatedChange,
+} from '../harness/vaultStory.ts'
 import { run, withDirectory } from '../local/startedService.ts'
 
 let cloud: TestCloud
@@ -25,33 +32,23 @@ afterEach(() => {
   cloud.close()
 })
 
-interface Key {
-  readonly id: string
-  readonly replicationId: string
-}
-
-function keyIn(body: Record<string, unknown>): Key {
-  const { replicationId } = body['replicaDetails'] as { replicationId: string }
-  return { id: String(body['id']), replicationId }
-}
-
-async function arrivedKey(): Promise<Key> {
+async function arrivedKey(): Promise<ReplicatedChange> {
   const { body } = await makeKey(cloud, vaultId)
   await cloud.settle()
-  return keyIn(body)
+  return changeIn(body)
 }
 
-function receiptOf({ replicationId }: Key, region = cloud.a) {
+function receiptOf({ replicationId }: ReplicatedChange, region = cloud.a) {
   return cloud.call(region, 'GET', `/20180608/replicaOperations/${replicationId}/receipt`, undefined, { host: vaultId })
 }
 
-async function proofOf(key: Key): Promise<ProofOfArrival> {
+async function proofOf(key: ReplicatedChange): Promise<ProofOfArrival> {
   return JSON.parse((await receiptOf(key)).text) as ProofOfArrival
 }
 
-async function rename(key: Key, displayName: string): Promise<Key> {
+async function rename(key: ReplicatedChange, displayName: string): Promise<ReplicatedChange> {
   const { body } = await cloud.call(cloud.a, 'PUT', `/20180608/keys/${key.id}`, { displayName }, { host: vaultId })
-  return keyIn(body)
+  return changeIn(body)
 }
 
 /** What a checker finds who has the root from elsewhere; by default the tenancy's. */
@@ -107,7 +104,7 @@ test('a proof of a change is good for the changes before it too', async () => {
 test('a vault has its proof as a key has', async () => {
   const { body } = await cloud.call(cloud.a, 'PUT', `/20180608/vaults/${vaultId}`, { displayName: 'renamed' })
   await cloud.settle()
-  expect(await found((await receiptOf(keyIn(body))).text)).toEqual([])
+  expect(await found((await receiptOf(changeIn(body))).text)).toEqual([])
 })
 
 test('what has not arrived has none, nor has what the replica itself is asked for', async () => {
