@@ -1,5 +1,5 @@
 import { treeEntry, leafOf } from '../../lib/kms/rows/digestTree.ts'
-import type { Vault } from '../../lib/kms/vaults/vaultCache.ts'
+import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { sendRecords } from '../../lib/replication/handOff.ts'
 import { vaultSums } from '../../lib/replication/compare.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
