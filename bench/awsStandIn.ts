@@ -19,12 +19,15 @@ export async function openAwsStandIn(settings: { readonly AWS_REGION: string; re
     TransactWriteItems: () => ({}),
     Decrypt: () => ({ Plaintext: dataKey.toString('base64'), KeyId: 'stand-in' }),
   }
+  const asked: { readonly action: string; readonly input: unknown }[] = []
   let isPaused = false
   const server = createServer((request, response) => {
     void buffer(request).then((body) => {
       if (isPaused) return
       const [, action = ''] = String(request.headers['x-amz-target']).split('.')
-      const answer = answers[action]?.(JSON.parse(body.toString()) as { Key?: unknown })
+      const input = JSON.parse(body.toString()) as { Key?: unknown }
+      asked.push({ action, input })
+      const answer = answers[action]?.(input)
       response.writeHead(answer === undefined ? 400 : 200, { 'content-type': 'application/x-amz-json-1.0' })
       response.end(JSON.stringify(answer ?? { message: `${action} is not expected.` }))
     })
@@ -33,6 +36,8 @@ export async function openAwsStandIn(settings: { readonly AWS_REGION: string; re
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
+    /** Every call so far, as it came. */
+    asked,
     endpoint: `http://127.0.0.1:${port}`,
     /** From now on it takes calls and answers none; or answers again. */
     pause: (paused: boolean) => {
