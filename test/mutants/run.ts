@@ -54,7 +54,8 @@ async function scoreOf(name: string, { mutate, tests, excluded }: Part): Promise
     mutator: { excludedMutations: [...excluded] },
     disableTypeChecks: false,
     tempDirName: '.stryker',
-    reporters: ['progress-append-only', 'clear-text', 'json'],
+    reporters: ['progress-append-only', 'clear-text', 'json', 'event-recorder'],
+    eventReporter: { baseDir: `.stryker/events-${name}` },
     jsonReporter: { fileName: `.stryker/${name}.json` },
     clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   }

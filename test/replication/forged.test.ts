@@ -3,7 +3,8 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { receiptBatch } from '../../lib/replication/messages/receipts.ts'
 import { vaultRecord } from '../../lib/replication/messages/record.ts'
-import { sealEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { sealEnvelope, type Body } from '../../lib/replication/messages/signedMessage.ts'
+import { taken } from '../harness/deliveries.ts'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
@@ -63,4 +64,23 @@ test('a receipt that is not a leaf of the batch that was signed is refused', asy
   expect(altered).not.toBe(signed)
   await expect(workOutcome(cloud.a.runtime, altered)).rejects.toThrow('does not lead to the root')
   await expect(workOutcome(cloud.a.runtime, signed)).resolves.toBeUndefined()
+})
+
+test.each(['compare', 'purge'] as const)('a %s is taken from the primary alone', async (kind) => {
+  const { row } = await sourceVault()
+  const fence = kind === 'purge' ? row.fence + 1 : row.fence
+  const question = { askedAt: 0, vaultDigest: '', root: '' }
+  const body = { kind, vaultId, fence, ...(kind === 'compare' ? question : {}) } as Body
+  const of = { tenancyId: cloud.tenancyId, destination: regionB }
+  const byReplica = await sealEnvelope(cloud.b.hsm, of, cloud.clock.now, body)
+  const other = await cloud.addTenancy()
+  const byTenant = await sealEnvelope(cloud.a.hsm, { ...of, tenancyId: other.tenancyId }, cloud.clock.now, body)
+  const refused = { outcome: 'failed', cause: expect.objectContaining({ code: 'integrityFailure' }) as unknown }
+  expect(await workInbox(cloud.b.runtime, [byReplica])).toEqual([refused])
+  expect(await workInbox(cloud.b.runtime, [byTenant])).toEqual([refused])
+  expect(await cloud.b.store.tables.get('Vaults', vaultId, 'vault')).toBeDefined()
+  expect(await taken(cloud.a, 'outcome')).toEqual([])
+  const toPrimary = await sealEnvelope(cloud.a.hsm, { ...of, destination: regionA }, cloud.clock.now, body)
+  expect(await workInbox(cloud.a.runtime, [toPrimary])).toEqual([refused])
+  expect(await cloud.a.store.tables.get('Vaults', vaultId, 'vault')).toBeDefined()
 })

@@ -30,7 +30,8 @@ export async function onPurge(
   if (known !== undefined && fence < known) return
   const vault = await ports.cache.freshVault(vaultId)
   if (vault !== undefined && vault.row.fence < fence) {
-    if (vault.row.primaryRegion !== source || vault.row.tenancyId !== tenancyId) {
+    const { primaryRegion } = vault.row
+    if (primaryRegion !== source || primaryRegion === ports.region || vault.row.tenancyId !== tenancyId) {
       throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
     }
     const { pk, sk } = prefixRow(vault.row)
