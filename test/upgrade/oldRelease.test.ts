@@ -1,5 +1,5 @@
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
-import { fallDue } from '../../lib/kms/schedule/runDue.ts'
+import { runDue } from '../../lib/kms/schedule/runDue.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'
 import { readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
@@ -166,7 +166,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
 
   test('what it scheduled falls due: a key is destroyed in both regions', async () => {
     offset += 8 * day
-    for (const { runtime } of cloud.parts) await fallDue(runtime)
+    for (const { runtime } of cloud.parts) await runDue(runtime)
     await cloud.idle()
     for (const index of [source, replica])
       await waitFor(async () => {

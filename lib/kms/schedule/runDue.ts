@@ -15,7 +15,7 @@ import type { Vault } from '../vaultCache.ts'
  * Does everything that is due by now and of which this region is the primary. What fails stays due and blocks nothing
  * else. Returns how many reminders were worked off.
  */
-export async function fallDue(ports: DestroyPorts): Promise<number> {
+export async function runDue(ports: DestroyPorts): Promise<number> {
   const now = new Date(ports.clock()).toISOString()
   const counts = await Promise.all(Array.from({ length: dueShards }, (_, shard) => workShard(ports, shard, now)))
   return counts.reduce((sum, count) => sum + count, 0)
