@@ -14,7 +14,7 @@ const rounds = 5
  * Works a message, and again where it lost a race: two deliveries of one message in a batch do, as a rule. Waiting for the
  * queue to bring it again would take its visibility time-out.
  */
-export async function judgedAgain<T>(ports: BackOffPorts, work: () => Promise<T>): Promise<T> {
+export async function retryIfChanged<T>(ports: BackOffPorts, work: () => Promise<T>): Promise<T> {
   for (let round = 1; ; round += 1) {
     try {
       return await work()

@@ -1,4 +1,4 @@
-import { ChangedMeanwhile, judgedAgain } from '../../lib/replication/changedMeanwhile.ts'
+import { ChangedMeanwhile, retryIfChanged } from '../../lib/replication/changedMeanwhile.ts'
 
 const waits: number[] = []
 const atOnce = {
@@ -22,23 +22,23 @@ function failing(times: number, cause: Error) {
 }
 
 test('a message that lost a race is judged again until it is through', async () => {
-  expect(await judgedAgain(atOnce, failing(3, new ChangedMeanwhile('v')).work)).toBe(4)
+  expect(await retryIfChanged(atOnce, failing(3, new ChangedMeanwhile('v')).work)).toBe(4)
 })
 
 test('a message that loses every time is left to its queue', async () => {
   const { work, calls } = failing(99, new ChangedMeanwhile('v'))
-  await expect(judgedAgain(atOnce, work)).rejects.toThrow('The vault v changed meanwhile.')
+  await expect(retryIfChanged(atOnce, work)).rejects.toThrow('The vault v changed meanwhile.')
   expect(calls()).toBe(5)
 })
 
 test('any other failure is not repeated here', async () => {
   const { work, calls } = failing(1, new Error('out of reach'))
-  await expect(judgedAgain(atOnce, work)).rejects.toThrow('out of reach')
+  await expect(retryIfChanged(atOnce, work)).rejects.toThrow('out of reach')
   expect(calls()).toBe(1)
 })
 
 test('each pause between two rounds may be twice as long as the one before', async () => {
   waits.length = 0
-  await judgedAgain(atOnce, failing(4, new ChangedMeanwhile('v')).work)
+  await retryIfChanged(atOnce, failing(4, new ChangedMeanwhile('v')).work)
   expect(waits).toEqual([4, 8, 16, 32])
 })

@@ -1,7 +1,7 @@
 import { applyRecords } from '../apply.ts'
 import { onBackupKeysBundle, onBackupKeysOffer } from '../tenancy/replicateBackupKeys.ts'
 import { onCompare, workAdoption } from '../compare.ts'
-import { judgedAgain } from '../changedMeanwhile.ts'
+import { retryIfChanged } from '../changedMeanwhile.ts'
 import { sendOrStore } from './send.ts'
 import { parseTask, type Task } from './task.ts'
 import { openEnvelope, type Envelope } from './signedMessage.ts'
@@ -95,7 +95,7 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
       return done
     }
     const envelope = await openEnvelope(ports.hsm, text)
-    return { envelope, ...(await judgedAgain(ports, () => workEnvelope(ports, envelope))) }
+    return { envelope, ...(await retryIfChanged(ports, () => workEnvelope(ports, envelope))) }
   } catch (cause) {
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }

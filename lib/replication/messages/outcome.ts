@@ -1,4 +1,4 @@
-import { judgedAgain } from '../changedMeanwhile.ts'
+import { retryIfChanged } from '../changedMeanwhile.ts'
 import { onCompartmentVote } from '../tenancy/compartmentDeletion.ts'
 import { parseTask } from './task.ts'
 import { openEnvelope } from './signedMessage.ts'
@@ -10,7 +10,7 @@ import type { ReplicationPorts } from '../replicationPorts.ts'
 
 /** Works off one message of the outcome queue: a peer's answer, or this region's own next step. @throws to have it again. */
 export function workOutcome(ports: ReplicationPorts, text: string): Promise<void> {
-  return judgedAgain(ports, () => workOnce(ports, text))
+  return retryIfChanged(ports, () => workOnce(ports, text))
 }
 
 async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
