@@ -119,7 +119,7 @@ export class SoftwareVaultKeys implements VaultKeys {
     requireExportable(context)
     requireScheme(context.shape, scheme)
     const publicKey = recipientKey(publicKeyPem)
-    return this.#lend(context, wrapped, (secret) => wrapMaterial(scheme, publicKey, secret))
+    return this.#withMaterial(context, wrapped, (secret) => wrapMaterial(scheme, publicKey, secret))
   }
 
   rebind(from: Binding, wrapped: WrappedKey, to: MaterialContext): WrappedKey {
@@ -154,7 +154,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
-    return this.#lend(context, wrapped, (secret) => {
+    return this.#withMaterial(context, wrapped, (secret) => {
       const { shape, materialId } = context
       const key = keyFromMaterial(shape, secret)
       if (key === undefined) throw broken(context)
@@ -165,7 +165,7 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   #openWrappingKey({ context: { keyId, materialId }, wrapped }: WrappingKey): KeyObject {
     const context = { keyId, materialId }
-    return this.#lend(context, wrapped, (secret) => {
+    return this.#withMaterial(context, wrapped, (secret) => {
       const key = keyFromMaterial({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH }, secret)
       if (key === undefined) throw broken(context)
       return key
@@ -183,8 +183,8 @@ export class SoftwareVaultKeys implements VaultKeys {
     }
   }
 
-  /** Verifies, unwraps and lends the material, which is filled with zeros afterwards. */
-  #lend<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+  /** Verifies, unwraps and gives the material to `work`; it is filled with zeros afterwards. */
+  #withMaterial<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
     requireFormat(`The material ${context.materialId}`, wrapped, 'vaultspan/key/1')
     if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
     const secret = unwrapKey(this.#kek(context), Buffer.from(wrapped.blob, 'base64'))
