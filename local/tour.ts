@@ -1,6 +1,6 @@
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
-import { leadToLoopback } from './leadToLoopback.ts'
+import { resolveToLoopback } from './resolveToLoopback.ts'
 import { aReplica, aVaultAndAKey } from './tour/firstChapters.ts'
 import { aRegionIsLost, oneVaultTwoRegions, theEnd } from './tour/lastChapters.ts'
 import { reasonOf } from './tour/reason.ts'
@@ -18,7 +18,7 @@ const report = new Report({
 })
 
 // The service of npm run offline answers under such names.
-leadToLoopback('.localhost')
+resolveToLoopback('.localhost')
 
 try {
   await main()

@@ -1,6 +1,6 @@
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { leadToLoopback } from '../../../local/leadToLoopback.ts'
+import { resolveToLoopback } from '../../../local/resolveToLoopback.ts'
 
 /** What stands before the HTTP APIs: it leads each host to its region's API and keeps the Host header that was signed. */
 export interface Front {
@@ -35,7 +35,7 @@ export async function openFront(
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as AddressInfo
-  const restore = leadToLoopback(`.${domain}`)
+  const restore = resolveToLoopback(`.${domain}`)
   return {
     at: (endpoint) => `http://${new URL(endpoint).hostname}:${port}`,
     close: async () => {

@@ -4,7 +4,7 @@ import dns from 'node:dns'
  * Names that end with `suffix` are this machine, for this process, and no DNS is asked. RFC 6761 has it so for names below
  * localhost, but not every system's resolver does it. Returns what takes it back.
  */
-export function leadToLoopback(suffix: string): () => void {
+export function resolveToLoopback(suffix: string): () => void {
   const { lookup } = dns
   const replaced = (name: string, options: object, done: (...answer: unknown[]) => void) => {
     if (!name.endsWith(suffix)) {
