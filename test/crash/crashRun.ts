@@ -93,7 +93,7 @@ async function loadUntilKilled(
     if (left !== 0) return
     setTimeout(() => {
       kill.isDone = true
-      process.signal('SIGKILL')
+      process.killAll()
     }, moment)
   })
   await Promise.all(

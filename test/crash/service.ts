@@ -25,12 +25,17 @@ export interface Start {
  */
 export function startProcessOf({ directory, base, acknowledgement, cut }: Start): StartedProcess {
   const cutOff = cut === undefined ? [] : ['--cut', cut]
-  return startProcess('local/main.ts', ['--data', directory, '--port', String(base), ...cutOff], {
-    REPLICATION_ACK: acknowledgement,
-    HANDOFF_BUDGET_MS: '60000',
-    PREPARE_KEYS: 'off',
-    LOG_LEVEL: 'warn',
-  })
+  return startProcess(
+    'local/main.ts',
+    ['--data', directory, '--port', String(base), ...cutOff],
+    {
+      REPLICATION_ACK: acknowledgement,
+      HANDOFF_BUDGET_MS: '60000',
+      PREPARE_KEYS: 'off',
+      LOG_LEVEL: 'warn',
+    },
+    true,
+  )
 }
 
 export async function startedService(start: Start): Promise<Service> {
@@ -45,6 +50,6 @@ export async function startedService(start: Start): Promise<Service> {
 }
 
 export async function killed(process: StartedProcess): Promise<void> {
-  process.signal('SIGKILL')
+  process.killAll()
   await process.exited
 }

@@ -9,19 +9,32 @@ export interface StartedProcess {
   /** Resolves when the text has appeared on stdout. @throws where the process ends before. */
   hasSaid(text: string): Promise<void>
   signal(name: NodeJS.Signals): void
+  /** kill -9 for it and for every process that it has started, at once. */
+  killAll(): void
   /** The exit code, or the signal that ended it. */
   readonly exited: Promise<number | string>
 }
 
 const root = join(import.meta.dirname, '..', '..')
 
-export function startProcess(script: string, args: readonly string[], environment: object = {}): StartedProcess {
-  return startProgram(process.execPath, [join(root, script), ...args], environment)
+export function startProcess(
+  script: string,
+  args: readonly string[],
+  environment: object = {},
+  ownGroup = false,
+): StartedProcess {
+  return startProgram(process.execPath, [join(root, script), ...args], environment, ownGroup)
 }
 
-export function startProgram(program: string, args: readonly string[], environment: object = {}): StartedProcess {
+/** `ownGroup`: it leads a process group of its own, which `killAll` needs. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  environment: object = {},
+  ownGroup = false,
+): StartedProcess {
   const env = { ...process.env, NODE_OPTIONS: '', ...environment }
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root, detached: ownGroup })
   const said = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (part: string) => (said.out += part))
   child.stderr.setEncoding('utf8').on('data', (part: string) => (said.err += part))
@@ -41,7 +54,17 @@ export function startProgram(program: string, args: readonly string[], environme
         reject(new Error(`It ended with ${code} before it said "${text}": ${said.err}`))
       })
     })
-  return { said, hasSaid, signal: (name) => child.kill(name), exited }
+  const killAll = () => {
+    const { pid } = child
+    if (!ownGroup || pid === undefined) throw new Error('It leads no process group.')
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch (cause) {
+      // Nobody of the group is left.
+      if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause
+    }
+  }
+  return { said, hasSaid, signal: (name) => child.kill(name), killAll, exited }
 }
 
 export function startService(directory: string, base: number, args: readonly string[] = []): StartedProcess {
