@@ -8,7 +8,7 @@ import { runCommand } from '../local/runCommand.ts'
 /** `npm run deploy -- --stage S --regions a,b --domain D`: region after region, the home region first; may be repeated. */
 await runCommand(async () => {
   const parameters = requireParameters(
-    options('npm run deploy', 'Deploys region after region, the home region first; may be repeated.', [
+    options('deploy', 'Deploys region after region, the home region first; may be repeated.', [
       'stage',
       'regions',
       'home',

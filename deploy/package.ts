@@ -5,7 +5,7 @@ import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run package`: the bundles, and each region's template in .build/templates/{region}. Needs no account and no network. */
 await runCommand(async () => {
-  const given = options('npm run package', 'Bundles, and each region’s template; needs no account and no network.', [
+  const given = options('package', 'Bundles, and each region’s template; needs no account and no network.', [
     'stage',
     'regions',
     'home',

@@ -15,11 +15,15 @@ import { runCommand } from '../local/runCommand.ts'
  * invoke the provision functions decides whom the regions trust (docs/deploy.md). May be repeated.
  */
 await runCommand(async () => {
-  const given = options(
-    'npm run provision',
-    'Makes a tenancy with its administrator in all regions; may be repeated.',
-    ['stage', 'regions', 'home', 'public-key', 'name', 'key-file', 'output'],
-  )
+  const given = options('provision', 'Makes a tenancy with its administrator in all regions; may be repeated.', [
+    'stage',
+    'regions',
+    'home',
+    'public-key',
+    'name',
+    'key-file',
+    'output',
+  ])
   const name = required(given.name, 'name', 'acme')
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) throw new UserError('--name takes a-z, 0-9 and -, at most 63.')
   const publicKeyPem = readPublicKey(required(given['public-key'], 'public-key', 'administrator.pub.pem'))

@@ -10,7 +10,7 @@ import { runCommand } from '../local/runCommand.ts'
 /** `npm run remove -- --stage S --regions a,b`: the stacks go, the home region's last; tables, backups and their key stay. */
 await runCommand(async () => {
   const given = options(
-    'npm run remove',
+    'remove',
     'Removes the stacks; tables, backups and their key stay unless --delete-data is given.',
     ['stage', 'regions', 'home', 'delete-data'],
   )

@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path'
 import type { Endpoints } from './bringUp.ts'
 import type { CloudSettings } from './cloudSettings.ts'
+import { next, typed } from './typed.ts'
 import { version } from './version.ts'
 
 const meaning = {
@@ -35,7 +36,7 @@ export function banner({ regions, homeRegion, settings }: Running, data: string)
     '',
     `  export OCI_CLI_CONFIG_FILE=${resolve(data, 'oci', 'config')}`,
     '',
-    `  Next, in another terminal:   npm run tour${data === '.vaultspan' ? '' : ` -- --data ${data}`}`,
+    `  Next, in another terminal:   ${typed(next(), ...(data === '.vaultspan' ? [] : ['--data', data]))}`,
     '  Stop with Ctrl-C.',
     '',
   ].join('\n')

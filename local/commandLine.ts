@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { typed } from './typed.ts'
 import { version } from './version.ts'
 import { messageOf, UserError } from '../lib/userError.ts'
 
@@ -10,7 +11,7 @@ export interface Flag {
 }
 
 export interface Command<F extends Readonly<Record<string, Flag>>> {
-  /** As it is typed, e.g. `npm start`. */
+  /** The npm script, e.g. `start`. */
   readonly name: string
   readonly does: string
   /** What may stand beside the flags, e.g. `[status | heal]`. */
@@ -47,7 +48,7 @@ export function readCommandLine<const F extends Readonly<Record<string, Flag>>>(
     return { flags: values as CommandLine<F>['flags'], words: positionals }
   } catch (cause) {
     const [line] = messageOf(cause).split('\n')
-    throw new UserError(`${line ?? ''} Run ${name} -- --help.`, { cause })
+    throw new UserError(`${line ?? ''} Run ${typed(name, '--help')}.`, { cause })
   }
 }
 
@@ -69,8 +70,8 @@ function requireNothingSwallowed({
     return value === '' || value === 'true' ? [`--${flag}`] : [`--${flag} ${value}`]
   })
   if (swallowed.length === 0) return
-  const typed = [...swallowed, ...process.argv.slice(2)].join(' ')
-  throw new UserError(`npm kept ${swallowed.join(' and ')} for itself. Put -- before the flags: ${name} -- ${typed}`)
+  const all = [...swallowed, ...process.argv.slice(2)].join(' ')
+  throw new UserError(`npm kept ${swallowed.join(' and ')} for itself. Put -- before the flags: ${typed(name, all)}`)
 }
 
 function helpOf({ name, does, words, flags, more }: Command<Readonly<Record<string, Flag>>>): string {
@@ -81,7 +82,7 @@ function helpOf({ name, does, words, flags, more }: Command<Readonly<Record<stri
   rows.push(['--help', 'this text'], ['--version', 'the version'])
   const width = Math.max(...rows.map(([flag = '']) => flag.length))
   return [
-    `${name} -- [flags]${words === undefined ? '' : ` ${words}`}`,
+    typed(name, '[flags]', ...(words === undefined ? [] : [words])),
     '',
     does,
     '',

@@ -2,11 +2,12 @@ import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
 import { askFaultServer } from './faultServer.ts'
 import { UserError } from '../lib/userError.ts'
+import { typed } from './typed.ts'
 import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
-    name: 'npm run faults',
+    name: 'faults',
     does: 'Cuts regions of a running cloud off, kills their processes, slows the way between two, and heals them; without words it says how they are.',
     words: '[status | cut REGION | kill REGION | slow REGION REGION 80ms | heal]',
     flags: { data: dataFlag },
@@ -16,7 +17,7 @@ await runCommand(async () => {
 
 async function ask(directory: string, command: string): Promise<void> {
   const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
-    const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
+    const line = `No Vaultspan service uses ${directory}; start one with ${typed('start')}, or name its directory with --data.`
     throw new UserError(line, { cause })
   })
   if (!answer.startsWith('ok: ')) throw new UserError(answer.replace(/^error: /, ''))

@@ -13,7 +13,7 @@ import { UserError, messageOf } from '../lib/userError.ts'
 import { runCommand } from './runCommand.ts'
 
 const command = {
-  name: 'npm start',
+  name: 'start',
   does: 'Runs a cloud on this machine, each region in a process of its own.',
   flags: {
     data: dataFlag,
@@ -23,7 +23,7 @@ const command = {
       says: `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
     },
     host: { value: 'ADDRESS', says: 'the address to listen on; there is no TLS', default: '127.0.0.1' },
-    cut: { value: 'REGION', says: 'starts with this region cut off, until npm run faults -- heal' },
+    cut: { value: 'REGION', says: 'starts with this region cut off, until it is healed (faults heal)' },
     recover: {
       value: 'REGION',
       says: 'has a region that was put back to an older copy take back what others have (docs/operating.md)',

@@ -18,6 +18,13 @@ export class MinuteTimer {
     return this.#running === undefined
   }
 
+  /** Does the work once more, after what is under way. Never rejects. */
+  async tickNow(): Promise<void> {
+    await this.#running
+    this.#tick()
+    await this.#running
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#interval)
     await this.#running

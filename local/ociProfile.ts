@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { writeFileDurably } from '../lib/durableFile.ts'
 import { fingerprint } from '../lib/iam/fingerprint.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import type { DataFiles } from './startRegion.ts'
 
 /** The key of the administrator who comes with a new cloud. */
 export interface AdministratorKey {
@@ -27,7 +28,10 @@ export function newAdministratorKey(): AdministratorKey {
 }
 
 /** The file is its owner's alone. */
-export function keepAdministratorKey(directory: HostDirectory, { privateKeyPem }: AdministratorKey): void {
+export function keepAdministratorKey(
+  directory: DataFiles,
+  { privateKeyPem }: Pick<AdministratorKey, 'privateKeyPem'>,
+): void {
   const file = directory.file('oci', 'administrator.pem')
   // The last line is the label that OCI's CLI asks for; PEM readers pass over it.
   if (file !== undefined) writeFileDurably(file, `${privateKeyPem}OCI_API_KEY\n`, { mode: 0o600 })
@@ -50,10 +54,7 @@ export interface Profile {
 }
 
 /** The standard OCI configuration file, with a DEFAULT profile that works. */
-export function writeOciConfig(
-  directory: HostDirectory,
-  { tenancyId, userId, fingerprint: print, region }: Profile,
-): void {
+export function writeOciConfig(directory: DataFiles, { tenancyId, userId, fingerprint: print, region }: Profile): void {
   const file = directory.file('oci', 'config')
   const keyFile = directory.file('oci', 'administrator.pem')
   if (file === undefined || keyFile === undefined) return

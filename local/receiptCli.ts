@@ -7,22 +7,23 @@ import { realm } from '../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.ts'
 import { readCommandLine } from './commandLine.ts'
+import { typed } from './typed.ts'
 import { messageOf } from '../lib/userError.ts'
 
-const usage = 'npm run receipt:verify -- FILE [--root FILE]'
+const usage = () => typed('receipt:verify', 'FILE', '[--root FILE]')
 const command = {
-  name: 'npm run receipt:verify',
+  name: 'receipt:verify',
   does: 'Checks an answer of GetReplicationReceipt, by itself and offline.',
   words: 'FILE',
   flags: { root: { value: 'FILE', says: 'the tenancy’s root; without it the one that the file names is taken' } },
-  more: 'The root is a PEM file, a data directory of npm start, which holds one, or JSON with a member trustRoot: another proof whose root is believed.',
+  more: 'The root is a PEM file, a data directory of the service, which holds one, or JSON with a member trustRoot: another proof whose root is believed.',
 } as const
 
 /** `npm run receipt:verify`: checks an answer of GetReplicationReceipt, by itself and offline. */
 async function verify(): Promise<readonly string[]> {
   const { flags, words } = readCommandLine(command)
   const [file, ...others] = words
-  if (file === undefined || others.length > 0) return [usage]
+  if (file === undefined || others.length > 0) return [usage()]
   const pinned = flags.root === undefined ? undefined : readRoot(flags.root)
   if (flags.root !== undefined && pinned === undefined) return [`${flags.root} holds no P-384 public key in PEM.`]
   const checked = await checkProof(readFileSync(file, 'utf8'), (named) => {

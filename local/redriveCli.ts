@@ -3,11 +3,12 @@ import { dataFlag } from './dataFlag.ts'
 import { askFaultServer } from './faultServer.ts'
 import { deadLetterPlaces, type DeadLetters } from './redrive.ts'
 import { UserError } from '../lib/userError.ts'
+import { typed } from './typed.ts'
 import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
-    name: 'npm run redrive',
+    name: 'redrive',
     does: 'Has what a running cloud gave up worked again: messages that failed too often, changes that no try could send.',
     words: '[list]',
     flags: {
@@ -18,7 +19,7 @@ await runCommand(async () => {
     more: 'With the word list it only says what there is, and why.',
   })
   const isList = words.length === 1 && words[0] === 'list'
-  if (words.length > 0 && !isList) throw new UserError('The only word is list. Run npm run redrive -- --help.')
+  if (words.length > 0 && !isList) throw new UserError(`The only word is list. Run ${typed('redrive', '--help')}.`)
   const { data, region, queue } = flags
   const answer = await ask(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
   console.log(isList ? shown(JSON.parse(answer) as readonly DeadLetters[]) : answer)
@@ -31,7 +32,7 @@ function shown(letters: readonly DeadLetters[]): string {
 
 async function ask(directory: string, command: string): Promise<string> {
   const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
-    const line = `No Vaultspan service uses ${directory}; start one with npm start, or name its directory with --data.`
+    const line = `No Vaultspan service uses ${directory}; start one with ${typed('start')}, or name its directory with --data.`
     throw new UserError(line, { cause })
   })
   if (!answer.startsWith('ok: ')) throw new UserError(answer.replace(/^error: /, ''))

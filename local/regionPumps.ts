@@ -16,6 +16,8 @@ export interface Pumps {
   stop(): Promise<unknown>
   retryNow(): Promise<unknown>
   isIdle(): boolean
+  /** Does now what is done every minute. */
+  runDue(): Promise<void>
   /** As Arrivals.awaited. */
   arrivals(): AsyncIterable<undefined>
 }
@@ -70,6 +72,9 @@ export function startPumps(
   return {
     stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
     retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
+    runDue: async () => {
+      await Promise.all(timers.map((timer) => timer.tickNow()))
+    },
     arrivals: () => inbox.worked(arrivalsMs),
     isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }

@@ -3,6 +3,7 @@ import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../lib/kms/identity/identityRows.ts'
 import { knownRegions } from './chooseRegions.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import { typed } from './typed.ts'
 import type { Administrator } from './regionHost.ts'
 import type { Region } from './startRegion.ts'
 import { UserError } from '../lib/userError.ts'
@@ -64,7 +65,7 @@ export async function requireKnownKey(
 
 /** What to type where the administrator's key is lost. */
 function resetCommand(path: string): string {
-  return `npm run reset-administrator -- --data ${path}`
+  return typed('reset-administrator', '--data', path)
 }
 
 function missing(path: string, file: string, holds: string): UserError {

@@ -5,7 +5,7 @@ import { runCommand } from './runCommand.ts'
 
 await runCommand(async () => {
   const { data } = readCommandLine({
-    name: 'npm run reset-administrator',
+    name: 'reset-administrator',
     does: 'Makes a new key for the administrator of a cloud that is not running; all their other keys stop working.',
     flags: { data: dataFlag },
   }).flags

@@ -18,6 +18,8 @@ export interface CloudOptions extends StartOptions {
   readonly settings?: Partial<CloudSettings>
   readonly log?: Logger
   readonly clock?: Clock
+  /** By which requests' dates are judged; undefined: the same. */
+  readonly requestClock?: Clock
   /** How the simulated HSMs make RSA pairs; for tests. */
   readonly generateRsa?: RsaGenerator
   /** False: nothing is done every minute, for tests that watch every write. */
@@ -66,7 +68,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const faults = new Faults(regions)
   const stores = new Map<string, Peer>()
   const backups = openBackups(directory.path, settings)
-  const { clock = Date.now, generateRsa, isScheduled = true } = options
+  const { clock = Date.now, requestClock = clock, generateRsa, isScheduled = true } = options
   const parts = {
     homeRegion,
     regions,
@@ -77,6 +79,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     backups,
     log,
     clock,
+    requestClock,
     isScheduled,
     peers: stores,
   }

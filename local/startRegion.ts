@@ -42,6 +42,7 @@ export interface RegionParts {
   readonly backups: BackupStore
   readonly log: Logger
   readonly clock: Clock
+  readonly requestClock: Clock
   /** Whether what falls due and reconciliation are looked at every minute. */
   readonly isScheduled: boolean
   readonly generateRsa?: RsaGenerator
@@ -77,6 +78,8 @@ export interface Region {
   isIdle(): boolean
   /** For /healthz. */
   notePutBack(putBack: PutBack): void
+  /** Does now what is done every minute. */
+  runDue(): Promise<void>
   /** Ends its work; the store stays open, because other regions may still send to its queues. */
   stop(): Promise<void>
 }
@@ -105,6 +108,7 @@ export function openRegion(parts: RegionParts): Region {
     stop: async () => undefined,
     retryNow: async () => undefined,
     isIdle: () => true,
+    runDue: async () => undefined,
     arrivals: () => nothingArrives(),
   }
   const own: OwnPort = {}
@@ -153,6 +157,7 @@ export function openRegion(parts: RegionParts): Region {
     notePutBack: (putBack) => {
       found.putBack = putBack
     },
+    runDue: () => running.runDue(),
     stop: async () => {
       clearInterval(sweeper)
       await gateway.drain()
@@ -190,6 +195,7 @@ function compose(
     isRegionHost: (host) => own.port !== undefined && portOfHost(host) === own.port,
     hasDecodedPaths: false,
     clock,
+    requestClock: parts.requestClock,
     random: pooledRandom(),
     log,
     settings,

@@ -30,7 +30,7 @@ try {
 
 async function main(): Promise<void> {
   const { data } = readCommandLine({
-    name: 'npm run tour',
+    name: 'tour',
     does: 'Walks through the README’s story with Oracle’s own client, against the service that uses DIR or one of its own.',
     flags: { data: dataFlag },
   }).flags

@@ -10,7 +10,7 @@ import { runCommand } from '../local/runCommand.ts'
 
 /** `npm run offline -- [--data DIR] [--port BASE] [--regions a,b]`: the deployed service on LocalStack and serverless-offline. */
 await runCommand(async () => {
-  const given = options('npm run offline', 'Runs the service as deployed, on LocalStack and serverless-offline.', [
+  const given = options('offline', 'Runs the service as deployed, on LocalStack and serverless-offline.', [
     'data',
     'port',
     'regions',

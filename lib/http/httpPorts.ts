@@ -1,3 +1,4 @@
+import type { Clock } from '../ports.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
@@ -24,6 +25,8 @@ export interface HttpPorts extends KmsPorts {
   readonly audit: AuditSink
   readonly failedAuthentications: FailedAuthentications
   readonly arrivals: Arrivals
+  /** By which requests' dates are judged: callers' clocks do not move along where a test moves the service's. */
+  readonly requestClock: Clock
   /** Whether a host is the region's own endpoint. */
   isRegionHost(host: string): boolean
   /** Whether the host gives paths decoded, so that a signature may be over another spelling of them (signedTargets.ts). */

@@ -39,7 +39,7 @@ export function createPipeline<P extends HttpPorts>(
       requireSize(ports, found, request)
       const match = requireRoute(found, request)
       if ('outOfScope' in match) {
-        await authenticate(ports, request, now)
+        await authenticate(ports, request, ports.requestClock())
         throw new KmsError('notImplemented', `Not offered by this service: ${match.outOfScope}.`)
       }
       const operation = byId.get(match.operation)
@@ -54,7 +54,7 @@ export function createPipeline<P extends HttpPorts>(
         target,
         receivedAt: now,
       }
-      const caller = await authenticate(ports, request, now)
+      const caller = await authenticate(ports, request, ports.requestClock())
       audited = { ...unauthenticated, caller }
       await takeToken(ports, match.operation, caller.principal.tenancyId)
       const answer = await perform(ports, operation, audited, { match, vaultId })

@@ -33,6 +33,8 @@ export interface RegionOptions {
   readonly isRegionHost: HttpPorts['isRegionHost']
   readonly hasDecodedPaths: boolean
   readonly clock: Clock
+  /** Undefined: the same clock. */
+  readonly requestClock?: Clock
   readonly timers?: Timers
   /** Undefined: looked for again and again. */
   readonly arrivals?: Arrivals
@@ -52,7 +54,7 @@ export type Runtime = HttpPorts & ReplicationPorts
 
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
-  const { settings, lag = new LagWindow(), timers = systemTimers, ...ports } = options
+  const { settings, lag = new LagWindow(), timers = systemTimers, requestClock = options.clock, ...ports } = options
   const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
@@ -66,6 +68,7 @@ export function composeRegion(options: RegionOptions): Runtime {
     serviceLimits,
     lag,
     timers,
+    requestClock,
     arrivals,
     cache: new VaultCache(options, keyCacheMs),
     identity,

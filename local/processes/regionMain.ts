@@ -3,6 +3,7 @@ import { createBirpc } from 'birpc'
 import { openEnvelope } from '../../lib/replication/messages/signedMessage.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { join } from 'node:path'
+import { besides } from '../besides.ts'
 import { Faults } from '../faults.ts'
 import { openBackups } from '../openBackups.ts'
 import { regionHost, type RegionHost } from '../regionHost.ts'
@@ -31,7 +32,7 @@ process.on('disconnect', () => process.exit(1))
 // A terminal sends its signals to the whole group; the cloud's process ends this one in order.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
-new Worker(new URL('watchParent.ts', import.meta.url), { workerData: process.ppid }).unref()
+new Worker(besides('watchParent', import.meta.url), { workerData: process.ppid }).unref()
 
 async function open({ region, path, settings, logLevel, ports: rows, ...rest }: Opening) {
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
@@ -52,6 +53,7 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
     backups: openBackups(path, settings),
     log,
     clock: Date.now,
+    requestClock: Date.now,
     isScheduled: true,
     peers,
   })

@@ -1,10 +1,11 @@
 import { fork, type ChildProcess, type Serializable } from 'node:child_process'
 import { createBirpc, type BirpcReturn } from 'birpc'
 import type { Logger } from '../../lib/ports.ts'
+import { besides } from '../besides.ts'
 import type { RegionHost } from '../regionHost.ts'
 import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
 
-const main = new URL('regionMain.ts', import.meta.url)
+const main = besides('regionMain', import.meta.url)
 const firstRestartMs = 100
 const maxRestartMs = 5_000
 /** A process that takes longer to end than this is killed. */

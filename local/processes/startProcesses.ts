@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import type { Logger } from '../../lib/ports.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import { knownRegions } from '../chooseRegions.ts'
@@ -10,6 +11,7 @@ import { prepareStart, startInDirectory, type Prepared, type StartOptions } from
 import { redriveCommand } from '../redrive.ts'
 import { freePort } from '../requireFreePorts.ts'
 import { ProcessFaults } from './processFaults.ts'
+import { peerSocketPath } from './peerSocket.ts'
 import { RegionProcess } from './regionProcess.ts'
 import { waitForFormer } from './formerProcesses.ts'
 
@@ -35,17 +37,18 @@ export function startProcesses(options: ProcessesOptions): Promise<ProcessCloud>
     try {
       return await start(options, directory, processes)
     } catch (cause) {
-      await endAll(processes)
+      await endAll(processes, options.directory)
       throw cause
     }
   })
 }
 
-/** First none takes requests any more, then none takes messages. */
-async function endAll(processes: readonly RegionProcess[]): Promise<void> {
+/** First none takes requests any more, then none takes messages. One that was killed leaves its socket. */
+async function endAll(processes: readonly RegionProcess[], path: string): Promise<void> {
   for (const process of processes) process.ending()
   await Promise.allSettled(processes.map(({ commands }) => commands.stop()))
   await Promise.all(processes.map((process) => process.end()))
+  for (const { commands } of processes) rmSync(peerSocketPath(path, commands.name), { force: true })
 }
 
 async function start(
@@ -102,7 +105,7 @@ async function start(
     settings,
     close: async () => {
       await closeFaults?.()
-      await endAll(processes)
+      await endAll(processes, options.directory)
       directory.close()
     },
   }

@@ -1,0 +1,65 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defaultRegions } from './chooseRegions.ts'
+import { keepAdministratorKey, writeOciConfig } from './ociProfile.ts'
+import { startCloud } from './startCloud.ts'
+import type { Vaultspan, VaultspanOptions } from './vaultspanTypes.ts'
+
+export type * from './vaultspanTypes.ts'
+
+/**
+ * Starts a cloud in memory, in this process, on free ports of 127.0.0.1; several may run side by side. Replication needs no
+ * policy of its own unless the options say so. @throws where an option is none.
+ */
+export async function startVaultspan(options: VaultspanOptions = {}): Promise<Vaultspan> {
+  const { regions = defaultRegions, requiresServicePolicy = false, replicationAck = 'available' } = options
+  const clock = { offsetMs: 0 }
+  const cloud = await startCloud({
+    directory: ':memory:',
+    port: 0,
+    regions,
+    clock: () => Date.now() + clock.offsetMs,
+    requestClock: Date.now,
+    settings: { requiresServicePolicy, replicationAck },
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'vaultspan-'))
+  const { tenancyId, homeRegion, administrator } = cloud
+  const files = { file: (...parts: readonly string[]) => join(folder, ...parts) }
+  mkdirSync(files.file('oci'))
+  keepAdministratorKey(files, administrator)
+  writeOciConfig(files, { ...administrator, tenancyId, region: homeRegion })
+  return {
+    regions: cloud.regions,
+    homeRegion,
+    tenancyId,
+    administrator,
+    configFile: files.file('oci', 'config'),
+    endpoint: (region = homeRegion) => {
+      const found = cloud.regions.find((each) => each.region === region)
+      if (found === undefined) throw new RangeError(`There is no region ${region}; there are ${regions.join(', ')}.`)
+      return found.endpoint
+    },
+    faults: {
+      cut: (region) => cloud.faults.cut(region),
+      slow: (a, b, delayMs) => {
+        cloud.faults.slow(a, b, delayMs)
+      },
+      heal: () => cloud.faults.heal(),
+    },
+    clock: {
+      now: () => new Date(Date.now() + clock.offsetMs),
+      advance: async (ms) => {
+        if (!Number.isInteger(ms) || ms < 0) throw new RangeError('A clock goes forward by whole milliseconds.')
+        clock.offsetMs += ms
+        for (const region of cloud.parts) await region.runDue()
+        await cloud.idle()
+      },
+    },
+    idle: () => cloud.idle(),
+    close: async () => {
+      await cloud.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

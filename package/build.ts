@@ -1,0 +1,102 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { build } from 'esbuild'
+
+/** `npm run pack` packs what this makes: the host bundled, with nothing to install beside it. */
+const directory = join('.build', 'package')
+
+/** ES modules: the library, the command and the files that it starts processes and threads from. */
+const modules = {
+  vaultspan: 'local/vaultspan.ts',
+  cli: 'local/vaultspanCli.ts',
+  regionMain: 'local/processes/regionMain.ts',
+  watchParent: 'local/processes/watchParent.ts',
+}
+
+const { version, license, description } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, string>
+
+const manifest = {
+  name: 'vaultspan',
+  version,
+  description,
+  license,
+  type: 'module',
+  engines: { node: '>=24' },
+  bin: { vaultspan: 'dist/cli.js' },
+  main: './dist/vaultspan.js',
+  types: './dist/vaultspan.d.ts',
+  exports: {
+    '.': {
+      types: './dist/vaultspan.d.ts',
+      // For runners that cannot require an ES module, as jest.
+      require: './dist/vaultspan.cjs',
+      default: './dist/vaultspan.js',
+    },
+    './package.json': './package.json',
+  },
+  files: ['dist'],
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  // Names of classes and functions are what an operator reads in a stack.
+  keepNames: true,
+  logLevel: 'warning',
+} as const
+
+export async function buildPackage(): Promise<string> {
+  const dist = join(directory, 'dist')
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(dist, { recursive: true })
+  writeFileSync(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  for (const name of ['LICENSE', 'CHANGELOG.md']) copy(name)
+  writeFileSync(join(directory, 'README.md'), readFileSync('package/README.md'))
+  await build({
+    ...common,
+    entryPoints: modules,
+    outdir: dist,
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    // CommonJS packages inside ask for Node's modules by require.
+    banner: {
+      js: "import { createRequire as require_ } from 'node:module';const require = require_(import.meta.url);",
+    },
+  })
+  await build({
+    ...common,
+    entryPoints: ['local/vaultspan.ts'],
+    outfile: join(dist, 'vaultspan.cjs'),
+    format: 'cjs',
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
+  })
+  writeFileSync(join(dist, 'vaultspan.d.ts'), declarations())
+  return directory
+}
+
+function copy(name: string): void {
+  try {
+    writeFileSync(join(directory, name), readFileSync(name))
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+  }
+}
+
+/** The types' own file, and the function. */
+function declarations(): string {
+  const { outputText } = ts.transpileDeclaration(readFileSync('local/vaultspanTypes.ts', 'utf8'), {
+    fileName: 'vaultspanTypes.ts',
+    compilerOptions: { isolatedDeclarations: true },
+  })
+  const start = `/** Starts a cloud in memory, in this process, on free ports of 127.0.0.1; several may run side by side. */
+export declare function startVaultspan(options?: VaultspanOptions): Promise<Vaultspan>
+`
+  return `${outputText}${start}`
+}
+
+if (import.meta.main) console.log(await buildPackage())
