@@ -26,7 +26,7 @@ import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
 import { regionHealth, type PutBack, type Watched } from './regionHealth.ts'
 import { portReason } from './requireFreePorts.ts'
-import { SealedPorts } from './sealedPorts.ts'
+import { VerifiedPorts } from './verifiedPorts.ts'
 import { UserError } from '../lib/userError.ts'
 import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
 
@@ -181,7 +181,7 @@ function compose(
   { own, arrivals }: { readonly own: OwnPort; readonly arrivals: Arrivals },
 ): Runtime {
   const { region, homeRegion, regions, ports, faults, settings, log, clock, peers } = parts
-  const sealed = new SealedPorts(ports, () => runtime)
+  const verified = new VerifiedPorts(ports, () => runtime)
   const runtime: Runtime = composeRegion({
     region,
     homeRegion,
@@ -190,8 +190,8 @@ function compose(
     commitMark: () => store.tables.commitMark(),
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
-    endpoints: sealed.endpoints(regions),
-    vaultAt: (host) => sealed.vaultAt(host),
+    endpoints: verified.endpoints(regions),
+    vaultAt: (host) => verified.vaultAt(host),
     isRegionHost: (host) => own.port !== undefined && portOfHost(host) === own.port,
     hasDecodedPaths: false,
     clock,

@@ -67,7 +67,7 @@ export function requireUnchanged(earlier: Pick<RequestRow, 'etag'>, etag: string
 
 /**
  * A retry token's row carries no MAC of its own, so what it leads to must say itself that this request made it: its row
- * does, and its row is sealed. `made` is undefined where there is no such resource.
+ * does, and its row has a MAC. `made` is undefined where there is no such resource.
  * @throws KmsError invalidatedRetryToken as above; integrityFailure where another request made it.
  */
 export function requireMadeBy(

@@ -9,10 +9,10 @@ import {
   versionSk,
   type KeyRow,
   type KeyVersionRow,
-  type SealedRow,
+  type RowWithMac,
   type VaultRow,
 } from './rows/rows.ts'
-import { openRow, vaultContext } from './rows/rowMac.ts'
+import { verifiedRow, vaultContext } from './rows/rowMac.ts'
 
 /** A vault as the domain works with it: its verified row and its keys opened in this region's HSM. */
 export interface Vault {
@@ -93,7 +93,7 @@ export class VaultCache {
     const unverified = stored as unknown as VaultRow
     if (unverified.id !== vaultId) throw new KmsError('integrityFailure', `The row of ${vaultId} names another vault.`)
     const keys = this.#hsm.openVault(vaultContext(unverified), (storedKeys as unknown as VaultKeysRow).wrapped)
-    return { row: openRow<VaultRow>(keys, 'vaultspan/vault/1', stored), keys }
+    return { row: verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', stored), keys }
   }
 
   async freshKey(keys: VaultKeys, keyId: string): Promise<KeyRow | undefined> {
@@ -111,7 +111,7 @@ export class VaultCache {
     else this.#entries.delete(sk === keySk ? `key ${pk}` : `key ${pk} ${sk.slice(versionSk('').length)}`)
   }
 
-  async #row<R extends SealedRow>(
+  async #row<R extends RowWithMac>(
     keys: VaultKeys,
     format: R['format'],
     pk: string,
@@ -120,7 +120,7 @@ export class VaultCache {
   ): Promise<R | undefined> {
     const stored = await this.#tables.get('Keys', pk, sk)
     if (stored === undefined) return undefined
-    const row = openRow<R>(keys, format, stored)
+    const row = verifiedRow<R>(keys, format, stored)
     if (!isRight(row)) throw new KmsError('integrityFailure', `The row ${sk} of ${pk} belongs elsewhere.`)
     return row
   }

@@ -15,7 +15,7 @@ import {
   type VaultRow,
   type WrappingKeyRow,
 } from '../kms/rows/rows.ts'
-import { openRow } from '../kms/rows/rowMac.ts'
+import { verifiedRow } from '../kms/rows/rowMac.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
@@ -65,7 +65,7 @@ function applyRecord(ports: ApplyPorts, vault: Vault, record: RecordBody): Promi
 
 async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord): Promise<Receipt> {
   const { vault: sent, request } = record
-  const row = openRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
+  const row = verifiedRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
   // A row under a valid MAC is the primary's own; one that would make this region the primary comes by promotion only.
   if (row.id !== vault.row.id || row.pk !== row.id || row.primaryRegion !== vault.row.primaryRegion) {
     throw new KmsError('integrityFailure', `A record does not belong to the vault ${vault.row.id}.`)
@@ -98,7 +98,7 @@ async function lacksWrappingKey({ tables }: ApplyPorts, { row }: Vault, sent: Js
 /** The wrapping key's row as it came with its vault's. @throws KmsError integrityFailure where it is another vault's. */
 export function wrappingKeyWrite(keys: VaultKeys, vault: VaultRow, sent: JsonObject | null): readonly Write[] {
   if (sent === null) return []
-  const row = openRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', sent)
+  const row = verifiedRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', sent)
   if (row.vaultId !== vault.id || row.pk !== vault.id || row.id !== vault.wrappingKeyId) {
     throw new KmsError('integrityFailure', `A record does not belong to the vault ${vault.id}.`)
   }
@@ -121,8 +121,10 @@ function vaultReceipt({ row }: Vault, stored: VaultRow, committedAt: number): Re
 }
 
 async function applyKey(ports: ApplyPorts, vault: Vault, record: KeyRecord | OldKeyRecord): Promise<Receipt> {
-  const key = openRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', record.key)
-  const versions = record.versions.map((row) => openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row))
+  const key = verifiedRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', record.key)
+  const versions = record.versions.map((row) =>
+    verifiedRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row),
+  )
   const isOurs =
     key.vaultId === vault.row.id &&
     key.pk === key.id &&

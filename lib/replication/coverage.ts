@@ -1,7 +1,7 @@
 import type { JsonObject } from '../canonicalJson.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { Order } from '../kms/rows/epoch.ts'
-import { openItem, sealItem, type SealedItem } from '../kms/rows/rowMac.ts'
+import { verifiedItem, itemWithMac, type ItemWithMac } from '../kms/rows/rowMac.ts'
 import type { RowsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { putOver } from '../kms/mutation.ts'
@@ -15,7 +15,7 @@ export interface Coverage {
   readonly whole: Order | null
 }
 
-interface CoverageRow extends SealedItem {
+interface CoverageRow extends ItemWithMac {
   readonly format: 'vaultspan/coverage/2'
   readonly revision: number
   readonly versions: RowsDigest
@@ -44,7 +44,7 @@ export async function coverageOf(
   const key = coverageKey(keyId)
   const stored = await tables.get('Replication', key.pk, key.sk)
   if (stored === undefined) return undefined
-  const row = openItem<CoverageRow>(keys, { format: 'vaultspan/coverage/2', ...key }, stored)
+  const row = verifiedItem<CoverageRow>(keys, { format: 'vaultspan/coverage/2', ...key }, stored)
   return row ?? { revision: stored.revision ?? 0, versions: undefined, whole: null }
 }
 
@@ -55,7 +55,7 @@ export function coverageWrite(
   known: StoredCoverage | undefined,
   { versions, whole }: Coverage,
 ): Write {
-  const item = sealItem(keys, {
+  const item = itemWithMac(keys, {
     ...coverageKey(keyId),
     format: 'vaultspan/coverage/2',
     revision: (known?.revision ?? 0) + 1,

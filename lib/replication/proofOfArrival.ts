@@ -34,7 +34,7 @@ export async function proofOfArrival(ports: ProofPorts, vault: Vault, id: string
     stored: { epoch, revision, digest: mac, versions: versionsOf(stored) ?? null },
     receipt: found.receipt,
     path: found.path,
-    // INVARIANT: the row is sealed, and was made of an envelope that was verified.
+    // INVARIANT: the row's MAC was verified, and it was made of an envelope that was verified.
     proof: found.proof as unknown as ReceiptProof,
     trustRoot: ports.hsm.trustRoot(tenancyId),
     statement: ports.hsm.statement(tenancyId),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { treeWrites } from '../../lib/kms/rows/digestTree.ts'
 import { keySk, versionSkPrefix, type KeyRow, type KeyVersionRow } from '../../lib/kms/rows/rows.ts'
 import { keyDigest, versionsDigest } from '../../lib/kms/rows/rowsDigest.ts'
-import { sealKey, sealVersion } from '../../lib/kms/rows/rowMac.ts'
+import { keyWithMac, versionWithMac } from '../../lib/kms/rows/rowMac.ts'
 import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { parseOcid, type Ocid } from '../../lib/ocid.ts'
 import type { Item, Write } from '../../lib/ports.ts'
@@ -69,7 +69,7 @@ async function plantIn(
 }
 
 function renamed(vault: Vault, rows: { readonly key: KeyRow; readonly version: KeyVersionRow }, id: Ocid) {
-  const version = sealVersion(vault.keys, { ...rows.version, pk: id, keyId: id })
-  const key = sealKey(vault.keys, { ...rows.key, pk: id, id, versionsDigest: versionsDigest([version]) })
+  const version = versionWithMac(vault.keys, { ...rows.version, pk: id, keyId: id })
+  const key = keyWithMac(vault.keys, { ...rows.key, pk: id, id, versionsDigest: versionsDigest([version]) })
   return { key, version }
 }

@@ -54,12 +54,12 @@ describe.each([
 })
 
 describe('what is counted', () => {
-  test('of a vault’s usage is only what the vault sealed', async () => {
+  test('of a vault’s usage is only what has the vault’s MAC', async () => {
     await alter('Keys', keyId, keySk, { versionCount: 99 })
     expect(await list(`/20180608/vaults/${vaultId}/usage`)).toMatchObject(tampered)
   })
 
-  test('of service limits is only what was sealed, so that nobody is locked out by rows made up', async () => {
+  test('of service limits is only what has its MAC, so that nobody is locked out by rows made up', async () => {
     cloud.close()
     cloud = await twoRegions({ serviceLimits: { ...ociServiceLimits, virtualVaults: 2, privateVaults: 2 } })
     vaultId = await makeVault(cloud)
@@ -102,7 +102,7 @@ test('a vault that is only a row in the index is left out, and no place to liste
   expect(asked).toEqual([vaultId])
 })
 
-test('a sealed row that was put into another listing is not shown there', async () => {
+test('a row with its MAC that was put into another listing is not shown there', async () => {
   const other = await makeVault(cloud)
   const { tables } = cloud.a.runtime
   const otherKey = String((await makeKey(cloud, other)).body['id'])

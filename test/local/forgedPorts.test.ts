@@ -48,7 +48,7 @@ function swapPorts(directory: string, [one, other]: readonly [MadeVault, MadeVau
   database.close()
 }
 
-test('ports of a version that sealed none stay with their vaults', () =>
+test('ports that an older version kept without a MAC stay with their vaults', () =>
   withDirectory(async (directory) => {
     const port = await freeBase()
     const first = await startCloud({ directory, port, generateRsa: knownRsaPair })

@@ -134,7 +134,7 @@ export const ownFaults: readonly SeededFault[] = [
     replace: 'return last',
   },
   {
-    name: 'a sealed row is believed unread',
+    name: 'a row is believed without its MAC being verified',
     file: 'lib/kms/rows/rowMac.ts',
     find: '  if (!keys.isRowMac(coveredText(stored), mac)) {',
     replace: '  if (mac.length === 0 && !keys.isRowMac(coveredText(stored), mac)) {',

@@ -90,9 +90,9 @@ function unlike(left: Iterable<Item>, right: Iterable<Item>): string | undefined
 
 /** A row's MAC or signature stands for its content: the product opens none whose content is another. */
 function isAlike(left: Item, right: Item): boolean {
-  const sealed = left['mac'] ?? left['signature']
-  const isSealed = sealed !== undefined && left.revision === right.revision
-  return isSealed ? sealed === (right['mac'] ?? right['signature']) : contentOf(left) === contentOf(right)
+  const authentic = left['mac'] ?? left['signature']
+  const isProven = authentic !== undefined && left.revision === right.revision
+  return isProven ? authentic === (right['mac'] ?? right['signature']) : contentOf(left) === contentOf(right)
 }
 
 function contentOf({ writeId: _writeId, ...item }: Item): string {

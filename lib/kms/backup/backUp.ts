@@ -16,7 +16,7 @@ import {
 import { requestedChange } from '../requestedChange.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
-import { openRow, vaultContext } from '../rows/rowMac.ts'
+import { verifiedRow, vaultContext } from '../rows/rowMac.ts'
 import { isSettled } from '../keys/settleKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, vaultEffect } from '../vaults/vaults.ts'
@@ -122,7 +122,7 @@ function isSaved(key: KeyRow): boolean {
 async function savedKey({ tables }: BackupPorts, { vault, key }: VaultKey): Promise<SavedKey> {
   const versions: (KeyVersionRow & JsonObject)[] = []
   for await (const stored of eachVersion(tables, key.id)) {
-    const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
+    const version = verifiedRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
     if (version.lifecycleState === 'ENABLED') versions.push({ ...version })
   }
   return { key: { ...key }, versions }

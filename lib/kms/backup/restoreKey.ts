@@ -10,7 +10,7 @@ import { versionContext } from '../rows/versionContext.ts'
 import { newKeyVersionOcid, newOcid } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import { versionSk, type KeyRow, type KeyVersionRow, type VaultRow } from '../rows/rows.ts'
-import { openRow, sealVersion, vaultContext, type Unsealed } from '../rows/rowMac.ts'
+import { verifiedRow, versionWithMac, vaultContext, type WithoutMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 import { damaged, type SavedKey } from './backupDocument.ts'
 
@@ -42,8 +42,8 @@ export async function restoreKey(
   saved: SavedKey,
   { from, compartmentFor, requireRight = () => undefined, also = () => [] }: RestoreOptions,
 ): Promise<KeyRow | undefined> {
-  const old = openRow<KeyRow>(to.keys, 'vaultspan/key-row/1', saved.key)
-  const versions = saved.versions.map((row) => openRow<KeyVersionRow>(to.keys, 'vaultspan/key-version-row/1', row))
+  const old = verifiedRow<KeyRow>(to.keys, 'vaultspan/key-row/1', saved.key)
+  const versions = saved.versions.map((row) => verifiedRow<KeyVersionRow>(to.keys, 'vaultspan/key-version-row/1', row))
   const isWhole = old.vaultId === from.id && versions.every(({ keyId }) => keyId === old.id)
   if (!isWhole || !versions.some(({ id }) => id === old.currentKeyVersion)) throw damaged()
   const place: Place = { to, from: vaultContext(from), old, id: restoredKeyId(ports, to, old) }
@@ -137,7 +137,7 @@ async function writeBatch(
   const batch = ordered.slice(0, batchSize)
   const isLast = batch.length === ordered.length
   const stamp = newStamp(ports, to, {}, (stored?.revision ?? 0) + 1)
-  const rows = batch.map(({ version }) => sealVersion(to.keys, { ...restoredVersion(place, version), ...stamp }))
+  const rows = batch.map(({ version }) => versionWithMac(to.keys, { ...restoredVersion(place, version), ...stamp }))
   const whole = current === undefined ? undefined : wholeKey(ports, place, { stored, current, compartmentFor })
   const base = isLast ? (whole ?? stored) : (stored ?? stillDeleted(to, whole))
   if (base === undefined) throw damaged()
@@ -153,7 +153,7 @@ async function writeBatch(
 }
 
 /** As if it had gone with its vault. */
-function stillDeleted({ row }: Vault, key: Unsealed<KeyRow> | undefined): Unsealed<KeyRow> | undefined {
+function stillDeleted({ row }: Vault, key: WithoutMac<KeyRow> | undefined): WithoutMac<KeyRow> | undefined {
   return key === undefined ? undefined : { ...key, lifecycleState: 'DELETED', timeOfDeletion: row.timeOfDeletion }
 }
 
@@ -167,7 +167,7 @@ function wholeKey(
   { clock }: ManagePorts,
   place: Place,
   { stored, current, compartmentFor }: WholeKey,
-): Unsealed<KeyRow> {
+): WithoutMac<KeyRow> {
   const { to, old, id } = place
   return {
     ...old,
@@ -187,7 +187,7 @@ function wholeKey(
   }
 }
 
-function restoredVersion(place: Place, version: KeyVersionRow): Unsealed<KeyVersionRow> {
+function restoredVersion(place: Place, version: KeyVersionRow): WithoutMac<KeyVersionRow> {
   const { to, id, old } = place
   const isSame = id === old.id
   return {

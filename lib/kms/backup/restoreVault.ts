@@ -12,7 +12,7 @@ import { newOcid, newVaultPrefix } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import { keySk, wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow } from '../rows/rows.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
-import { openRow, sealVault, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
+import { verifiedRow, vaultWithMac, wrappingKeyWithMac, vaultContext } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { nextVault, prefixRow, vaultEffect } from '../vaults/vaults.ts'
 import type { BackupPorts } from './backUp.ts'
@@ -106,7 +106,7 @@ async function openBackup(
   const wrapped = restoreKeys(ports, backup, document, to)
   const keys = ports.hsm.openVault(to, wrapped)
   requireIntact(keys, document)
-  return { document, old: openRow<VaultRow>(keys, 'vaultspan/vault/1', document.vault), ids, keys, wrapped }
+  return { document, old: verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', document.vault), ids, keys, wrapped }
 }
 
 /** The vault with its keys and its wrapping key, in the state RESTORING. */
@@ -123,7 +123,7 @@ async function restoringVault(ports: BackupPorts, opened: OpenedBackup, input: R
   }
   if (existing?.row.lifecycleState === 'DELETED') await requireSwept(ports, existing)
   const now = ports.clock()
-  const row = sealVault(keys, {
+  const row = vaultWithMac(keys, {
     ...old,
     pk: ids.id,
     id: ids.id,
@@ -208,9 +208,9 @@ function restoreKeys(
 
 function wrappingKeyWrites(keys: Vault['keys'], row: VaultRow, { wrappingKey }: VaultBackup): readonly Write[] {
   if (wrappingKey === null) return []
-  const old = openRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', wrappingKey)
+  const old = verifiedRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', wrappingKey)
   if (old.id !== row.wrappingKeyId || old.vaultId !== row.id) throw damaged()
   const { epoch, revision, committedAt } = row
-  const next = sealWrappingKey(keys, { ...old, pk: row.id, sk: wrappingKeySk, epoch, revision, committedAt })
+  const next = wrappingKeyWithMac(keys, { ...old, pk: row.id, sk: wrappingKeySk, epoch, revision, committedAt })
   return [{ op: 'put', table: 'Vaults', item: { ...next } }]
 }

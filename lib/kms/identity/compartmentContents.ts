@@ -94,7 +94,7 @@ export async function firstContained(
     const rows = await Promise.all(
       (marks as readonly MarkItem[]).map(({ table, sk }) => tables.get(table, sk, rowSk[table])),
     )
-    // The row's seal is not checked: whoever could forge a DELETED here could as well take the row away.
+    // The row's MAC is not verified: whoever could forge a DELETED here could as well take the row away.
     const found = rows.find((row) => row?.['compartmentId'] === compartmentId && row['lifecycleState'] !== 'DELETED')
     if (found !== undefined) return found.pk
   }

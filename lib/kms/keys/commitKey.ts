@@ -12,7 +12,7 @@ import {
   type RowsDigest,
   type VersionStep,
 } from '../rows/rowsDigest.ts'
-import { openRow, sealKey, type Unsealed } from '../rows/rowMac.ts'
+import { verifiedRow, keyWithMac, type WithoutMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 
 /** One change of a key as its rows: before, undefined where it is new, and after. */
@@ -27,11 +27,11 @@ export async function keyStep(
   ports: Pick<KmsPorts, 'tables'>,
   vault: Vault,
   previous: KeyRow | undefined,
-  key: Unsealed<KeyRow>,
+  key: WithoutMac<KeyRow>,
   versions: readonly VersionStep[] = [],
 ): Promise<KeyStep> {
   const versionsDigest = await digestAfter(ports, vault, previous, versions)
-  return { previous, next: sealKey(vault.keys, { ...key, versionsDigest }), versions }
+  return { previous, next: keyWithMac(vault.keys, { ...key, versionsDigest }), versions }
 }
 
 type CommitPorts = Pick<KmsPorts, 'tables' | 'handOff'>
@@ -130,7 +130,7 @@ export async function storedVersions(
 ): Promise<readonly KeyVersionRow[]> {
   const rows: KeyVersionRow[] = []
   for await (const stored of eachVersion(tables, keyId)) {
-    rows.push(openRow<KeyVersionRow>(keys, 'vaultspan/key-version-row/1', stored))
+    rows.push(verifiedRow<KeyVersionRow>(keys, 'vaultspan/key-version-row/1', stored))
   }
   return rows
 }

@@ -10,7 +10,7 @@ import { newKeyVersion, newStamp, type Stamp } from './newKeyVersion.ts'
 import { newOcid } from '../../ocid.ts'
 import { keySk, type DefinedTags, type KeyRow, type KeyVersionRow, type Tags } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
-import { sealVersion, type Unsealed } from '../rows/rowMac.ts'
+import { versionWithMac, type WithoutMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 import { currentVault } from '../vaults/vaults.ts'
 
@@ -25,7 +25,7 @@ export interface CreateKeyInput {
 }
 
 /** Makes a key's first version: in the HSM, or out of what a caller brings. */
-export type MakeMaterial = (vault: Vault, of: VersionOf, stamp: Stamp) => Promise<Unsealed<KeyVersionRow>>
+export type MakeMaterial = (vault: Vault, of: VersionOf, stamp: Stamp) => Promise<WithoutMac<KeyVersionRow>>
 
 /** The key is ENABLED in the answer; in a replicated vault only once its record is in the replica's inbox. */
 export function createKey(
@@ -37,7 +37,7 @@ export function createKey(
 ): Promise<KeyRow> {
   const { tenancyId, vaultPrefix } = loaded.row
   const id = newOcid(ports.random, 'key', { region: ports.region, vaultPrefix })
-  let made: { readonly material: Unsealed<KeyVersionRow>; readonly stamp: Stamp } | undefined
+  let made: { readonly material: WithoutMac<KeyVersionRow>; readonly stamp: Stamp } | undefined
   return requestedChange(ports, mutation, {
     earlier: (earlier) => keyMadeBy(ports, loaded, earlier),
     load: async (round) => {
@@ -55,7 +55,7 @@ export function createKey(
       }
       const { material, stamp } = made
       const { epoch } = vault.row
-      const version = sealVersion(vault.keys, { ...material, epoch })
+      const version = versionWithMac(vault.keys, { ...material, epoch })
       const content = { ...newKey(vault, input, material), ...planned, ...stamp, epoch }
       const { next: key } = await keyStep(ports, vault, undefined, content, [{ previous: undefined, next: version }])
       const also = [
@@ -67,7 +67,7 @@ export function createKey(
   })
 }
 
-function newKey({ row }: Vault, input: Omit<CreateKeyInput, 'rotation'>, version: Unsealed<KeyVersionRow>) {
+function newKey({ row }: Vault, input: Omit<CreateKeyInput, 'rotation'>, version: WithoutMac<KeyVersionRow>) {
   return {
     ...input,
     format: 'vaultspan/key-row/1',
@@ -83,5 +83,5 @@ function newKey({ row }: Vault, input: Omit<CreateKeyInput, 'rotation'>, version
     restoredFromKeyId: null,
     versionCount: 1,
     stateBeforeDeletion: null,
-  } as const satisfies Partial<Unsealed<KeyRow>>
+  } as const satisfies Partial<WithoutMac<KeyRow>>
 }

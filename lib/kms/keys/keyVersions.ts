@@ -27,7 +27,7 @@ import { materialIdOf } from '../../ocid.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
-import { sealVersion, type Unsealed } from '../rows/rowMac.ts'
+import { versionWithMac, type WithoutMac } from '../rows/rowMac.ts'
 import { settleKey } from './settleKey.ts'
 
 /** How a new version differs from one that a caller asked this service to make. */
@@ -48,7 +48,7 @@ export function createKeyVersion(
     make: (vault, of, stamp) => newKeyVersion(ports, vault, of, stamp),
   },
 ): Promise<KeyVersionRow> {
-  let made: Unsealed<KeyVersionRow> | undefined
+  let made: WithoutMac<KeyVersionRow> | undefined
   return requestedChange(ports, mutation, {
     earlier: (earlier) => versionMadeBy(ports, loaded, earlier),
     load: (round) => writableKey(ports, loaded, round),
@@ -63,7 +63,7 @@ export function createKeyVersion(
       const { set, also } = change?.({ vault, key }) ?? {}
       const stamp = { ...newStamp(ports, vault, mutation, key.revision + 1), etag: made.etag }
       const timeCreated = await timeAfterCurrent(ports, { vault, key }, stamp.committedAt)
-      const version = sealVersion(vault.keys, { ...made, ...stamp, timeCreated })
+      const version = versionWithMac(vault.keys, { ...made, ...stamp, timeCreated })
       const rotated = { pendingKeyVersion: made.id, versionCount: key.versionCount + 1 }
       const content = { ...key, ...set, ...stamp, ...rotated }
       const { next } = await keyStep(ports, vault, key, content, [{ previous: undefined, next: version }])
@@ -104,7 +104,7 @@ export function changeKeyVersion(
       requireVersionState(operation, version)
       const { set, also } = change({ vault, key }, version)
       const stamp = newStamp(ports, vault, mutation, key.revision + 1)
-      const next = sealVersion(vault.keys, { ...version, ...set, ...stamp })
+      const next = versionWithMac(vault.keys, { ...version, ...set, ...stamp })
       const step = await keyStep(ports, vault, key, { ...key, ...stamp }, [{ previous: version, next }])
       const books = bookkeeping(mutation, versionEffect(key, next, version), next.etag)
       return (await commitRequested(ports, vault, step, [...also, ...books])) ? next : undefined

@@ -14,7 +14,7 @@ import type { VaultKey } from './changeKey.ts'
 
 type Ports = Pick<KmsPorts, 'tables'>
 
-/** The keys of a vault. @throws KmsError integrityFailure for a row that the vault's keys did not seal. */
+/** The keys of a vault. @throws KmsError integrityFailure for a row whose MAC does not verify under the vault's keys. */
 export async function listKeys(
   ports: Ports,
   { row: vault, keys }: Vault,

@@ -5,7 +5,7 @@ import { newEtag, type Mutation } from '../mutation.ts'
 import { newKeyVersionOcid, newMaterialId } from '../../ocid.ts'
 import { versionSk, type KeyRow, type KeyVersionRow } from '../rows/rows.ts'
 import { materialContext, type VersionOf } from '../rows/versionContext.ts'
-import type { Unsealed } from '../rows/rowMac.ts'
+import type { WithoutMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 
 /** When and by which request rows were written; the same in all rows of one change. */
@@ -32,7 +32,7 @@ export async function newKeyVersion(
   vault: Vault,
   of: VersionOf,
   stamp: Stamp,
-): Promise<Unsealed<KeyVersionRow>> {
+): Promise<WithoutMac<KeyVersionRow>> {
   const materialId = newMaterialId(ports.random)
   const wrapped = await vault.keys.generate(materialContext(of, materialId))
   return versionRow(ports, vault, of, stamp, { materialId, wrapped, origin: 'INTERNAL' })
@@ -45,7 +45,7 @@ export function versionRow(
   { keyId }: VersionOf,
   stamp: Stamp,
   material: { materialId: string; wrapped: WrappedKey; origin: KeyVersionRow['origin'] },
-): Unsealed<KeyVersionRow> {
+): WithoutMac<KeyVersionRow> {
   return {
     ...stamp,
     format: 'vaultspan/key-version-row/1',

@@ -3,7 +3,7 @@ import { finishChange } from '../handOffChange.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { materialIdOf } from '../../ocid.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
-import { sealKey, sealVersion } from '../rows/rowMac.ts'
+import { keyWithMac, versionWithMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 import { changedVersionsDigest } from '../rows/rowsDigest.ts'
 import { commitKey } from './commitKey.ts'
@@ -19,10 +19,10 @@ export interface Enabled {
  */
 export function enable({ keys }: Vault, key: KeyRow, version: KeyVersionRow): Enabled {
   const revision = key.revision + 1
-  const next = sealVersion(keys, { ...version, revision, lifecycleState: 'ENABLED' })
+  const next = versionWithMac(keys, { ...version, revision, lifecycleState: 'ENABLED' })
   const digest = key.versionsDigest
   return {
-    key: sealKey(keys, {
+    key: keyWithMac(keys, {
       ...key,
       ...(digest === undefined ? {} : { versionsDigest: changedVersionsDigest(digest, [{ previous: version, next }]) }),
       revision,

@@ -7,7 +7,7 @@ import { noRows, replaced, type RowsDigest } from './rowsDigest.ts'
 /**
  * Per vault and region, in the Replication table: an entry for each key, by primary key, and over the entries the sums of
  * 1,024 leaves. Both change in the transaction that changes the key, so that two regions compare a vault by its leaves
- * and whatever must see every key reads the entries: the listing index may lag. Not sealed: it says where to look, and
+ * and whatever must see every key reads the entries: the listing index may lag. Without a MAC: it says where to look, and
  * the rows decide.
  */
 export const leafCount = 1024

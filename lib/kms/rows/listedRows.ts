@@ -19,7 +19,7 @@ export interface VaultListingPorts {
 /**
  * A row of a compartment's listing of vaults, opened with the vault's own keys. Undefined where no vault is behind it: the
  * index may still show a replica that was purged, and whoever can write to the table may have made one up.
- * @throws KmsError integrityFailure for a row that its vault's keys did not seal.
+ * @throws KmsError integrityFailure for a row whose MAC does not verify under its vault's keys.
  */
 export async function openListedVault(
   { cache, log }: Pick<VaultListingPorts, 'cache' | 'log'>,

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { VaultKeys } from '../../hsm/hsm.ts'
 import { pageBytes, type IndexName, type Item, type TableName, type Tables } from '../../ports.ts'
-import { openRow } from './rowMac.ts'
+import { verifiedRow } from './rowMac.ts'
 import type { KeyRow, ListedRow } from './rows.ts'
 import { keyListingPartition, listingShards } from './rows.ts'
 
@@ -77,7 +77,7 @@ export function openListed<R extends ListedRow>(
   item: Item,
   partitions: readonly string[],
 ): R {
-  const row = openRow<R>(keys, format, item)
+  const row = verifiedRow<R>(keys, format, item)
   if (partitions.includes(row.gpk)) return row
   throw new KmsError('integrityFailure', `The row ${item.sk} of ${item.pk} was listed where it does not belong.`)
 }

@@ -12,7 +12,7 @@ import {
   type KeyRow,
   type KeyVersionRow,
   type ListedRow,
-  type SealedRow,
+  type RowWithMac,
   type VaultRow,
   type WrappingKeyRow,
 } from './rows.ts'
@@ -20,27 +20,27 @@ import {
 /** Everything but what is derived from other fields (the listing) or belongs to one region's table (the write's id). */
 const uncovered = new Set(['mac', 'gpk', 'byTime', 'byName', 'writeId'])
 
-/** A row before it is sealed: without its MAC and its place in the listings. */
-export type Unsealed<R extends SealedRow> = Omit<R, 'mac' | 'gpk' | 'byTime' | 'byName'>
+/** A row before its MAC is made: without that and its place in the listings. */
+export type WithoutMac<R extends RowWithMac> = Omit<R, 'mac' | 'gpk' | 'byTime' | 'byName'>
 
 export function vaultContext(row: Pick<VaultRow, 'tenancyId' | 'id' | 'vaultType'>): VaultContext {
   return { realm, tenancyId: row.tenancyId, vaultId: row.id, isPrivate: row.vaultType === 'VIRTUAL_PRIVATE' }
 }
 
 /** Adds the row MAC and the listing keys. Deterministic: two regions that compute the same row get the same bytes. */
-export function sealVault(keys: VaultKeys, row: Unsealed<VaultRow>): VaultRow {
+export function vaultWithMac(keys: VaultKeys, row: WithoutMac<VaultRow>): VaultRow {
   return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
 }
 
-export function sealKey(keys: VaultKeys, row: Unsealed<KeyRow>): KeyRow {
+export function keyWithMac(keys: VaultKeys, row: WithoutMac<KeyRow>): KeyRow {
   return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
 }
 
-export function sealVersion(keys: VaultKeys, row: Unsealed<KeyVersionRow>): KeyVersionRow {
+export function versionWithMac(keys: VaultKeys, row: WithoutMac<KeyVersionRow>): KeyVersionRow {
   return { ...row, ...listings[row.format](row), mac: macOf(keys, row) }
 }
 
-export function sealWrappingKey(keys: VaultKeys, row: Unsealed<WrappingKeyRow>): WrappingKeyRow {
+export function wrappingKeyWithMac(keys: VaultKeys, row: WithoutMac<WrappingKeyRow>): WrappingKeyRow {
   return { ...row, mac: macOf(keys, row) }
 }
 
@@ -48,9 +48,9 @@ type Listing = Pick<ListedRow, 'gpk' | 'byTime' | 'byName'>
 
 /** Where a row stands in the listing indexes: a row per format. */
 const listings = {
-  'vaultspan/vault/1': (row: Unsealed<VaultRow>) => listing(vaultListingPartition(row.compartmentId), row),
-  'vaultspan/key-row/1': (row: Unsealed<KeyRow>) => listing(keyListingPartition(row.vaultId, shardOf(row.id)), row),
-  'vaultspan/key-version-row/1': (row: Unsealed<KeyVersionRow>) =>
+  'vaultspan/vault/1': (row: WithoutMac<VaultRow>) => listing(vaultListingPartition(row.compartmentId), row),
+  'vaultspan/key-row/1': (row: WithoutMac<KeyRow>) => listing(keyListingPartition(row.vaultId, shardOf(row.id)), row),
+  'vaultspan/key-version-row/1': (row: WithoutMac<KeyVersionRow>) =>
     listing(versionListingPartition(row.keyId), { ...row, displayName: '' }),
   'vaultspan/wrapping-key-row/1': () => ({}),
 } as const
@@ -59,29 +59,29 @@ const listings = {
  * Checks the MAC and computes the listing keys anew, so that neither is taken on trust from a table or a queue.
  * @throws KmsError integrityFailure where the row was not written by a holder of the vault's MAC key.
  */
-export function openRow<R extends SealedRow>(keys: VaultKeys, format: R['format'], stored: JsonObject): R {
+export function verifiedRow<R extends RowWithMac>(keys: VaultKeys, format: R['format'], stored: JsonObject): R {
   requireFormat(`The row ${JSON.stringify(stored['id'])}`, stored, format)
   const mac = Buffer.from(typeof stored['mac'] === 'string' ? stored['mac'] : '', 'base64')
   if (!keys.isRowMac(coveredText(stored), mac)) {
     throw new KmsError('integrityFailure', `The row MAC of ${JSON.stringify(stored['id'])} does not verify.`)
   }
-  // INVARIANT: a row under a valid MAC was built by sealVault, sealKey or sealVersion, so it has the format's type.
+  // INVARIANT: a row under a valid MAC was built by vaultWithMac, keyWithMac or versionWithMac, so it has the format's type.
   const row = stored as unknown as R
   return { ...row, ...(listings[format] as (row: R) => Partial<Listing>)(row) }
 }
 
 /** What a region keeps for itself about a vault, under the vault's MAC key and bound to its place in the table. */
-export interface SealedItem extends Item {
+export interface ItemWithMac extends Item {
   readonly format: string
   readonly mac: string
 }
 
-export function sealItem<I extends Item & { readonly format: string }>(keys: VaultKeys, item: I): I & SealedItem {
+export function itemWithMac<I extends Item & { readonly format: string }>(keys: VaultKeys, item: I): I & ItemWithMac {
   return { ...item, mac: macOf(keys, item) }
 }
 
-/** The item of that format that was sealed for this very place; undefined for all else. */
-export function openItem<I extends SealedItem>(
+/** The item of that format whose MAC was made for this very place; undefined for all else. */
+export function verifiedItem<I extends ItemWithMac>(
   keys: VaultKeys,
   { format, pk, sk }: { readonly format: I['format']; readonly pk: string; readonly sk: string },
   stored: Item | undefined,

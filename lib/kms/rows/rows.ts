@@ -128,7 +128,7 @@ export interface WrappingKeyRow extends Row {
   readonly wrapped: (WrappedKey & JsonObject) | null
 }
 
-export type SealedRow = VaultRow | KeyRow | KeyVersionRow | WrappingKeyRow
+export type RowWithMac = VaultRow | KeyRow | KeyVersionRow | WrappingKeyRow
 export type ListedRow = VaultRow | KeyRow | KeyVersionRow
 
 export const vaultSk = 'vault'

@@ -10,7 +10,7 @@ import { versionContext } from '../rows/versionContext.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
-import { openRow, sealVersion, sealWrappingKey, vaultContext } from '../rows/rowMac.ts'
+import { verifiedRow, versionWithMac, wrappingKeyWithMac, vaultContext } from '../rows/rowMac.ts'
 import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { isSettled, settleUnlessDeleted } from '../keys/settleKey.ts'
 import { systemAudit } from '../systemMutation.ts'
@@ -69,7 +69,7 @@ async function withoutWrappingKey(ports: DestroyPorts, vault: Vault): Promise<re
   const stored = await storedWrappingKey(ports, vault)
   if (stored === undefined) return []
   const revision = vault.row.revision + 1
-  const gone = sealWrappingKey(vault.keys, { ...stored, lifecycleState: 'DELETED', wrapped: null, revision })
+  const gone = wrappingKeyWithMac(vault.keys, { ...stored, lifecycleState: 'DELETED', wrapped: null, revision })
   return [{ op: 'put', table: 'Vaults', item: { ...gone } }]
 }
 
@@ -132,7 +132,7 @@ async function writeDestroyed(
   const versionCount = key.versionCount - versions.length
   const steps = versions.map((previous) => ({
     previous,
-    next: sealVersion(vault.keys, {
+    next: versionWithMac(vault.keys, {
       ...previous,
       ...stamp,
       lifecycleState: 'DELETED',
@@ -162,7 +162,7 @@ function forgetHandles({ vault, key }: VaultKey, versions: readonly KeyVersionRo
 async function versionsLeft(ports: DestroyPorts, { vault, key }: VaultKey): Promise<readonly KeyVersionRow[]> {
   const found: KeyVersionRow[] = []
   for await (const stored of eachVersion(ports.tables, key.id)) {
-    const version = openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
+    const version = verifiedRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', stored)
     if (version.lifecycleState !== 'DELETED' && found.push(version) > batchSize) break
   }
   return found

@@ -34,7 +34,7 @@ function weight({ algorithm }: KeyShape): number {
 
 /**
  * Counted from the listings, which may lag by a moment: requests at the same time can go past the limit together.
- * @throws KmsError limitExceeded; integrityFailure for a row that its vault's keys did not seal.
+ * @throws KmsError limitExceeded; integrityFailure for a row whose MAC does not verify under its vault's keys.
  */
 export async function requireRoomForVault(
   ports: Ports & VaultListingPorts,

@@ -11,7 +11,7 @@ export type VaultUsage = Readonly<Record<ProtectionMode, Counts>>
 
 /**
  * Counts what is not DELETED, over all compartments, from the vault's listing: a page of 1,000 keys a read.
- * @throws KmsError integrityFailure for a row that the vault's keys did not seal.
+ * @throws KmsError integrityFailure for a row whose MAC does not verify under the vault's keys.
  */
 export async function vaultUsage(
   { tables }: { readonly tables: Pick<Tables, 'queryIndex'> },

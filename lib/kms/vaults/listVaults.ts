@@ -8,7 +8,7 @@ type Ports = Pick<KmsPorts, 'tables' | 'cache' | 'log'>
 /**
  * The vaults of a compartment, each opened with its own keys. A row without a vault behind it is left out: the index may
  * still show a replica that was purged, and whoever can write to the table may have made one up.
- * @throws KmsError integrityFailure for a row that its vault's keys did not seal.
+ * @throws KmsError integrityFailure for a row whose MAC does not verify under its vault's keys.
  */
 export async function listVaults(
   ports: Ports,

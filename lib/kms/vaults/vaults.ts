@@ -21,7 +21,7 @@ import type { Write } from '../../ports.ts'
 import { vaultSk, type DefinedTags, type Tags, type VaultRow, type VaultType } from '../rows/rows.ts'
 import { wholeTree } from '../rows/digestTree.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
-import { sealVault, vaultContext, type Unsealed } from '../rows/rowMac.ts'
+import { vaultWithMac, vaultContext, type WithoutMac } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 
 export interface CreateVaultInput {
@@ -81,7 +81,7 @@ async function newVault(
   const context = vaultContext({ ...details, id })
   const wrapped = await ports.hsm.createVaultKeys(context)
   const now = ports.clock()
-  const row = sealVault(ports.hsm.openVault(context, wrapped), {
+  const row = vaultWithMac(ports.hsm.openVault(context, wrapped), {
     format: 'vaultspan/vault/1',
     pk: id,
     sk: vaultSk,
@@ -140,12 +140,12 @@ function vaultFacts({
 
 /** What of a vault a change sets; identity, order and origin are not a caller's to set. */
 export type VaultMembers = Partial<
-  Omit<Unsealed<VaultRow>, 'format' | 'pk' | 'sk' | 'id' | 'tenancyId' | 'vaultPrefix' | 'revision' | 'timeCreated'>
+  Omit<WithoutMac<VaultRow>, 'format' | 'pk' | 'sk' | 'id' | 'tenancyId' | 'vaultPrefix' | 'revision' | 'timeCreated'>
 >
 
 /** The next revision of a vault. `etag` stays unless the change sets it: only a caller's change gives a new one. */
 export function nextVault(ports: Pick<KmsPorts, 'clock'>, vault: Vault, change: VaultMembers): VaultRow {
-  return sealVault(vault.keys, {
+  return vaultWithMac(vault.keys, {
     ...vault.row,
     ...change,
     revision: vault.row.revision + 1,

@@ -6,7 +6,7 @@ import { putOver } from '../mutation.ts'
 import { untilCommitted } from '../untilCommitted.ts'
 import { newMaterialId } from '../../ocid.ts'
 import { wrappingKeySk, type WrappingKeyRow } from '../rows/rows.ts'
-import { openRow, sealWrappingKey } from '../rows/rowMac.ts'
+import { verifiedRow, wrappingKeyWithMac } from '../rows/rowMac.ts'
 import type { Vault } from '../vaultCache.ts'
 import { nextVault } from './vaults.ts'
 
@@ -19,7 +19,7 @@ export async function storedWrappingKey(
 ): Promise<WrappingKeyRow | undefined> {
   const stored = await tables.get('Vaults', row.id, wrappingKeySk)
   if (stored === undefined) return undefined
-  const wrapping = openRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', stored)
+  const wrapping = verifiedRow<WrappingKeyRow>(keys, 'vaultspan/wrapping-key-row/1', stored)
   if (wrapping.vaultId === row.id && wrapping.id === row.wrappingKeyId) return wrapping
   throw new KmsError('integrityFailure', `The wrapping key of ${row.id} belongs elsewhere.`)
 }
@@ -65,7 +65,7 @@ async function make(ports: Ports, loaded: Vault): Promise<WrappingKeyRow> {
     requireVaultState('GetWrappingKey', vault.row)
     const next = nextVault(ports, vault, {})
     const { epoch, revision, committedAt } = next
-    const row = sealWrappingKey(vault.keys, {
+    const row = wrappingKeyWithMac(vault.keys, {
       format: 'vaultspan/wrapping-key-row/1',
       pk: next.id,
       sk: wrappingKeySk,

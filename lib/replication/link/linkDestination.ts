@@ -5,7 +5,7 @@ import { KmsError } from '../../errors.ts'
 import { putOver } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
 import { wholeTree } from '../../kms/rows/digestTree.ts'
-import { openRow, vaultContext } from '../../kms/rows/rowMac.ts'
+import { verifiedRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { wrappingKeyWrite } from '../apply.ts'
@@ -101,7 +101,7 @@ export async function onLinkBundle(
   const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
   const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
   const keys = ports.hsm.openVault(context, wrapped)
-  const row = openRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
+  const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
   requireReplica(ports, envelope, body, row)
   const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
   const tombstone = (await ports.cache.freshVault(vaultId))?.row

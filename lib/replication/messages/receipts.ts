@@ -1,7 +1,7 @@
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { isAtLeast, type Order } from '../../kms/rows/epoch.ts'
 import type { Item, Tables } from '../../ports.ts'
-import { openItem, sealItem, type SealedItem } from '../../kms/rows/rowMac.ts'
+import { verifiedItem, itemWithMac, type ItemWithMac } from '../../kms/rows/rowMac.ts'
 import type { RowsDigest } from '../../kms/rows/rowsDigest.ts'
 import type { Vault } from '../../kms/vaultCache.ts'
 import { merkleRoot, merkleTree } from './merkle.ts'
@@ -46,9 +46,9 @@ export function receiptText(receipt: Receipt): string {
 
 /**
  * A receipt in the sender's Replication table: outside every row it speaks of, so it touches neither etag nor revision.
- * Sealed once its signature was verified. The later of two is told by (fence, sequence): a replica made anew begins anew.
+ * Put under a MAC once its signature was verified. The later of two is told by (fence, sequence): a replica made anew begins anew.
  */
-export interface ReceiptRow extends SealedItem {
+export interface ReceiptRow extends ItemWithMac {
   readonly format: 'vaultspan/receipt-row/2'
   /** The fence, as text that sorts. */
   readonly epoch: string
@@ -77,7 +77,7 @@ export function receiptRow(
   receipt: Receipt,
   { path, proof, now }: { path: readonly string[]; proof: JsonObject; now: number },
 ): ReceiptRow {
-  return sealItem(keys, {
+  return itemWithMac(keys, {
     ...receiptKey(receipt.resourceId, peer),
     format: 'vaultspan/receipt-row/2',
     epoch: fenceText(receipt.fence),
@@ -99,7 +99,7 @@ export async function lastReceipt(
   if (row.replicaRegion === null) return undefined
   const key = receiptKey(resourceId, row.replicaRegion)
   const stored: Item | undefined = await tables.get('Replication', key.pk, key.sk)
-  const receipt = openItem<ReceiptRow>(keys, { format: 'vaultspan/receipt-row/2', ...key }, stored)
+  const receipt = verifiedItem<ReceiptRow>(keys, { format: 'vaultspan/receipt-row/2', ...key }, stored)
   return receipt?.epoch === fenceText(row.fence) ? receipt : undefined
 }
 

@@ -7,7 +7,7 @@ import { rotationReminders } from '../../kms/keys/autoRotation.ts'
 import { commitKey } from '../../kms/keys/commitKey.ts'
 import { remember } from '../../kms/reminders.ts'
 import { isAtLeast } from '../../kms/rows/epoch.ts'
-import { openRow } from '../../kms/rows/rowMac.ts'
+import { verifiedRow } from '../../kms/rows/rowMac.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../../kms/rows/rows.ts'
 import type { Vault } from '../../kms/vaultCache.ts'
 import { nextVault } from '../../kms/vaults/vaults.ts'
@@ -52,7 +52,7 @@ export async function takeBackVault(
 ): Promise<TakenBack> {
   const vault = await ports.cache.freshVault(sent.id)
   if (vault === undefined) return 'isLost'
-  const row = openRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
+  const row = verifiedRow<VaultRow>(vault.keys, 'vaultspan/vault/1', sent)
   if (isAtLeast(vault.row, row)) return 'isKnown'
   const { id: vaultId, timeOfDeletion: at } = row
   await ports.tables.write([
@@ -76,8 +76,10 @@ export async function takeBackKey(
   vault: Vault,
   sent: StandingKey,
 ): Promise<TakenBack> {
-  const key = openRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', sent.key)
-  const versions = sent.versions.map((row) => openRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row))
+  const key = verifiedRow<KeyRow>(vault.keys, 'vaultspan/key-row/1', sent.key)
+  const versions = sent.versions.map((row) =>
+    verifiedRow<KeyVersionRow>(vault.keys, 'vaultspan/key-version-row/1', row),
+  )
   const previous = await ports.cache.freshKey(vault.keys, key.id)
   if (previous !== undefined && isAtLeast(previous, key)) return 'isKnown'
   const stored = await Promise.all(

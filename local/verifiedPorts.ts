@@ -1,13 +1,13 @@
 import { KmsError } from '../lib/errors.ts'
 import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
-import { openItem, sealItem, type SealedItem } from '../lib/kms/rows/rowMac.ts'
+import { verifiedItem, itemWithMac, type ItemWithMac } from '../lib/kms/rows/rowMac.ts'
 import type { Vault } from '../lib/kms/vaultCache.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import { portIn, type VaultPorts } from './portDirectory.ts'
 
 const format = 'vaultspan/vault-port/1'
 
-interface PortItem extends SealedItem {
+interface PortItem extends ItemWithMac {
   readonly format: typeof format
   readonly port: number
 }
@@ -18,10 +18,10 @@ type Ports = Pick<Runtime, 'tables' | 'cache' | 'region'>
  * Which port leads to which vault is kept outside the regions' tables, in host.db. In its own table a region keeps, under the
  * vault's MAC key, the port on which the vault first answered: another one leads nowhere, whatever host.db says.
  */
-export class SealedPorts {
+export class VerifiedPorts {
   readonly #ports: VaultPorts
   readonly #region: () => Ports
-  /** Whose seal has been checked. */
+  /** Whose MAC has been verified. */
   readonly #checked = new Map<number, string>()
 
   constructor(ports: VaultPorts, region: () => Ports) {
@@ -65,12 +65,12 @@ export class SealedPorts {
     const place = placeOf(row.id)
     const stored = await this.#region().tables.get('Replication', place.pk, place.sk)
     if (stored === undefined) return undefined
-    return openItem<PortItem>(keys, { format, ...place }, stored)?.port ?? NaN
+    return verifiedItem<PortItem>(keys, { format, ...place }, stored)?.port ?? NaN
   }
 
   /** The one that was kept first, where two ask at once. */
   async #firstPort(vault: Vault, port: number): Promise<number | undefined> {
-    const item = sealItem(vault.keys, { ...placeOf(vault.row.id), format, port })
+    const item = itemWithMac(vault.keys, { ...placeOf(vault.row.id), format, port })
     await this.#region().tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
     return this.#portOf(vault)
   }
