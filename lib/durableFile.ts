@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { diskRefusal } from './diskRefusal.ts'
 
 export interface DurableFile {
   /** Whatever the umask says. */
@@ -22,6 +23,7 @@ export interface DurableFile {
 /**
  * Writes a whole file: readers and a crash see the old one or the new one, and once this returns the new one is on the
  * medium. False where it was to be new and there is one: then nothing is written.
+ * @throws KmsError cannotStore where the disk is full.
  */
 export function writeFileDurably(file: string, content: string | Uint8Array, { mode, isNew }: DurableFile): boolean {
   const directory = dirname(file)
@@ -37,6 +39,8 @@ export function writeFileDurably(file: string, content: string | Uint8Array, { m
     }
     if (isNew !== true) renameSync(draft, file)
     else if (!isLinked(draft, file)) return false
+  } catch (cause) {
+    throw diskRefusal(cause)
   } finally {
     rmSync(draft, { force: true })
   }

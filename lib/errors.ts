@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'notImplemented'
   | 'handOffPending'
   | 'unavailable'
+  | 'cannotStore'
   | 'integrityFailure'
 
 /** The message is shown to the caller: one sentence that says what is wrong and what to do, without secrets. */

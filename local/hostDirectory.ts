@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { diskRefusal } from '../lib/diskRefusal.ts'
 import { UserError } from '../lib/userError.ts'
 
 const format = 'vaultspan/host/1'
@@ -49,10 +50,9 @@ export class HostDirectory {
     return row === undefined ? undefined : String(row['value'])
   }
 
+  /** @throws KmsError cannotStore where the disk is full. */
   remember(name: string, value: string): void {
-    this.#database
-      .prepare('INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
-      .run(name, value)
+    this.#write('INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
   }
 
   ports(): readonly PortRow[] {
@@ -64,8 +64,9 @@ export class HostDirectory {
     }))
   }
 
+  /** @throws KmsError cannotStore where the disk is full. */
   keepPort({ vaultId, region, port }: PortRow): void {
-    this.#database.prepare('INSERT INTO ports VALUES (?, ?, ?)').run(vaultId, region, port)
+    this.#write('INSERT INTO ports VALUES (?, ?, ?)', vaultId, region, port)
   }
 
   /** A file below the directory; undefined in memory. */
@@ -75,6 +76,14 @@ export class HostDirectory {
 
   close(): void {
     this.#database.close()
+  }
+
+  #write(sql: string, ...values: readonly (string | number)[]): void {
+    try {
+      this.#database.prepare(sql).run(...values)
+    } catch (cause) {
+      throw diskRefusal(cause)
+    }
   }
 }
 

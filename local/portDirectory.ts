@@ -34,6 +34,8 @@ export class PortDirectory implements VaultPorts {
   readonly #portOf = new Map<string, number>()
   readonly #vaultAt = new Map<number, string>()
   readonly #pending = new Map<string, Promise<number>>()
+  /** Listened on, and not kept for want of room on the disk: the next call keeps these. */
+  readonly #notKept = new Map<string, number>()
   #next: number
 
   /** `base` 0: any free ports, for tests. */
@@ -87,9 +89,18 @@ export class PortDirectory implements VaultPorts {
     const name = `${region} ${vaultId}`
     const known = this.#portOf.get(name)
     if (known !== undefined) return known
-    const pending = this.#pending.get(name) ?? this.#allocate(vaultId, region)
+    const pending = this.#pending.get(name) ?? this.#keptPort(name, vaultId, region)
     this.#pending.set(name, pending)
     return pending.finally(() => this.#pending.delete(name))
+  }
+
+  async #keptPort(name: string, vaultId: string, region: string): Promise<number> {
+    const port = this.#notKept.get(name) ?? (await this.#allocate(vaultId, region))
+    this.#notKept.set(name, port)
+    this.#directory.keepPort({ vaultId, region, port })
+    this.#notKept.delete(name)
+    this.#know(vaultId, region, port)
+    return port
   }
 
   async #allocate(vaultId: string, region: string): Promise<number> {
@@ -99,10 +110,7 @@ export class PortDirectory implements VaultPorts {
       const wanted = this.#base === 0 ? 0 : this.#next++
       if (this.#vaultAt.has(wanted)) continue
       try {
-        const port = await listen(wanted, vaultId)
-        this.#directory.keepPort({ vaultId, region, port })
-        this.#know(vaultId, region, port)
-        return port
+        return await listen(wanted, vaultId)
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
       }

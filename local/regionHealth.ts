@@ -37,9 +37,11 @@ interface Sources extends Watched {
 
 /** The answer to GET /healthz. */
 export interface RegionHealth {
-  /** degraded: a peer does not answer, or the region was put back to an older copy; it serves all the same. */
+  /** degraded: a peer does not answer, the disk is full, or the region was put back to an older copy; it serves all the same. */
   readonly status: 'ok' | 'degraded'
   readonly notAnswering: readonly string[]
+  /** False: the disk had no room for the last write that was tried. Reads and crypto go on. */
+  readonly takesWrites: boolean
   /** Until the next start; absent: nothing of the kind. */
   readonly putBack?: PutBack
   readonly version: string
@@ -103,9 +105,11 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     ),
   ])
   const notAnswering = peers.filter((_, index) => answering[index] !== true)
+  const takesWrites = !store.isRefused()
   return {
-    status: notAnswering.length === 0 && found.putBack === undefined ? 'ok' : 'degraded',
+    status: notAnswering.length === 0 && takesWrites && found.putBack === undefined ? 'ok' : 'degraded',
     notAnswering,
+    takesWrites,
     ...(found.putBack === undefined ? {} : { putBack: found.putBack }),
     version,
     region,

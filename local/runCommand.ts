@@ -1,3 +1,4 @@
+import { isKmsError } from '../lib/errors.ts'
 import { UserError } from '../lib/userError.ts'
 
 /** Runs a command: what a person can put right is one line and exit code 1; all else comes with its stack. */
@@ -5,7 +6,7 @@ export async function runCommand(run: () => Promise<void>): Promise<void> {
   try {
     await run()
   } catch (cause) {
-    console.error(cause instanceof UserError ? cause.message : cause)
+    console.error(cause instanceof UserError || isKmsError(cause, 'cannotStore') ? cause.message : cause)
     process.exitCode = 1
   }
 }

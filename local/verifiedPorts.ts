@@ -1,4 +1,4 @@
-import { KmsError } from '../lib/errors.ts'
+import { isKmsError, KmsError } from '../lib/errors.ts'
 import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import { verifiedItem, itemWithMac, type ItemWithMac } from '../lib/kms/rows/rowMac.ts'
 import type { Vault } from '../lib/kms/vaultCache.ts'
@@ -53,7 +53,9 @@ export class VerifiedPorts {
     const vault = await this.#region().cache.vault(vaultId)
     // Nothing is found behind it: there is nothing to lead astray.
     if (vault === undefined) return vaultId
-    if ((await this.#portOf(vault)) !== port && (await this.#firstPort(vault, port)) !== port) {
+    const kept = (await this.#portOf(vault)) ?? (await this.#firstPort(vault, port))
+    if (kept === 'none') return vaultId
+    if (kept !== port) {
       throw new KmsError('integrityFailure', `The port ${port} is not that of the vault ${vaultId}.`)
     }
     this.#checked.set(port, vaultId)
@@ -68,10 +70,15 @@ export class VerifiedPorts {
     return verifiedItem<PortItem>(keys, { format, ...place }, stored)?.port ?? NaN
   }
 
-  /** The one that was kept first, where two ask at once. */
-  async #firstPort(vault: Vault, port: number): Promise<number | undefined> {
+  /** The one that was kept first, where two ask at once; 'none' where the disk has no room for it: the next call tries again. */
+  async #firstPort(vault: Vault, port: number): Promise<number | 'none' | undefined> {
     const item = itemWithMac(vault.keys, { ...placeOf(vault.row.id), format, port })
-    await this.#region().tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+    try {
+      await this.#region().tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+    } catch (cause) {
+      if (isKmsError(cause, 'cannotStore')) return 'none'
+      throw cause
+    }
     return this.#portOf(vault)
   }
 }

@@ -22,6 +22,7 @@ const table = {
   notImplemented: [501, 'MethodNotImplemented'],
   handOffPending: [503, 'ServiceUnavailable'],
   unavailable: [503, 'ServiceUnavailable'],
+  cannotStore: [503, 'ServiceUnavailable'],
   integrityFailure: [500, 'InternalServerError'],
 } as const satisfies Record<ErrorCode, readonly [number, string]>
 

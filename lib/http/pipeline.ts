@@ -62,7 +62,7 @@ export function createPipeline<P extends HttpPorts>(
       return response(status, { ...headers, 'opc-request-id': requestId }, body, text)
     } catch (error) {
       const { status, headers, body } = toWireError(error)
-      if (status === 500 || isKmsError(error, 'unavailable'))
+      if (status === 500 || isKmsError(error, 'unavailable', 'cannotStore'))
         ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
       if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
       else if (unauthenticated !== undefined && isKmsError(error, 'notAuthenticated'))

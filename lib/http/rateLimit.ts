@@ -1,4 +1,4 @@
-import { KmsError } from '../errors.ts'
+import { isKmsError, KmsError } from '../errors.ts'
 import type { Clock, Tables } from '../ports.ts'
 import { rowOf, type OperationName, type RateClass } from './operations.ts'
 
@@ -26,8 +26,16 @@ export async function takeToken(ports: Ports, operation: OperationName, tenancyI
   const now = ports.clock()
   const stepMs = 1000 / rate
   const latest = now + 1000
-  const { ok, until } = await ports.tables.advance(`rate#${tenancyId}#${rateClass}`, 'until', { now, stepMs, latest })
+  const { ok, until } = await ports.tables
+    .advance(`rate#${tenancyId}#${rateClass}`, 'until', { now, stepMs, latest })
+    .catch(passWhereNothingIsStored)
   if (!ok) throw tooMany(rateClass, rate, Math.ceil((until + stepMs - latest) / 1000))
+}
+
+/** A full disk must not stop reads and crypto; a change is refused by its own write. */
+function passWhereNothingIsStored(cause: unknown): { readonly ok: true; readonly until: number } {
+  if (isKmsError(cause, 'cannotStore')) return { ok: true, until: 0 }
+  throw cause
 }
 
 function tooMany(rateClass: RateClass, rate: number, retryAfter: number): KmsError {

@@ -1,3 +1,4 @@
+import { diskIsFull } from '../../lib/diskRefusal.ts'
 import type { VaultEndpoints } from '../../lib/kms/kmsPorts.ts'
 import type { PortRow } from '../hostDirectory.ts'
 import { originOf, portIn, type VaultPorts } from '../portDirectory.ts'
@@ -27,6 +28,7 @@ export class KnownPorts implements VaultPorts {
       of: async ({ id }, region) => {
         const name = `${region} ${id}`
         const port = this.#portOf.get(name) ?? (await this.#cloud.portOf(id, region))
+        if (port === 'full') throw diskIsFull()
         this.#portOf.set(name, port)
         const origin = originOf(this.#address, port)
         return { management: origin, crypto: origin }

@@ -27,6 +27,9 @@ export interface RegionCommands extends Omit<RegionHost, 'name'> {
 
 /** What a region's process asks of the cloud's. */
 export interface CloudServices {
-  /** Where a vault listens in a region: it gets a port there first if it has none. */
-  portOf(vaultId: string, region: string): Promise<number>
+  /**
+   * Where a vault listens in a region: it gets a port there first if it has none. 'full': the disk has no room to keep one,
+   * which an error could not say across processes.
+   */
+  portOf(vaultId: string, region: string): Promise<number | 'full'>
 }

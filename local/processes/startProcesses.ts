@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { isKmsError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/ports.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import { knownRegions } from '../chooseRegions.ts'
@@ -62,7 +63,13 @@ async function start(
   const { regions, homeRegion } = prepared
   const ports = new PortDirectory(directory, options.port, settings.host)
   const faults = new ProcessFaults(processes, regions)
-  const services = { portOf: (vaultId: string, region: string) => ports.portOf(vaultId, region) }
+  const services = {
+    portOf: (vaultId: string, region: string) =>
+      ports.portOf(vaultId, region).catch((cause: unknown) => {
+        if (isKmsError(cause, 'cannotStore')) return 'full' as const
+        throw cause
+      }),
+  }
   for (const [index, name] of regions.entries()) {
     const process: RegionProcess = new RegionProcess({
       name,

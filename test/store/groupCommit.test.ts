@@ -1,6 +1,8 @@
+import type { StatementSync } from 'node:sqlite'
 import type { TouchedItem } from '../../lib/store/sqlite/sqliteTables.ts'
 import { GroupCommit } from '../../lib/store/sqlite/groupCommit.ts'
 import { SqliteDatabase } from '../../lib/store/sqlite/sqliteDatabase.ts'
+import { fillDisk } from '../harness/fullDisk.ts'
 import { openStore } from './sqliteHarness.ts'
 import { anItem, refused, written } from './tableHarness.ts'
 
@@ -10,13 +12,32 @@ function byHand(): { schedule: (flush: () => void) => void; turns: (() => void)[
   return { schedule: (flush) => turns.push(flush), turns }
 }
 
-function openCounting(): {
+/** Whose commits fail with one of SQLite's codes. */
+class FailingDisk extends SqliteDatabase {
+  readonly #errcode: number
+
+  constructor(errcode: number) {
+    super(':memory:')
+    this.#errcode = errcode
+  }
+
+  override prepare(sql: string): StatementSync {
+    const statement = super.prepare(sql)
+    if (sql !== 'COMMIT') return statement
+    return {
+      run: () => {
+        throw Object.assign(new Error('told by SQLite'), { errcode: this.#errcode })
+      },
+    } as unknown as StatementSync
+  }
+}
+
+function openCounting(database = new SqliteDatabase(':memory:')): {
   database: SqliteDatabase
   commit: GroupCommit
   add: (n: number | string) => Promise<unknown>
   stored: () => unknown[]
 } {
-  const database = new SqliteDatabase(':memory:')
   database.exec('CREATE TABLE number (n INTEGER NOT NULL PRIMARY KEY) STRICT')
   const insert = database.prepare('INSERT INTO number (n) VALUES (?)')
   const list = database.prepare('SELECT n FROM number ORDER BY n')
@@ -80,6 +101,40 @@ describe('a group commit', () => {
     expect(stored()).toEqual([])
     await add(3)
     expect(stored()).toEqual([3])
+    database.close()
+  })
+
+  test('says of a full disk what to do, undoes the whole call, and goes on once there is room', async () => {
+    const { database, tables, isRefused, close } = openStore(':memory:')
+    const makeRoom = fillDisk(database)
+    const write = (pk: string) => tables.write([{ op: 'put', table: 'Keys', item: anItem(pk) }])
+    const full = { code: 'cannotStore', retryAfter: 1, message: expect.stringContaining('disk is full') as string }
+    await expect(write('alone')).rejects.toMatchObject(full)
+    for (const outcome of await Promise.allSettled([write('a'), write('b')]))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: full })
+    expect(isRefused()).toBe(true)
+    expect(await tables.get('Keys', 'alone', 'row')).toBeUndefined()
+    makeRoom()
+    // What writes nothing says nothing about the disk.
+    await tables.sweepExpired(10)
+    expect(isRefused()).toBe(true)
+    expect(await write('a')).toEqual(written)
+    expect(isRefused()).toBe(false)
+    await close()
+  })
+
+  test.each([
+    ['has no room for', 13, 'disk is full'],
+    ['fails to write', 778, 'takes no writes'],
+    ['fails to sync', 1034, 'takes no writes'],
+  ])('refuses every call of a batch whose commit the disk %s', async (_, errcode, message) => {
+    const { add, commit, stored, database } = openCounting(new FailingDisk(errcode))
+    for (const outcome of await Promise.allSettled([add(1), add(2)])) {
+      const reason = { code: 'cannotStore', message: expect.stringContaining(message) as string }
+      expect(outcome).toMatchObject({ status: 'rejected', reason })
+    }
+    expect(commit.isRefused).toBe(true)
+    expect(stored()).toEqual([])
     database.close()
   })
 

@@ -16,6 +16,8 @@ const day = 24 * hour
 export interface StoreHarness extends TableHarness, QueueHarness {
   readonly tables: SqliteRegionStore['tables']
   readonly queues: SqliteRegionStore['queues']
+  readonly database: SqliteRegionStore['database']
+  readonly isRefused: SqliteRegionStore['isRefused']
 }
 
 export function openStore(file: string, options: Partial<SqliteRegionStoreOptions> = {}): StoreHarness {

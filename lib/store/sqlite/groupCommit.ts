@@ -1,4 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
+import { diskRefusal } from '../../diskRefusal.ts'
+import { isKmsError } from '../../errors.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
 
 /** How a call is to be run when its turn comes; the default is the end of the event loop's turn. */
@@ -37,6 +39,7 @@ export class GroupCommit {
   readonly #waiting: Call[] = []
   #scheduled = false
   #synced = true
+  #isRefused = false
 
   constructor(database: SqliteDatabase, schedule: Schedule = (flush) => setImmediate(flush)) {
     this.#database = database
@@ -51,7 +54,15 @@ export class GroupCommit {
     }
   }
 
-  /** Resolves with the call's result once its batch is committed; rejects where the call threw or the commit failed. */
+  /** Whether the disk had no room for the last call that had something to write. */
+  get isRefused(): boolean {
+    return this.#isRefused
+  }
+
+  /**
+   * Resolves with the call's result once its batch is committed; rejects where the call threw or the commit failed, with a
+   * KmsError cannotStore where the disk is full.
+   */
   run<T>(call: () => T, { durable = true, committed }: CommitOptions<T> = {}): Promise<T> {
     if (!this.#database.isOpen) return Promise.reject(new Error('The region store is closed.'))
     return new Promise<T>((resolve, reject) => {
@@ -86,16 +97,20 @@ export class GroupCommit {
   #commitBatch(batch: readonly Call[]): void {
     if (batch.length === 0) return
     let outcomes: readonly Outcome[]
+    const writtenBefore = this.#isRefused ? this.#database.writtenRows() : 0
     try {
       this.#setSynced(batch.some(({ durable }) => durable))
       this.#statements.begin.run()
       outcomes = batch.map((call) => this.#attempt(call, batch.length === 1))
       this.#statements.commit.run()
     } catch (error) {
-      if (this.#database.inTransaction) this.#statements.rollback.run()
-      for (const { reject } of batch) reject(error)
+      const refusal = this.#refusal(error)
+      this.#rollBack()
+      for (const { reject } of batch) reject(refusal)
       return
     }
+    const hasRefused = outcomes.some((outcome) => !outcome.ok && isKmsError(outcome.error, 'cannotStore'))
+    if (this.#isRefused && !hasRefused && this.#database.writtenRows() > writtenBefore) this.#isRefused = false
     settle(batch, outcomes)
   }
 
@@ -112,7 +127,22 @@ export class GroupCommit {
       if (!this.#database.inTransaction) throw error
       this.#statements.rollbackTo.run()
       this.#statements.release.run()
-      return { ok: false, error }
+      return { ok: false, error: this.#refusal(error) }
+    }
+  }
+
+  #refusal(error: unknown): unknown {
+    const refusal = diskRefusal(error)
+    if (isKmsError(refusal, 'cannotStore')) this.#isRefused = true
+    return refusal
+  }
+
+  /** Where even that fails, the next batch tries it again: its BEGIN is refused, and it comes here. */
+  #rollBack(): void {
+    try {
+      if (this.#database.inTransaction) this.#statements.rollback.run()
+    } catch {
+      // Whoever waits is told of what went wrong first.
     }
   }
 

@@ -15,6 +15,10 @@ export interface SqliteRegionStoreOptions extends Omit<SqliteTablesOptions, Open
 export interface SqliteRegionStore {
   readonly tables: SqliteTables
   readonly queues: SqliteQueues
+  /** The file itself, for what no port can do. */
+  readonly database: SqliteDatabase
+  /** Whether the disk had no room for the last write that was tried. */
+  readonly isRefused: () => boolean
   /** Commits what waits, then closes the file. Calls after it reject. */
   readonly close: () => void
 }
@@ -29,5 +33,5 @@ export function openSqliteRegionStore({ file, schedule, ...options }: SqliteRegi
     if (database.isOpen) commit.flush()
     database.close()
   }
-  return { tables, queues, close }
+  return { tables, queues, database, isRefused: () => commit.isRefused, close }
 }

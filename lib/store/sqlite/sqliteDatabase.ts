@@ -6,7 +6,9 @@ import { regionStoreFormat, regionStoreSchema } from './regionStoreSchema.ts'
 const refusals: Readonly<Record<number, string>> = {
   5: 'is in use by another process; stop that one first',
   8: 'cannot be written; check its owner and mode',
+  10: 'cannot be read or written: its disk fails',
   11: 'is damaged; restore it from a backup or from a replica',
+  13: 'cannot be written: its disk is full; make room on it',
   14: 'cannot be opened; check that its directory exists and may be written',
   26: 'is not a Vaultspan region store',
 }
@@ -17,6 +19,7 @@ const refusals: Readonly<Record<number, string>> = {
  */
 export class SqliteDatabase {
   readonly #db: DatabaseSync
+  readonly #written: StatementSync
 
   /** @throws Error with one line that says what is wrong with the file. */
   constructor(file: string) {
@@ -31,6 +34,7 @@ export class SqliteDatabase {
       this.#db.exec('PRAGMA locking_mode = EXCLUSIVE')
       requireFormat(this.#db, file)
       setUp(this.#db)
+      this.#written = this.#db.prepare('SELECT total_changes() AS n')
     } catch (cause) {
       this.#db.close()
       throw clearer(cause, file)
@@ -52,6 +56,11 @@ export class SqliteDatabase {
 
   get inTransaction(): boolean {
     return this.#db.isTransaction
+  }
+
+  /** How many rows this connection has ever written: a statement that changes nothing does not count. */
+  writtenRows(): number {
+    return Number(this.#written.get()?.['n'] ?? 0)
   }
 
   close(): void {
