@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { createBirpc } from 'birpc'
-import { openEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { verifyMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { join } from 'node:path'
 import { besides } from '../besides.ts'
@@ -59,7 +59,7 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
   })
   peers.set(region, opened.store.queues)
   const judge = async (body: string) => {
-    await openEnvelope(opened.hsm, body)
+    await verifyMessage(opened.hsm, body)
   }
   const closeInbox = await serveInbox(path, region, opened.store.queues, judge)
   const { name: _, ...host }: RegionHost = regionHost(opened)

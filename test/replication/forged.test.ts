@@ -3,7 +3,7 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { receiptBatch } from '../../lib/replication/messages/receipts.ts'
 import { vaultRecord } from '../../lib/replication/messages/record.ts'
-import { sealEnvelope, type Body } from '../../lib/replication/messages/signedMessage.ts'
+import { signMessage, type Body } from '../../lib/replication/messages/signedMessage.ts'
 import { taken } from '../harness/deliveries.ts'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
@@ -30,7 +30,7 @@ test('rows under a valid MAC are taken from the primary alone, not from whoever 
   const body = { kind: 'records', vaultId, fence: row.fence, records } as const
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
   const [byPrimary, byReplica] = await Promise.all(
-    [cloud.a, cloud.b].map(({ hsm }) => sealEnvelope(hsm, of, cloud.clock.now, body)),
+    [cloud.a, cloud.b].map(({ hsm }) => signMessage(hsm, of, cloud.clock.now, body)),
   )
   expect(await workInbox(cloud.b.runtime, [byPrimary ?? ''])).toEqual([{ outcome: 'done' }])
   expect(await workInbox(cloud.b.runtime, [byReplica ?? ''])).toEqual([
@@ -54,12 +54,10 @@ test('a receipt that is not a leaf of the batch that was signed is refused', asy
     committedAt: cloud.clock.now,
     isGap: false,
   }
-  const signed = await sealEnvelope(
-    cloud.b.hsm,
-    { tenancyId: cloud.tenancyId, destination: regionA },
-    cloud.clock.now,
-    { kind: 'receipts', ...receiptBatch([receipt]) },
-  )
+  const signed = await signMessage(cloud.b.hsm, { tenancyId: cloud.tenancyId, destination: regionA }, cloud.clock.now, {
+    kind: 'receipts',
+    ...receiptBatch([receipt]),
+  })
   const altered = signed.replace('\\"revision\\":1}', '\\"revision\\":2}')
   expect(altered).not.toBe(signed)
   await expect(workOutcome(cloud.a.runtime, altered)).rejects.toThrow('does not lead to the root')
@@ -72,15 +70,15 @@ test.each(['compare', 'purge'] as const)('a %s is taken from the primary alone',
   const question = { askedAt: 0, vaultDigest: '', root: '' }
   const body = { kind, vaultId, fence, ...(kind === 'compare' ? question : {}) } as Body
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
-  const byReplica = await sealEnvelope(cloud.b.hsm, of, cloud.clock.now, body)
+  const byReplica = await signMessage(cloud.b.hsm, of, cloud.clock.now, body)
   const other = await cloud.addTenancy()
-  const byTenant = await sealEnvelope(cloud.a.hsm, { ...of, tenancyId: other.tenancyId }, cloud.clock.now, body)
+  const byTenant = await signMessage(cloud.a.hsm, { ...of, tenancyId: other.tenancyId }, cloud.clock.now, body)
   const refused = { outcome: 'failed', cause: expect.objectContaining({ code: 'integrityFailure' }) as unknown }
   expect(await workInbox(cloud.b.runtime, [byReplica])).toEqual([refused])
   expect(await workInbox(cloud.b.runtime, [byTenant])).toEqual([refused])
   expect(await cloud.b.store.tables.get('Vaults', vaultId, 'vault')).toBeDefined()
   expect(await taken(cloud.a, 'outcome')).toEqual([])
-  const toPrimary = await sealEnvelope(cloud.a.hsm, { ...of, destination: regionA }, cloud.clock.now, body)
+  const toPrimary = await signMessage(cloud.a.hsm, { ...of, destination: regionA }, cloud.clock.now, body)
   expect(await workInbox(cloud.a.runtime, [toPrimary])).toEqual([refused])
   expect(await cloud.a.store.tables.get('Vaults', vaultId, 'vault')).toBeDefined()
 })

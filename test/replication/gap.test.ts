@@ -1,7 +1,7 @@
 import { materialIdOf } from '../../lib/ocid.ts'
 import { coverageOf } from '../../lib/replication/coverage.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
-import { sealEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { signMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { regionB, twoRegions } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
@@ -32,7 +32,7 @@ test('a replica that lacks a version covers only what it has, however new the ke
     } as const
     const of = { tenancyId: cloud.tenancyId, destination: regionB }
     const sent = { kind: 'records', vaultId, fence: vault.row.fence, records: [record] } as const
-    await workInbox(cloud.b.runtime, [await sealEnvelope(cloud.a.hsm, of, cloud.clock.now, sent)])
+    await workInbox(cloud.b.runtime, [await signMessage(cloud.a.hsm, of, cloud.clock.now, sent)])
     const covered = async () => (await coverageOf(cloud.b.runtime, vault, keyId))?.whole?.revision
     expect(await covered()).toBe(2)
     cloud.link.isUp = true

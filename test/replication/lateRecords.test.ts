@@ -1,6 +1,6 @@
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
-import { sealEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { signMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
 import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
@@ -83,5 +83,5 @@ async function onlyLastEntry(text: string): Promise<string> {
   const body = bodyOf(text)
   if (body.kind !== 'identity') throw new Error('It is no message of identity.')
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
-  return sealEnvelope(cloud.a.hsm, of, cloud.clock.now, { kind: 'identity', records: body.records.slice(-1) })
+  return signMessage(cloud.a.hsm, of, cloud.clock.now, { kind: 'identity', records: body.records.slice(-1) })
 }

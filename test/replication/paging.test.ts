@@ -4,7 +4,7 @@ import { sendRecords } from '../../lib/replication/handOff.ts'
 import { vaultSums } from '../../lib/replication/compare.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { vaultRecord } from '../../lib/replication/messages/record.ts'
-import { sealEnvelope, type BodyOf } from '../../lib/replication/messages/signedMessage.ts'
+import { signMessage, type BodyOf } from '../../lib/replication/messages/signedMessage.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
 import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
@@ -53,7 +53,7 @@ async function answered(ranges: Asked): Promise<BodyOf<'compared'>> {
     ranges,
   } as const
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
-  await workInbox(cloud.b.runtime, [await sealEnvelope(cloud.a.hsm, of, cloud.clock.now, question)])
+  await workInbox(cloud.b.runtime, [await signMessage(cloud.a.hsm, of, cloud.clock.now, question)])
   const [answer = ''] = await taken(cloud.a, 'outcome')
   const body = bodyOf(answer)
   if (body.kind !== 'compared') throw new Error('It is no answer to a comparison.')
@@ -100,7 +100,7 @@ test('receipts go back by the hundred, those of each tenancy under a signature o
   const { id: vaultId, fence } = vault.row
   const many = Array.from({ length: 60 }, () => records[0]).filter((each) => each !== undefined)
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
-  const message = await sealEnvelope(cloud.a.hsm, of, 0, { kind: 'records', vaultId, fence, records: many })
+  const message = await signMessage(cloud.a.hsm, of, 0, { kind: 'records', vaultId, fence, records: many })
   await workInbox(cloud.b.runtime, [message, message])
   const answers = (await taken(cloud.a, 'outcome')).map(bodyOf)
   expect(answers.map((each) => (each as BodyOf<'receipts'>).receipts.length)).toEqual([100, 20])
@@ -113,7 +113,7 @@ test('a batch holds good messages up by bad ones neither way', async () => {
   const { body } = await makeKey(cloud, vault.row.id)
   const [good = ''] = await taken(cloud.b, 'inbox')
   const of = { tenancyId: cloud.tenancyId, destination: regionB }
-  const misplaced = await sealEnvelope(cloud.a.hsm, of, 0, { kind: 'identityReceipt', seq: 1 })
+  const misplaced = await signMessage(cloud.a.hsm, of, 0, { kind: 'identityReceipt', seq: 1 })
   const task = JSON.stringify({ format: 'vaultspan/task/1', task: 'resendVault', vaultId: vault.row.id })
   const outcomes = (await workInbox(cloud.b.runtime, ['{', misplaced, good, task])).map(({ outcome }) => outcome)
   expect(outcomes).toEqual(['failed', 'failed', 'done', 'failed'])

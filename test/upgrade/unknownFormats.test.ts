@@ -8,7 +8,7 @@ import { materialIdOf, realm } from '../../lib/ocid.ts'
 import type { Item } from '../../lib/ports.ts'
 import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../lib/kms/vaultCache.ts'
-import { sealEnvelope, type Body } from '../../lib/replication/messages/signedMessage.ts'
+import { signMessage, type Body } from '../../lib/replication/messages/signedMessage.ts'
 import { keyRecords } from '../../lib/replication/messages/record.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
@@ -171,10 +171,10 @@ describe('in a cloud', () => {
   )
 
   test('an envelope, a task and a body of another kind fail by themselves, and nothing beside them waits', async () => {
-    const good = await sealed({ kind: 'purge', vaultId: 'ocid1.vault.oc1..unknown', fence: 1 })
+    const good = await signed({ kind: 'purge', vaultId: 'ocid1.vault.oc1..unknown', fence: 1 })
     const envelope = JSON.stringify({ ...(JSON.parse(good) as object), format: 'vaultspan/envelope/2' })
     const task = JSON.stringify({ format: 'vaultspan/task/2', task: 'purgeKeys', vaultId })
-    const kind = await sealed({ kind: 'rebalance', vaultId } as never)
+    const kind = await signed({ kind: 'rebalance', vaultId } as never)
     const delivered = await workInbox(cloud.b.runtime, [envelope, good, task, kind])
     expect(delivered.map(({ outcome }) => outcome)).toEqual(['failed', 'done', 'failed', 'failed'])
     for (const text of [envelope, task, kind]) await expect(workOutcome(cloud.b.runtime, text)).rejects.toThrow()
@@ -194,7 +194,7 @@ describe('in a cloud', () => {
     return { format: 'vaultspan/identity-record/1', entry: { ...entry, signature } } as const
   }
 
-  const sealed = (body: Body) =>
-    sealEnvelope(cloud.a.hsm, { tenancyId: cloud.tenancyId, destination: regionB }, cloud.clock.now, body)
-  const inbox = async (body: Body) => workInbox(cloud.b.runtime, [await sealed(body)])
+  const signed = (body: Body) =>
+    signMessage(cloud.a.hsm, { tenancyId: cloud.tenancyId, destination: regionB }, cloud.clock.now, body)
+  const inbox = async (body: Body) => workInbox(cloud.b.runtime, [await signed(body)])
 })

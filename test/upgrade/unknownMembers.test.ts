@@ -2,7 +2,7 @@ import { minuteMark, auditWrite, type AuditEvent } from '../../lib/kms/audit.ts'
 import { canonicalJson, type JsonObject } from '../../lib/canonicalJson.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { materialIdOf } from '../../lib/ocid.ts'
-import { openEnvelope, sealEnvelope } from '../../lib/replication/messages/signedMessage.ts'
+import { verifyMessage, signMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { changePolicy, newer, openedVault, places, storedAt, writeChanged, type Place } from './newerRows.ts'
@@ -168,22 +168,23 @@ test('an audit event with an unknown member is listed whole', async () => {
 
 describe('an envelope', () => {
   const body = { kind: 'purge', vaultId: 'ocid1.vault.oc1..v', fence: 1, ...newer } as const
-  const sealed = async () =>
-    JSON.parse(
-      await sealEnvelope(cloud.a.hsm, { tenancyId: cloud.tenancyId, destination: regionB }, 1, body),
-    ) as Record<string, string>
+  const signed = async () =>
+    JSON.parse(await signMessage(cloud.a.hsm, { tenancyId: cloud.tenancyId, destination: regionB }, 1, body)) as Record<
+      string,
+      string
+    >
 
   test('opens with unknown members in its body', async () => {
-    const opened = await openEnvelope(cloud.b.hsm, JSON.stringify(await sealed()))
+    const opened = await verifyMessage(cloud.b.hsm, JSON.stringify(await signed()))
     expect(opened).toMatchObject({ source: regionA, body })
   })
 
   test('opens with unknown members beside the body where they are signed, and hands them on in its proof', async () => {
-    const { body: text = '', statement, signature: _old, ...head } = await sealed()
-    const { digest } = (await openEnvelope(cloud.b.hsm, JSON.stringify(await sealed()))).proof
+    const { body: text = '', statement, signature: _old, ...head } = await signed()
+    const { digest } = (await verifyMessage(cloud.b.hsm, JSON.stringify(await signed()))).proof
     const bytes = Buffer.from(canonicalJson({ ...head, ...newer, digest: digest as string }))
     const signature = (await cloud.a.hsm.sign(bytes)).toString('base64')
-    const opened = await openEnvelope(
+    const opened = await verifyMessage(
       cloud.b.hsm,
       JSON.stringify({ ...head, ...newer, body: text, statement, signature }),
     )
@@ -191,7 +192,7 @@ describe('an envelope', () => {
   })
 
   test('is refused with unknown members that somebody put there on the way', async () => {
-    await expect(openEnvelope(cloud.b.hsm, JSON.stringify({ ...(await sealed()), ...newer }))).rejects.toMatchObject({
+    await expect(verifyMessage(cloud.b.hsm, JSON.stringify({ ...(await signed()), ...newer }))).rejects.toMatchObject({
       code: 'integrityFailure',
     })
   })

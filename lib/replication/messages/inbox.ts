@@ -4,7 +4,7 @@ import { onCompare, workAdoption } from '../compare.ts'
 import { retryIfChanged } from '../changedMeanwhile.ts'
 import { sendOrStore } from './send.ts'
 import { parseTask, type Task } from './task.ts'
-import { openEnvelope, type Envelope } from './signedMessage.ts'
+import { verifyMessage, type Envelope } from './signedMessage.ts'
 import { noteMarks } from '../peerMarks.ts'
 import { applyIdentity } from '../tenancy/replicateIdentity.ts'
 import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
@@ -94,7 +94,7 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
       await workTask(ports, task)
       return done
     }
-    const envelope = await openEnvelope(ports.hsm, text)
+    const envelope = await verifyMessage(ports.hsm, text)
     return { envelope, ...(await retryIfChanged(ports, () => workEnvelope(ports, envelope))) }
   } catch (cause) {
     ports.log.error('A message of the inbox failed.', cause)

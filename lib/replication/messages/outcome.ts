@@ -1,7 +1,7 @@
 import { retryIfChanged } from '../changedMeanwhile.ts'
 import { onCompartmentVote } from '../tenancy/compartmentDeletion.ts'
 import { parseTask } from './task.ts'
-import { openEnvelope } from './signedMessage.ts'
+import { verifyMessage } from './signedMessage.ts'
 import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
 import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'
 import { onCompared } from '../mend.ts'
@@ -17,7 +17,7 @@ async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
   const task = parseTask(text)
   if (task?.task === 'copy') return copyKeys(ports, task)
   if (task !== undefined) throw new Error(`A ${task.task} task does not belong in the outcome queue.`)
-  const envelope = await openEnvelope(ports.hsm, text)
+  const envelope = await verifyMessage(ports.hsm, text)
   const { body } = envelope
   await noteMarks(ports.tables, [envelope])
   switch (body.kind) {

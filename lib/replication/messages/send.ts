@@ -1,5 +1,5 @@
 import type { QueueAddress, QueueName } from '../../ports.ts'
-import { sealEnvelope, type Body } from './signedMessage.ts'
+import { signMessage, type Body } from './signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { taskText, type Task } from './task.ts'
 import { withinBudget } from '../withinBudget.ts'
@@ -14,7 +14,7 @@ interface Destination {
 
 /** Signs and sends. @throws where the peer cannot be reached. */
 export async function send(ports: DeliverPorts, { region, queue, tenancyId }: Destination, body: Body): Promise<void> {
-  const envelope = await sealEnvelope(
+  const envelope = await signMessage(
     ports.hsm,
     { tenancyId, destination: region },
     ports.clock(),
@@ -33,7 +33,7 @@ export async function sendOrStore(
   { region, queue, tenancyId }: Destination,
   body: Body,
 ): Promise<void> {
-  const envelope = await sealEnvelope(
+  const envelope = await signMessage(
     ports.hsm,
     { tenancyId, destination: region },
     ports.clock(),

@@ -80,7 +80,7 @@ export interface Address {
 }
 
 /** Signs a body with this region's identity key, so that the receiver knows which region speaks. */
-export async function sealEnvelope(
+export async function signMessage(
   hsm: Hsm,
   { tenancyId, destination }: Address,
   sentAt: number,
@@ -108,7 +108,7 @@ export async function sealEnvelope(
 }
 
 /** @throws KmsError integrityFailure where the message is no envelope, is for another region, or its signature does not verify. */
-export async function openEnvelope(hsm: Hsm, text: string): Promise<Envelope> {
+export async function verifyMessage(hsm: Hsm, text: string): Promise<Envelope> {
   const envelope = parse(text)
   const { body, statement, signature, ...head } = envelope
   const { source, destination, tenancyId, sentAt } = head
