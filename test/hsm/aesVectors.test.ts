@@ -4,8 +4,8 @@ import { unwrapKey, wrapKey } from '../../lib/hsm/primitives/keyWrap.ts'
 import {
   deriveMessageKey,
   deriveWith,
-  openMessage,
-  sealMessage,
+  decryptMessage,
+  encryptMessage,
   type MessageKey,
 } from '../../lib/hsm/primitives/xaes.ts'
 import { wrongAnswers, wycheproof } from './wycheproof.ts'
@@ -75,17 +75,17 @@ test('KWP does not wrap nothing', () => {
   expect(() => wrapKey(createSecretKey(Buffer.alloc(32, 1)), Buffer.alloc(0))).toThrow(RangeError)
 })
 
-test('GCM seals and opens the Wycheproof vectors with a 12-byte IV and a 16-byte tag', async () => {
+test('GCM encrypts and decrypts the Wycheproof vectors with a 12-byte IV and a 16-byte tag', async () => {
   let count = 0
   const wrong = await wrongAnswers(
     'aes_gcm',
     (vector) => {
       count++
       const key = gcmKey(vector.bytes('key'), vector.bytes('iv'))
-      const sealed = Buffer.concat([vector.bytes('ct'), vector.bytes('tag')])
-      const opened = openMessage(key, vector.bytes('aad'), sealed)
-      const made = sealMessage(key, vector.bytes('aad'), vector.bytes('msg'))
-      return opened?.equals(vector.bytes('msg')) === true && Buffer.concat([made.body, made.tag]).equals(sealed)
+      const ciphertext = Buffer.concat([vector.bytes('ct'), vector.bytes('tag')])
+      const opened = decryptMessage(key, vector.bytes('aad'), ciphertext)
+      const made = encryptMessage(key, vector.bytes('aad'), vector.bytes('msg'))
+      return opened?.equals(vector.bytes('msg')) === true && Buffer.concat([made.body, made.tag]).equals(ciphertext)
     },
     (vector) => vector.bytes('iv').length === 12 && vector.bytes('tag').length === 16,
   )
@@ -98,8 +98,8 @@ test.each([
   [3, 'c2sp.org/XAES-256-GCM', '986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d'],
 ])('XAES-256-GCM gives the published ciphertext under a key of bytes %i', (byte, aad, expected) => {
   const nonce = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWX')
-  const sealed = xaesSeal(Buffer.alloc(32, byte), nonce, Buffer.from(aad), Buffer.from('XAES-256-GCM'))
-  expect(sealed.toString('hex')).toBe(expected)
+  const ciphertext = xaesEncrypt(Buffer.alloc(32, byte), nonce, Buffer.from(aad), Buffer.from('XAES-256-GCM'))
+  expect(ciphertext.toString('hex')).toBe(expected)
 })
 
 test('XAES-256-GCM gives the published digest over 10,000 accumulated rounds', () => {
@@ -107,18 +107,18 @@ test('XAES-256-GCM gives the published digest over 10,000 accumulated rounds', (
   let position = 0
   const take = (length: number) => stream.subarray(position, (position += length))
   const takeText = () => take(take(1)[0] ?? 0)
-  const sealed: Buffer[] = []
+  const ciphertexts: Buffer[] = []
   for (let round = 0; round < 10_000; round++) {
     const [key, nonce, plaintext, aad] = [take(32), take(24), takeText(), takeText()]
-    sealed.push(xaesSeal(key, nonce, aad, plaintext))
+    ciphertexts.push(xaesEncrypt(key, nonce, aad, plaintext))
   }
-  const digest = hash('shake128', Buffer.concat(sealed), { outputEncoding: 'hex', outputLength: 32 })
+  const digest = hash('shake128', Buffer.concat(ciphertexts), { outputEncoding: 'hex', outputLength: 32 })
   expect(digest).toBe('e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939')
 })
 
-function xaesSeal(masterKey: Buffer, nonce: Buffer, aad: Buffer, plaintext: Buffer): Buffer {
+function xaesEncrypt(masterKey: Buffer, nonce: Buffer, aad: Buffer, plaintext: Buffer): Buffer {
   const key = deriveMessageKey(deriveWith(new Cmac(createSecretKey(masterKey))), 32, nonce)
-  const { body, tag } = sealMessage(key, aad, plaintext)
+  const { body, tag } = encryptMessage(key, aad, plaintext)
   return Buffer.concat([body, tag])
 }
 

@@ -12,7 +12,7 @@ import { signingAlgorithms } from '../../lib/hsm/algorithms.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { ecdsaSign, isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
 import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
-import { deriveMessageKey, deriveWith, openMessage, sealMessage } from '../../lib/hsm/primitives/xaes.ts'
+import { deriveMessageKey, deriveWith, decryptMessage, encryptMessage } from '../../lib/hsm/primitives/xaes.ts'
 import { rsaAnswers } from '../../lib/hsm/software/knownAnswers.ts'
 
 /** @peculiar/webcrypto as a second opinion: the same operation by other code, both ways. */
@@ -64,9 +64,9 @@ test.each([16, 24, 32] as const)(
     const key = deriveMessageKey(deriveWith(new Cmac(createSecretKey(master))), length, nonce)
     const derived = await subtle.importKey('raw', key.key.export(), 'AES-GCM', false, ['encrypt', 'decrypt'])
     const algorithm = { name: 'AES-GCM', iv: key.iv, additionalData: aad, tagLength: 128 }
-    const { body, tag } = sealMessage(key, aad, message)
+    const { body, tag } = encryptMessage(key, aad, message)
     expect(Buffer.from(await subtle.decrypt(algorithm, derived, Buffer.concat([body, tag])))).toEqual(message)
-    expect(openMessage(key, aad, Buffer.from(await subtle.encrypt(algorithm, derived, message)))).toEqual(message)
+    expect(decryptMessage(key, aad, Buffer.from(await subtle.encrypt(algorithm, derived, message)))).toEqual(message)
   },
 )
 

@@ -4,8 +4,8 @@ import { encodeAssociatedData } from './associatedData.ts'
 import {
   deriveMessageKey,
   NONCE_LENGTH,
-  openMessage,
-  sealMessage,
+  decryptMessage,
+  encryptMessage,
   type DeriveBlocks,
   type MessageKey,
 } from '../primitives/xaes.ts'
@@ -26,10 +26,10 @@ const HEADER_LENGTH = ID_END + NONCE_LENGTH
 const COMMITMENT_END = HEADER_LENGTH + 32
 
 /** What every ciphertext is longer by than its plaintext. */
-export const ENVELOPE_OVERHEAD = COMMITMENT_END + 16
+export const CIPHERTEXT_OVERHEAD = COMMITMENT_END + 16
 
-/** An AES master key as the envelope sees it, in whichever backend it lives. */
-export interface EnvelopeKey {
+/** An AES master key as the ciphertext needs it, in whichever backend it lives. */
+export interface MasterKey {
   readonly length: 16 | 24 | 32
   /** 32 hex digits. */
   readonly materialId: string
@@ -40,7 +40,7 @@ const random = pooledRandom()
 
 type Pairs = Readonly<Record<string, string>>
 
-export function sealEnvelope(master: EnvelopeKey, plaintext: Uint8Array, associatedData: Pairs): Buffer {
+export function encryptWith(master: MasterKey, plaintext: Uint8Array, associatedData: Pairs): Buffer {
   const context = encodeAssociatedData(associatedData)
   const nonce = random(NONCE_LENGTH)
   const aad = Buffer.allocUnsafe(HEADER_LENGTH + context.length)
@@ -49,33 +49,34 @@ export function sealEnvelope(master: EnvelopeKey, plaintext: Uint8Array, associa
   aad.set(context, HEADER_LENGTH)
   const key = deriveMessageKey(master.derive, master.length, nonce)
   const commitment = takeCommitment(key, aad)
-  const { body, tag } = sealMessage(key, aad, plaintext)
+  const { body, tag } = encryptMessage(key, aad, plaintext)
   return Buffer.concat([aad.subarray(0, HEADER_LENGTH), commitment, body, tag])
 }
 
 /** @throws KmsError invalidParameter with one text, whatever it is that does not fit. */
-export function openEnvelope(master: EnvelopeKey, ciphertext: Uint8Array, associatedData: Pairs): Buffer {
+export function decryptWith(master: MasterKey, ciphertext: Uint8Array, associatedData: Pairs): Buffer {
   const context = encodeAssociatedData(associatedData)
   const start = headerStart(master)
-  if (ciphertext.length < ENVELOPE_OVERHEAD || start.compare(ciphertext.subarray(0, ID_END)) !== 0) throw doesNotOpen()
+  if (ciphertext.length < CIPHERTEXT_OVERHEAD || start.compare(ciphertext.subarray(0, ID_END)) !== 0)
+    throw doesNotOpen()
   const header = ciphertext.subarray(0, HEADER_LENGTH)
   const aad = Buffer.concat([header, context])
   const key = deriveMessageKey(master.derive, master.length, header.subarray(ID_END))
   // INVARIANT: the commitment is checked before GCM, so that no ciphertext opens under two keys or two contexts.
   const isCommitted = timingSafeEqual(takeCommitment(key, aad), ciphertext.subarray(HEADER_LENGTH, COMMITMENT_END))
-  const plaintext = isCommitted ? openMessage(key, aad, ciphertext.subarray(COMMITMENT_END)) : undefined
+  const plaintext = isCommitted ? decryptMessage(key, aad, ciphertext.subarray(COMMITMENT_END)) : undefined
   if (plaintext === undefined) throw doesNotOpen()
   return plaintext
 }
 
 /** Undefined where the bytes cannot be a ciphertext of this format. Nothing is authenticated yet. */
-export function envelopeMaterialId(ciphertext: Uint8Array): string | undefined {
-  if (ciphertext.length < ENVELOPE_OVERHEAD || ciphertext[0] !== FORMAT) return undefined
+export function ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
+  if (ciphertext.length < CIPHERTEXT_OVERHEAD || ciphertext[0] !== FORMAT) return undefined
   if (!Object.values<number | undefined>(suites).includes(ciphertext[1])) return undefined
   return Buffer.from(ciphertext.subarray(2, ID_END)).toString('hex')
 }
 
-function headerStart({ length, materialId }: EnvelopeKey): Buffer {
+function headerStart({ length, materialId }: MasterKey): Buffer {
   const start = Buffer.allocUnsafe(ID_END)
   start[0] = FORMAT
   start[1] = suites[length]

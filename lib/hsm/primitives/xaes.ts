@@ -51,7 +51,7 @@ export function deriveWith(cmac: Cmac): DeriveBlocks {
   return (messages) => cmac.tagsOfBlocks(messages)
 }
 
-export function sealMessage(key: MessageKey, aad: Uint8Array, plaintext: Uint8Array): { body: Buffer; tag: Buffer } {
+export function encryptMessage(key: MessageKey, aad: Uint8Array, plaintext: Uint8Array): { body: Buffer; tag: Buffer } {
   const cipher = createCipheriv(key.cipher, key.key, key.iv, { authTagLength: TAG_LENGTH }).setAAD(aad)
   const body = cipher.update(plaintext)
   cipher.final()
@@ -59,11 +59,11 @@ export function sealMessage(key: MessageKey, aad: Uint8Array, plaintext: Uint8Ar
 }
 
 /** Undefined where the tag does not fit. */
-export function openMessage(key: MessageKey, aad: Uint8Array, sealed: Uint8Array): Buffer | undefined {
-  const end = sealed.length - TAG_LENGTH
+export function decryptMessage(key: MessageKey, aad: Uint8Array, ciphertext: Uint8Array): Buffer | undefined {
+  const end = ciphertext.length - TAG_LENGTH
   const decipher = createDecipheriv(key.cipher, key.key, key.iv, { authTagLength: TAG_LENGTH })
-  decipher.setAAD(aad).setAuthTag(sealed.subarray(end))
-  const plaintext = decipher.update(sealed.subarray(0, end))
+  decipher.setAAD(aad).setAuthTag(ciphertext.subarray(end))
+  const plaintext = decipher.update(ciphertext.subarray(0, end))
   try {
     decipher.final()
     return plaintext

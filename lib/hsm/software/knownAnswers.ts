@@ -3,7 +3,7 @@
 export const message = Buffer.from('vaultspan known answer')
 
 /** Ciphertexts of `message` under a key of 07 bytes, by key length. */
-export const envelopes = {
+export const ciphertexts = {
   materialId: '000102030405060708090a0b0c0d0e0f',
   associatedData: { purpose: 'self test' },
   byKeyLength: {

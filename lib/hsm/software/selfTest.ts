@@ -10,12 +10,12 @@ import {
 } from '../algorithms.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import { ecdsaSign, isEcdsaSignature } from '../primitives/ecdsa.ts'
-import { openEnvelope } from '../formats/ciphertext.ts'
+import { decryptWith } from '../formats/ciphertext.ts'
 import type { HsmCapabilities } from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { isRsaSignature, rsaDecrypt, rsaSign } from '../primitives/rsa.ts'
 import { deriveWith } from '../primitives/xaes.ts'
-import { ecdsaAnswers, envelopes, message, rsaAnswers } from './knownAnswers.ts'
+import { ecdsaAnswers, ciphertexts, message, rsaAnswers } from './knownAnswers.ts'
 
 const shapes = [
   ...keyLengths.AES.map((length) => `AES_${length * 8}`),
@@ -27,7 +27,7 @@ const shapes = [
 export async function runSelfTest(): Promise<HsmCapabilities> {
   testCmac()
   testKeyWrap()
-  testEnvelope()
+  testCiphertext()
   const privateKey = keyFrom(rsaAnswers.privateKey)
   await testOaep(privateKey)
   await testRsaAnswers(createPublicKey(privateKey), privateKey)
@@ -63,12 +63,12 @@ function testKeyWrap(): void {
   expectThat(unwrapKey(kek, Buffer.from(wrapped, 'hex'))?.equals(material) === true, 'AES-KWP')
 }
 
-function testEnvelope(): void {
-  const { materialId, associatedData, byKeyLength } = envelopes
+function testCiphertext(): void {
+  const { materialId, associatedData, byKeyLength } = ciphertexts
   for (const length of keyLengths.AES) {
     const derive = deriveWith(new Cmac(createSecretKey(Buffer.alloc(length, 7))))
     const ciphertext = Buffer.from(byKeyLength[length], 'base64')
-    const plaintext = openEnvelope({ length, materialId, derive }, ciphertext, associatedData)
+    const plaintext = decryptWith({ length, materialId, derive }, ciphertext, associatedData)
     expectThat(plaintext.equals(message), `AES-${length * 8}`)
   }
 }

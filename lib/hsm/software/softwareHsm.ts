@@ -8,7 +8,7 @@ import {
   randomUUID,
   type KeyObject,
 } from 'node:crypto'
-import { envelopeMaterialId } from '../formats/ciphertext.ts'
+import { ciphertextMaterialId } from '../formats/ciphertext.ts'
 import type {
   Hsm,
   HsmCapabilities,
@@ -135,7 +135,7 @@ export class SoftwareHsm implements Hsm {
   }
 
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
-    return envelopeMaterialId(ciphertext)
+    return ciphertextMaterialId(ciphertext)
   }
 
   statement(tenancyId: string): RegionStatement {

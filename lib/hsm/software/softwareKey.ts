@@ -3,7 +3,7 @@ import { KmsError, rsaDoesNotOpen } from '../../errors.ts'
 import { requireDigestLength, requireEcdsaSigning, requireOaepHash, requireRsaSigning, unfit } from '../algorithms.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import { ecdsaSign, isEcdsaSignature } from '../primitives/ecdsa.ts'
-import { openEnvelope, sealEnvelope, type EnvelopeKey } from '../formats/ciphertext.ts'
+import { decryptWith, encryptWith, type MasterKey } from '../formats/ciphertext.ts'
 import type { KeyShape, UsableKey } from '../hsm.ts'
 import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../primitives/rsa.ts'
 import { deriveWith } from '../primitives/xaes.ts'
@@ -18,15 +18,15 @@ type Shape<A extends KeyShape['algorithm']> = Extract<KeyShape, { algorithm: A }
 export function aesKey(shape: Shape<'AES'>, materialId: string, key: KeyObject): SoftwareKey {
   // INVARIANT: a master key is used for CMAC only, never with GCM itself.
   const cmac = new Cmac(key)
-  const master: EnvelopeKey = { length: shape.length, materialId, derive: deriveWith(cmac) }
+  const master: MasterKey = { length: shape.length, materialId, derive: deriveWith(cmac) }
   return {
     encrypt(algorithm, plaintext, associatedData) {
       if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
-      return sealEnvelope(master, plaintext, associatedData)
+      return encryptWith(master, plaintext, associatedData)
     },
     decrypt(algorithm, ciphertext, associatedData) {
       if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
-      return openEnvelope(master, ciphertext, associatedData)
+      return decryptWith(master, ciphertext, associatedData)
     },
     async sign(algorithm) {
       throw unfit(algorithm, 'an AES')

@@ -77,13 +77,13 @@ export class SoftwareVaultKeys implements VaultKeys {
     requireMaterialId(context.materialId)
     this.#requireKeks() // before a second goes into a key pair
     const make = () => generateMaterial(context.shape, this.#generateRsa)
-    return this.#seal(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
+    return this.#wrap(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
     this.#requireKeks()
-    return this.#seal({ keyId, materialId }, await this.#inShare(() => this.#generateRsa(WRAPPING_KEY_LENGTH * 8)))
+    return this.#wrap({ keyId, materialId }, await this.#inShare(() => this.#generateRsa(WRAPPING_KEY_LENGTH * 8)))
   }
 
   #inShare<T>(work: () => Promise<T>): Promise<T> {
@@ -104,7 +104,7 @@ export class SoftwareVaultKeys implements VaultKeys {
       // A pair that is brought has its primes checked, which takes the pool as long as making one.
       const material = await this.#inShare(() => importedMaterial(context.shape, secret))
       if (material === undefined) throw refusedMaterial(context.shape, secret)
-      return this.#seal(context, material)
+      return this.#wrap(context, material)
     } finally {
       secret.fill(0)
     }
@@ -173,7 +173,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   /** Wraps the material, which is filled with zeros. */
-  #seal(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
+  #wrap(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
     try {
       const blob = wrapKey(this.#kek(context), secret).toString('base64')
       const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const

@@ -11,7 +11,7 @@ export function restoreStory(stage: Stage, vaults: () => { readonly ending: Priv
     return (await stage.vaults(region).restoreVaultFromObjectStore(details)).vault
   }
 
-  test('in the other region the backup makes a vault and a key with OCIDs of their own, which open what the old ones sealed', async () => {
+  test('in the other region the backup makes a vault and a key with OCIDs of their own, which open what the old ones encrypted', async () => {
     const { vault, secret } = vaults().ending
     const restored = await restore(other)
     expect(restored).toMatchObject({ restoredFromVaultId: vault.id, lifecycleState: 'ACTIVE', isPrimary: true })
@@ -27,7 +27,7 @@ export function restoreStory(stage: Stage, vaults: () => { readonly ending: Priv
     await expect(restore(other)).rejects.toMatchObject({ statusCode: 409, serviceCode: 'Conflict' })
   })
 
-  test('in its own region the vault comes back under its OCID, opens what it had sealed, and replicates again', async () => {
+  test('in its own region the vault comes back under its OCID, opens what it had encrypted, and replicates again', async () => {
     const { vault, secret } = vaults().ending
     const restored = await restore(home)
     expect(restored).toMatchObject({ id: vault.id, lifecycleState: 'ACTIVE', cryptoEndpoint: vault.cryptoEndpoint })

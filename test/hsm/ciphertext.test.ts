@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto'
 import fc from 'fast-check'
 import { encodeAssociatedData } from '../../lib/hsm/formats/associatedData.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
-import { envelopeMaterialId, openEnvelope, sealEnvelope, type EnvelopeKey } from '../../lib/hsm/formats/ciphertext.ts'
+import { ciphertextMaterialId, decryptWith, encryptWith, type MasterKey } from '../../lib/hsm/formats/ciphertext.ts'
 import { deriveWith } from '../../lib/hsm/primitives/xaes.ts'
 import { coded } from './fixtures.ts'
 
@@ -13,79 +13,79 @@ const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const pairs = fc.dictionary(text, text, { maxKeys: 4 })
 const bytes = fc.uint8Array({ maxLength: 200 })
 
-function master(length: 16 | 24 | 32, fill: number, id = materialId): EnvelopeKey {
+function master(length: 16 | 24 | 32, fill: number, id = materialId): MasterKey {
   return { length, materialId: id, derive: deriveWith(new Cmac(createSecretKey(Buffer.alloc(length, fill)))) }
 }
 
-test('what is sealed opens with the same key and associatedData, 90 bytes longer', () => {
+test('what was encrypted opens with the same key and associatedData, 90 bytes longer', () => {
   fc.assert(
     fc.property(aKey, bytes, pairs, ({ length, fill }, plaintext, associatedData) => {
       const key = master(length, fill)
-      const sealed = sealEnvelope(key, plaintext, associatedData)
-      expect(sealed).toHaveLength(plaintext.length + 90)
-      expect(openEnvelope(key, sealed, associatedData)).toEqual(Buffer.from(plaintext))
+      const ciphertext = encryptWith(key, plaintext, associatedData)
+      expect(ciphertext).toHaveLength(plaintext.length + 90)
+      expect(decryptWith(key, ciphertext, associatedData)).toEqual(Buffer.from(plaintext))
     }),
   )
 })
 
 test('a ciphertext with any one bit flipped does not open', () => {
   const key = master(32, 1)
-  const sealed = sealEnvelope(key, Buffer.from('eleven byte'), { a: 'b' })
-  for (let bit = 0; bit < sealed.length * 8; bit++) {
-    const damaged = Buffer.from(sealed)
+  const ciphertext = encryptWith(key, Buffer.from('eleven byte'), { a: 'b' })
+  for (let bit = 0; bit < ciphertext.length * 8; bit++) {
+    const damaged = Buffer.from(ciphertext)
     damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-    expect(() => openEnvelope(key, damaged, { a: 'b' })).toThrow(coded('invalidParameter'))
+    expect(() => decryptWith(key, damaged, { a: 'b' })).toThrow(coded('invalidParameter'))
   }
 })
 
 test('a ciphertext cut or extended anywhere does not open', () => {
   const key = master(32, 1)
-  const sealed = sealEnvelope(key, Buffer.from('eleven byte'), {})
-  for (let length = 0; length < sealed.length; length++) {
-    expect(() => openEnvelope(key, sealed.subarray(0, length), {})).toThrow(coded('invalidParameter'))
+  const ciphertext = encryptWith(key, Buffer.from('eleven byte'), {})
+  for (let length = 0; length < ciphertext.length; length++) {
+    expect(() => decryptWith(key, ciphertext.subarray(0, length), {})).toThrow(coded('invalidParameter'))
   }
-  expect(() => openEnvelope(key, Buffer.concat([sealed, Buffer.alloc(1)]), {})).toThrow(coded('invalidParameter'))
+  expect(() => decryptWith(key, Buffer.concat([ciphertext, Buffer.alloc(1)]), {})).toThrow(coded('invalidParameter'))
 })
 
 test('a ciphertext does not open with other associatedData', () => {
   fc.assert(
-    fc.property(pairs, pairs, (sealedWith, openedWith) => {
-      fc.pre(!encodeAssociatedData(sealedWith).equals(encodeAssociatedData(openedWith)))
+    fc.property(pairs, pairs, (encryptedWith, openedWith) => {
+      fc.pre(!encodeAssociatedData(encryptedWith).equals(encodeAssociatedData(openedWith)))
       const key = master(32, 1)
-      const sealed = sealEnvelope(key, Buffer.from('secret'), sealedWith)
-      expect(() => openEnvelope(key, sealed, openedWith)).toThrow(coded('invalidParameter'))
+      const ciphertext = encryptWith(key, Buffer.from('secret'), encryptedWith)
+      expect(() => decryptWith(key, ciphertext, openedWith)).toThrow(coded('invalidParameter'))
     }),
   )
 })
 
 test('every refusal has the same text', () => {
-  const sealed = sealEnvelope(master(32, 1), Buffer.from('secret'), { a: 'b' })
-  const damaged = Buffer.from(sealed)
+  const ciphertext = encryptWith(master(32, 1), Buffer.from('secret'), { a: 'b' })
+  const damaged = Buffer.from(ciphertext)
   damaged[60] = (damaged[60] ?? 0) ^ 1
-  const tagDamaged = Buffer.from(sealed)
-  tagDamaged[sealed.length - 1] = (tagDamaged.at(-1) ?? 0) ^ 1
+  const tagDamaged = Buffer.from(ciphertext)
+  tagDamaged[ciphertext.length - 1] = (tagDamaged.at(-1) ?? 0) ^ 1
   const refusals = [
-    refusal(() => openEnvelope(master(32, 2), sealed, { a: 'b' })),
-    refusal(() => openEnvelope(master(32, 1, 'ff'.repeat(16)), sealed, { a: 'b' })),
-    refusal(() => openEnvelope(master(24, 1), sealed, { a: 'b' })),
-    refusal(() => openEnvelope(master(32, 1), sealed, { a: 'c' })),
-    refusal(() => openEnvelope(master(32, 1), damaged, { a: 'b' })),
-    refusal(() => openEnvelope(master(32, 1), tagDamaged, { a: 'b' })),
-    refusal(() => openEnvelope(master(32, 1), Buffer.alloc(0), {})),
+    refusal(() => decryptWith(master(32, 2), ciphertext, { a: 'b' })),
+    refusal(() => decryptWith(master(32, 1, 'ff'.repeat(16)), ciphertext, { a: 'b' })),
+    refusal(() => decryptWith(master(24, 1), ciphertext, { a: 'b' })),
+    refusal(() => decryptWith(master(32, 1), ciphertext, { a: 'c' })),
+    refusal(() => decryptWith(master(32, 1), damaged, { a: 'b' })),
+    refusal(() => decryptWith(master(32, 1), tagDamaged, { a: 'b' })),
+    refusal(() => decryptWith(master(32, 1), Buffer.alloc(0), {})),
   ]
   expect(new Set(refusals)).toEqual(new Set(['The ciphertext does not open with this key and associatedData.']))
 })
 
 test('no two of 5,000 ciphertexts share a nonce', () => {
   const key = master(32, 1)
-  const nonces = Array.from({ length: 5_000 }, () => sealEnvelope(key, Buffer.alloc(1), {}).toString('hex', 18, 42))
+  const nonces = Array.from({ length: 5_000 }, () => encryptWith(key, Buffer.alloc(1), {}).toString('hex', 18, 42))
   expect(new Set(nonces).size).toBe(5_000)
 })
 
 test('the order in which associatedData was written does not matter', () => {
   const key = master(32, 1)
-  const sealed = sealEnvelope(key, Buffer.from('secret'), { b: '2', a: '1', ä: '3' })
-  expect(openEnvelope(key, sealed, { ä: '3', a: '1', b: '2' }).toString()).toBe('secret')
+  const ciphertext = encryptWith(key, Buffer.from('secret'), { b: '2', a: '1', ä: '3' })
+  expect(decryptWith(key, ciphertext, { ä: '3', a: '1', b: '2' }).toString()).toBe('secret')
 })
 
 test('associatedData is sorted by UTF-8 bytes, which UTF-16 order is not', () => {
@@ -109,12 +109,12 @@ test('associatedData with a lone surrogate is refused', () => {
 
 test('the material id is read from a ciphertext of each key length and from nothing else', () => {
   for (const length of lengths) {
-    expect(envelopeMaterialId(sealEnvelope(master(length, 1), Buffer.alloc(0), {}))).toBe(materialId)
+    expect(ciphertextMaterialId(encryptWith(master(length, 1), Buffer.alloc(0), {}))).toBe(materialId)
   }
-  const sealed = sealEnvelope(master(32, 1), Buffer.alloc(0), {})
-  expect(envelopeMaterialId(sealed.subarray(0, 89))).toBeUndefined()
-  expect(envelopeMaterialId(Buffer.concat([Buffer.from([2]), sealed.subarray(1)]))).toBeUndefined()
-  expect(envelopeMaterialId(Buffer.concat([Buffer.from([1, 4]), sealed.subarray(2)]))).toBeUndefined()
+  const ciphertext = encryptWith(master(32, 1), Buffer.alloc(0), {})
+  expect(ciphertextMaterialId(ciphertext.subarray(0, 89))).toBeUndefined()
+  expect(ciphertextMaterialId(Buffer.concat([Buffer.from([2]), ciphertext.subarray(1)]))).toBeUndefined()
+  expect(ciphertextMaterialId(Buffer.concat([Buffer.from([1, 4]), ciphertext.subarray(2)]))).toBeUndefined()
 })
 
 function refusal(open: () => Buffer): string {
