@@ -11,7 +11,7 @@ import { hsmPk, writeHsmState } from '../lib/aws/hsmStateRow.ts'
 /** What a function asks of AWS before its first answer, answered at once: a provisioned HSM in tables that are else empty. */
 export async function openAwsStandIn(settings: { readonly AWS_REGION: string; readonly RESOURCE_PREFIX: string }) {
   const dataKey = randomBytes(32)
-  const state = await sealedState(settings, dataKey)
+  const state = await encryptedState(settings, dataKey)
   const answers: Record<string, (input: { readonly Key?: unknown }) => object> = {
     GetItem: ({ Key }) => (JSON.stringify(Key).includes(`"${hsmPk}"`) ? { Item: marshall(state) } : {}),
     Query: () => ({ Items: [], Count: 0 }),
@@ -50,7 +50,10 @@ export async function openAwsStandIn(settings: { readonly AWS_REGION: string; re
   }
 }
 
-async function sealedState(settings: { AWS_REGION: string; RESOURCE_PREFIX: string }, dataKey: Buffer): Promise<Item> {
+async function encryptedState(
+  settings: { AWS_REGION: string; RESOURCE_PREFIX: string },
+  dataKey: Buffer,
+): Promise<Item> {
   const written: Item[] = []
   const tables = {
     get: async () => undefined,

@@ -16,7 +16,7 @@ import { withinBudget } from '../replication/withinBudget.ts'
 import type { Logger } from '../ports.ts'
 import { lagMetric } from './lagMetric.ts'
 import { keepingAudit } from '../store/auditRetention.ts'
-import { readHsmState, type KeptState, type SealedStatePorts } from './hsmStateRow.ts'
+import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { VaultHosts } from './vaultHosts.ts'
 
@@ -34,7 +34,7 @@ const pollMs = 1000
 export class AwsRegion {
   readonly settings: AwsSettings
   readonly store: AwsStore
-  readonly state: SealedStatePorts
+  readonly state: StatePorts
   readonly log: Logger
   readonly deadline = new Deadline()
   #kept: KeptState | undefined

@@ -14,7 +14,7 @@ export interface KeyService {
 
 export type EncryptionContext = Readonly<Record<string, string>>
 
-export interface SealedStatePorts {
+export interface StatePorts {
   readonly tables: Pick<Tables, 'get' | 'write'>
   readonly keys: KeyService
   readonly region: string
@@ -42,28 +42,25 @@ interface StateRow extends Item {
 }
 
 /** The state, unless it is the one that is known. @throws Error where the row was altered or belongs elsewhere. */
-export async function readHsmState(
-  ports: SealedStatePorts,
-  known?: KeptState,
-): Promise<KeptState | 'unchanged' | undefined> {
+export async function readHsmState(ports: StatePorts, known?: KeptState): Promise<KeptState | 'unchanged' | undefined> {
   if (known !== undefined) {
     const head = await ports.tables.get('Replication', hsmPk, revisionSk)
     if (head?.revision === known.revision) return 'unchanged'
   }
   const row = (await ports.tables.get('Replication', hsmPk, stateSk)) as StateRow | undefined
   if (row === undefined) return undefined
-  requireFormat('The sealed state of the HSM', row, 'vaultspan/sealed-hsm-state/1')
+  requireFormat('The encrypted state of the HSM', row, 'vaultspan/sealed-hsm-state/1')
   if (row.revision === known?.revision) return 'unchanged'
-  return { state: await open(ports, row), revision: row.revision }
+  return { state: await decryptState(ports, row), revision: row.revision }
 }
 
 /** False where another has written first. */
-export async function writeHsmState(ports: SealedStatePorts, { state, revision }: KeptState): Promise<boolean> {
+export async function writeHsmState(ports: StatePorts, { state, revision }: KeptState): Promise<boolean> {
   const { plaintext: dataKey, wrapped } = await ports.keys.generateDataKey(contextOf(ports))
   const iv = randomBytes(12)
   try {
     const cipher = createCipheriv('aes-256-gcm', dataKey, iv).setAAD(associatedData(ports, revision))
-    const sealed = Buffer.concat([cipher.update(JSON.stringify(state)), cipher.final(), cipher.getAuthTag()])
+    const encrypted = Buffer.concat([cipher.update(JSON.stringify(state)), cipher.final(), cipher.getAuthTag()])
     const item: StateRow = {
       pk: hsmPk,
       sk: stateSk,
@@ -71,7 +68,7 @@ export async function writeHsmState(ports: SealedStatePorts, { state, revision }
       revision,
       dataKey: Buffer.from(wrapped).toString('base64'),
       iv: iv.toString('base64'),
-      sealed: sealed.toString('base64'),
+      sealed: encrypted.toString('base64'),
     }
     const condition =
       revision === 1 ? ({ kind: 'absent' } as const) : { kind: 'revision' as const, revision: revision - 1 }
@@ -86,15 +83,15 @@ export async function writeHsmState(ports: SealedStatePorts, { state, revision }
   }
 }
 
-async function open(ports: SealedStatePorts, row: StateRow): Promise<HsmState> {
+async function decryptState(ports: StatePorts, row: StateRow): Promise<HsmState> {
   const dataKey = await ports.keys.decrypt(Buffer.from(row.dataKey, 'base64'), contextOf(ports))
-  const sealed = Buffer.from(row.sealed, 'base64')
+  const encrypted = Buffer.from(row.sealed, 'base64')
   let text: Buffer | undefined
   try {
     const decipher = createDecipheriv('aes-256-gcm', dataKey, Buffer.from(row.iv, 'base64'), { authTagLength: 16 })
       .setAAD(associatedData(ports, row.revision))
-      .setAuthTag(sealed.subarray(-16))
-    text = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()])
+      .setAuthTag(encrypted.subarray(-16))
+    text = Buffer.concat([decipher.update(encrypted.subarray(0, -16)), decipher.final()])
     return parseState(`of ${ports.resourcePrefix} in ${ports.region}`, text.toString(), ports.region)
   } catch (cause) {
     throw new KmsError('integrityFailure', 'The state of the HSM was altered or belongs to another region.', { cause })
@@ -105,7 +102,7 @@ async function open(ports: SealedStatePorts, row: StateRow): Promise<HsmState> {
 }
 
 /** A state that is put into another region's or stage's table does not unwrap there. */
-function contextOf({ region, resourcePrefix }: SealedStatePorts): EncryptionContext {
+function contextOf({ region, resourcePrefix }: StatePorts): EncryptionContext {
   return {
     'vaultspan:purpose': 'simulated-hsm-state',
     'vaultspan:region': region,
@@ -113,6 +110,6 @@ function contextOf({ region, resourcePrefix }: SealedStatePorts): EncryptionCont
   }
 }
 
-function associatedData(ports: SealedStatePorts, revision: number): Buffer {
+function associatedData(ports: StatePorts, revision: number): Buffer {
   return Buffer.from(canonicalJson({ ...contextOf(ports), revision }))
 }

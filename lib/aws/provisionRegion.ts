@@ -8,7 +8,7 @@ import { newOcid, realm, type RandomBytes } from '../ocid.ts'
 import type { Clock, Item, Queues, Tables } from '../ports.ts'
 import { leave } from '../replication/messages/send.ts'
 import { provisionTenancy } from '../runtime/provisionTenancy.ts'
-import { hsmPk, readHsmState, writeHsmState, type SealedStatePorts } from './hsmStateRow.ts'
+import { hsmPk, readHsmState, writeHsmState, type StatePorts } from './hsmStateRow.ts'
 
 /**
  * The steps that make a tenancy, each for one region, each harmless when repeated. Whoever may call them decides whom the
@@ -44,7 +44,7 @@ export interface ProvisionAnswers {
   readonly identityStatus: { readonly seq: number }
 }
 
-export interface ProvisionPorts extends SealedStatePorts {
+export interface ProvisionPorts extends StatePorts {
   readonly tables: Tables
   readonly queues: Queues
   readonly homeRegion: string

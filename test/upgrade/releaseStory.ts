@@ -3,7 +3,7 @@ import { startCloud, type Cloud } from '../../local/startCloud.ts'
 import { callerByProfile, type SignedCaller } from '../local/signedCaller.ts'
 import { holdMessages, type HeldMessages } from './heldMessages.ts'
 import { steps, type KeptCiphertext, type KeptSignature, type ReleaseStory, type Step } from './release.ts'
-import { sealedState } from './sealedStateFixture.ts'
+import { encryptedState } from './encryptedStateFixture.ts'
 
 const [home, peer] = ['us-ashburn-1', 'us-phoenix-1'] as const
 const day = 86_400_000
@@ -98,7 +98,7 @@ export async function tellReleaseStory(directory: string, version: string): Prom
     retried: main.retried,
     backups: alone.backups,
     messages: held.kept(),
-    sealedState: await sealedState(join(directory, 'hsm', `${home}.json`)),
+    sealedState: await encryptedState(join(directory, 'hsm', `${home}.json`)),
   }
   return story
 }

@@ -18,7 +18,7 @@ import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { changePolicy, openedVault, places, storedAt, writeChanged } from './newerRows.ts'
 import { readStory, releases, releaseText } from './release.ts'
-import { sealedFor } from './sealedStateFixture.ts'
+import { encryptedFor } from './encryptedStateFixture.ts'
 
 /** Formats of lib that no release has written yet; each moves into a fixture with the next one. */
 const unreleased: readonly string[] = ['vaultspan/coverage/2', 'vaultspan/key-record/2', 'vaultspan/receipt-row/2']
@@ -37,7 +37,7 @@ test('a fixture holds every format that this version writes', () => {
   expect(written.filter((format) => ![...kept, ...unreleased, ...notStored].includes(format))).toEqual([])
 })
 
-test.each(releases)('the sealed HSM state of %s opens; one of another format is refused', async (version) => {
+test.each(releases)('the encrypted HSM state of %s opens; one of another format is refused', async (version) => {
   const { item, dataKey } = readStory(version).sealedState
   const keys = {
     generateDataKey: () => Promise.reject(new Error('not here')),
@@ -48,10 +48,10 @@ test.each(releases)('the sealed HSM state of %s opens; one of another format is 
     const get = async (_table: string, _pk: string, sk: string) =>
       sk === row['sk' as never] ? (row as Item) : undefined
     const tables = { get, write: () => Promise.reject(new Error('not here')) }
-    return readHsmState({ keys, ...sealedFor, tables }, known)
+    return readHsmState({ keys, ...encryptedFor, tables }, known)
   }
   const opened = await read(item)
-  expect(opened).toMatchObject({ revision: 1, state: { region: sealedFor.region } })
+  expect(opened).toMatchObject({ revision: 1, state: { region: encryptedFor.region } })
   expect(await read(item, opened as KeptState)).toBe('unchanged')
   expect(await read({ ...item, more: true })).toMatchObject({ revision: 1 })
   await expect(read({ ...item, format: 'vaultspan/sealed-hsm-state/2' })).rejects.toThrow(

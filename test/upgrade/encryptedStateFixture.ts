@@ -4,11 +4,11 @@ import type { Item, Write } from '../../lib/ports.ts'
 import { writeHsmState } from '../../lib/aws/hsmStateRow.ts'
 import type { ReleaseStory } from './release.ts'
 
-export const sealedFor = { region: 'us-ashburn-1', resourcePrefix: 'vaultspan-release' } as const
+export const encryptedFor = { region: 'us-ashburn-1', resourcePrefix: 'vaultspan-release' } as const
 
 /** The state of a simulated HSM as the AWS host keeps it, under a data key that the fixture tells. */
-export async function sealedState(stateFile: string): Promise<ReleaseStory['sealedState']> {
-  const state = parseState(`file ${stateFile}`, readFileSync(stateFile, 'utf8'), sealedFor.region)
+export async function encryptedState(stateFile: string): Promise<ReleaseStory['sealedState']> {
+  const state = parseState(`file ${stateFile}`, readFileSync(stateFile, 'utf8'), encryptedFor.region)
   const dataKey = Buffer.alloc(32, 'data key of a fixture')
   const items: Item[] = []
   const tables = {
@@ -22,6 +22,6 @@ export async function sealedState(stateFile: string): Promise<ReleaseStory['seal
     generateDataKey: async () => ({ plaintext: Buffer.from(dataKey), wrapped: Buffer.from('wrapped') }),
     decrypt: async () => Buffer.from(dataKey),
   }
-  await writeHsmState({ tables, keys, ...sealedFor }, { state, revision: 1 })
+  await writeHsmState({ tables, keys, ...encryptedFor }, { state, revision: 1 })
   return { item: items[0] ?? {}, dataKey: dataKey.toString('hex') }
 }
