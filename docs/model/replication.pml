@@ -9,7 +9,7 @@
 #define order(epoch, revision) ((epoch) * 16 + (revision))
 
 /* A, the primary: the key's row with its digest, and the versions' rows. */
-byte rev = 1; byte dig[2]; byte ver[2]; byte creating = 0; bool unsettled = false;
+byte rev = 1; byte dig[2]; byte ver[2]; byte creating = 0; bool incomplete = false;
 byte was0[LAST + 3]; byte was1[LAST + 3];       /* the digest at each revision */
 byte fence = 1; bool handOff = true;
 byte seen = 0; byte seenSeq = 0; byte seenFence = 0;     /* the last receipt: whole up to, its sequence, its link */
@@ -45,13 +45,13 @@ inline send(r, d0, d1, isSent) {
 }
 
 /* Hands the enabled form off, then writes it where nobody was faster. */
-inline settle(r, e1, isSent) {
+inline complete(r, e1, isSent) {
   atomic { r = rev + 1; e1 = order(1, r); f = fence }
-  atomic { if :: unsettled && rev + 1 == r && !dead -> send(r, dig[0], e1, isSent) :: else -> isSent = false fi }
+  atomic { if :: incomplete && rev + 1 == r && !dead -> send(r, dig[0], e1, isSent) :: else -> isSent = false fi }
   atomic {
     if
-    :: !dead && unsettled && rev + 1 == r && fence == f ->
-       rev = r; ver[1] = e1; dig[1] = e1; unsettled = false; remember();
+    :: !dead && incomplete && rev + 1 == r && fence == f ->
+       rev = r; ver[1] = e1; dig[1] = e1; incomplete = false; remember();
        #ifdef ANSWER_FIRST                /* the fault: answered whether or not it was handed off */
        if :: handOff -> acknowledged = true; ackFence = fence :: else fi
 #else
@@ -66,8 +66,8 @@ inline settle(r, e1, isSent) {
 proctype Rename() {
   bool sent; byte r;
   do
-  :: atomic { !dead && !unsettled && rev < LAST - 2 -> rev++; r = rev; remember() }
-     atomic { if :: !dead && rev == r && !unsettled -> send(r, dig[0], dig[1], sent) :: else fi }
+  :: atomic { !dead && !incomplete && rev < LAST - 2 -> rev++; r = rev; remember() }
+     atomic { if :: !dead && rev == r && !incomplete -> send(r, dig[0], dig[1], sent) :: else fi }
   :: break
   od
 }
@@ -75,25 +75,25 @@ proctype Rename() {
 proctype Rotate() {
   bool sent; byte r, e, f;
   atomic {
-    !dead && !unsettled && rev < LAST - 1 ->
-    rev++; ver[1] = order(1, rev); dig[1] = ver[1]; creating = ver[1]; unsettled = true; rotated = true; remember()
+    !dead && !incomplete && rev < LAST - 1 ->
+    rev++; ver[1] = order(1, rev); dig[1] = ver[1]; creating = ver[1]; incomplete = true; rotated = true; remember()
   }
-  if :: settle(r, e, sent) :: skip /* crash */ fi
+  if :: complete(r, e, sent) :: skip /* crash */ fi
 }
 
 proctype DestroyOldVersion() {
   bool sent;
-  atomic { !dead && rotated && !unsettled && !destroyed && rev < LAST -> rev++; ver[0] = order(1, rev); dig[0] = ver[0]; destroyed = true; remember() }
+  atomic { !dead && rotated && !incomplete && !destroyed && rev < LAST -> rev++; ver[0] = order(1, rev); dig[0] = ver[0]; destroyed = true; remember() }
   atomic { if :: !dead -> send(rev, dig[0], dig[1], sent) :: else fi }
 }
 
-/* The stream's safety net and the comparison: whatever B is not known to have is sent, and what a crash left open is settled. */
+/* The stream's safety net and the comparison: whatever B is not known to have is sent, and what a crash left open is completed. */
 proctype FanOut() {
   bool sent; byte r, e, f;
 end:
   do
-  :: !dead && handOff && unsettled -> settle(r, e, sent)
-  :: atomic { !dead && handOff && !unsettled && covered < order(1, rev) && len(inbox) == 0 && len(outcome) == 0 -> send(rev, dig[0], dig[1], sent) }
+  :: !dead && handOff && incomplete -> complete(r, e, sent)
+  :: atomic { !dead && handOff && !incomplete && covered < order(1, rev) && len(inbox) == 0 && len(outcome) == 0 -> send(rev, dig[0], dig[1], sent) }
   od
 }
 
@@ -193,7 +193,7 @@ proctype AtRest() {
      fi
   :: else ->
      /* Both have the same rows, and A knows it. */
-     assert(!handOff || unsettled || (key == order(1, rev) && bVer[0] == ver[0] && bVer[1] == ver[1] && covered == key))
+     assert(!handOff || incomplete || (key == order(1, rev) && bVer[0] == ver[0] && bVer[1] == ver[1] && covered == key))
   fi
 }
 

@@ -14,7 +14,7 @@ export interface Due {
 }
 
 /**
- * A reminder, written in the transaction that sets the time and removed in the one that settles it. The resource's row
+ * A reminder, written in the transaction that sets the time and removed in the one that does what is due. The resource's row
  * decides what is done: a reminder that says something else is dropped.
  */
 export interface DueRow extends Due, Item {}

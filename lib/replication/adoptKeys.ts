@@ -1,5 +1,5 @@
 import { commitKey, keyStep } from '../kms/keys/commitKey.ts'
-import { isSettled, settleUnlessDeleted } from '../kms/keys/settleKey.ts'
+import { isComplete, completeUnlessDeleted } from '../kms/keys/completeKey.ts'
 import { treeProgress, treeProgressWrite } from '../kms/rows/digestTree.ts'
 import { keyListingPartition, listingShards } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
@@ -37,9 +37,9 @@ async function adoptKey(ports: AdoptPorts, vault: Vault, keyId: string): Promise
     await storeKey(ports, vault, { key: stored, versions: [], request: null })
     return
   }
-  const key = await settleUnlessDeleted(ports, vault, stored)
+  const key = await completeUnlessDeleted(ports, vault, stored)
   if (key.versionsDigest !== undefined) return
-  const revision = key.revision + (isSettled(key) ? 1 : 2)
+  const revision = key.revision + (isComplete(key) ? 1 : 2)
   const step = await keyStep(ports, vault, key, { ...key, revision, committedAt: ports.clock() })
   if (!(await commitKey(ports, vault, step))) {
     ports.log.info('A key changed while it was entered into the digests of its vault.', { key: keyId })

@@ -1,12 +1,12 @@
 import { isKmsError } from '../errors.ts'
 import { isAtLeast } from '../kms/rows/epoch.ts'
 import type { KeyRow } from '../kms/rows/rows.ts'
-import { settleKey } from '../kms/keys/settleKey.ts'
+import { completeKey } from '../kms/keys/completeKey.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { storedWrappingKey, wrappingKey } from '../kms/vaults/wrappingKey.ts'
 import { markAtRisk } from './atRisk.ts'
 import { wantBackupKeys } from './tenancy/replicateBackupKeys.ts'
-import { settleDeletion } from './tenancy/compartmentDeletion.ts'
+import { decideDeletion } from './tenancy/compartmentDeletion.ts'
 import { leave, toPeer } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import { sendRecords } from './handOff.ts'
@@ -29,7 +29,7 @@ export type Changed =
  */
 export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise<void> {
   if (changed.kind === 'identity') return fanOutIdentity(ports, changed.tenancyId)
-  if (changed.kind === 'compartmentDeletion') return settleDeletion(ports, changed.tenancyId, changed.compartmentId)
+  if (changed.kind === 'compartmentDeletion') return decideDeletion(ports, changed.tenancyId, changed.compartmentId)
   const vault = await ports.cache.freshVault(changed.vaultId)
   if (vault !== undefined && changed.kind === 'vault') await wantWrappingKey(ports, vault)
   if (vault?.row.primaryRegion !== ports.region) return
@@ -60,11 +60,11 @@ async function resendVault(ports: ReplicationPorts, vault: Vault, peer: string):
   await sendRecords(ports, row, peer, [await vaultRecord(ports.tables, row)])
 }
 
-/** Also settles what a crash between commit and answer has left open. */
+/** Also completes what a crash between commit and answer has left open. */
 async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, keyId: string): Promise<void> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined) return
-  const key = await settleKey(ports, vault, stored)
+  const key = await completeKey(ports, vault, stored)
   const whole = await coveredOrder(ports.tables, vault, keyId)
   if (whole !== null && isAtLeast(whole, key)) return
   await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, { whole }))

@@ -2,7 +2,7 @@ import { leafEntries, treeEntry } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KeyRow, VaultRow } from '../kms/rows/rows.ts'
 import type { Vault } from '../kms/vaultCache.ts'
-import { settleUnlessDeleted } from '../kms/keys/settleKey.ts'
+import { completeUnlessDeleted } from '../kms/keys/completeKey.ts'
 import { vaultSums } from './compare.ts'
 import { noteComparison, type WaitingChange } from './compared.ts'
 import { sendRecords } from './handOff.ts'
@@ -84,7 +84,7 @@ async function mendKey(
     })
     return 'diverged'
   }
-  const key = await settleUnlessDeleted(ports, vault, stored)
+  const key = await completeUnlessDeleted(ports, vault, stored)
   const mine = await treeEntry(ports.tables, vault.row.id, keyId)
   if (mine !== undefined && theirs !== undefined && shortDigest(mine.digest) === theirs.digest) return 'none'
   if (theirs !== undefined && isAtLeast(theirs, key) && !isAtLeast(key, theirs)) {

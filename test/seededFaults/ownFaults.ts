@@ -3,8 +3,8 @@ import type { SeededFault } from './seededFault.ts'
 /** More of our own, among them what the simulation itself has found. */
 export const ownFaults: readonly SeededFault[] = [
   {
-    name: 'a key is settled from rows of two moments',
-    file: 'lib/kms/keys/settleKey.ts',
+    name: 'a key is completed from rows of two moments',
+    file: 'lib/kms/keys/completeKey.ts',
     find: 'if (version.revision === key.revision) return',
     replace: 'if (version.revision >= key.revision) return',
   },

@@ -60,7 +60,7 @@ function ofVault(a: Region, b: Region, vault: VaultRow): string | undefined {
   const open = firstOf(rowsOf(a.tables, vault), (row) => {
     const { lifecycleState, pendingKeyVersion = null } = row as unknown as Partial<KeyRow>
     const isOpen = vault.lifecycleState !== 'DELETED' && (lifecycleState === 'CREATING' || pendingKeyVersion !== null)
-    return isOpen ? `${row.sk} of ${row.pk} is not settled` : undefined
+    return isOpen ? `${row.sk} of ${row.pk} is not complete` : undefined
   })
   return open ?? unlike(rowsOf(a.tables, vault), rowsOf(b.tables, vault))
 }

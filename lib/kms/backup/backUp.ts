@@ -17,7 +17,7 @@ import { requestedChange } from '../requestedChange.ts'
 import { eachVersion } from '../rows/pages.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
 import { verifiedRow, vaultContext } from '../rows/rowMac.ts'
-import { isSettled } from '../keys/settleKey.ts'
+import { isComplete } from '../keys/completeKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
@@ -115,7 +115,7 @@ export function backUpKey(
 
 function isSaved(key: KeyRow): boolean {
   const isAlive = key.lifecycleState === 'ENABLED' || key.lifecycleState === 'DISABLED'
-  return key.protectionMode === 'HSM' && isAlive && isSettled(key)
+  return key.protectionMode === 'HSM' && isAlive && isComplete(key)
 }
 
 /** The key and those of its versions that can be used. */

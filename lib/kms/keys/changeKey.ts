@@ -17,7 +17,7 @@ import { commitKey, commitRequested, keyStep } from './commitKey.ts'
 import { newStamp } from './newKeyVersion.ts'
 import type { Write } from '../../ports.ts'
 import type { KeyRow } from '../rows/rows.ts'
-import { enable, isSettled, settle, settleKey, type Enabled } from './settleKey.ts'
+import { enabledForm, isComplete, completeVersion, completeKey, type Enabled } from './completeKey.ts'
 import type { Vault } from '../vaultCache.ts'
 import { freshVault } from '../vaults/vaults.ts'
 
@@ -46,11 +46,11 @@ export async function commitNew(
   also: readonly Write[] = [],
 ): Promise<Enabled | undefined> {
   const isReplicated = vault.row.handOffTo !== null
-  const first = isReplicated ? creating : enable(vault, creating.key, creating.version)
+  const first = isReplicated ? creating : enabledForm(vault, creating.key, creating.version)
   const step = { previous, next: first.key, versions: [{ previous: undefined, next: first.version }] }
   const books = bookkeeping(mutation, effect, creating.key.etag)
   if (!(await commitKey(ports, vault, step, [...also, ...books]))) return undefined
-  return isReplicated ? settle(ports, vault, creating.key, creating.version) : first
+  return isReplicated ? completeVersion(ports, vault, creating.key, creating.version) : first
 }
 
 /** What of a key a change sets, and what else is written with it. */
@@ -100,18 +100,18 @@ export async function changeKey(
   })
 }
 
-/** In the first round what the request has loaded serves; later it is read anew. The key comes back settled. */
-export async function settledKey(ports: ManagePorts, loaded: VaultKey, round: number): Promise<VaultKey> {
-  if (round === 0 && isSettled(loaded.key)) return loaded
+/** In the first round what the request has loaded serves; later it is read anew. The key comes back complete. */
+export async function completedKey(ports: ManagePorts, loaded: VaultKey, round: number): Promise<VaultKey> {
+  if (round === 0 && isComplete(loaded.key)) return loaded
   const vault = await freshVault(ports, loaded.vault.row.id)
   const key = await ports.cache.freshKey(vault.keys, loaded.key.id)
   if (key === undefined) throw notFoundOrForbidden()
   requirePrimary(ports, vault.row)
-  return { vault, key: await settleKey(ports, vault, key) }
+  return { vault, key: await completeKey(ports, vault, key) }
 }
 
 export async function writableKey(ports: ManagePorts, loaded: VaultKey, round: number): Promise<VaultKey> {
-  const current = await settledKey(ports, loaded, round)
+  const current = await completedKey(ports, loaded, round)
   requireWritable(ports, current.vault)
   return current
 }
@@ -135,7 +135,7 @@ export async function keyOfEarlier(ports: ManagePorts, vault: Vault, earlier: Re
   const stored = await ports.cache.freshKey(vault.keys, earlier.resourceId)
   requireUnchanged(earlier, stored?.etag)
   if (stored === undefined) throw notFoundOrForbidden()
-  if (!isSettled(stored)) return settleKey(ports, vault, stored)
+  if (!isComplete(stored)) return completeKey(ports, vault, stored)
   await finishChange(ports, { vault, key: stored })
   return stored
 }

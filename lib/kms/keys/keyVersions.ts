@@ -5,7 +5,7 @@ import {
   commitNew,
   keyEffect,
   requireWritable,
-  settledKey,
+  completedKey,
   writableKey,
   type KeyChange,
   type ManagePorts,
@@ -28,7 +28,7 @@ import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { requireRoomForVersion } from '../usage/serviceLimits.ts'
 import { versionWithMac, type WithoutMac } from '../rows/rowMac.ts'
-import { settleKey } from './settleKey.ts'
+import { completeKey } from './completeKey.ts'
 
 /** How a new version differs from one that a caller asked this service to make. */
 export interface NewVersion {
@@ -92,7 +92,7 @@ export function changeKeyVersion(
     resourceId: keyVersionId,
     earlier: (earlier) => versionOfEarlier(ports, loaded, earlier),
     load: async (round) => {
-      const { vault, key } = await settledKey(ports, loaded, round)
+      const { vault, key } = await completedKey(ports, loaded, round)
       const version = await keyVersion(ports, { vault, key }, keyVersionId)
       if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
       requireWritable(ports, vault)
@@ -150,10 +150,10 @@ async function versionOfEarlier(
   { vault, key }: VaultKey,
   earlier: RequestRow,
 ): Promise<KeyVersionRow> {
-  const settled = await settleKey(ports, vault, key)
-  const version = await keyVersion(ports, { vault, key: settled }, earlier.resourceId)
+  const completed = await completeKey(ports, vault, key)
+  const version = await keyVersion(ports, { vault, key: completed }, earlier.resourceId)
   requireUnchanged(earlier, version?.etag)
   if (version === undefined) throw notFoundOrForbidden()
-  await finishChange(ports, { vault, key: settled, versions: [version] })
+  await finishChange(ports, { vault, key: completed, versions: [version] })
   return version
 }

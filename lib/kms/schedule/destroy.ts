@@ -12,7 +12,7 @@ import type { Write } from '../../ports.ts'
 import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 import { verifiedRow, versionWithMac, wrappingKeyWithMac, vaultContext } from '../rows/rowMac.ts'
 import { commitOwn, keyStep } from '../keys/commitKey.ts'
-import { isSettled, settleUnlessDeleted } from '../keys/settleKey.ts'
+import { isComplete, completeUnlessDeleted } from '../keys/completeKey.ts'
 import { systemAudit } from '../systemMutation.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
@@ -78,7 +78,7 @@ export async function destroyKey(ports: DestroyPorts, vault: Vault, keyId: strin
   for (;;) {
     const stored = await ports.cache.freshKey(vault.keys, keyId)
     if (stored === undefined) return
-    const key = await settleUnlessDeleted(ports, vault, stored)
+    const key = await completeUnlessDeleted(ports, vault, stored)
     const left = await versionsLeft(ports, { vault, key })
     if (key.lifecycleState === 'DELETED' && left.length === 0) {
       if (due !== undefined) await ports.tables.write([...forget(due)])
@@ -127,8 +127,8 @@ async function writeDestroyed(
   versions: readonly KeyVersionRow[],
   { lifecycleState, timeOfDeletion, also }: Destroyed,
 ): Promise<boolean> {
-  // The revision after an unsettled key's is taken by its enabled form, which the replica may have already.
-  const stamp = newStamp(ports, vault, {}, key.revision + (isSettled(key) ? 1 : 2))
+  // The revision after an incomplete key's is taken by its enabled form, which the replica may have already.
+  const stamp = newStamp(ports, vault, {}, key.revision + (isComplete(key) ? 1 : 2))
   const versionCount = key.versionCount - versions.length
   const steps = versions.map((previous) => ({
     previous,

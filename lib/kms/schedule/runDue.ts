@@ -7,7 +7,7 @@ import { createKeyVersion } from '../keys/keyVersions.ts'
 import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { newKeyVersion, newStamp } from '../keys/newKeyVersion.ts'
 import type { AutoRotation } from '../rows/rows.ts'
-import { settleKey } from '../keys/settleKey.ts'
+import { completeKey } from '../keys/completeKey.ts'
 import { systemMutation } from '../systemMutation.ts'
 import type { Vault } from '../vaultCache.ts'
 
@@ -54,7 +54,7 @@ async function work(ports: DestroyPorts, due: Due): Promise<void> {
   if (vault.row.lifecycleState === 'DELETED') return drop(ports, due)
   const stored = await ports.cache.freshKey(vault.keys, due.keyId)
   if (stored === undefined) return drop(ports, due)
-  const key = await settleKey(ports, vault, stored)
+  const key = await completeKey(ports, vault, stored)
   if (due.kind === 'rotation') return rotate(ports, { vault, key }, due)
   if (due.materialId === null) {
     const isDue = key.timeOfDeletion === due.at

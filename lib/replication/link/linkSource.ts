@@ -2,7 +2,7 @@ import { KmsError } from '../../errors.ts'
 import type { Item } from '../../ports.ts'
 import { putOver } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
-import { settleKey } from '../../kms/keys/settleKey.ts'
+import { completeKey } from '../../kms/keys/completeKey.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../../kms/vaultCache.ts'
 import { nextVault } from '../../kms/vaults/vaults.ts'
 import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/rows/digestTree.ts'
@@ -123,7 +123,7 @@ function placeOf({ leaf, after }: Partial<TreePlace>): TreePlace {
 async function uncoveredRecords(ports: ReplicationPorts, vault: Vault, keyId: string): Promise<readonly KeyRecord[]> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined || (await coveredOrder(ports.tables, vault, keyId)) !== null) return []
-  const key = await settleKey(ports, vault, stored)
+  const key = await completeKey(ports, vault, stored)
   return keyRecords(ports.tables, key, { whole: null })
 }
 

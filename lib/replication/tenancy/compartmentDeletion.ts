@@ -92,7 +92,7 @@ async function driveDeletion(ports: ReplicationPorts, tenancyId: string, compart
   const { votes } = await attemptOf(ports, row)
   const silent = peersOf(ports).filter((peer) => !votes.some(({ region }) => region === peer))
   await Promise.all(silent.map((peer) => resendEntry(ports, tenancyId, row.seq, peer)))
-  await settleDeletion(ports, tenancyId, compartmentId)
+  await decideDeletion(ports, tenancyId, compartmentId)
 }
 
 function peersOf({ regions, region }: ReplicationPorts): readonly string[] {
@@ -117,16 +117,16 @@ export async function onCompartmentVote(
   if (row.lifecycleState !== 'DELETING' || row.workRequestId !== workRequestId) return
   const vote: VoteRow = { pk: attemptPk(compartmentId), sk: `${workRequestId}#${source}`, region: source, isEmpty }
   await ports.tables.write([{ op: 'put', table: 'Replication', item: vote }])
-  await settleDeletion(ports, tenancyId, compartmentId)
+  await decideDeletion(ports, tenancyId, compartmentId)
 }
 
 /** Ends a deletion once the votes suffice. Called with every vote and by the stream, so that a crash ends none of it. */
-export async function settleDeletion(ports: ReplicationPorts, tenancyId: string, compartmentId: string): Promise<void> {
+export async function decideDeletion(ports: ReplicationPorts, tenancyId: string, compartmentId: string): Promise<void> {
   if (ports.region !== ports.homeRegion) return
   await untilCommitted(ports, async () => {
     const after = await headSeq(ports, tenancyId)
     const row = await requireSubcompartment(ports, tenancyId, compartmentId)
-    if (row.lifecycleState !== 'DELETING') return 'settled'
+    if (row.lifecycleState !== 'DELETING') return 'decided'
     const { items, begin, votes } = await attemptOf(ports, row)
     const verdict = await verdictOf(ports, row, votes)
     if (verdict === undefined) return 'open'
@@ -137,7 +137,7 @@ export async function settleDeletion(ports: ReplicationPorts, tenancyId: string,
       ...items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Replication', pk, sk })),
       ...(begin === undefined ? [] : markedAuditWrites(endOf(begin.begin, ports.clock(), ports.random, verdict))),
     ])
-    return isDone ? 'settled' : undefined
+    return isDone ? 'decided' : undefined
   })
 }
 

@@ -17,7 +17,7 @@ export interface Enabled {
  * The enabled form of a key that is CREATING or has a pending version. A pure function of the stored rows, so that the
  * record handed off before the second write and the rows of that write are the same bytes, whoever computes them.
  */
-export function enable({ keys }: Vault, key: KeyRow, version: KeyVersionRow): Enabled {
+export function enabledForm({ keys }: Vault, key: KeyRow, version: KeyVersionRow): Enabled {
   const revision = key.revision + 1
   const next = versionWithMac(keys, { ...version, revision, lifecycleState: 'ENABLED' })
   const digest = key.versionsDigest
@@ -34,40 +34,45 @@ export function enable({ keys }: Vault, key: KeyRow, version: KeyVersionRow): En
   }
 }
 
-export function isSettled(key: KeyRow): boolean {
+export function isComplete(key: KeyRow): boolean {
   return key.lifecycleState !== 'CREATING' && key.pendingKeyVersion === null
 }
 
-type SettlePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff'>
+type CompletePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff'>
 
 /**
  * Completes what a committed but unanswered CreateKey or CreateKeyVersion left open: hands off, then enables. Every
- * change of a key starts here, so that nothing else can take the revision that `enable` will take.
+ * change of a key starts here, so that nothing else can take the revision that `enabledForm` will take.
  * @throws KmsError handOffPending in strict mode while the replica cannot be reached.
  */
-export async function settleKey(ports: SettlePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
-  if (isSettled(key)) return key
+export async function completeKey(ports: CompletePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
+  if (isComplete(key)) return key
   const open = key.pendingKeyVersion ?? key.currentKeyVersion
   const version = await ports.cache.freshVersion(vault.keys, key.id, materialIdOf(open) ?? '')
   if (version === undefined) throw new KmsError('integrityFailure', `The version ${open} of a key is missing.`)
-  // Both rows were written at one revision. A version that is further on was settled after the key's row was read: what
+  // Both rows were written at one revision. A version that is further on was completed after the key's row was read: what
   // is computed of the two would be a second, false row of the next revision.
-  if (version.revision === key.revision) return (await settle(ports, vault, key, version)).key
+  if (version.revision === key.revision) return (await completeVersion(ports, vault, key, version)).key
   const fresh = await ports.cache.freshKey(vault.keys, key.id)
   if (fresh === undefined || fresh.revision <= key.revision) {
     throw new KmsError('integrityFailure', `The version ${open} of a key does not fit it.`)
   }
-  return settleKey(ports, vault, fresh)
+  return completeKey(ports, vault, fresh)
 }
 
-/** As settleKey; but where the vault is DELETED there is nothing left that a new version could wait for. */
-export async function settleUnlessDeleted(ports: SettlePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
-  return vault.row.lifecycleState === 'DELETED' ? key : settleKey(ports, vault, key)
+/** As completeKey; but where the vault is DELETED there is nothing left that a new version could wait for. */
+export async function completeUnlessDeleted(ports: CompletePorts, vault: Vault, key: KeyRow): Promise<KeyRow> {
+  return vault.row.lifecycleState === 'DELETED' ? key : completeKey(ports, vault, key)
 }
 
-/** As settleKey, where the rows are at hand. */
-export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, version: KeyVersionRow): Promise<Enabled> {
-  const enabled = enable(vault, key, version)
+/** As completeKey, where the rows are at hand. */
+export async function completeVersion(
+  ports: CompletePorts,
+  vault: Vault,
+  key: KeyRow,
+  version: KeyVersionRow,
+): Promise<Enabled> {
+  const enabled = enabledForm(vault, key, version)
   const before = key.revision - 1
   await finishChange(ports, { vault, key: enabled.key, versions: [enabled.version], before })
   await commitKey(ports, vault, {
@@ -75,14 +80,14 @@ export async function settle(ports: SettlePorts, vault: Vault, key: KeyRow, vers
     next: enabled.key,
     versions: [{ previous: version, next: enabled.version }],
   })
-  // A condition that failed means that another request or the stream settled it first, with the same bytes, or that the
-  // vault changed under it: then the next reader settles.
-  const [settledKey, settledVersion] = await Promise.all([
+  // A condition that failed means that another request or the stream completed it first, with the same bytes, or that the
+  // vault changed under it: then the next reader completes it.
+  const [completeKeyRow, completeVersionRow] = await Promise.all([
     ports.cache.freshKey(vault.keys, key.id),
     ports.cache.freshVersion(vault.keys, key.id, version.materialId),
   ])
-  if (settledKey === undefined || settledVersion === undefined || !isSettled(settledKey)) {
+  if (completeKeyRow === undefined || completeVersionRow === undefined || !isComplete(completeKeyRow)) {
     throw new KmsError('incorrectState', `The key ${key.id} is being changed by another request; try again.`)
   }
-  return { key: settledKey, version: settledVersion }
+  return { key: completeKeyRow, version: completeVersionRow }
 }
