@@ -95,7 +95,7 @@ export const grants = {
     sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
     receives: ['inbox'],
   },
-  acknowledge: {
+  outcome: {
     tables: {
       Vaults: ['get', 'put', 'check'],
       Keys: ['get', 'query', 'list', 'put'],

@@ -1,4 +1,4 @@
-import { acknowledgeFunction } from '../handlers/replicate/acknowledge.ts'
+import { outcomeFunction } from '../handlers/replicate/outcome.ts'
 import { applyFunction } from '../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
 import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
@@ -60,7 +60,7 @@ export function startPumps(
     inbox,
     new QueuePump(store.queues, {
       name: 'outcome',
-      consume: acknowledgeFunction(runtime),
+      consume: outcomeFunction(runtime),
       maxReceives,
       clock,
       onError,

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
-import { acknowledgeFunction } from '../../handlers/replicate/acknowledge.ts'
+import { outcomeFunction } from '../../handlers/replicate/outcome.ts'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { scheduleFunction } from '../../handlers/schedule/scheduleFunction.ts'
@@ -203,7 +203,7 @@ async function pumpOnce({ runtime, store }: TestRegion): Promise<boolean> {
   let hasWorked = changes.length > 0
   const consumers = {
     inbox: applyFunction(runtime),
-    outcome: acknowledgeFunction(runtime),
+    outcome: outcomeFunction(runtime),
     outbox: fanOutFunction(runtime),
   } as const
   for (const name of ['inbox', 'outcome', 'outbox'] as const) {

@@ -1,5 +1,5 @@
 import type { SQSEvent } from 'aws-lambda'
-import { acknowledgeFunction } from '../../handlers/replicate/acknowledge.ts'
+import { outcomeFunction } from '../../handlers/replicate/outcome.ts'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
 import type { BatchFailures } from '../../handlers/replicate/batchFailures.ts'
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
@@ -209,7 +209,7 @@ async function failedOf(work: () => Promise<BatchFailures>): Promise<readonly st
 function functionsOf(runtime: Runtime) {
   return {
     inbox: applyFunction(runtime),
-    outcome: acknowledgeFunction(runtime),
+    outcome: outcomeFunction(runtime),
     outbox: fanOutFunction(runtime),
   } satisfies Record<QueueName, unknown>
 }

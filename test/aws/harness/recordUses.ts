@@ -21,7 +21,7 @@ export type Use = { readonly by: DeployedFunction; readonly region: string } & (
   | { readonly use: 'backup'; readonly action: BackupUse }
 )
 
-const consumers = { inbox: 'apply', outcome: 'acknowledge', outbox: 'fanOut' } as const
+const consumers = { inbox: 'apply', outcome: 'outcome', outbox: 'fanOut' } as const
 
 /** Every use that the functions of a cloud make of their tables and queues, from now on. */
 export function recordUses(cloud: TestCloud): Use[] {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { DynamoDBStreamsClient, type _Record } from '@aws-sdk/client-dynamodb-streams'
 import type { DynamoDBStreamEvent, SQSEvent } from 'aws-lambda'
-import { acknowledgeFunction } from '../../../handlers/replicate/acknowledge.ts'
+import { outcomeFunction } from '../../../handlers/replicate/outcome.ts'
 import { applyFunction } from '../../../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../../../handlers/replicate/fanOut.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
@@ -114,7 +114,7 @@ async function pumpStreams({ runtime, streams }: AwsRegion): Promise<number> {
 async function pumpQueues({ runtime }: AwsRegion, queues: RunQueues): Promise<number> {
   const consumers = {
     inbox: applyFunction(runtime),
-    outcome: acknowledgeFunction(runtime),
+    outcome: outcomeFunction(runtime),
     outbox: fanOutFunction(runtime),
   } as const
   let count = 0

@@ -145,7 +145,7 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   // atRisk.markAtRisk: the receipt came while the mark was made.
   fanOut: ['Replication delete'],
   // linkSource: a key that a crash left open; what a gap lacks.
-  acknowledge: ['Vaults check', 'Keys list', 'Keys put', 'Identity query', 'send to own outbox'],
+  outcome: ['Vaults check', 'Keys list', 'Keys put', 'Identity query', 'send to own outbox'],
   // purge.purgeKeys: a replica of more than 25 keys; compare: a vault that 0.1.0 replicated.
   apply: ['Identity query', 'send to own inbox'],
   // tenancyState: here all functions share one process; an instance that has read nothing yet reads all rows.

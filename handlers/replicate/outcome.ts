@@ -4,7 +4,7 @@ import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts
 import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
 
 /** Called by the outcome queue: a replica's answers, and the next steps of an initial copy. */
-export function acknowledgeFunction(ports: ReplicationPorts): (event: SQSEvent) => Promise<BatchFailures> {
+export function outcomeFunction(ports: ReplicationPorts): (event: SQSEvent) => Promise<BatchFailures> {
   return batchFunction(({ Records }) =>
     failedOf(
       Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
