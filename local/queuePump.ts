@@ -11,12 +11,14 @@ export interface QueuePumpOptions {
   readonly consume: (event: SQSEvent) => Promise<BatchFailures>
   /** Messages that failed this often go to the dead letters; undefined: never. */
   readonly maxReceives?: number
+  /** Messages for one call of the function. */
+  readonly batchSize?: number
   /** The queues' own clock. */
   readonly clock?: Clock
   readonly onError: (cause: unknown) => void
 }
 
-const batchSize = 10
+const defaultBatchSize = 10
 const maxInFlight = 4
 /** How long a batch may take before its messages are handed out again. */
 const visibilityMs = 30_000
@@ -90,7 +92,8 @@ export class QueuePump {
 
   async #receive(): Promise<void> {
     try {
-      const messages = await this.#queues.receive(this.#options.name, batchSize, visibilityMs)
+      const { name, batchSize = defaultBatchSize } = this.#options
+      const messages = await this.#queues.receive(name, batchSize, visibilityMs)
       this.#isReceiving = false
       if (messages.length > 0) {
         this.#inFlight += 1

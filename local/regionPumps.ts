@@ -27,6 +27,8 @@ export async function* nothingArrives(): AsyncGenerator<undefined> {}
 /** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */
 const keysWindowMs = 500
 const maxReceives = 200
+/** The keys of a batch go under one signature, as many as a message holds. */
+const outboxBatch = 100
 
 export function startPumps(
   store: SqliteRegionStore,
@@ -65,7 +67,7 @@ export function startPumps(
       clock,
       onError,
     }),
-    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, clock, onError }),
+    new QueuePump(store.queues, { name: 'outbox', consume: fanOut, batchSize: outboxBatch, clock, onError }),
   ]
   const everyMinute = isScheduled ? [scheduleFunction(runtime), reconcileFunction(runtime)] : []
   const timers = everyMinute.map((work) => new MinuteTimer(work, onError))

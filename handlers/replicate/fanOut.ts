@@ -5,7 +5,7 @@ import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.
 import { buryChange } from '../../lib/replication/deadChanges.ts'
 import { leave } from '../../lib/replication/messages/send.ts'
 import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
-import { fanOut, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
+import { fanOut, resendKeys, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
@@ -129,23 +129,67 @@ function compartmentDeletion(text: Texts): Changed | undefined {
 }
 
 async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Promise<readonly string[]> {
-  return failedOf(
-    Records.map(({ messageId: itemIdentifier, body, attributes }) => ({
-      itemIdentifier,
-      body,
-      tries: Number(attributes.ApproximateReceiveCount),
-    })),
-    ({ body, tries }) => {
-      const task = parseTask(body)
-      if (task === undefined) throw new Error('The outbox holds tasks only.')
-      return task.task === 'fanOut' || task.task === 'meterVersion'
-        ? workChange(ports, task, tries)
-        : workOutbox(ports, task)
-    },
-    (cause) => {
-      ports.log.info('A message stays in the outbox.', { cause: String(cause) })
-    },
+  const report = (cause: unknown) => {
+    ports.log.info('A message stays in the outbox.', { cause: String(cause) })
+  }
+  const keysOf = new Map<string, WaitingKey[]>()
+  const others: OutboxEntry[] = []
+  for (const { messageId: itemIdentifier, body, attributes } of Records) {
+    const entry = { itemIdentifier, body, tries: Number(attributes.ApproximateReceiveCount) }
+    const task = taskIn(entry)
+    if (task?.task !== 'resendKey') others.push(entry)
+    else keysOf.set(task.vaultId, [...(keysOf.get(task.vaultId) ?? []), { itemIdentifier, keyId: task.keyId }])
+  }
+  const failed = await Promise.all([
+    failedOf(others, (entry) => workEntry(ports, entry), report),
+    ...[...keysOf].map(([vaultId, waiting]) => resendWaiting(ports, vaultId, waiting, report)),
+  ])
+  return failed.flat()
+}
+
+interface OutboxEntry {
+  readonly itemIdentifier: string
+  readonly body: string
+  readonly tries: number
+}
+
+interface WaitingKey {
+  readonly itemIdentifier: string
+  readonly keyId: string
+}
+
+/** Undefined: it is none, which fails it when it is worked. */
+function taskIn({ body }: OutboxEntry): Task | undefined {
+  try {
+    return parseTask(body)
+  } catch {
+    return undefined
+  }
+}
+
+async function workEntry(ports: ReplicationPorts, entry: OutboxEntry): Promise<void> {
+  const task = taskIn(entry)
+  if (task === undefined) throw new Error('The outbox holds tasks only.')
+  return task.task === 'fanOut' || task.task === 'meterVersion'
+    ? workChange(ports, task, entry.tries)
+    : workOutbox(ports, task)
+}
+
+/** Keys of one vault go together. */
+async function resendWaiting(
+  ports: ReplicationPorts,
+  vaultId: string,
+  waiting: readonly WaitingKey[],
+  report: (cause: unknown) => void,
+): Promise<readonly string[]> {
+  const keyIds = [...new Set(waiting.map(({ keyId }) => keyId))]
+  const [outcome] = await Promise.allSettled([resendKeys(ports, vaultId, keyIds)])
+  const failed = new Set(
+    keyIds.filter((_, index) => outcome.status === 'rejected' || outcome.value[index]?.status === 'rejected'),
   )
+  const causes = outcome.status === 'rejected' ? [outcome] : outcome.value
+  for (const each of causes) if (each.status === 'rejected') report(each.reason)
+  return waiting.flatMap(({ itemIdentifier, keyId }) => (failed.has(keyId) ? [itemIdentifier] : []))
 }
 
 /** A row that does not verify will not verify later either; whatever else is in the way may pass. */

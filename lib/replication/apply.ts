@@ -15,9 +15,11 @@ import {
   type VaultRow,
   type WrappingKeyRow,
 } from '../kms/rows/rows.ts'
+import { leafOf } from '../kms/rows/digestTree.ts'
 import { verifiedRow } from '../kms/rows/rowMac.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
+import { inLanes } from './inLanes.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { knownFence } from './link/fence.ts'
 import type { Receipt } from './messages/receipts.ts'
@@ -45,9 +47,13 @@ export async function applyRecords(ports: ApplyPorts, envelope: Envelope, body: 
   const vault = await ports.cache.freshVault(vaultId)
   if (vault === undefined || vault.row.fence < fence) return 'wait'
   requireReplicaOf(ports, vault, envelope)
-  const receipts: Receipt[] = []
-  for (const record of body.records) receipts.push(await applyRecord(ports, vault, record))
-  return receipts
+  return inLanes(body.records, laneOf, (record) => applyRecord(ports, vault, record))
+}
+
+/** Keys of one leaf of the vault's digests would only be in each other's way. */
+function laneOf(record: RecordBody): string | number {
+  if (record.format === 'vaultspan/vault-record/1') return 'vault'
+  return leafOf(String(record.key['id']))
 }
 
 /** A region takes a vault's records only where its own row says replica, and only from the primary that row names. */

@@ -13,7 +13,7 @@ import { sendRecords } from './handOff.ts'
 import { sendIdentity } from './tenancy/replicateIdentity.ts'
 import { driveLink } from './link/links.ts'
 import { coveredOrder, isCovered } from './messages/receipts.ts'
-import { keyRecords, vaultRecord } from './messages/record.ts'
+import { keyRecords, vaultRecord, type KeyRecord } from './messages/record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** What changed, as the stream names it: the row is read again, so that a late event never sends old data. */
@@ -61,13 +61,37 @@ async function resendVault(ports: ReplicationPorts, vault: Vault, peer: string):
 }
 
 /** Also completes what a crash between commit and answer has left open. */
-async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, keyId: string): Promise<void> {
+async function missingRecords(ports: ReplicationPorts, vault: Vault, keyId: string): Promise<readonly KeyRecord[]> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
-  if (stored === undefined) return
+  if (stored === undefined) return []
   const key = await completeKey(ports, vault, stored)
   const whole = await coveredOrder(ports.tables, vault, keyId)
-  if (whole !== null && isAtLeast(whole, key)) return
-  await sendRecords(ports, vault.row, peer, await keyRecords(ports.tables, key, { whole }))
+  if (whole !== null && isAtLeast(whole, key)) return []
+  return keyRecords(ports.tables, key, { whole })
+}
+
+async function resendKey(ports: ReplicationPorts, vault: Vault, peer: string, keyId: string): Promise<void> {
+  await sendRecords(ports, vault.row, peer, await missingRecords(ports, vault, keyId))
+}
+
+/**
+ * What a vault's replica lacks of several keys, in as few messages as it fits: one signature for all. Resolves with the
+ * outcome of each key, in their order; a broken one keeps none of the others.
+ */
+export async function resendKeys(
+  ports: ReplicationPorts,
+  vaultId: string,
+  keyIds: readonly string[],
+): Promise<readonly PromiseSettledResult<unknown>[]> {
+  const vault = await ports.cache.freshVault(vaultId)
+  const peer = vault?.row.handOffTo
+  if (vault === undefined || peer == null || vault.row.primaryRegion !== ports.region) {
+    return keyIds.map(() => ({ status: 'fulfilled', value: undefined }))
+  }
+  const read = await Promise.allSettled(keyIds.map((keyId) => missingRecords(ports, vault, keyId)))
+  const records = read.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []))
+  const [sent] = await Promise.allSettled([sendRecords(ports, vault.row, peer, records)])
+  return read.map((outcome) => (outcome.status === 'fulfilled' && outcome.value.length > 0 ? sent : outcome))
 }
 
 async function storeForLater(

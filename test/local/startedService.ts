@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 /** `node local/main.ts` (or another script) in a process of its own, and what it has said so far. */
 export interface StartedProcess {
+  readonly pid: number | undefined
   readonly said: { out: string; err: string }
   /** Resolves when the text has appeared on stdout. @throws where the process ends before. */
   hasSaid(text: string): Promise<void>
@@ -64,7 +65,7 @@ export function startProgram(
       if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause
     }
   }
-  return { said, hasSaid, signal: (name) => child.kill(name), killAll, exited }
+  return { pid: child.pid, said, hasSaid, signal: (name) => child.kill(name), killAll, exited }
 }
 
 export function startService(directory: string, base: number, args: readonly string[] = []): StartedProcess {

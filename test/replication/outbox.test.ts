@@ -1,6 +1,8 @@
+import type { SQSEvent } from 'aws-lambda'
+import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { fanOut, workOutbox } from '../../lib/replication/fanOut.ts'
-import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
+import { parseTask, taskText, type Task } from '../../lib/replication/messages/task.ts'
 import { taken } from '../harness/deliveries.ts'
 import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
@@ -46,6 +48,38 @@ test('a change that the peer cannot be given waits in the outbox, and is listed 
   cloud.link.isUp = true
   for (const task of tasks) if (task !== undefined) await workOutbox(cloud.a.runtime, task)
   expect(await inbox()).toHaveLength(2)
+})
+
+test('keys of one vault that wait go in one message, and a broken one keeps none of the others', async () => {
+  cloud.link.isUp = false
+  const made = [await makeKey(cloud, vaultId), await makeKey(cloud, vaultId), await makeKey(cloud, vaultId)]
+  const [broken = '', ...sound] = made.map(({ body }) => String(body['id']))
+  cloud.link.isUp = true
+  const { tables } = cloud.a.store
+  const stored = await tables.get('Keys', broken, 'key')
+  await tables.write([{ op: 'put', table: 'Keys', item: { ...stored, pk: broken, sk: 'key', displayName: 'forged' } }])
+  // One of them twice: it is sent once.
+  const waiting = [broken, ...sound, ...sound.slice(0, 1)]
+  const { batchItemFailures } = await fanOutFunction(cloud.a.runtime)({
+    Records: waiting.map((id, index) => ({
+      messageId: String(index),
+      body: taskText({ task: 'resendKey', vaultId, keyId: id }),
+      attributes: { ApproximateReceiveCount: '1' },
+    })),
+  } as unknown as SQSEvent)
+  expect(batchItemFailures).toEqual([{ itemIdentifier: '0' }])
+  const bodies = (await inbox()).map((text) => JSON.parse((JSON.parse(text) as { body: string }).body) as unknown)
+  expect(bodies).toMatchObject([{ kind: 'records', records: sound.map((id) => ({ key: { id } })) }])
+})
+
+test('keys that the peer still cannot be given wait on', async () => {
+  cloud.link.isUp = false
+  const { body } = await makeKey(cloud, vaultId)
+  const message = { body: taskText({ task: 'resendKey', vaultId, keyId: String(body['id']) }), messageId: 'a' }
+  const event = { Records: [{ ...message, attributes: { ApproximateReceiveCount: '1' } }] } as unknown as SQSEvent
+  expect(await fanOutFunction(cloud.a.runtime)(event)).toEqual({ batchItemFailures: [{ itemIdentifier: 'a' }] })
+  cloud.link.isUp = true
+  expect(await fanOutFunction(cloud.a.runtime)(event)).toEqual({ batchItemFailures: [] })
 })
 
 test('what has its receipt is not sent again', async () => {

@@ -9,6 +9,7 @@ import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/ro
 import { adoptKeys } from '../adoptKeys.ts'
 import { clearAtRisk, clearRisksOf } from '../atRisk.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
+import { inLanes } from '../inLanes.ts'
 import { leave, sendOrStore } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -179,11 +180,11 @@ export async function onPurged(ports: ReplicationPorts, envelope: Envelope, body
 /** Stores what the replica has; nothing in a vault's or key's own row changes. */
 export async function onReceipts(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'receipts'>): Promise<void> {
   const copying = new Map<string, Vault>()
-  for (const { receipt, path } of body.receipts) {
+  const keep = async ({ receipt, path }: (typeof body.receipts)[number]): Promise<void> => {
     // Those of 0.1.0 said how far a peer thought it was, not what it has.
-    if (receipt.sequence === undefined) continue
+    if (receipt.sequence === undefined) return
     const vault = await linkedVault(ports, envelope, receipt)
-    if (vault === undefined) continue
+    if (vault === undefined) return
     const isNews = await keepReceipt(ports, vault, envelope, receipt, path)
     await clearAtRisk(ports.tables, envelope.source, receipt.resourceId, receipt.covered)
     if (vault.row.replicaStatus === 'CREATING' && vault.row.handOffTo !== null) copying.set(vault.row.id, vault)
@@ -191,6 +192,7 @@ export async function onReceipts(ports: ReplicationPorts, envelope: Envelope, bo
     if (isNews && receipt.isGap)
       await leave(ports, 'outbox', { task: 'resendKey', vaultId: receipt.vaultId, keyId: receipt.resourceId })
   }
+  await inLanes(body.receipts, ({ receipt }) => receipt.resourceId, keep)
   for (const vault of copying.values()) await confirmCopy(ports, vault)
 }
 
