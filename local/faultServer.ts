@@ -1,4 +1,5 @@
 import { createConnection, createServer, type Socket } from 'node:net'
+import type { Broken } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { messageOf } from '../lib/userError.ts'
 import { listenPrivately, socketPath } from './privateSocket.ts'
@@ -8,11 +9,17 @@ export type MoreCommands = Readonly<Record<string, (words: readonly string[]) =>
 
 /** What may be broken on purpose. @throws where there is no such region. */
 export interface FaultCommands {
-  /** No socket of the region answers any more, and nothing passes between it and others. */
-  cut(region: string): Promise<void>
+  /**
+   * cut: no socket of the region answers any more, and nothing passes between it and others; hang: it takes what comes and
+   * never answers; refuse: it answers 503.
+   */
+  break(region: string, how: Broken): Promise<void>
   /** Every message between the two takes this long, in both directions. */
   slow(a: string, b: string, delayMs: number): Promise<void> | void
+  /** Everything is as it was, but for the clock. */
   heal(): Promise<void>
+  /** Moves all regions' clocks on, and does what falls due by then. The dates of requests are judged by the real clock. */
+  advance(ms: number): Promise<void>
   /** One line. */
   describe(): string
 }
@@ -68,11 +75,12 @@ async function perform(
   [command, first = '', second = '', delay = '']: readonly string[],
 ): Promise<string> {
   try {
-    if (command === 'cut') await faults.cut(first)
+    if (command === 'cut' || command === 'hang' || command === 'refuse') await faults.break(first, command)
+    else if (command === 'clock') await faults.advance(parseStep(first))
     else if (command === 'slow') await faults.slow(first, second, parseDelay(delay))
     else if (command === 'heal') await faults.heal()
     else if (command !== 'status')
-      return `error: There is no such command; use cut REGION, slow REGION REGION 80ms, heal or status.`
+      return `error: There is no such command; use cut, hang or refuse REGION, slow REGION REGION 80ms, clock +8d, heal or status.`
     return `ok: ${faults.describe()}`
   } catch (cause) {
     return `error: ${messageOf(cause)}`
@@ -83,6 +91,15 @@ function parseDelay(text: string): number {
   const [, digits] = /^(\d{1,5})ms$/.exec(text) ?? []
   if (digits === undefined) throw new Error('The delay is written like 80ms.')
   return Number(digits)
+}
+
+const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+function parseStep(text: string): number {
+  const [, digits, unit] = /^\+(\d{1,4})([smhd])$/.exec(text) ?? []
+  // INVARIANT: the expression lets no other unit pass.
+  if (digits === undefined) throw new Error('The clock goes on by a step written like +8d, +12h, +30m or +10s.')
+  return Number(digits) * unitMs[unit as keyof typeof unitMs]
 }
 
 /** Says one line to the service that uses a directory. @throws where none does. */

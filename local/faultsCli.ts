@@ -8,9 +8,10 @@ import { runCommand } from './runCommand.ts'
 await runCommand(async () => {
   const { flags, words } = readCommandLine({
     name: 'faults',
-    does: 'Cuts regions of a running cloud off, kills their processes, slows the way between two, and heals them; without words it says how they are.',
-    words: '[status | cut REGION | kill REGION | slow REGION REGION 80ms | heal]',
+    does: 'Breaks regions of a running cloud on purpose, slows the way between two, moves the clock on, and heals; without words it says how they are.',
+    words: '[status | cut|hang|refuse|kill REGION | slow REGION REGION 80ms | clock +8d | heal]',
     flags: { data: dataFlag },
+    more: 'cut: nobody reaches it; hang: it takes what comes and never answers; refuse: it answers 503; kill: its process ends with -9.',
   })
   await ask(flags.data, words.join(' ') || 'status')
 })

@@ -6,6 +6,7 @@ import type { FunctionName } from '../lib/http/operations.ts'
 import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
+import type { Broken } from './faults.ts'
 import { errorAnswer, refuseSocket } from './refuseSocket.ts'
 import { UnreadAnswers } from './unreadAnswers.ts'
 
@@ -31,6 +32,8 @@ const defaultMaxUnreadBytes = 128 * 1024 * 1024
 export class HttpGateway {
   readonly #options: GatewayOptions
   readonly #servers = new Map<number, Server>()
+  readonly #waiting: ServerResponse[] = []
+  #broken: Broken | undefined
   readonly #unread: UnreadAnswers
 
   constructor(options: GatewayOptions) {
@@ -68,6 +71,12 @@ export class HttpGateway {
     return actual
   }
 
+  /** How it is broken on purpose. Whoever it has left waiting learns of the heal by the end of the connection. */
+  stand(how: Broken | undefined): void {
+    this.#broken = how
+    if (how === undefined) for (const response of this.#waiting.splice(0)) response.destroy()
+  }
+
   isListening(port: number): boolean {
     return this.#servers.has(port)
   }
@@ -96,7 +105,12 @@ export class HttpGateway {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = this.#hostRefusal(request)
+    if (this.#broken === 'hang') {
+      request.resume()
+      this.#waiting.push(response)
+      return
+    }
+    const refusal = this.#broken === 'refuse' ? refusedOnPurpose : this.#hostRefusal(request)
     if (refusal !== undefined) {
       refuseUnread(request, response, refusal)
       return
@@ -167,6 +181,7 @@ export class HttpGateway {
 }
 
 const empty = Buffer.alloc(0)
+const refusedOnPurpose = new KmsError('unavailable', 'This region refuses on purpose, until it is healed.')
 /** How much, and for how long, a caller may go on sending who has been told that the body is too large. */
 const maxDiscardedBytes = 1024 * 1024
 const discardMs = 500

@@ -65,10 +65,10 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const prepared = await prepareStart(directory, options, settings.host)
   const { regions, homeRegion, tenancyId, userId, key } = prepared
   const ports = new PortDirectory(directory, options.port, settings.host)
-  const faults = new Faults(regions)
   const stores = new Map<string, Peer>()
   const backups = openBackups(directory.path, settings)
   const { clock = Date.now, requestClock = clock, generateRsa, isScheduled = true } = options
+  const faults = new Faults(regions, clock)
   const parts = {
     homeRegion,
     regions,
@@ -78,7 +78,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     settings,
     backups,
     log,
-    clock,
+    clock: faults.clock,
     requestClock,
     isScheduled,
     peers: stores,
@@ -89,7 +89,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     stores.set(region, open.store.queues)
     ports.attach(region, (port, vaultId) => open.listen(port, vaultId))
   }
-  if (options.cut !== undefined) await faults.cut(options.cut)
+  if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = opened.map(regionHost)
   const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
   const closeFaults = await serveFaults(directory, faults, {

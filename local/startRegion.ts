@@ -130,8 +130,13 @@ export function openRegion(parts: RegionParts): Region {
     })
   }, sweepMs).unref()
   parts.faults.attach(region, {
-    cut: () => gateway.close(),
+    break: async (how) => {
+      gateway.stand(how)
+      if (how === 'cut') await gateway.close()
+    },
+    runDue: () => running.runDue(),
     heal: async () => {
+      gateway.stand(undefined)
       for (const port of listening) if (!gateway.isListening(port)) await gateway.listen(port, settings.host)
       await running.retryNow()
     },

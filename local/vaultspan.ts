@@ -14,13 +14,10 @@ export type * from './vaultspanTypes.ts'
  */
 export async function startVaultspan(options: VaultspanOptions = {}): Promise<Vaultspan> {
   const { regions = defaultRegions, requiresServicePolicy = false, replicationAck = 'available' } = options
-  const clock = { offsetMs: 0 }
   const cloud = await startCloud({
     directory: ':memory:',
     port: 0,
     regions,
-    clock: () => Date.now() + clock.offsetMs,
-    requestClock: Date.now,
     settings: { requiresServicePolicy, replicationAck },
   })
   const folder = mkdtempSync(join(tmpdir(), 'vaultspan-'))
@@ -41,18 +38,19 @@ export async function startVaultspan(options: VaultspanOptions = {}): Promise<Va
       return found.endpoint
     },
     faults: {
-      cut: (region) => cloud.faults.cut(region),
+      cut: (region) => cloud.faults.break(region, 'cut'),
+      hang: (region) => cloud.faults.break(region, 'hang'),
+      refuse: (region) => cloud.faults.break(region, 'refuse'),
       slow: (a, b, delayMs) => {
         cloud.faults.slow(a, b, delayMs)
       },
       heal: () => cloud.faults.heal(),
     },
     clock: {
-      now: () => new Date(Date.now() + clock.offsetMs),
+      now: () => new Date(cloud.faults.clock()),
       advance: async (ms) => {
         if (!Number.isInteger(ms) || ms < 0) throw new RangeError('A clock goes forward by whole milliseconds.')
-        clock.offsetMs += ms
-        for (const region of cloud.parts) await region.runDue()
+        await cloud.faults.advance(ms)
         await cloud.idle()
       },
     },

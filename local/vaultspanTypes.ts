@@ -27,6 +27,10 @@ export interface Vaultspan {
   readonly faults: {
     /** No socket of the region answers any more, and nothing passes between it and others. */
     cut(region: string): Promise<void>
+    /** It takes what comes and never answers. */
+    hang(region: string): Promise<void>
+    /** It answers 503. */
+    refuse(region: string): Promise<void>
     /** Every message between the two takes this long, in both directions. */
     slow(a: string, b: string, delayMs: number): void
     heal(): Promise<void>

@@ -1,20 +1,38 @@
-import { Faults, type RegionSwitch } from '../local/faults.ts'
+import { Faults, type Broken } from '../local/faults.ts'
+import type { FaultCommands } from '../local/faultServer.ts'
 
-/** What may be broken on purpose: a region's sockets and what calls its functions. The emulator's queues are one for all. */
-export class OfflineFaults implements Pick<Faults, 'cut' | 'slow' | 'heal' | 'describe'> {
+/** What of a region can be broken here: its sockets and what calls its functions. */
+export interface OfflineSwitch {
+  cut(): Promise<void>
+  heal(): Promise<void>
+}
+
+/** What may be broken on purpose. The emulator's queues are one for all. */
+export class OfflineFaults implements FaultCommands {
   readonly #faults: Faults
 
-  constructor(regions: readonly (RegionSwitch & { readonly region: string })[]) {
+  constructor(regions: readonly (OfflineSwitch & { readonly region: string })[]) {
     this.#faults = new Faults(regions.map(({ region }) => region))
-    for (const each of regions) this.#faults.attach(each.region, each)
+    for (const each of regions) {
+      this.#faults.attach(each.region, {
+        break: () => each.cut(),
+        heal: () => each.heal(),
+        runDue: async () => undefined,
+      })
+    }
   }
 
-  cut(region: string): Promise<void> {
-    return this.#faults.cut(region)
+  async break(region: string, how: Broken): Promise<void> {
+    if (how !== 'cut') throw new Error('Here regions can only be cut off; npm start has the other faults.')
+    await this.#faults.cut(region)
   }
 
   slow(): never {
     throw new Error('Links are not slowed here: all regions share one emulator. npm start has links of its own.')
+  }
+
+  advance(): never {
+    throw new Error('The clock is not moved here: the emulator has its own. npm start has one that is.')
   }
 
   heal(): Promise<void> {

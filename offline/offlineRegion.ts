@@ -4,7 +4,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import type { FunctionName } from '../lib/http/operations.ts'
 import { maxLambdaFileBytes, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
-import type { RegionSwitch } from '../local/faults.ts'
+import type { OfflineSwitch } from './offlineFaults.ts'
 import { HttpGateway } from '../local/httpGateway.ts'
 import type { LagWindow } from '../lib/replication/lagWindow.ts'
 import { Loop } from './loop.ts'
@@ -32,7 +32,7 @@ export interface OfflineRegionOptions {
 }
 
 /** What stands around a region's functions on AWS: the HTTP API and the event source mappings. */
-export class OfflineRegion implements RegionSwitch {
+export class OfflineRegion implements OfflineSwitch {
   readonly region: string
   readonly endpoint: string
   readonly #options: OfflineRegionOptions

@@ -1,35 +1,42 @@
 import type { FaultCommands } from '../faultServer.ts'
-import { Faults } from '../faults.ts'
+import { Faults, type Broken } from '../faults.ts'
 import type { RegionProcess } from './regionProcess.ts'
+
+type Fault = (process: RegionProcess) => Promise<void>
 
 /** What is broken on purpose, told to every region's process, and to those that start later. */
 export class ProcessFaults implements FaultCommands {
   readonly #processes: readonly RegionProcess[]
   /** Knows what is broken, and breaks nothing by itself. */
-  #known: Faults
-  readonly #regions: readonly string[]
-  #since: ((process: RegionProcess) => Promise<void>)[] = []
+  readonly #known: Faults
+  #aheadMs = 0
+  #since: Fault[] = []
 
   constructor(processes: readonly RegionProcess[], regions: readonly string[]) {
     this.#processes = processes
-    this.#regions = regions
     this.#known = new Faults(regions)
   }
 
-  async cut(region: string): Promise<void> {
-    await this.#known.cut(region)
-    await this.#everywhere(({ commands }) => commands.cut(region))
+  async break(region: string, how: Broken): Promise<void> {
+    await this.#known.break(region, how)
+    await this.#keep(({ commands }) => commands.break(region, how))
   }
 
   async slow(a: string, b: string, delayMs: number): Promise<void> {
     this.#known.slow(a, b, delayMs)
-    await this.#everywhere(({ commands }) => commands.slow(a, b, delayMs))
+    await this.#keep(({ commands }) => commands.slow(a, b, delayMs))
   }
 
   async heal(): Promise<void> {
-    this.#known = new Faults(this.#regions)
+    await this.#known.heal()
     this.#since = []
-    await Promise.all(this.#open().map(({ commands }) => commands.heal()))
+    await this.#everywhere(({ commands }) => commands.heal())
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.#aheadMs += ms
+    await this.#known.advance(ms)
+    await this.#everywhere(({ commands }) => commands.goTo(this.#aheadMs))
   }
 
   describe(): string {
@@ -38,15 +45,25 @@ export class ProcessFaults implements FaultCommands {
 
   /** Tells a process that has just started. */
   async tell(process: RegionProcess): Promise<void> {
+    if (this.#aheadMs > 0) await process.commands.goTo(this.#aheadMs)
     for (const fault of this.#since) await fault(process)
   }
 
-  async #everywhere(fault: (process: RegionProcess) => Promise<void>): Promise<void> {
+  /** Until it is healed, for those that start later too. */
+  async #keep(fault: Fault): Promise<void> {
     this.#since.push(fault)
-    await Promise.all(this.#open().map(fault))
+    await this.#everywhere(fault)
   }
 
-  #open(): readonly RegionProcess[] {
-    return this.#processes.filter(({ isOpen }) => isOpen)
+  /** One that ends meanwhile hears of it when it is started again. */
+  async #everywhere(fault: Fault): Promise<void> {
+    const told = this.#processes.filter(({ isOpen }) => isOpen)
+    await Promise.all(
+      told.map((process) =>
+        fault(process).catch((cause: unknown) => {
+          if (process.isOpen) throw cause
+        }),
+      ),
+    )
   }
 }

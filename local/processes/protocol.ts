@@ -20,7 +20,9 @@ export interface Opening {
 /** What a cloud's process asks of a region's. Arguments and answers cross by structured clone. */
 export interface RegionCommands extends Omit<RegionHost, 'name'> {
   open(opening: Opening): Promise<void>
-  cut: FaultCommands['cut']
+  break: FaultCommands['break']
+  /** How far ahead the clock is from now on, in milliseconds; said twice it is as once. */
+  goTo(aheadMs: number): Promise<void>
   slow(a: string, b: string, delayMs: number): Promise<void>
   heal: FaultCommands['heal']
 }

@@ -52,7 +52,7 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
     settings,
     backups: openBackups(path, settings),
     log,
-    clock: Date.now,
+    clock: faults.clock,
     requestClock: Date.now,
     isScheduled: true,
     peers,
@@ -70,7 +70,8 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
       if (vaultId !== undefined) ports.lead(actual, vaultId)
       return actual
     },
-    cut: (name) => faults.cut(name),
+    break: (name, how) => faults.break(name, how),
+    goTo: (aheadMs) => faults.goTo(aheadMs),
     slow: async (a, b, delayMs) => {
       faults.slow(a, b, delayMs)
     },

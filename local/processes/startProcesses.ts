@@ -92,7 +92,7 @@ async function start(
   }
   for (const process of processes) process.start()
   await Promise.all(processes.map((process) => open(options, prepared, process)))
-  if (options.cut !== undefined) await faults.cut(options.cut)
+  if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = processes.map(({ commands }) => commands)
   const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
   for (const process of processes) process.keep()

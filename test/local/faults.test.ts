@@ -104,6 +104,53 @@ test('whoever asks unsigned learns how many vaults are behind, and not which', (
   })
 })
 
+test('a region that hangs takes requests and answers none, until it is healed; the other serves, at risk', () =>
+  withStory({ handOffBudgetMs: 50 }, async ({ cloud, call, source, vault, replica }) => {
+    await cloud.faults.break(phoenix, 'hang')
+    expect(cloud.faults.describe()).toBe('us-phoenix-1 hangs')
+    let isAnswered = false
+    const asked = fetch(`${replica}/healthz`).then(() => {
+      isAnswered = true
+    })
+    const keyId = await createKey(call, vault, cloud.tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    expect((await healthOf(source)).links[0]?.atRisk).toBe(1)
+    expect(isAnswered).toBe(false)
+    await cloud.faults.heal()
+    await expect(asked).rejects.toThrow()
+    await eventually(async () => (await healthOf(source)).links[0]?.atRisk === 0)
+    expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
+  }))
+
+test('a region that refuses answers 503 as the contract has it, to callers and to the other region', () =>
+  withStory({}, async ({ cloud, call, source, vault, replica }) => {
+    await cloud.faults.break(phoenix, 'refuse')
+    expect(await call('GET', `${replica}/20180608/keys?compartmentId=${cloud.tenancyId}`)).toMatchObject({
+      status: 503,
+      body: { code: 'ServiceUnavailable' },
+    })
+    await createKey(call, vault, cloud.tenancyId)
+    expect(await healthOf(source)).toMatchObject({ status: 'degraded', notAnswering: [phoenix] })
+    await cloud.faults.heal()
+    expect(await healthOf(source)).toMatchObject({ status: 'ok' })
+  }))
+
+test('the clock goes on for all regions, and what is due by then is done; who signs by a real clock still signs in', () =>
+  withStory({}, async ({ cloud, call, vault, replica }) => {
+    const keyId = await createKey(call, vault, cloud.tenancyId)
+    const timeOfDeletion = new Date(Date.now() + 7.5 * 86_400_000).toISOString()
+    const path = `/20180608/keys/${keyId}`
+    expect(await call('POST', `${vault.endpoint}${path}/actions/scheduleDeletion`, { timeOfDeletion })).toMatchObject({
+      status: 200,
+      body: { lifecycleState: 'PENDING_DELETION' },
+    })
+    await cloud.faults.advance(8 * 86_400_000)
+    expect(cloud.faults.describe()).toBe('the clock is 691200 s ahead')
+    for (const endpoint of [vault.endpoint, replica]) {
+      await eventually(async () => (await call('GET', endpoint + path)).body['lifecycleState'] === 'DELETED')
+    }
+  }))
+
 test('strict refuses what it cannot hand off', () =>
   withStory({ replicationAck: 'strict' }, async ({ cloud, call, vault }) => {
     await cloud.faults.cut(phoenix)

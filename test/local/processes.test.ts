@@ -104,6 +104,30 @@ test('a vault gets a replica in a region that is down, at a port where it answer
     expect(await answersAgain(() => decrypt(call, replica, keyId, ciphertext))).toBe(plaintext)
   }))
 
+test('faults reach every process: one refuses, the clock goes on, also in a region that is started again', () =>
+  withService(async ({ directory, call, tenancyId, home, other }) => {
+    const vault = await createVault(call, home, tenancyId)
+    const replica = await replicate(call, home, vault, phoenix)
+    expect(await askFaultServer(directory, `refuse ${phoenix}`)).toBe('ok: us-phoenix-1 answers 503')
+    expect((await fetch(`${other}/healthz`)).status).toBe(503)
+    expect((await fetch(`${home}/healthz`)).status).toBe(200)
+    await askFaultServer(directory, 'heal')
+    const keyId = await createKey(call, vault, tenancyId)
+    const timeOfDeletion = new Date(Date.now() + 7.5 * 86_400_000).toISOString()
+    const path = `/20180608/keys/${keyId}`
+    const scheduled = await call('POST', `${vault.endpoint}${path}/actions/scheduleDeletion`, { timeOfDeletion })
+    expect(scheduled.status).toBe(200)
+    await askFaultServer(directory, `kill ${ashburn}`)
+    expect(await askFaultServer(directory, 'clock +8d')).toBe('ok: the clock is 691200 s ahead')
+    for (const endpoint of [vault.endpoint, replica]) {
+      await answersAgain(async () => {
+        const { body } = await call('GET', endpoint + path)
+        if (body['lifecycleState'] !== 'DELETED') throw new Error('not yet')
+      })
+    }
+    expect(await askFaultServer(directory, 'clock 8')).toMatch(/^error: The clock goes on by a step written like \+8d/)
+  }))
+
 test('no process of a region outlives the one that looks after them', () =>
   withService(async ({ directory, service }) => {
     for (const region of [ashburn, phoenix]) expect(await isServed(directory, region)).toBe(true)
