@@ -60,9 +60,10 @@ async function run(): Promise<void> {
     },
     ...(recover === undefined ? {} : { recover }),
   })
+  // Whoever has read the banner may stop the service.
+  stopOnSignal(cloud)
   console.log(banner(cloud, data))
   if (record !== undefined) console.log(`Imported vault: ${imported}`)
-  stopOnSignal(cloud)
 }
 
 async function importRecord(home: RegionHost, tenancyId: string, file: string): Promise<string> {

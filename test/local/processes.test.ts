@@ -194,7 +194,7 @@ test('a region that cannot be opened ends the start with one line, and leaves no
     const first = startService(directory, base)
     await isReady(first)
     first.signal('SIGTERM')
-    await first.exited
+    expect(await first.exited).toBe(0)
     writeFileSync(join(directory, 'regions', `${phoenix}.db`), 'no database')
     const second = startService(directory, base)
     expect(await second.exited).toBe(1)
