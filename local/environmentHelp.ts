@@ -4,7 +4,7 @@ const variables = [
   ['HANDOFF_BUDGET_MS', 'how long it waits (1000)'],
   ['ARRIVALS_MS', 'how long a replica waits for what has arrived and is not stored yet (250)'],
   ['HOST_NAMES', 'names under which a proxy leads here, separated by commas'],
-  ['CRYPTO_AUDIT', 'on | off: whether Encrypt, Decrypt … are in the audit log'],
+  ['CRYPTO_AUDIT', 'on | off | required: whether Encrypt, Decrypt … are in the audit log; required: no answer without'],
   ['REQUIRE_SERVICE_POLICY', 'on | off: whether a replica needs the policy for the service'],
   ['KEY_CACHE_MS', 'how stale cached rows may be (60000)'],
   ['PREPARE_KEYS', 'on | off: whether wrapping keys are made in the background'],

@@ -16,6 +16,8 @@ export interface QueuePumpOptions {
   /** The queues' own clock. */
   readonly clock?: Clock
   readonly onError: (cause: unknown) => void
+  /** Told of each batch once it was worked, whatever came of it. */
+  readonly onWorked?: (messages: readonly Received[]) => void
 }
 
 const defaultBatchSize = 10
@@ -98,6 +100,7 @@ export class QueuePump {
       if (messages.length > 0) {
         this.#inFlight += 1
         void this.#work(messages).then(() => {
+          this.#options.onWorked?.(messages)
           this.#inFlight -= 1
           this.#next()
         })

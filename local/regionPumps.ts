@@ -3,6 +3,7 @@ import { applyFunction } from '../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../handlers/replicate/fanOut.ts'
 import { reconcileFunction } from '../handlers/replicate/reconcile.ts'
 import { scheduleFunction } from '../handlers/schedule/scheduleFunction.ts'
+import type { Arrivals } from '../lib/http/arrivals.ts'
 import { streamedTables } from '../lib/ports.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
@@ -10,6 +11,7 @@ import { MinuteTimer } from './minuteTimer.ts'
 import { QueuePump } from './queuePump.ts'
 import type { RegionParts } from './startRegion.ts'
 import { StreamPump } from './streamPump.ts'
+import { UnstoredRecords } from './unstoredRecords.ts'
 
 /** What works off a region's streams, queues and minutes. */
 export interface Pumps {
@@ -18,11 +20,13 @@ export interface Pumps {
   isIdle(): boolean
   /** Does now what is done every minute. */
   runDue(): Promise<void>
-  /** As Arrivals.awaited. */
-  arrivals(): AsyncIterable<undefined>
+  readonly arrivals: Required<Arrivals>
 }
 
-export async function* nothingArrives(): AsyncGenerator<undefined> {}
+export const nothingArrives: Required<Arrivals> = {
+  awaited: async function* () {},
+  stored: () => undefined,
+}
 
 /** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */
 const keysWindowMs = 500
@@ -51,12 +55,16 @@ export function startPumps(
         { consume: fanOut, onError, ...(table === 'Keys' ? { windowMs: keysWindowMs } : {}) },
       ),
   )
+  const unstored = new UnstoredRecords(store.queues)
   const inbox = new QueuePump(store.queues, {
     name: 'inbox',
     consume: applyFunction(runtime),
     maxReceives,
     clock,
     onError,
+    onWorked: (messages) => {
+      unstored.worked(messages)
+    },
   })
   const queues = [
     inbox,
@@ -72,12 +80,18 @@ export function startPumps(
   const everyMinute = isScheduled ? [scheduleFunction(runtime), reconcileFunction(runtime)] : []
   const timers = everyMinute.map((work) => new MinuteTimer(work, onError))
   return {
-    stop: () => Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop())),
+    stop: () => {
+      unstored.detach()
+      return Promise.all([...timers, ...streams, ...queues].map((pump) => pump.stop()))
+    },
     retryNow: () => Promise.all(queues.map((pump) => pump.retryNow())),
     runDue: async () => {
       await Promise.all(timers.map((timer) => timer.tickNow()))
     },
-    arrivals: () => inbox.worked(arrivalsMs),
+    arrivals: {
+      awaited: () => inbox.worked(arrivalsMs),
+      stored: (ids) => (unstored.has(ids) ? unstored.stored(ids, inbox.worked(arrivalsMs)) : undefined),
+    },
     isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }
 }

@@ -109,10 +109,14 @@ export function openRegion(parts: RegionParts): Region {
     retryNow: async () => undefined,
     isIdle: () => true,
     runDue: async () => undefined,
-    arrivals: () => nothingArrives(),
+    arrivals: nothingArrives,
   }
   const own: OwnPort = {}
-  const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals: { awaited: () => running.arrivals() } })
+  const arrivals: Arrivals = {
+    awaited: () => running.arrivals.awaited(),
+    stored: (ids) => running.arrivals.stored(ids),
+  }
+  const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals })
   forgetWhatChanges(store, runtime)
   const found: Watched['found'] = {}
   const gateway = openGateway(parts, store, runtime, { lag, audit, found })

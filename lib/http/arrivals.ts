@@ -2,6 +2,7 @@ import { isKmsError } from '../errors.ts'
 import type { Timers } from '../ports.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { Answer, Operation, Request } from './operation.ts'
+import { operations } from './operations.ts'
 
 /** What other regions have sent here and this region has not stored yet. */
 export interface Arrivals {
@@ -10,6 +11,11 @@ export interface Arrivals {
    * time.
    */
   awaited: () => AsyncIterable<undefined>
+  /**
+   * Undefined where no record of these vaults and keys has arrived that is not stored; else resolves when they are stored,
+   * or after the same bounded time. Only a host has it that can look into its queue.
+   */
+  stored?: (ids: readonly string[]) => Promise<void> | undefined
 }
 
 const firstLookMs = 10
@@ -29,28 +35,50 @@ export function polledArrivals(timers: Timers, ms: number): Arrivals {
 /**
  * Runs an operation. What a replica refuses by its rows is judged once more on what has arrived meanwhile, because a key
  * or version is in its inbox before its primary answers. Absent and forbidden take the same way, so neither tells by its time.
+ * What it would answer while a record of the same key waits is answered by that record: the key may be disabled by it, or rotated.
  */
 export async function runOnArrivals<P extends HttpPorts>(
   operation: Operation<P>,
   request: Request<P>,
   input: unknown,
 ): Promise<Answer> {
+  const { arrivals } = request.ports
+  // Asked before the rows are read: what is stored by now is in them.
+  const stored = isRepeatable(request) ? arrivals.stored?.(namedBy(request, input)) : undefined
+  const afresh = () => ({ ...request, ports: { ...request.ports, cache: request.ports.cache.uncached() } })
+  let answer: Answer
   try {
-    return await operation.run(request, input)
+    answer = await operation.run(request, input)
   } catch (refusal) {
     if (!isByRows(refusal) || !(await isAtReplica(request))) throw refusal
     let last: unknown = refusal
-    const ports = { ...request.ports, cache: request.ports.cache.uncached() }
-    for await (const _ of ports.arrivals.awaited()) {
+    const again = afresh()
+    for await (const _ of arrivals.awaited()) {
       try {
-        return await operation.run({ ...request, ports }, input)
-      } catch (again) {
-        if (!isByRows(again)) throw again
-        last = again
+        return await operation.run(again, input)
+      } catch (next) {
+        if (!isByRows(next)) throw next
+        last = next
       }
     }
     throw last
   }
+  if (stored === undefined || !(await isAtReplica(request))) return answer
+  // Only now, after the caller was allowed: a wait before would tell that there is such a key.
+  await stored
+  return operation.run(afresh(), input)
+}
+
+/** Reads, and what only computes with a key. */
+function isRepeatable({ operation: name }: Request): boolean {
+  const { method, serves } = operations[name]
+  return method === 'GET' || serves === 'crypto'
+}
+
+/** The vault, and the key that the path or the body names. */
+function namedBy({ vaultId, parameters }: Request, input: unknown): readonly string[] {
+  const inBody = typeof input === 'object' && input !== null && 'keyId' in input ? input.keyId : undefined
+  return [vaultId, parameters['keyId'], inBody].filter((id) => typeof id === 'string')
 }
 
 /** A key that is not there, not ENABLED yet, or whose ciphertext names a version that is not there. */

@@ -6,10 +6,13 @@ export type AnyQueueName = QueueName | DeadLetterQueueName
 export const maxBodyBytes = 256_000
 export const maxDelaySeconds = 900
 
-export interface Received {
+export interface SentMessage {
   /** Names the message to `delete`, `changeVisibility` and `deadLetter`. */
   readonly id: string
   readonly body: string
+}
+
+export interface Received extends SentMessage {
   /** 1 at the first delivery. */
   readonly receiveCount: number
   /** Milliseconds since 1970. */
@@ -65,8 +68,13 @@ export interface RegionQueues {
 export interface WatchedQueues extends RegionQueues {
   /** The time from which `receive` is worth calling; undefined while the queue is empty. */
   nextVisibleAt(name: AnyQueueName): number | undefined
-  /** Tells that a queue may hold a message earlier than `nextVisibleAt` said. Returns the way to unsubscribe. A listener must not throw. */
-  onSend(listener: (name: AnyQueueName) => void): () => void
+  /**
+   * Tells that a queue may hold a message earlier than `nextVisibleAt` said, with those that are new in it. Returns the way
+   * to unsubscribe. A listener must not throw.
+   */
+  onSend(listener: (name: AnyQueueName, sent: readonly SentMessage[]) => void): () => void
+  /** What lies in a queue, whoever holds it, oldest first. */
+  contents(name: QueueName, limit: number): readonly SentMessage[]
 }
 
 export function deadLetterQueue(name: QueueName): DeadLetterQueueName {

@@ -6,6 +6,7 @@ import {
   type QueueCounts,
   type QueueOptions,
   type Received,
+  type SentMessage,
   type WatchedQueues,
 } from '../regionQueues.ts'
 import { requireSendable } from '../requireSendable.ts'
@@ -22,8 +23,8 @@ export interface SqliteQueuesOptions {
   readonly queues?: Partial<Readonly<Record<AnyQueueName, QueueOptions>>>
 }
 
-/** A queue may now hold a message earlier than `nextVisibleAt` said. */
-export type SendListener = (name: AnyQueueName) => void
+/** A queue may now hold a message earlier than `nextVisibleAt` said; these are new in it. */
+export type SendListener = (name: AnyQueueName, sent: readonly SentMessage[]) => void
 
 const allQueues: readonly AnyQueueName[] = ['inbox', 'outcome', 'outbox', 'inboxDlq', 'outcomeDlq', 'outboxDlq']
 const day = 86_400_000
@@ -51,15 +52,17 @@ export class SqliteQueues implements WatchedQueues {
   async send(name: QueueName, messages: readonly QueueMessage[]): Promise<void> {
     messages.forEach(requireSendable)
     if (messages.length === 0) return
-    const store = (): void => {
+    const store = (): readonly SentMessage[] => {
       const now = this.#clock()
-      for (const { body, delaySeconds = 0 } of messages) {
-        this.#messages.insert(this.#newId(), name, body, now, now + delaySeconds * 1000)
-      }
+      return messages.map(({ body, delaySeconds = 0 }) => {
+        const id = this.#newId()
+        this.#messages.insert(id, name, body, now, now + delaySeconds * 1000)
+        return { id, body }
+      })
     }
     await this.#commit.run(store, {
-      committed: () => {
-        this.#wake(name)
+      committed: (sent) => {
+        this.#wake(name, sent)
       },
     })
   }
@@ -145,6 +148,10 @@ export class SqliteQueues implements WatchedQueues {
     return this.#messages.nextVisibleAt(name)
   }
 
+  contents(name: QueueName, limit: number): readonly SentMessage[] {
+    return this.#messages.list(name, this.#sentAfter(name), limit)
+  }
+
   /** Called after the commit, before the sender's promise resolves. Returns the way to unsubscribe. A listener must not throw. */
   onSend(listener: SendListener): () => void {
     this.#listeners.add(listener)
@@ -182,8 +189,8 @@ export class SqliteQueues implements WatchedQueues {
     return this.#clock() - this.#optionsOf(name).retentionMs
   }
 
-  #wake(name: AnyQueueName): void {
-    for (const listener of this.#listeners) listener(name)
+  #wake(name: AnyQueueName, sent: readonly SentMessage[] = []): void {
+    for (const listener of this.#listeners) listener(name, sent)
   }
 }
 

@@ -1,0 +1,24 @@
+/** As it stands in the message, whose body is text in text: others need not be parsed to tell. */
+const kind = JSON.stringify('"kind":"records"').slice(1, -1)
+
+interface Records {
+  readonly kind?: unknown
+  readonly records?: readonly {
+    readonly key?: { readonly id?: unknown }
+    readonly vault?: { readonly id?: unknown }
+  }[]
+}
+
+/** The vaults and keys whose records a message brings. Nothing is verified: it decides only who waits for the message. */
+export function resourcesIn(text: string): readonly string[] {
+  if (!text.includes(kind)) return []
+  try {
+    const { body } = JSON.parse(text) as { body: string }
+    const content = JSON.parse(body) as Records
+    if (content.kind !== 'records') return []
+    const ids = (content.records ?? []).map(({ key, vault }) => (key ?? vault)?.id)
+    return [...new Set(ids.filter((id) => typeof id === 'string'))]
+  } catch {
+    return []
+  }
+}

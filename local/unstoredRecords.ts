@@ -1,0 +1,51 @@
+import { resourcesIn } from '../lib/replication/messages/resourcesIn.ts'
+import type { SentMessage, WatchedQueues } from '../lib/store/regionQueues.ts'
+
+/** More than these are not looked for: whoever asks for one of them gets the rows that stand, as on AWS. */
+const maxMessages = 10_000
+/** Of those that lay there at the start: the oldest, which are worked first. */
+const maxAtStart = 500
+
+/** The vaults and keys of which a record lies in the inbox that no try has come to yet. */
+export class UnstoredRecords {
+  readonly detach: () => void
+  readonly #ofMessage = new Map<string, readonly string[]>()
+  readonly #messagesOf = new Map<string, number>()
+
+  constructor(queues: Pick<WatchedQueues, 'onSend' | 'contents'>) {
+    this.detach = queues.onSend((name, sent) => {
+      if (name === 'inbox') this.#add(sent)
+    })
+    this.#add(queues.contents('inbox', maxAtStart))
+  }
+
+  has(ids: readonly string[]): boolean {
+    return ids.some((id) => this.#messagesOf.has(id))
+  }
+
+  /** Resolves when these are stored, at the latest when nothing is worked any more. */
+  async stored(ids: readonly string[], worked: AsyncIterable<undefined>): Promise<void> {
+    for await (const _ of worked) if (!this.has(ids)) return
+  }
+
+  worked(messages: readonly SentMessage[]): void {
+    for (const { id } of messages) {
+      for (const resource of this.#ofMessage.get(id) ?? []) {
+        const left = (this.#messagesOf.get(resource) ?? 0) - 1
+        if (left > 0) this.#messagesOf.set(resource, left)
+        else this.#messagesOf.delete(resource)
+      }
+      this.#ofMessage.delete(id)
+    }
+  }
+
+  #add(messages: readonly SentMessage[]): void {
+    for (const { id, body } of messages) {
+      if (this.#ofMessage.size >= maxMessages) return
+      const resources = resourcesIn(body)
+      if (resources.length === 0 || this.#ofMessage.has(id)) continue
+      this.#ofMessage.set(id, resources)
+      for (const resource of resources) this.#messagesOf.set(resource, (this.#messagesOf.get(resource) ?? 0) + 1)
+    }
+  }
+}
