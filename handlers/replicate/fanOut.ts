@@ -3,7 +3,7 @@ import { canonicalJson } from '../../lib/canonicalJson.ts'
 import { isKmsError } from '../../lib/errors.ts'
 import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.ts'
 import { buryChange } from '../../lib/replication/deadChanges.ts'
-import { leave } from '../../lib/replication/messages/send.ts'
+import { enqueue } from '../../lib/replication/messages/send.ts'
 import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
 import { fanOut, resendKeys, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
@@ -67,7 +67,7 @@ async function orLater(ports: ReplicationPorts, task: ChangeTask, work: () => Pr
     await work()
   } catch (cause) {
     ports.log.error('A change could not be worked; it waits in the outbox.', cause, { task: task.task })
-    await leave(ports, 'outbox', task)
+    await enqueue(ports, 'outbox', task)
   }
 }
 

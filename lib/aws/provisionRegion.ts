@@ -6,7 +6,7 @@ import { fingerprint } from '../iam/fingerprint.ts'
 import { headSeq } from '../kms/identity/verifyIdentity.ts'
 import { newOcid, realm, type RandomBytes } from '../ocid.ts'
 import type { Clock, Item, Queues, Tables } from '../ports.ts'
-import { leave } from '../replication/messages/send.ts'
+import { enqueue } from '../replication/messages/send.ts'
 import { provisionTenancy } from '../runtime/provisionTenancy.ts'
 import { hsmPk, readHsmState, writeHsmState, type StatePorts } from './hsmStateRow.ts'
 
@@ -82,7 +82,7 @@ const steps: Steps = {
     return { fingerprint: fingerprint(createPublicKey(publicKeyPem)) }
   },
   sendIdentity: async (ports, { tenancyId, peer }) => {
-    await leave(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
+    await enqueue(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
     return {}
   },
   identityStatus: async (ports, { tenancyId }) => ({ seq: await headSeq(ports, tenancyId) }),

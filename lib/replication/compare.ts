@@ -12,7 +12,7 @@ import {
   type LeafRange,
   type RangeAnswer,
 } from './messages/comparison.ts'
-import { leave, sendOrStore } from './messages/send.ts'
+import { enqueue, sendOrStore } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { recountSome } from './recount.ts'
@@ -46,7 +46,7 @@ export async function onCompare(ports: ReplicationPorts, envelope: Envelope, bod
     vault.row.tenancyId !== tenancyId
   )
     throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
-  if (!(await adoptKeys(ports, vault))) return leave(ports, 'inbox', { task: 'adoptKeys', vaultId })
+  if (!(await adoptKeys(ports, vault))) return enqueue(ports, 'inbox', { task: 'adoptKeys', vaultId })
   if (body.ranges === undefined) await recountSome(ports, vault)
   const sums = await vaultSums(ports, vault)
   const isEqual = rootOf(sums.leaves) === body.root && sums.vaultDigest === body.vaultDigest
@@ -62,7 +62,7 @@ export async function onCompare(ports: ReplicationPorts, envelope: Envelope, bod
 export async function workAdoption(ports: ReplicationPorts, task: Extract<Task, { task: 'adoptKeys' }>): Promise<void> {
   const vault = await ports.cache.freshVault(task.vaultId)
   if (vault === undefined || vault.row.primaryRegion === ports.region) return
-  if (!(await adoptKeys(ports, vault))) await leave(ports, 'inbox', task)
+  if (!(await adoptKeys(ports, vault))) await enqueue(ports, 'inbox', task)
 }
 
 /** An entry takes less than 250 bytes of a message, which has at most 256,000. */

@@ -7,7 +7,7 @@ import { storedWrappingKey, wrappingKey } from '../kms/vaults/wrappingKey.ts'
 import { markAtRisk } from './atRisk.ts'
 import { wantBackupKeys } from './tenancy/replicateBackupKeys.ts'
 import { decideDeletion } from './tenancy/compartmentDeletion.ts'
-import { leave, toPeer } from './messages/send.ts'
+import { enqueue, toPeer } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import { sendRecords } from './handOff.ts'
 import { sendIdentity } from './tenancy/replicateIdentity.ts'
@@ -41,7 +41,7 @@ export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise
     // A bug or a broken row must not pass for a peer that is down: it goes to the dead letters with its reason.
     if (isKmsError(cause, 'integrityFailure')) throw cause
     // Another request is at the key in this very moment: nothing is at risk, and the peer may well be there.
-    if (isKmsError(cause, 'incorrectState')) return leave(ports, 'outbox', resendOf(changed))
+    if (isKmsError(cause, 'incorrectState')) return enqueue(ports, 'outbox', resendOf(changed))
     await storeForLater(ports, vault, peer, changed, cause)
   }
 }
@@ -51,7 +51,7 @@ async function wantWrappingKey(ports: ReplicationPorts, vault: Vault): Promise<v
   const { id, lifecycleState, primaryRegion } = vault.row
   if (!ports.preparesKeys || lifecycleState !== 'ACTIVE') return
   if (primaryRegion === ports.region && (await storedWrappingKey(ports, vault)) === undefined)
-    await leave(ports, 'outbox', { task: 'makeWrappingKey', vaultId: id })
+    await enqueue(ports, 'outbox', { task: 'makeWrappingKey', vaultId: id })
 }
 
 async function resendVault(ports: ReplicationPorts, vault: Vault, peer: string): Promise<void> {
@@ -109,7 +109,7 @@ async function storeForLater(
   })
   const key: KeyRow | undefined = changed.kind === 'key' ? await ports.cache.freshKey(keys, changed.keyId) : undefined
   await markAtRisk(ports.tables, vault, peer, key ?? row, ports.clock())
-  await leave(ports, 'outbox', resendOf(changed))
+  await enqueue(ports, 'outbox', resendOf(changed))
 }
 
 function resendOf(changed: Extract<Changed, { kind: 'vault' | 'key' }>): Task {
@@ -129,7 +129,7 @@ async function fanOutIdentity(ports: ReplicationPorts, tenancyId: string): Promi
           await sendIdentity(ports, tenancyId, peer)
         } catch (cause) {
           ports.log.warn('A peer cannot be reached; identity waits in the outbox.', { peer, cause: String(cause) })
-          await leave(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
+          await enqueue(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
         }
       }),
   )

@@ -3,7 +3,7 @@ import { keySk, vaultSk } from '../kms/rows/rows.ts'
 import type { Item, Tables } from '../ports.ts'
 import type { Changed } from './fanOut.ts'
 import { deadChanges } from './deadChanges.ts'
-import { leave } from './messages/send.ts'
+import { enqueue } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 import { tenancyOfWork } from './tenancyOfWork.ts'
@@ -29,7 +29,7 @@ export async function redriveChanges(
     if (tenancyId !== undefined && (await tenancyOfWork(ports.tables, change)) !== tenancyId) continue
     const tasks = await tasksOf(ports.tables, change as unknown as ChangedRow | Changed | MeteredVersion)
     // INVARIANT: the tasks stand in the outbox before the dead letter goes, so that a crash loses neither.
-    for (const task of tasks) await leave(ports, 'outbox', task)
+    for (const task of tasks) await enqueue(ports, 'outbox', task)
     await ports.tables.write([{ op: 'delete', table: 'Replication', pk, sk }])
     redriven += 1
     ports.log.warn('A dead change is worked again.', { change: sk, tasks: tasks.length })

@@ -51,7 +51,7 @@ export const issueFaults: readonly SeededFault[] = [
   {
     name: 'the copy goes on after a page that could not be sent',
     file: 'lib/replication/link/linkSource.ts',
-    find: "    return leave(ports, 'outcome', task, retrySeconds)",
+    find: "    return enqueue(ports, 'outcome', task, retrySeconds)",
     replace: '',
     caughtBy: { test: 'test/replication/copyWaits.test.ts' },
   },

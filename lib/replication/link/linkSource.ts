@@ -10,7 +10,7 @@ import { adoptKeys } from '../adoptKeys.ts'
 import { clearAtRisk, clearRisksOf } from '../atRisk.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { inLanes } from '../inLanes.ts'
-import { leave, sendOrStore } from '../messages/send.ts'
+import { enqueue, sendOrStore } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { sendRecords } from '../handOff.ts'
@@ -95,7 +95,7 @@ export async function copyKeys(ports: ReplicationPorts, task: CopyTask): Promise
   const peer = vault?.row.handOffTo
   if (vault === undefined || peer == null) return
   // Keys that 0.1.0 wrote: only what is in the vault's digests can be copied whole.
-  if (!(await adoptKeys(ports, vault))) return leave(ports, 'outcome', task)
+  if (!(await adoptKeys(ports, vault))) return enqueue(ports, 'outcome', task)
   const page = await treePage(ports.tables, task.vaultId, placeOf(task), pageSize)
   const records: KeyRecord[] = []
   for (const { sk } of page.entries) records.push(...(await uncoveredRecords(ports, vault, sk)))
@@ -107,13 +107,13 @@ export async function copyKeys(ports: ReplicationPorts, task: CopyTask): Promise
       peer,
       cause: String(cause),
     })
-    return leave(ports, 'outcome', task, retrySeconds)
+    return enqueue(ports, 'outcome', task, retrySeconds)
   }
-  if (page.next !== undefined) return leave(ports, 'outcome', { ...task, ...page.next })
+  if (page.next !== undefined) return enqueue(ports, 'outcome', { ...task, ...page.next })
   const start: ConfirmedRow = { ...confirmedKey(vault.row), ...treeStart }
   await ports.tables.write([{ op: 'put', table: 'Replication', item: start }])
   // What has no receipt by then is sent again; as a rule the receipts themselves end the copy before.
-  if (!(await confirmCopy(ports, vault))) await leave(ports, 'outcome', { ...task, ...treeStart }, resendSeconds)
+  if (!(await confirmCopy(ports, vault))) await enqueue(ports, 'outcome', { ...task, ...treeStart }, resendSeconds)
 }
 
 /** A task that 0.1.0 left counted in shards of the index: it begins anew. */
@@ -190,7 +190,7 @@ export async function onReceipts(ports: ReplicationPorts, envelope: Envelope, bo
     if (vault.row.replicaStatus === 'CREATING' && vault.row.handOffTo !== null) copying.set(vault.row.id, vault)
     // Only what is new at the replica is worth an answer: else two regions could go on for ever.
     if (isNews && receipt.isGap)
-      await leave(ports, 'outbox', { task: 'resendKey', vaultId: receipt.vaultId, keyId: receipt.resourceId })
+      await enqueue(ports, 'outbox', { task: 'resendKey', vaultId: receipt.vaultId, keyId: receipt.resourceId })
   }
   await inLanes(body.receipts, ({ receipt }) => receipt.resourceId, keep)
   for (const vault of copying.values()) await confirmCopy(ports, vault)

@@ -8,7 +8,7 @@ import { vaultKeysSk } from '../../kms/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { coverageDelete } from '../coverage.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
-import { leave, sendOrStore } from '../messages/send.ts'
+import { enqueue, sendOrStore } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { knownFence, raiseFence } from './fence.ts'
@@ -69,7 +69,7 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
   for await (const keyId of everyKeyId(ports.tables, vaultId)) {
     if (!(await purgeKey(ports, task, keyId))) return
     count += 1
-    if (count >= pageSize) return leave(ports, 'inbox', task)
+    if (count >= pageSize) return enqueue(ports, 'inbox', task)
   }
   if (!(await purged(ports, vaultId, await treeRemains(ports.tables, vaultId)))) return
   await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })

@@ -48,7 +48,7 @@ export async function sendOrStore(
       kind: body.kind,
       cause: String(cause),
     })
-    await leave(ports, 'outbox', { task: 'forward', to: region, queue, envelope })
+    await enqueue(ports, 'outbox', { task: 'forward', to: region, queue, envelope })
   }
 }
 
@@ -63,8 +63,8 @@ export function toPeer(
   return withinBudget(timers, queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
 }
 
-/** Leaves a task for this region itself. */
-export async function leave(
+/** Puts a task for this region itself into one of its queues. */
+export async function enqueue(
   ports: Pick<ReplicationPorts, 'queues' | 'region'>,
   queue: QueueName,
   task: Task,

@@ -2,7 +2,7 @@ import type { MeteredVersion } from '../../kms/usage/metering.ts'
 import type { QueueName } from '../../ports.ts'
 import type { Changed } from '../fanOut.ts'
 
-/** Work a region leaves for itself in a queue, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
+/** Work a region puts into a queue of its own, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
 export type Task =
   | { readonly task: 'forward'; readonly to: string; readonly queue: QueueName; readonly envelope: string }
   | { readonly task: 'resendKey'; readonly vaultId: string; readonly keyId: string }

@@ -7,7 +7,7 @@ import { eachItem, eachPage } from '../../kms/rows/pages.ts'
 import type { Item, PageRequest } from '../../ports.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
-import { leave, send, sendOrStore } from '../messages/send.ts'
+import { enqueue, send, sendOrStore } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { IdentityRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -97,7 +97,7 @@ export async function applyIdentity(
   }
   // A region must be able to open backups before it loses the home region.
   if (ports.preparesKeys && (await storedBackupKeys(ports, tenancyId)) === undefined)
-    await leave(ports, 'outbox', { task: 'wantBackupKeys', tenancyId })
+    await enqueue(ports, 'outbox', { task: 'wantBackupKeys', tenancyId })
   const seq = await headSeq(ports, tenancyId)
   // Not only when it is read next: what was applied must not be taken back in between.
   ports.hsm.advanceIdentityHead(tenancyId, seq)
