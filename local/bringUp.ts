@@ -73,7 +73,7 @@ async function listenAndTell(
     throw cause
   }
   if (undo === undefined) tell(endpoints)
-  directory.remember('regions', regions.join(','))
+  directory.storeFact('regions', regions.join(','))
   return endpoints
 }
 

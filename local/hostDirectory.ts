@@ -42,7 +42,7 @@ export class HostDirectory {
         `${path} was written by another version (${stored}); this one reads ${format}. Use that version, or another --data.`,
       )
     }
-    this.remember('format', format)
+    this.storeFact('format', format)
   }
 
   fact(name: string): string | undefined {
@@ -51,7 +51,7 @@ export class HostDirectory {
   }
 
   /** @throws KmsError cannotStore where the disk is full. */
-  remember(name: string, value: string): void {
+  storeFact(name: string, value: string): void {
     this.#write('INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
   }
 

@@ -75,9 +75,9 @@ export async function prepareStart(
     directory,
     port,
     regions,
-    homeRegion: remembered(directory, 'homeRegion', () => regions[0] ?? ''),
-    tenancyId: remembered(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy')),
-    userId: remembered(directory, 'administratorId', () => newOcid(randomBytes, 'user')),
+    homeRegion: storedFact(directory, 'homeRegion', () => regions[0] ?? ''),
+    tenancyId: storedFact(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy')),
+    userId: storedFact(directory, 'administratorId', () => newOcid(randomBytes, 'user')),
     key,
     ...(recover === undefined ? {} : { recover }),
   }
@@ -92,10 +92,10 @@ function portsOf(directory: HostDirectory, regions: readonly string[], base: num
   ])
 }
 
-function remembered(directory: HostDirectory, name: string, make: () => string): string {
+function storedFact(directory: HostDirectory, name: string, make: () => string): string {
   const known = directory.fact(name)
   if (known !== undefined) return known
   const made = make()
-  directory.remember(name, made)
+  directory.storeFact(name, made)
   return made
 }

@@ -114,7 +114,7 @@ async function mendLinks(host: RegionHost, peer: RegionHost, tenancyId: string):
     if (primaryRegion !== host.name || replicaRegion !== peer.name || there.has(id)) continue
     const fence = await peer.fenceOf(id)
     // 0: its replica was never made; the link goes on where it stands.
-    if (fence > 0) await host.forgetReplica(id, fence)
+    if (fence > 0) await host.dropReplica(id, fence)
   }
   for (const { id, primaryRegion, replicaRegion, replicaStatus, fence } of there.values()) {
     if (primaryRegion !== peer.name || replicaRegion !== host.name || replicaStatus === 'DELETING') continue

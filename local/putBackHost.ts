@@ -12,7 +12,7 @@ import {
   type StandingVault,
 } from '../lib/replication/takeBack/standing.ts'
 import {
-  forgetReplica,
+  dropReplica,
   replicateAnew,
   takeBackIdentity,
   takeBackKey,
@@ -36,7 +36,7 @@ export interface PutBackHost {
   takeBackVault(vault: StandingVault): Promise<TakenBack>
   /** Resolves with how many were taken. */
   takeBackKeys(vaultId: string, keys: readonly StandingKey[]): Promise<number>
-  forgetReplica(vaultId: string, fence: number): Promise<void>
+  dropReplica(vaultId: string, fence: number): Promise<void>
   replicateAnew(vaultId: string): Promise<void>
   /** The end: it counts on from what its peers know, and says so in /healthz. */
   endPutBack(putBack: PutBack): Promise<void>
@@ -60,7 +60,7 @@ export function putBackHost(region: Region): PutBackHost {
       for (const key of keys) if ((await takeBackKey(runtime, vault, key)) === 'isTaken') taken += 1
       return taken
     },
-    forgetReplica: (vaultId, fence) => forgetReplica(runtime, vaultId, fence),
+    dropReplica: (vaultId, fence) => dropReplica(runtime, vaultId, fence),
     replicateAnew: (vaultId) => replicateAnew(runtime, vaultId),
     endPutBack: async (putBack) => {
       await store.tables.raiseCommitMark(putBack.knownChanges)

@@ -18,7 +18,7 @@ import { pooledRandom } from '../lib/pooledRandom.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
-import { forgetWhatChanges } from './forgetWhatChanges.ts'
+import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { ownHosts, portOfHost } from './ownHosts.ts'
@@ -117,7 +117,7 @@ export function openRegion(parts: RegionParts): Region {
     stored: (ids) => running.arrivals.stored(ids),
   }
   const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals })
-  forgetWhatChanges(store, runtime)
+  invalidateOnCommit(store, runtime)
   const found: Watched['found'] = {}
   const gateway = openGateway(parts, store, runtime, { lag, audit, found })
   const listening = new Set<number>()

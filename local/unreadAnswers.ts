@@ -18,17 +18,17 @@ export class UnreadAnswers {
     this.#bytesOf.set(response, bytes)
     this.#bytes += bytes
     const taken = () => {
-      this.#forget(response)
+      this.#drop(response)
     }
     response.once('finish', taken).once('close', taken)
     for (const oldest of this.#bytesOf.keys()) {
       if (this.#bytes <= this.#maxBytes || oldest === response) return
-      this.#forget(oldest)
+      this.#drop(oldest)
       oldest.destroy()
     }
   }
 
-  #forget(response: ServerResponse): void {
+  #drop(response: ServerResponse): void {
     this.#bytes -= this.#bytesOf.get(response) ?? 0
     this.#bytesOf.delete(response)
   }

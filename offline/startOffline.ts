@@ -136,6 +136,6 @@ async function provision({ directory, parameters }: OfflineOptions, regions: rea
     { regions: parameters.regions, homeRegion, at },
     { name: 'vaultspan', publicKeyPem: key.publicKeyPem },
   )
-  directory.remember('tenancyId', tenancyId)
+  directory.storeFact('tenancyId', tenancyId)
   writeOciConfig(directory, { tenancyId, userId, fingerprint, region: homeRegion })
 }

@@ -161,7 +161,7 @@ export interface VaultKeys {
    */
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T>
   /** Lets go of the key's cached handle, for a key that is destroyed. One in use goes when its work ends. */
-  forget(context: MaterialContext, wrapped: WrappedKey): void
+  dropHandle(context: MaterialContext, wrapped: WrappedKey): void
   /**
    * The same blob bound to this vault and another key, for a vault that was restored under another OCID and so has the
    * keys of the old one. Material id, shape, protection mode and exportability stay.

@@ -16,11 +16,11 @@ export const requestTarget = '(request-target)'
 
 const maxNames = 32
 /** Each client sends the same one or two lists for ever. */
-const remembered = new LruCache<SignedHeaders>(64)
+const cached = new LruCache<SignedHeaders>(64)
 
 /** Undefined where a name every request must sign is missing, or one stands there twice, or there are more than 32. */
 export function readSignedHeaders(list: string): SignedHeaders | undefined {
-  const known = remembered.get(list)
+  const known = cached.get(list)
   if (known !== undefined) return known
   const names = list.toLowerCase().split(' ', maxNames + 1)
   const dates = names.filter((name) => name === 'date' || name === 'x-date')
@@ -29,6 +29,6 @@ export function readSignedHeaders(list: string): SignedHeaders | undefined {
   const hasLength = names.includes('content-length')
   const hasHash = names.includes('x-content-sha256')
   const read = { names, dates, hasLength, hasHash, coversBody: hasLength && hasHash && names.includes('content-type') }
-  remembered.set(list, read)
+  cached.set(list, read)
   return read
 }

@@ -44,13 +44,13 @@ function isKeyDeletion({ kind, keyId, materialId }: Due): boolean {
   return kind === 'deletion' && keyId !== null && materialId === null
 }
 
-export function remember(due: Due): readonly Write[] {
+export function storeReminder(due: Due): readonly Write[] {
   const row: DueRow = { ...dueKey(due), ...due }
   const reminder: Write = { op: 'put', table: 'Replication', item: row }
   return isKeyDeletion(due) ? [reminder, { op: 'put', table: 'Replication', item: pendingKey(due) }] : [reminder]
 }
 
-export function forget(due: Due): readonly Write[] {
+export function deleteReminder(due: Due): readonly Write[] {
   const reminder: Write = { op: 'delete', table: 'Replication', ...dueKey(due) }
   return isKeyDeletion(due) ? [reminder, { op: 'delete', table: 'Replication', ...pendingKey(due) }] : [reminder]
 }

@@ -37,7 +37,7 @@ interface Entry {
 
 /**
  * Vaults, keys and versions, verified once and kept for `maxAgeMs` (KEY_CACHE_MS). Crypto reads through the cache;
- * management reads with `fresh`. A host that sees every write of its region calls `forget`, so nothing is stale there.
+ * management reads with `fresh`. A host that sees every write of its region calls `invalidate`, so nothing is stale there.
  */
 export class VaultCache {
   readonly #ports: ConstructorParameters<typeof VaultCache>[0]
@@ -106,7 +106,7 @@ export class VaultCache {
   }
 
   /** Drops what was read of a partition: a vault's or a key's OCID. */
-  forget(table: 'Vaults' | 'Keys', pk: string, sk: string): void {
+  invalidate(table: 'Vaults' | 'Keys', pk: string, sk: string): void {
     if (table === 'Vaults') this.#entries.delete(`vault ${pk}`)
     else this.#entries.delete(sk === keySk ? `key ${pk}` : `key ${pk} ${sk.slice(versionSk('').length)}`)
   }

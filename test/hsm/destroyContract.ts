@@ -106,10 +106,10 @@ export function destroyContract(openHsm: () => Promise<Hsm> | Hsm): void {
     const context = aMaterial()
     const key = await vault.generate(context)
     const ciphertext = await vault.use(context, key, (held) => {
-      vault.forget(context, key)
+      vault.dropHandle(context, key)
       return held.encrypt('AES_256_GCM', message, {})
     })
-    vault.forget(context, key)
+    vault.dropHandle(context, key)
     const opened = await vault.use(context, key, (held) => held.decrypt('AES_256_GCM', ciphertext, {}))
     expect(opened).toEqual(message)
   })

@@ -10,8 +10,8 @@ function aCache(capacity: number) {
     use,
     destroyed,
     opened,
-    forget: (idStart: string) => {
-      cache.forget(idStart)
+    drop: (idStart: string) => {
+      cache.drop(idStart)
     },
   }
 }
@@ -79,10 +79,10 @@ test('what cannot be opened is not kept', async () => {
 })
 
 test('a handle that is forgotten is destroyed at once, or after its last user, and is opened anew', async () => {
-  const { use, destroyed, opened, forget } = aCache(9)
+  const { use, destroyed, opened, drop } = aCache(9)
   for (const id of ['a1', 'a2', 'b1']) await use(id, () => undefined)
   await use('a2', async () => {
-    forget('a')
+    drop('a')
     expect(destroyed).toEqual(['handle a1'])
     await use('a2', () => undefined)
   })

@@ -68,7 +68,7 @@ test('the handles of a key that is forgotten, and of a vault that is destroyed, 
     made.push([context, wrapped])
     for (const each of [vault, other]) await each?.use(context, wrapped, () => undefined)
   }
-  for (const [context, wrapped] of made.slice(0, 1)) vault?.forget(context, wrapped)
+  for (const [context, wrapped] of made.slice(0, 1)) vault?.dropHandle(context, wrapped)
   expect(destroyed).toBe(1)
   vault?.destroyKeks()
   expect(destroyed).toBe(3)

@@ -10,7 +10,7 @@ test('at most 32 names are read', () => {
   expect(readSignedHeaders(names(40))).toBeUndefined()
 })
 
-test('a list that came before is not read again, and 64 of them are remembered', () => {
+test('a list that came before is not read again, and 64 of them are cached', () => {
   const first = readSignedHeaders(`${least} x-first`)
   expect(readSignedHeaders(`${least} x-first`)).toBe(first)
   for (let index = 0; index < 64; index += 1) readSignedHeaders(`${least} x-other-${index}`)

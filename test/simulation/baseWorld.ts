@@ -25,7 +25,7 @@ const settings = {
   isStrict: true,
   instances: 1,
   keyCacheMs: 0,
-  forgetsOnCommit: false,
+  invalidatesOnCommit: false,
   indexLagMs: 0,
   hasShortPages: false,
   isOverHttp: false,

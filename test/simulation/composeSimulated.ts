@@ -19,7 +19,7 @@ export interface RegionSettings {
   readonly instances: 1 | 2
   readonly keyCacheMs: number
   /** Whether a process sees every write of its region, as the embedded host's does. */
-  readonly forgetsOnCommit: boolean
+  readonly invalidatesOnCommit: boolean
   /** The longest time by which an index lags. */
   readonly indexLagMs: number
   /** Whether a page of rows may end before as many as were asked for. */

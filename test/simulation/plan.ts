@@ -22,7 +22,7 @@ export interface PlannedSettings {
   readonly isStrict: boolean
   readonly instances: 1 | 2
   readonly keyCacheMs: number
-  readonly forgetsOnCommit: boolean
+  readonly invalidatesOnCommit: boolean
   readonly indexLagMs: number
   readonly hasShortPages: boolean
   /** Whether requests are signed and go through the functions of the HTTP API; else they come behind signature and schema. */
@@ -75,7 +75,7 @@ function settingsOf(random: SeededRandom): PlannedSettings {
     isStrict: random.chance(0.4),
     instances: isEmbedded ? 1 : 2,
     keyCacheMs: isEmbedded ? 1000 : 0,
-    forgetsOnCommit: isEmbedded,
+    invalidatesOnCommit: isEmbedded,
     indexLagMs: random.chance(0.4) ? 3000 : 0,
     hasShortPages: random.chance(0.3),
     isOverHttp: false,

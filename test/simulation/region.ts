@@ -67,10 +67,10 @@ export class Region {
     network.attach(name, this.queues)
     this.tables.onCommit((table, old, item) => {
       const touched = item ?? old
-      if (!settings.forgetsOnCommit || touched === undefined) return
+      if (!settings.invalidatesOnCommit || touched === undefined) return
       for (const { runtime } of this.instances) {
-        if (table === 'Identity') runtime.identity.forget(touched.pk)
-        else if (table === 'Vaults' || table === 'Keys') runtime.cache.forget(table, touched.pk, touched.sk)
+        if (table === 'Identity') runtime.identity.invalidate(touched.pk)
+        else if (table === 'Vaults' || table === 'Keys') runtime.cache.invalidate(table, touched.pk, touched.sk)
       }
     })
     this.instances = []

@@ -84,7 +84,7 @@ export class SimulatedVaultKeys implements VaultKeys {
     return work(usable(context.materialId, this.#unwrap(context, wrapped)))
   }
 
-  forget(): void {
+  dropHandle(): void {
     // Nothing is kept.
   }
 

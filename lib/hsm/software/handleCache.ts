@@ -34,7 +34,7 @@ export class HandleCache<T> {
   }
 
   /** Lets go of every handle whose id begins so. */
-  forget(idStart: string): void {
+  drop(idStart: string): void {
     this.#held.deleteThoseThat((id) => id.startsWith(idStart))
   }
 

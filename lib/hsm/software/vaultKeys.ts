@@ -135,14 +135,14 @@ export class SoftwareVaultKeys implements VaultKeys {
     return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
   }
 
-  forget(context: MaterialContext, wrapped: WrappedKey): void {
-    this.#handles.forget(this.#handleId(context, wrapped))
+  dropHandle(context: MaterialContext, wrapped: WrappedKey): void {
+    this.#handles.drop(this.#handleId(context, wrapped))
   }
 
   /** For whoever still holds this object, and the handles that came of it. */
   destroyKeks(): void {
     this.#keks = undefined
-    this.#handles.forget(this.#handlePrefix)
+    this.#handles.drop(this.#handlePrefix)
   }
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */

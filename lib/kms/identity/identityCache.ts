@@ -35,7 +35,7 @@ interface Cached {
 
 /**
  * A tenancy's identity, verified once per entry of its log: while the log stands still nothing is read but its head, and
- * that at most every `maxAgeMs` (KEY_CACHE_MS). A host that sees every write calls `forget`.
+ * that at most every `maxAgeMs` (KEY_CACHE_MS). A host that sees every write calls `invalidate`.
  */
 export class IdentityCache {
   readonly #ports: CachePorts
@@ -54,7 +54,7 @@ export class IdentityCache {
 
   /** As the tables have it now, however young what is cached may be: for judging a change to identity itself. */
   async freshTenancy(tenancyId: string): Promise<TenancyIdentity> {
-    this.forget(tenancyId)
+    this.invalidate(tenancyId)
     return (await this.#current(tenancyId)).tenancy
   }
 
@@ -75,7 +75,7 @@ export class IdentityCache {
     return cached !== undefined && this.#ports.clock() - cached.checkedAt < this.#maxAgeMs ? cached : undefined
   }
 
-  forget(tenancyId: string): void {
+  invalidate(tenancyId: string): void {
     const cached = this.#tenancies.get(tenancyId)
     if (cached !== undefined) cached.checkedAt = -Infinity
     this.#loading.delete(tenancyId)

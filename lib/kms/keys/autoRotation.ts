@@ -1,4 +1,4 @@
-import { forget, remember, type Due } from '../reminders.ts'
+import { deleteReminder, storeReminder, type Due } from '../reminders.ts'
 import { KmsError } from '../../errors.ts'
 import type { Write } from '../../ports.ts'
 import type { AutoRotation, KeyRow, VaultRow } from '../rows/rows.ts'
@@ -97,7 +97,7 @@ export function rotationReminders(before: Planned | undefined, after: Planned): 
   const old = before?.isAutoRotationEnabled === true ? rotationDue(before) : undefined
   const next = after.isAutoRotationEnabled ? rotationDue(after) : undefined
   if (old?.at === next?.at) return []
-  return [...(old === undefined ? [] : forget(old)), ...(next === undefined ? [] : remember(next))]
+  return [...(old === undefined ? [] : deleteReminder(old)), ...(next === undefined ? [] : storeReminder(next))]
 }
 
 /** The reminder of a key that rotates. */

@@ -1,4 +1,4 @@
-import { forget, type Due } from '../reminders.ts'
+import { deleteReminder, type Due } from '../reminders.ts'
 import { everyKeyId } from '../rows/everyKey.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { keyEffect, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
@@ -33,7 +33,7 @@ const batchSize = 80
 export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due): Promise<void> {
   const gone = vault.row.lifecycleState === 'DELETED' ? vault : await destroyVaultKeys(ports, vault)
   for await (const id of everyKeyId(ports.tables, gone.row.id)) await destroyKey(ports, gone, id)
-  await ports.tables.write([...forget(due)])
+  await ports.tables.write([...deleteReminder(due)])
 }
 
 async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vault> {
@@ -81,7 +81,7 @@ export async function destroyKey(ports: DestroyPorts, vault: Vault, keyId: strin
     const key = await completeUnlessDeleted(ports, vault, stored)
     const left = await versionsLeft(ports, { vault, key })
     if (key.lifecycleState === 'DELETED' && left.length === 0) {
-      if (due !== undefined) await ports.tables.write([...forget(due)])
+      if (due !== undefined) await ports.tables.write([...deleteReminder(due)])
       return
     }
     const versions = left.slice(0, batchSize)
@@ -93,7 +93,7 @@ export async function destroyKey(ports: DestroyPorts, vault: Vault, keyId: strin
       also: (next) => [
         ...(isFirst ? systemAudit(ports, vault.row.tenancyId, 'DeleteKey', keyEffect(next, key)) : []),
         ...(isFirst ? rotationReminders(key, { ...key, isAutoRotationEnabled: false }) : []),
-        ...(isLast && due !== undefined ? forget(due) : []),
+        ...(isLast && due !== undefined ? deleteReminder(due) : []),
       ],
     })
     if (isWritten && isLast) return
@@ -112,7 +112,7 @@ export async function destroyVersion(
   return writeDestroyed(ports, loaded, [version], {
     lifecycleState: key.lifecycleState,
     timeOfDeletion: key.timeOfDeletion,
-    also: () => [...systemAudit(ports, vault.row.tenancyId, 'DeleteKeyVersion', effect), ...forget(due)],
+    also: () => [...systemAudit(ports, vault.row.tenancyId, 'DeleteKeyVersion', effect), ...deleteReminder(due)],
   })
 }
 
@@ -148,14 +148,14 @@ async function writeDestroyed(
     steps,
   )
   if (!(await commitOwn(ports, vault, step, also(step.next)))) return false
-  forgetHandles({ vault, key }, versions)
+  dropHandles({ vault, key }, versions)
   return true
 }
 
 /** What is opened in memory goes with the material. */
-function forgetHandles({ vault, key }: VaultKey, versions: readonly KeyVersionRow[]): void {
+function dropHandles({ vault, key }: VaultKey, versions: readonly KeyVersionRow[]): void {
   for (const { materialId, wrapped } of versions) {
-    if (wrapped !== null) vault.keys.forget(versionContext(key, materialId), wrapped)
+    if (wrapped !== null) vault.keys.dropHandle(versionContext(key, materialId), wrapped)
   }
 }
 

@@ -1,6 +1,6 @@
 import { rotated, rotationReminders } from '../keys/autoRotation.ts'
 import { destroyKey, destroyVault, destroyVersion, type DestroyPorts } from './destroy.ts'
-import { dueShards, eachDue, forget, type Due } from '../reminders.ts'
+import { dueShards, eachDue, deleteReminder, type Due } from '../reminders.ts'
 import { isKmsError } from '../../errors.ts'
 import type { VaultKey } from '../keys/changeKey.ts'
 import { createKeyVersion } from '../keys/keyVersions.ts'
@@ -67,7 +67,7 @@ async function work(ports: DestroyPorts, due: Due): Promise<void> {
 }
 
 async function drop({ tables }: DestroyPorts, due: Due): Promise<void> {
-  await tables.write([...forget(due)])
+  await tables.write([...deleteReminder(due)])
 }
 
 async function rotate(ports: DestroyPorts, loaded: VaultKey, due: Due): Promise<void> {

@@ -1,5 +1,5 @@
 import { deletionTime } from './deletionTime.ts'
-import { forget, latestKeyDeletion, remember, type Due } from '../reminders.ts'
+import { deleteReminder, latestKeyDeletion, storeReminder, type Due } from '../reminders.ts'
 import { KmsError } from '../../errors.ts'
 import { changeKey, type ManagePorts, type VaultKey } from '../keys/changeKey.ts'
 import { changeKeyVersion } from '../keys/keyVersions.ts'
@@ -30,7 +30,7 @@ export function scheduleVaultDeletion(
         `A key of this vault is to be deleted at ${latest}, after the vault; choose a later timeOfDeletion or cancel the key's deletion.`,
       )
     }
-    return { set: { lifecycleState: 'PENDING_DELETION', timeOfDeletion: at }, also: remember(vaultDue(vault, at)) }
+    return { set: { lifecycleState: 'PENDING_DELETION', timeOfDeletion: at }, also: storeReminder(vaultDue(vault, at)) }
   })
 }
 
@@ -39,7 +39,7 @@ export function cancelVaultDeletion(ports: ManagePorts, mutation: Mutation, load
     requireVaultState('CancelVaultDeletion', vault)
     return {
       set: { lifecycleState: 'ACTIVE', timeOfDeletion: null },
-      also: forget(vaultDue(vault, vault.timeOfDeletion)),
+      also: deleteReminder(vaultDue(vault, vault.timeOfDeletion)),
     }
   })
 }
@@ -63,7 +63,7 @@ export function scheduleKeyDeletion(
     const before = key.lifecycleState === 'DISABLED' ? 'DISABLED' : 'ENABLED'
     return {
       set: { lifecycleState: 'PENDING_DELETION', timeOfDeletion: at, stateBeforeDeletion: before },
-      also: remember(keyDue(key, at)),
+      also: storeReminder(keyDue(key, at)),
     }
   })
 }
@@ -71,7 +71,7 @@ export function scheduleKeyDeletion(
 export function cancelKeyDeletion(ports: ManagePorts, mutation: Mutation, loaded: VaultKey): Promise<KeyRow> {
   return changeKey(ports, mutation, loaded, 'CancelKeyDeletion', ({ key }) => ({
     set: { lifecycleState: key.stateBeforeDeletion ?? 'ENABLED', timeOfDeletion: null, stateBeforeDeletion: null },
-    also: forget(keyDue(key, key.timeOfDeletion)),
+    also: deleteReminder(keyDue(key, key.timeOfDeletion)),
   }))
 }
 
@@ -90,7 +90,7 @@ export function scheduleKeyVersionDeletion(
     const at = deletionTime(ports.clock(), wanted)
     return {
       set: { lifecycleState: 'PENDING_DELETION', timeOfDeletion: at },
-      also: remember(versionDue(version, at)),
+      also: storeReminder(versionDue(version, at)),
     }
   })
 }
@@ -104,7 +104,7 @@ export function cancelKeyVersionDeletion(
   const change = { keyVersionId, operation: 'CancelKeyVersionDeletion' } as const
   return changeKeyVersion(ports, mutation, loaded, change, (_, version) => ({
     set: { lifecycleState: 'ENABLED', timeOfDeletion: null },
-    also: forget(versionDue(version, version.timeOfDeletion)),
+    also: deleteReminder(versionDue(version, version.timeOfDeletion)),
   }))
 }
 

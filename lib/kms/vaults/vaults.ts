@@ -161,7 +161,7 @@ export interface VaultChange {
 
 /** A change whose end comes later: its event is a `.begin`, and what the `.end` needs is kept in the same transaction. */
 export interface Asynchronous {
-  readonly remember: (next: VaultRow, begin: AuditEvent) => readonly Write[]
+  readonly store: (next: VaultRow, begin: AuditEvent) => readonly Write[]
 }
 
 type ChangePorts = Pick<KmsPorts, 'tables' | 'cache' | 'handOff' | 'clock' | 'timers' | 'random' | 'region'>
@@ -201,7 +201,7 @@ export async function changeVault(
         putOver('Vaults', next, vault.row),
         ...(wanted.also ?? []),
         ...books,
-        ...(asynchronous?.remember(next, books[0].item.events[0]) ?? []),
+        ...(asynchronous?.store(next, books[0].item.events[0]) ?? []),
       ])
       return outcome.ok ? next : undefined
     },

@@ -45,7 +45,7 @@ export async function createVaultReplica(
   vault: Vault,
   replicaRegion: string,
 ): Promise<void> {
-  const row = await changeVault(ports, mutation, vault, (row) => creation(ports, row, replicaRegion), remembering)
+  const row = await changeVault(ports, mutation, vault, (row) => creation(ports, row, replicaRegion), storingEvent)
   await startLink(ports, row)
 }
 
@@ -95,14 +95,14 @@ export async function deleteVaultReplica(
         ? undefined
         : { set: { replicaStatus: 'DELETING', handOffTo: null, fence: row.fence + 1 } }
     },
-    remembering,
+    storingEvent,
   )
   await startLink(ports, row)
 }
 
 /** The audit event of the request also goes beside the link: its end repeats who asked. */
-const remembering: Asynchronous = {
-  remember: (row, begin) => [
+const storingEvent: Asynchronous = {
+  store: (row, begin) => [
     { op: 'put', table: 'Replication', item: { ...linkKey(row), begin } satisfies LinkRow },
     { op: 'put', table: 'Replication', item: linkedKey(row.id) },
   ],

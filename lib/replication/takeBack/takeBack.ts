@@ -5,7 +5,7 @@ import type { LogEntry } from '../../kms/identity/identityRows.ts'
 import { headSeq, statementSk, verifyIdentity } from '../../kms/identity/verifyIdentity.ts'
 import { rotationReminders } from '../../kms/keys/autoRotation.ts'
 import { commitKey } from '../../kms/keys/commitKey.ts'
-import { remember } from '../../kms/reminders.ts'
+import { storeReminder } from '../../kms/reminders.ts'
 import { isAtLeast } from '../../kms/rows/epoch.ts'
 import { verifiedRow } from '../../kms/rows/rowMac.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../../kms/rows/rows.ts'
@@ -60,7 +60,7 @@ export async function takeBackVault(
     ...wrappingKeyWrite(vault.keys, row, wrappingKey),
     ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: vaultId }),
     ...(row.replicaRegion === null ? [] : [linkedWrite(vaultId)]),
-    ...(at === null ? [] : remember({ kind: 'deletion', vaultId, keyId: null, materialId: null, at })),
+    ...(at === null ? [] : storeReminder({ kind: 'deletion', vaultId, keyId: null, materialId: null, at })),
     ...(await requestWrite(ports.tables, request)),
   ])
   return 'isTaken'
@@ -108,13 +108,13 @@ function deletionReminders(key: KeyRow, versions: readonly KeyVersionRow[]): rea
   const { id: keyId, vaultId } = key
   return [{ ...key, materialId: null }, ...versions].flatMap(({ lifecycleState, timeOfDeletion: at, materialId }) =>
     lifecycleState === 'PENDING_DELETION' && at !== null
-      ? [remember({ kind: 'deletion', vaultId, keyId, materialId, at })]
+      ? [storeReminder({ kind: 'deletion', vaultId, keyId, materialId, at })]
       : [],
   )
 }
 
 /** Its replica was deleted after the copy: the link ends here too, behind the fence that the peer has since. */
-export async function forgetReplica(
+export async function dropReplica(
   ports: Pick<ReplicationPorts, 'tables' | 'cache' | 'clock'>,
   vaultId: string,
   fence: number,

@@ -3,19 +3,19 @@ import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 
 /** In one process every write is seen, so nothing that is cached is ever stale. */
-export function forgetWhatChanges(store: SqliteRegionStore, { cache, identity }: Runtime): void {
-  const forget: Partial<Record<TableName, (pk: string, sk: string) => void>> = {
+export function invalidateOnCommit(store: SqliteRegionStore, { cache, identity }: Runtime): void {
+  const invalidate: Partial<Record<TableName, (pk: string, sk: string) => void>> = {
     Vaults: (pk, sk) => {
-      cache.forget('Vaults', pk, sk)
+      cache.invalidate('Vaults', pk, sk)
     },
     Keys: (pk, sk) => {
-      cache.forget('Keys', pk, sk)
+      cache.invalidate('Keys', pk, sk)
     },
     Identity: (pk) => {
-      identity.forget(pk)
+      identity.invalidate(pk)
     },
   }
   store.tables.onCommit((touched) => {
-    for (const { table, pk, sk } of touched) forget[table]?.(pk, sk)
+    for (const { table, pk, sk } of touched) invalidate[table]?.(pk, sk)
   })
 }
