@@ -9,8 +9,8 @@ export const backupKeyOperation = operation('BackupKey', {
   input: v.object({ backupLocation: v.nullish(backupLocation) }),
   run: async (request, { backupLocation: place }) => {
     const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
-    const wish = place == null ? {} : { place }
-    const { row, workRequestId } = await backUpKey(request.ports, request.mutation, loaded, wish)
+    const requested = place == null ? {} : { place }
+    const { row, workRequestId } = await backUpKey(request.ports, request.mutation, loaded, requested)
     return keyAnswer(request, loaded.vault.row, row, { 'opc-work-request-id': workRequestId })
   },
 })

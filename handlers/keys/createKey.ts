@@ -5,7 +5,7 @@ import { definedTags, displayName, freeformTags, keyShape, ocid } from '../../li
 import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
 import { keyAnswer } from './keyOperation.ts'
-import { rotationFields, rotationWish } from './rotationFields.ts'
+import { rotationFields, requestedRotation } from './rotationFields.ts'
 
 const createKeyDetails = v.object({
   compartmentId: ocid,
@@ -21,7 +21,7 @@ export const createKeyOperation = operation('CreateKey', {
   input: createKeyDetails,
   run: async (request, { keyShape: shape, isAutoRotationEnabled, autoKeyRotationDetails, ...details }) => {
     const vault = await authorizedVaultForKey(request, details.compartmentId)
-    const rotation = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
+    const rotation = requestedRotation({ isAutoRotationEnabled, autoKeyRotationDetails })
     const row = await createKey(request.ports, request.mutation, vault, { ...details, shape, rotation })
     return keyAnswer(request, vault.row, row)
   },

@@ -6,7 +6,7 @@ import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
 import { importMaterial } from '../../lib/kms/keys/importMaterial.ts'
 import { keyAnswer } from './keyOperation.ts'
-import { rotationFields, rotationWish } from './rotationFields.ts'
+import { rotationFields, requestedRotation } from './rotationFields.ts'
 import { wrappedImportKey } from './wrappedImportKey.ts'
 
 const importKeyDetails = v.object({
@@ -25,7 +25,7 @@ export const importKeyOperation = operation('ImportKey', {
   run: async (request, { keyShape: shape, wrappedImportKey: brought, ...rest }) => {
     const { isAutoRotationEnabled, autoKeyRotationDetails, ...details } = rest
     const vault = await authorizedVaultForKey(request, details.compartmentId)
-    const rotation = rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails })
+    const rotation = requestedRotation({ isAutoRotationEnabled, autoKeyRotationDetails })
     const input = { ...details, shape, rotation }
     const row = await createKey(request.ports, request.mutation, vault, input, importMaterial(request.ports, brought))
     return keyAnswer(request, vault.row, row)

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { optionalMembers, timestamp, wholeNumber } from '../../lib/http/fields.ts'
-import type { RotationWish } from '../../lib/kms/keys/autoRotation.ts'
+import type { RequestedRotation } from '../../lib/kms/keys/autoRotation.ts'
 
 /** What a caller may say of a key's automatic rotation; the read-only members of the details are ignored. */
 export const rotationFields = {
@@ -27,7 +27,10 @@ interface RotationDetails {
 }
 
 /** The members that are there. */
-export function rotationWish({ isAutoRotationEnabled, autoKeyRotationDetails }: RotationDetails): RotationWish {
+export function requestedRotation({
+  isAutoRotationEnabled,
+  autoKeyRotationDetails,
+}: RotationDetails): RequestedRotation {
   const { rotationIntervalInDays, timeOfScheduleStart } = autoKeyRotationDetails ?? {}
   return {
     ...(isAutoRotationEnabled == null ? {} : { isEnabled: isAutoRotationEnabled }),

@@ -17,8 +17,8 @@ export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPo
   run: async (request, { backupLocation: place, isIncludeKeys }) => {
     const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
     if (vault.row.primaryRegion === request.ports.region) await wantBackupKeys(request.ports, vault.row.tenancyId)
-    const wish = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
-    const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, wish)
+    const requested = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
+    const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, requested)
     return vaultAnswer(request, row, { 'opc-work-request-id': workRequestId })
   },
 })

@@ -27,7 +27,7 @@ import type { BackupPlace, BackupStore } from './backupPlace.ts'
 
 export type BackupPorts = ManagePorts & Pick<KmsPorts, 'hsm' | 'homeRegion' | 'log'> & { readonly backups: BackupStore }
 
-export interface BackupWish {
+export interface RequestedBackup {
   /** Undefined: where the service keeps backups by itself. */
   readonly place?: BackupPlace
   readonly includesKeys?: boolean
@@ -43,7 +43,7 @@ export function backUpVault(
   ports: BackupPorts,
   mutation: Mutation,
   loaded: Vault,
-  wish: BackupWish,
+  requested: RequestedBackup,
 ): Promise<BackedUp<VaultRow>> {
   return backedUp(ports, mutation, loaded.row, {
     load: async (round) => {
@@ -55,8 +55,8 @@ export function backUpVault(
     save: async (vault) => {
       requireVaultState('BackupVault', vault.row)
       requirePrivate(vault.row)
-      const text = await vaultText(ports, vault, wish.includesKeys === true)
-      return { vault, text, wish, effect: vaultEffect(vault.row) }
+      const text = await vaultText(ports, vault, requested.includesKeys === true)
+      return { vault, text, requested, effect: vaultEffect(vault.row) }
     },
   })
 }
@@ -90,7 +90,7 @@ export function backUpKey(
   ports: BackupPorts,
   mutation: Mutation,
   loaded: VaultKey,
-  wish: BackupWish,
+  requested: RequestedBackup,
 ): Promise<BackedUp<KeyRow>> {
   return backedUp(ports, mutation, loaded.key, {
     load: (round) => writableKey(ports, loaded, round),
@@ -108,7 +108,7 @@ export function backUpKey(
         vaultId: vault.row.id,
         saved,
       })
-      return { vault, text, wish, effect: keyEffect(key) }
+      return { vault, text, requested, effect: keyEffect(key) }
     },
   })
 }
@@ -140,7 +140,7 @@ function requirePrivate({ vaultType }: VaultRow): void {
 interface Saved {
   readonly vault: Vault
   readonly text: string
-  readonly wish: BackupWish
+  readonly requested: RequestedBackup
   readonly effect: AuditEffect
 }
 
@@ -168,8 +168,8 @@ function backedUp<C, R extends { readonly id: string; readonly etag: string }>(
     etagOf: (current) => rowOf(current).etag,
     commit: async (current) => {
       const row = rowOf(current)
-      const { vault, text, wish, effect } = await save(current)
-      const place = wish.place ?? ownPlace(row.id, workRequestId)
+      const { vault, text, requested, effect } = await save(current)
+      const place = requested.place ?? ownPlace(row.id, workRequestId)
       const isWritten = await ports.backups.write(
         vault.row.tenancyId,
         place,

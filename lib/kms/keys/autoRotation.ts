@@ -4,7 +4,7 @@ import type { Write } from '../../ports.ts'
 import type { AutoRotation, KeyRow, VaultRow } from '../rows/rows.ts'
 
 /** What a caller asks for; the members left out stay as they are. */
-export interface RotationWish {
+export interface RequestedRotation {
   readonly isEnabled?: boolean
   readonly intervalInDays?: number
   readonly scheduleStart?: Date
@@ -14,15 +14,20 @@ type Rotation = Pick<KeyRow, 'isAutoRotationEnabled' | 'autoRotation'>
 
 const dayMs = 24 * 3_600_000
 
-/** @throws KmsError invalidParameter where this vault or this wish allows no automatic rotation. */
-export function firstAutoRotation(vault: VaultRow, wish: RotationWish, now: number): Rotation {
-  return changedAutoRotation(vault, { isAutoRotationEnabled: false, autoRotation: null }, wish, now)
+/** @throws KmsError invalidParameter where this vault or what is requested allows no automatic rotation. */
+export function firstAutoRotation(vault: VaultRow, requested: RequestedRotation, now: number): Rotation {
+  return changedAutoRotation(vault, { isAutoRotationEnabled: false, autoRotation: null }, requested, now)
 }
 
 /** A changed interval or start counts from the schedule's start; times that have passed are skipped, not made up for. */
-export function changedAutoRotation(vault: VaultRow, stored: Rotation, wish: RotationWish, now: number): Rotation {
-  const isEnabled = wish.isEnabled ?? stored.isAutoRotationEnabled
-  const isPlanned = wish.intervalInDays !== undefined || wish.scheduleStart !== undefined
+export function changedAutoRotation(
+  vault: VaultRow,
+  stored: Rotation,
+  requested: RequestedRotation,
+  now: number,
+): Rotation {
+  const isEnabled = requested.isEnabled ?? stored.isAutoRotationEnabled
+  const isPlanned = requested.intervalInDays !== undefined || requested.scheduleStart !== undefined
   if (!isEnabled && !isPlanned) return { isAutoRotationEnabled: false, autoRotation: stored.autoRotation }
   if (vault.vaultType !== 'VIRTUAL_PRIVATE') {
     throw new KmsError(
@@ -30,7 +35,7 @@ export function changedAutoRotation(vault: VaultRow, stored: Rotation, wish: Rot
       'Automatic rotation is for keys in VIRTUAL_PRIVATE vaults; leave isAutoRotationEnabled and autoKeyRotationDetails out.',
     )
   }
-  const interval = wish.intervalInDays ?? stored.autoRotation?.rotationIntervalInDays
+  const interval = requested.intervalInDays ?? stored.autoRotation?.rotationIntervalInDays
   if (interval === undefined) {
     throw new KmsError(
       'missingParameter',
@@ -39,7 +44,9 @@ export function changedAutoRotation(vault: VaultRow, stored: Rotation, wish: Rot
   }
   const isResumed = isEnabled && !stored.isAutoRotationEnabled
   if (!isPlanned && !isResumed) return { isAutoRotationEnabled: isEnabled, autoRotation: stored.autoRotation }
-  const start = startOfDay(wish.scheduleStart?.getTime() ?? timeOf(stored.autoRotation?.timeOfScheduleStart) ?? now)
+  const start = startOfDay(
+    requested.scheduleStart?.getTime() ?? timeOf(stored.autoRotation?.timeOfScheduleStart) ?? now,
+  )
   return {
     isAutoRotationEnabled: isEnabled,
     autoRotation: {

@@ -1,5 +1,5 @@
 import type { KeyShape, ProtectionMode } from '../../hsm/hsm.ts'
-import { firstAutoRotation, rotationReminders, type RotationWish } from './autoRotation.ts'
+import { firstAutoRotation, rotationReminders, type RequestedRotation } from './autoRotation.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
 import { commitNew, keyEffect, keyMadeBy, requireWritable, type ManagePorts } from './changeKey.ts'
 import type { Mutation } from '../mutation.ts'
@@ -21,7 +21,7 @@ export interface CreateKeyInput {
   readonly protectionMode: ProtectionMode
   readonly freeformTags: Tags
   readonly definedTags: DefinedTags
-  readonly rotation: RotationWish
+  readonly rotation: RequestedRotation
 }
 
 /** Makes a key's first version: in the HSM, or out of what a caller brings. */
