@@ -48,7 +48,7 @@ export interface TestCloud extends StoryCloud {
   /** Runs the streams and queues until nothing is left to do, or `rounds` have passed. */
   readonly settle: (rounds?: number) => Promise<void>
   /** Runs what has fallen due in both regions. */
-  readonly fallDue: () => Promise<void>
+  readonly runDue: () => Promise<void>
   readonly close: () => void
 }
 
@@ -158,7 +158,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
       return { tenancyId: id, call: callAs(id) }
     },
     settle: (rounds = 60) => settle([a, b], clock, rounds),
-    fallDue: async () => {
+    runDue: async () => {
       for (const { runtime } of [a, b]) await scheduleFunction(runtime)()
     },
     close: () => {

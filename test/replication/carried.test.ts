@@ -42,7 +42,7 @@ test('with a vault its keys are destroyed in the replica too, by the tombstone a
   await cloud.settle()
   cloud.clock.now += 9 * 86_400_000
   expect(await wrapped()).toMatchObject({ hsmKek: expect.any(String) as unknown })
-  await cloud.fallDue()
+  await cloud.runDue()
   await workInboxOf(cloud.b)
   expect(await wrapped()).toMatchObject({ hsmKek: null, softwareKek: null })
 })

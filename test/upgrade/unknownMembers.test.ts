@@ -85,7 +85,7 @@ describe('a member that this version does not know', () => {
   test('stays when what fell due is done: in the tombstone, for the version that reads it', async () => {
     await onKey('POST', '/actions/scheduleDeletion', { timeOfDeletion: new Date(cloud.clock.now + 8 * 86_400_000) })
     cloud.clock.now += 9 * 86_400_000
-    await cloud.fallDue()
+    await cloud.runDue()
     await cloud.settle()
     for (const { store } of [cloud.a, cloud.b])
       for (const place of [places.key(keyId), places.version(keyId, materialId)])

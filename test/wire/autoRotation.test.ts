@@ -24,7 +24,7 @@ const details = ({ body }: Answered) => body['autoKeyRotationDetails'] as Record
 
 async function pass(days: number): Promise<void> {
   cloud.clock.now += days * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
 }
 
@@ -53,7 +53,7 @@ test('a key rotates at its times, its old ciphertexts decrypt, and the replica f
   expect((await decrypt(cloud, cloud.b, vaultId, key.body['id'], ciphertext)).status).toBe(200)
   const versions = await cloud.call(cloud.a, 'GET', `${target}/keyVersions`, undefined, { host: vaultId })
   expect(versions.list.map(({ isAutoRotated }) => isAutoRotated)).toEqual([true, false])
-  await cloud.fallDue()
+  await cloud.runDue()
   expect((await get()).body['currentKeyVersion']).toBe(rotated.body['currentKeyVersion'])
 })
 

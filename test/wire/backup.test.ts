@@ -41,7 +41,7 @@ function restoreVault(text: string, region: TestRegion = cloud.a): Promise<Answe
 async function destroyVault(): Promise<void> {
   await post(`${vaultPath()}/actions/scheduleDeletion`, { timeOfDeletion: new Date(cloud.clock.now + 7 * day) })
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
 }
 
@@ -169,7 +169,7 @@ describe('a key', () => {
     await backUpVault('vault.json', false)
     await post(`${keyPath(key)}/actions/scheduleDeletion`, { timeOfDeletion: new Date(cloud.clock.now + 7 * day) })
     cloud.clock.now += 8 * day
-    await cloud.fallDue()
+    await cloud.runDue()
     const restored = await post('/20180608/keys/actions/restoreFromFile', saved('key.json'))
     expect(restored).toMatchObject({ status: 200, body: { id: key.body['id'], lifecycleState: 'ENABLED' } })
     expect((await decrypt(cloud, cloud.a, vaultId, key.body['id'], ciphertext)).body).toMatchObject({ plaintext })

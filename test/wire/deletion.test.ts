@@ -25,7 +25,7 @@ const keyPath = (key: Answered) => `/20180608/keys/${String(key.body['id'])}`
 /** Lets time pass, does what is due, and lets the replica follow. */
 async function pass(days: number): Promise<void> {
   cloud.clock.now += days * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
 }
 
@@ -88,7 +88,7 @@ describe('a key', () => {
     await cloud.settle()
     cloud.link.isUp = false
     cloud.clock.now += 9 * day
-    await cloud.fallDue()
+    await cloud.runDue()
     expect((await get(keyPath(key))).body).toMatchObject({ lifecycleState: 'DELETED' })
     expect((await get(keyPath(key), cloud.b)).body).toMatchObject({ lifecycleState: 'PENDING_DELETION' })
     cloud.link.isUp = true

@@ -51,7 +51,7 @@ async function destroyed(of: Subject, path: string): Promise<Subject> {
     timeOfDeletion: new Date(cloud.clock.now + 7 * day).toISOString(),
   })
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   return of
 }
 

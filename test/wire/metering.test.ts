@@ -51,7 +51,7 @@ test('it counts until the day of its deletion', async () => {
   const target = `/20180608/keys/${String(key.body['id'])}/actions/scheduleDeletion`
   await cloud.call(cloud.a, 'POST', target, { timeOfDeletion: new Date(cloud.clock.now + 7 * day) }, { host: vaultId })
   cloud.clock.now += 7 * day + 1000
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
   for (const region of [cloud.a, cloud.b]) {
     const { list } = await usage(region, '2026-03-07', '2026-03-31')

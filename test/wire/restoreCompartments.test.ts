@@ -32,7 +32,7 @@ async function backUpAndDestroy(): Promise<void> {
   await post(`${vaultPath()}/actions/backup`, { ...place, isIncludeKeys: true })
   await post(`${vaultPath()}/actions/scheduleDeletion`, { timeOfDeletion: new Date(cloud.clock.now + 7 * day) })
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
 }
 
@@ -86,7 +86,7 @@ test('a restore whose vault changes meanwhile ends: 409 IncorrectState', async (
     timeOfDeletion: new Date(cloud.clock.now + 7 * day),
   })
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await post(`${vaultPath()}/actions/scheduleDeletion`, {})
   const restore = restoreKey(runtime, stale, saved, { from: stale.row, compartmentFor: (id) => id })
   await expect(restore).rejects.toMatchObject({ code: 'incorrectState' })

@@ -48,7 +48,7 @@ const usage = async () => (await cloud.call(cloud.a, 'GET', `${vaultPath()}/usag
 
 async function passTime(): Promise<void> {
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await cloud.settle()
 }
 

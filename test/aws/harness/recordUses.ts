@@ -29,9 +29,9 @@ export function recordUses(cloud: TestCloud): Use[] {
   const called = new AsyncLocalStorage<DeployedFunction>()
   for (const region of [cloud.a, cloud.b]) recordRegion(region, called, uses)
   const { call } = cloud
-  const { fallDue } = cloud
+  const { runDue } = cloud
   Object.assign(cloud, {
-    fallDue: () => called.run('schedule', fallDue),
+    runDue: () => called.run('schedule', runDue),
     reconcile: () =>
       called.run('reconcile', async () => {
         for (let run = 0; run < 20; run += 1) await reconcile(cloud.a.runtime)

@@ -74,13 +74,13 @@ export async function restOfALife(cloud: TestCloud & { readonly reconcile?: () =
   await call(a, 'GET', `${vault}/usage`)
   await call(a, 'GET', '/20180608/usage/keyVersions?from=2026-01-01&to=2026-01-02')
   cloud.clock.now += 8 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await post('/20180608/keys/actions/restoreFromObjectStore', place('key'))
   await post(`${path}/actions/scheduleDeletion`, inDays(8))
   await post(`${path}/actions/cancelDeletion`)
   await post(`${path}/actions/scheduleDeletion`, inDays(8))
   cloud.clock.now += 60 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await settle()
   await cloud.reconcile?.()
   await post(`${vault}/actions/scheduleDeletion`, inDays(8))
@@ -88,7 +88,7 @@ export async function restOfALife(cloud: TestCloud & { readonly reconcile?: () =
   await post(`${vault}/actions/scheduleDeletion`, inDays(8))
   await settle()
   cloud.clock.now += 9 * day
-  await cloud.fallDue()
+  await cloud.runDue()
   await settle()
   const restore = '/20180608/vaults/actions/restoreFromObjectStore?compartmentId='
   for (const region of [a, b]) await call(region, 'POST', restore + tenancyId, place('vault'))
