@@ -35,7 +35,8 @@ export interface DrainMemory {
 }
 
 const clientsAtOnce = 16
-const lookMs = 250
+/** A look counts what waits, which takes its time where that is much. */
+const lookMs = (changes: number) => Math.max(250, changes / 50)
 
 /**
  * A day's partition: two regions, the replica's cut off, so many keys made meanwhile; the link heals, and everything that
@@ -56,7 +57,7 @@ export async function drainRun({ changes, directory, base, say }: DrainOptions):
     const start = performance.now()
     await askFaultServer(directory, 'heal')
     while (!(await isDrained(service))) {
-      await pause(lookMs)
+      await pause(lookMs(changes))
       samples.push(memoryOf(service))
     }
     const seconds = (performance.now() - start) / 1000
