@@ -56,6 +56,7 @@ export class Faults implements FaultCommands {
   slow(a: string, b: string, delayMs: number): void {
     this.#require(a)
     this.#require(b)
+    if (a === b) throw new Error('The way between two regions is slowed: name two.')
     this.#delays.set(linkName(a, b), delayMs)
   }
 

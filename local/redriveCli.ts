@@ -13,14 +13,14 @@ await runCommand(async () => {
     words: '[list]',
     flags: {
       data: dataFlag,
-      region: { value: 'NAME', says: 'only in this region', default: '-' },
-      queue: { value: deadLetterPlaces.join('|'), says: 'only of this queue', default: '-' },
+      region: { value: 'NAME', says: 'only in this region' },
+      queue: { value: deadLetterPlaces.join('|'), says: 'only of this queue' },
     },
     more: 'With the word list it only says what there is, and why.',
   })
   const isList = words.length === 1 && words[0] === 'list'
   if (words.length > 0 && !isList) throw new UserError(`The only word is list. Run ${typed('redrive', '--help')}.`)
-  const { data, region, queue } = flags
+  const { data, region = '-', queue = '-' } = flags
   const answer = await ask(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
   console.log(isList ? shown(JSON.parse(answer) as readonly DeadLetters[]) : answer)
 })

@@ -1,5 +1,6 @@
 import type { SQSEvent } from 'aws-lambda'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
+import { PeerUnreachable } from '../../lib/replication/messages/send.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
 
@@ -10,7 +11,9 @@ export function outcomeFunction(ports: ReplicationPorts): (event: SQSEvent) => P
       Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
       ({ body }) => workOutcome(ports, body),
       (cause) => {
-        ports.log.error('A message of the outcome queue failed.', cause)
+        if (cause instanceof PeerUnreachable)
+          ports.log.warn('A message of the outcome queue waits for a peer.', { cause: cause.message })
+        else ports.log.error('A message of the outcome queue failed.', cause)
       },
     ),
   )

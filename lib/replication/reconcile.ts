@@ -6,7 +6,7 @@ import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
 import { linkedPk } from './link/links.ts'
 import { rootOf, type LeafRange } from './messages/comparison.ts'
-import { send } from './messages/send.ts'
+import { PeerUnreachable, send } from './messages/send.ts'
 import { recountSome } from './recount.ts'
 import { reconcileIdentity } from './tenancy/replicateIdentity.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
@@ -59,7 +59,12 @@ async function reconcileOne(ports: ReplicationPorts, vaultId: string, end: numbe
     await ask(ports, vault)
   } catch (cause) {
     // One vault that cannot be read, or whose replica cannot be reached, holds up no other.
-    ports.log.error('A vault could not be compared with its replica.', cause, { vault: vaultId })
+    if (cause instanceof PeerUnreachable)
+      ports.log.warn('A vault is compared with its replica when that can be reached.', {
+        vault: vaultId,
+        cause: cause.message,
+      })
+    else ports.log.error('A vault could not be compared with its replica.', cause, { vault: vaultId })
   }
 }
 

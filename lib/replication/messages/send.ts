@@ -1,5 +1,6 @@
 import type { QueueAddress, QueueName } from '../../ports.ts'
 import { signMessage, type Body } from './signedMessage.ts'
+import { messageOf } from '../../userError.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { taskText, type Task } from './task.ts'
 import { withinBudget } from '../withinBudget.ts'
@@ -52,15 +53,23 @@ export async function sendOrStore(
   }
 }
 
+/** An outage, not a fault of this region: it is over when the peer answers again. */
+export class PeerUnreachable extends Error {}
+
 /** A peer that takes longer counts as one that cannot be reached, so that nobody waits behind it. */
 const peerTimeoutMs = 5_000
 
-export function toPeer(
+/** @throws PeerUnreachable */
+export async function toPeer(
   { queues, timers }: Pick<DeliverPorts, 'queues' | 'timers'>,
   to: QueueAddress,
   envelope: string,
 ): Promise<void> {
-  return withinBudget(timers, queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
+  try {
+    await withinBudget(timers, queues.send(to, [{ body: envelope }]), peerTimeoutMs, to.region)
+  } catch (cause) {
+    throw new PeerUnreachable(`${to.region} cannot be reached: ${messageOf(cause)}`, { cause })
+  }
 }
 
 /** Puts a task for this region itself into one of its queues. */
