@@ -4,7 +4,15 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { taskText } from '../../lib/replication/messages/task.ts'
 import { bodyOf, taken, workOutcomeOf } from '../harness/deliveries.ts'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
-import { createReplica, decrypt, deleteReplica, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
+import {
+  createReplica,
+  decrypt,
+  deleteReplica,
+  encrypt,
+  makeKey,
+  makeReplicatedVault,
+  replicaStatus,
+} from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** A replica that is deleted, and one that is made anew after it. */
@@ -66,14 +74,15 @@ describe('made anew,', () => {
   })
 })
 
-describe('keys that arrive while their deletion is worked', () => {
+describe('keys that arrive', () => {
   let bundle: string
-  let purge: string
+  let request: string
+  let messages: Map<string, string>
   beforeEach(async () => {
     await deleteReplica(cloud, vaultId)
     await cloud.settle()
     await createReplica(cloud, vaultId)
-    const messages = new Map<string, string>()
+    messages = new Map<string, string>()
     for (let round = 0; round < 20 && !messages.has('linkBundle'); round += 1) {
       await workOutcomeOf(cloud.a)
       for (const text of await taken(cloud.b, 'inbox')) {
@@ -81,11 +90,15 @@ describe('keys that arrive while their deletion is worked', () => {
         if (bodyOf(text).kind !== 'linkBundle') await workInbox(cloud.b.runtime, [text])
       }
     }
+    bundle = messages.get('linkBundle') ?? ''
+    request = messages.get('linkRequest') ?? ''
+  })
+
+  async function purged(): Promise<string> {
     await deleteReplica(cloud, vaultId)
     for (const text of await taken(cloud.b, 'inbox')) messages.set(bodyOf(text).kind, text)
-    bundle = messages.get('linkBundle') ?? ''
-    purge = messages.get('purge') ?? ''
-  })
+    return messages.get('purge') ?? ''
+  }
 
   /** Works a message, and meanwhile, when it has read its n-th row, something else. */
   async function heldUp(text: string, atRead: number, meanwhile: () => Promise<unknown>): Promise<void> {
@@ -120,6 +133,7 @@ describe('keys that arrive while their deletion is worked', () => {
   }
 
   test.each([0, 1, 2, 3])('leave nothing behind where the deletion is worked whole at their read %i', async (read) => {
+    const purge = await purged()
     await heldUp(bundle, read, async () => {
       await workInbox(cloud.b.runtime, [purge])
       await cloud.settle()
@@ -128,8 +142,17 @@ describe('keys that arrive while their deletion is worked', () => {
   })
 
   test.each([0, 1])('are taken away at once where they come at read %i of the deletion', async (read) => {
+    const purge = await purged()
     await heldUp(purge, read, () => workInbox(cloud.b.runtime, [bundle]))
     expect(await cloud.b.store.tables.get('Vaults', vaultId, 'vault')).toBeUndefined()
     await expectGone()
+  })
+
+  test('twice are no forgery where the request for them was offered anew in between', async () => {
+    // The request has found no vault, and finds no offer any more; the second delivery has found no vault either.
+    await heldUp(bundle, 2, () => heldUp(request, 1, () => workInbox(cloud.b.runtime, [bundle])))
+    await cloud.settle()
+    expect(await replicaStatus(cloud, vaultId)).toBe('CREATED')
+    expect(await storedRows(cloud.b, vaultId)).toEqual(await storedRows(cloud.a, vaultId))
   })
 })

@@ -93,9 +93,11 @@ export async function onLinkBundle(
   if (state === 'isDropped') return undefined
   const place = transportPlace(vaultId, fence)
   const transport = await waitingTransport(ports, place)
-  if (transport === undefined) {
+  if (transport?.offer.transportKeyId !== bundle.transportKeyId) {
     // Another delivery of the same bundle took it, or a deletion came: what stands then decides.
     if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return onLinkBundle(ports, envelope, body)
+    // An answer to an offer before the present one, which has an answer of its own.
+    if (transport !== undefined) return undefined
     throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
   }
   const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
