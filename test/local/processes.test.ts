@@ -2,11 +2,12 @@ import { request } from 'node:http'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../local/faultServer.ts'
 import { peerSocketPath } from '../../local/processes/peerSocket.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
-import { isReady, startService, withDirectory, type StartedProcess } from './startedService.ts'
+import { isReady, startProcess, startService, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
 
 /** `npm start` as it is: a process for each region, and one that looks after them. */
@@ -136,6 +137,21 @@ test('no process of a region outlives the one that looks after them', () =>
     for (const region of [ashburn, phoenix]) {
       while (await isServed(directory, region)) await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  }))
+
+test('nor does one whose event loop stands still', () =>
+  withDirectory(async (directory) => {
+    const preload = pathToFileURL(join(import.meta.dirname, 'standStill.mjs')).href
+    const environment = { NODE_OPTIONS: `--import=${preload}`, STAND_STILL: directory }
+    const args = ['--data', join(directory, 'data'), '--port', String(await freeBase())]
+    const service = startProcess('local/main.ts', args, environment)
+    await isReady(service)
+    process.kill(Number(readFileSync(join(directory, `${phoenix}.pid`), 'utf8')), 'SIGUSR2')
+    while (!existsSync(join(directory, `${phoenix}.still`))) await new Promise((resolve) => setTimeout(resolve, 20))
+    service.signal('SIGKILL')
+    // Its output ends only when the last process that writes to it has ended.
+    await service.exited
+    expect(await isServed(join(directory, 'data'), phoenix)).toBe(false)
   }))
 
 function isServed(directory: string, region: string): Promise<boolean> {
