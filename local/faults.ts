@@ -77,6 +77,11 @@ export class Faults implements FaultCommands {
     await Promise.all([...this.#switches.values()].map((each) => each.runDue()))
   }
 
+  /** By how much the clock was moved, in milliseconds. */
+  get aheadMs(): number {
+    return this.#aheadMs
+  }
+
   describe(): string {
     const out = [...this.#broken].map(([region, how]) => `${region} ${broken[how]}`)
     const slow = [...this.#delays].filter(([, delay]) => delay > 0).map(([link, delay]) => `${link} takes ${delay} ms`)

@@ -1,6 +1,6 @@
 import { readCommandLine } from './commandLine.ts'
 import { dataFlag } from './dataFlag.ts'
-import { askFaultServer } from './faultServer.ts'
+import { askService } from './askService.ts'
 import { deadLetterPlaces, type DeadLetters } from './redrive.ts'
 import { UserError } from '../lib/userError.ts'
 import { typed } from './typed.ts'
@@ -21,20 +21,11 @@ await runCommand(async () => {
   const isList = words.length === 1 && words[0] === 'list'
   if (words.length > 0 && !isList) throw new UserError(`The only word is list. Run ${typed('redrive', '--help')}.`)
   const { data, region = '-', queue = '-' } = flags
-  const answer = await ask(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
+  const answer = await askService(data, `${isList ? 'dead' : 'redrive'} ${region} ${queue}`)
   console.log(isList ? shown(JSON.parse(answer) as readonly DeadLetters[]) : answer)
 })
 
 function shown(letters: readonly DeadLetters[]): string {
   if (letters.length === 0) return 'nothing is dead'
   return letters.map(({ region, queue, what, reason }) => `${region} ${queue}: ${what}: ${reason}`).join('\n')
-}
-
-async function ask(directory: string, command: string): Promise<string> {
-  const answer = await askFaultServer(directory, command).catch((cause: unknown) => {
-    const line = `No Vaultspan service uses ${directory}; start one with ${typed('start')}, or name its directory with --data.`
-    throw new UserError(line, { cause })
-  })
-  if (!answer.startsWith('ok: ')) throw new UserError(answer.replace(/^error: /, ''))
-  return answer.slice('ok: '.length)
 }

@@ -9,7 +9,6 @@ export class ProcessFaults implements FaultCommands {
   readonly #processes: readonly RegionProcess[]
   /** Knows what is broken, and breaks nothing by itself. */
   readonly #known: Faults
-  #aheadMs = 0
   #since: Fault[] = []
 
   constructor(processes: readonly RegionProcess[], regions: readonly string[]) {
@@ -34,9 +33,8 @@ export class ProcessFaults implements FaultCommands {
   }
 
   async advance(ms: number): Promise<void> {
-    this.#aheadMs += ms
     await this.#known.advance(ms)
-    await this.#everywhere(({ commands }) => commands.goTo(this.#aheadMs))
+    await this.#everywhere(({ commands }) => commands.goTo(this.#known.aheadMs))
   }
 
   describe(): string {
@@ -45,7 +43,7 @@ export class ProcessFaults implements FaultCommands {
 
   /** Tells a process that has just started. */
   async tell(process: RegionProcess): Promise<void> {
-    if (this.#aheadMs > 0) await process.commands.goTo(this.#aheadMs)
+    if (this.#known.aheadMs > 0) await process.commands.goTo(this.#known.aheadMs)
     for (const fault of this.#since) await fault(process)
   }
 

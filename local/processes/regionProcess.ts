@@ -1,13 +1,13 @@
 import { fork, type ChildProcess, type Serializable } from 'node:child_process'
 import { createBirpc, type BirpcReturn } from 'birpc'
+import { grownMs } from '../../lib/backOff.ts'
 import type { Logger } from '../../lib/ports.ts'
 import { besides } from '../besides.ts'
 import type { RegionHost } from '../regionHost.ts'
 import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
 
 const main = besides('regionMain', import.meta.url)
-const firstRestartMs = 100
-const maxRestartMs = 5_000
+const restarts = { firstMs: 100, maxMs: 5_000 } as const
 /** A process that takes longer to end than this is killed. */
 const endMs = 10_000
 
@@ -33,7 +33,8 @@ export class RegionProcess {
   /** Whether a death is answered with a restart: not before the cloud is up. */
   #isKept = false
   #timer: NodeJS.Timeout | undefined
-  #restartMs = firstRestartMs
+  /** How often it has ended since it was last up. */
+  #ends = 0
 
   constructor(options: RegionProcessOptions) {
     this.#options = options
@@ -120,17 +121,19 @@ export class RegionProcess {
 
   #restartLater(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      void this.#restart()
-    }, this.#restartMs)
-    this.#restartMs = Math.min(maxRestartMs, this.#restartMs * 2)
+    this.#timer = setTimeout(
+      () => {
+        void this.#restart()
+      },
+      grownMs(restarts, ++this.#ends),
+    )
   }
 
   async #restart(): Promise<void> {
     try {
       this.start()
       await this.#options.restarted()
-      this.#restartMs = firstRestartMs
+      this.#ends = 0
     } catch (cause) {
       if (this.#isEnding) return
       this.#options.log.error('A region could not be started again yet.', cause, { region: this.#options.name })

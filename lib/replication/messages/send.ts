@@ -1,5 +1,5 @@
 import type { QueueAddress, QueueName } from '../../ports.ts'
-import { signMessage, type Body } from './signedMessage.ts'
+import { signMessage, type Address, type Body } from './signedMessage.ts'
 import { messageOf } from '../../userError.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { taskText, type Task } from './task.ts'
@@ -13,15 +13,13 @@ interface Destination {
   readonly tenancyId: string
 }
 
+function signed(ports: DeliverPorts, to: Address, body: Body): Promise<string> {
+  return signMessage(ports.hsm, to, ports.clock(), body, ports.commitMark?.())
+}
+
 /** Signs and sends. @throws where the peer cannot be reached. */
 export async function send(ports: DeliverPorts, { region, queue, tenancyId }: Destination, body: Body): Promise<void> {
-  const envelope = await signMessage(
-    ports.hsm,
-    { tenancyId, destination: region },
-    ports.clock(),
-    body,
-    ports.commitMark?.(),
-  )
+  const envelope = await signed(ports, { tenancyId, destination: region }, body)
   await toPeer(ports, { region, name: queue }, envelope)
 }
 
@@ -34,13 +32,7 @@ export async function sendOrStore(
   { region, queue, tenancyId }: Destination,
   body: Body,
 ): Promise<void> {
-  const envelope = await signMessage(
-    ports.hsm,
-    { tenancyId, destination: region },
-    ports.clock(),
-    body,
-    ports.commitMark?.(),
-  )
+  const envelope = await signed(ports, { tenancyId, destination: region }, body)
   try {
     await toPeer(ports, { region, name: queue }, envelope)
   } catch (cause) {
