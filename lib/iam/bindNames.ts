@@ -24,7 +24,7 @@ const maxNamed = 20
 
 /**
  * Resolves every name to an OCID, so that a later compartment or group of that name gets no right by it.
- * @throws KmsError invalidParameter for the first name that is not there, with those that are.
+ * @throws KmsError invalidParameter for the first name or OCID that is not there, with those that are.
  */
 export function bindNames(source: Omit<PolicySource, 'id' | 'bound'>, directory: Directory): BoundNames {
   return bind(source, directory, (number, what, known) => {
@@ -58,13 +58,21 @@ function bind(
       if (id !== undefined) compartments.set(JSON.stringify(path), { path, id })
       else onUnknown(number, `the compartment ${location.names.join(':')}`, tree.childNames(compartmentId))
     }
+    if (location?.kind === 'id' && !tree.ancestors(location.ocid).includes(compartmentId)) {
+      onUnknown(number, `the compartment ${location.ocid} at or below the policy's`, tree.childNames(compartmentId))
+    }
     if (subject?.kind === 'service') {
       const unknown = subject.names.find((name) => !isService(name))
       if (unknown !== undefined) onUnknown(number, `the service ${unknown}`, [...services, 'objectstorage-<region>'])
     }
     if (subject?.kind !== 'group' && subject?.kind !== 'dynamic-group') return
     for (const item of subject.items) {
-      if (item.kind === 'id') continue
+      if (item.kind === 'id') {
+        const isKnown =
+          subject.kind === 'dynamic-group' || groups.some(({ id }) => foldCase(id) === foldCase(item.ocid))
+        if (!isKnown) onUnknown(number, `the group ${item.ocid}`, namesOf(groups))
+        continue
+      }
       const group = subject.kind === 'group' && isInDefaultDomain(item) ? groups.find(isNamed(item.name)) : undefined
       if (group !== undefined) named.set(foldCase(item.name), { name: foldCase(item.name), id: group.id })
       else onUnknown(number, `the ${subject.kind} ${item.name}`, subject.kind === 'group' ? namesOf(groups) : [])

@@ -38,7 +38,7 @@ export function makeKeyIn(
 export function makePolicyIn(
   { call, a }: TestCloud,
   compartmentId: string,
-  statement = 'Allow group Administrators to read keys in compartment id ocid1.compartment.oc1..none',
+  statement = `Allow group Administrators to read keys in compartment id ${compartmentId}`,
 ): Promise<Answered> {
   const details = { compartmentId, name: 'p', description: 'd', statements: [statement] }
   return call(a, 'POST', '/20160918/policies', details)

@@ -116,6 +116,14 @@ test.each<[string, RegExp]>([
   ],
   ['Allow service dbaas, nothing to read keys in tenancy', /the service nothing is not known/],
   ['Deny group nobody to read keys in tenancy', /^.* 1: the group nobody is not known/],
+  [
+    'Allow any-user to read keys in compartment id ocid1.compartment.oc1..elsewhere',
+    /^.* 1: the compartment ocid1\.compartment\.oc1\.\.elsewhere at or below the policy's is not known\. Known here: Alpha, Beta\.$/,
+  ],
+  [
+    'Allow group id ocid1.group.oc1..elsewhere to read keys in tenancy',
+    /^.* 1: the group ocid1\.group\.oc1\.\.elsewhere is not known\. Known here: Readers, Writers\.$/,
+  ],
 ])('%s is refused with what is there', (statement, message) => {
   expect(() => bound(statement)).toThrow(
     expect.objectContaining({ code: 'invalidParameter', message: expect.stringMatching(message) as string }) as Error,
@@ -125,12 +133,23 @@ test.each<[string, RegExp]>([
 test.each([
   'Allow service DBAAS, objectstorage-us-ashburn-1 to read keys in tenancy',
   'Allow any-user to read keys in tenancy',
-  'Allow any-user to read keys in compartment id ocid1.compartment.oc1..elsewhere',
-  'Allow group id ocid1.group.oc1..elsewhere to read keys in tenancy',
+  'Allow any-user to read keys in compartment id ocid1.compartment.oc1..bc',
+  'Allow any-user to read keys in compartment id ocid1.tenancy.oc1..t',
+  'Allow group id OCID1.group.oc1..READERS to read keys in tenancy',
   'Allow dynamic-group id ocid1.dynamicgroup.oc1..elsewhere to read keys in tenancy',
   'Endorse group elsewhere to read keys in any-tenancy',
 ])('%s names nothing that must be there', (statement) => {
   expect(bound(statement)).toEqual({ compartments: [], groups: [] })
+})
+
+test('a compartment beside the policy is refused by its OCID as by its name', () => {
+  const beside = {
+    compartmentId: 'ocid1.compartment.oc1..a',
+    statements: ['Allow any-user to read keys in compartment id ocid1.compartment.oc1..bc'],
+  }
+  expect(() => bindNames(beside, directory)).toThrow(
+    /the compartment ocid1\.compartment\.oc1\.\.bc at or below the policy's/,
+  )
 })
 
 test('exactly twenty names are all told', () => {
