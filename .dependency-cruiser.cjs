@@ -31,7 +31,7 @@ const rooms = [
     may: [
       '^deploy/',
       words,
-      '^local/(commandLine|runCommand|version)\\.ts$',
+      '^local/(cli/commandLine|runCommand)\\.ts$',
       '^lib/aws/provisionRegion\\.ts$',
       '^lib/http/operations\\.ts$',
       '^lib/store/dynamodb/tableDefinitions\\.ts$',

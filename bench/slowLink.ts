@@ -7,5 +7,5 @@ const run = promisify(execFile)
 /** Lets every message between the two regions take so long, each way. */
 export async function slowLink({ directory, endpoints }: Service, delayMs: number): Promise<void> {
   const regions = endpoints.map(({ region }) => region).slice(0, 2)
-  await run(process.execPath, ['local/faultsCli.ts', '--data', directory, 'slow', ...regions, `${delayMs}ms`])
+  await run(process.execPath, ['local/main.ts', 'faults', '--data', directory, 'slow', ...regions, `${delayMs}ms`])
 }

@@ -1,4 +1,4 @@
-import { readCommandLine } from '../local/commandLine.ts'
+import { CommandLine } from '../local/cli/commandLine.ts'
 
 /** What --help says of a flag, whatever the command. */
 const flags = {
@@ -23,6 +23,13 @@ export function options<N extends keyof typeof flags>(
   does: string,
   names: readonly N[],
 ): Readonly<Partial<Record<N, string>>> {
-  const known = Object.fromEntries(names.map((each) => [each, flags[each]]))
-  return readCommandLine({ name, does, flags: known }).flags as Partial<Record<N, string>>
+  const command = new CommandLine(name).description(does)
+  for (const each of names) command.option(`--${each} <${flags[each].value}>`, flags[each].says)
+  command.parse()
+  const given = command.options.flatMap((option) => {
+    const value: unknown = command.getOptionValue(option.attributeName())
+    return typeof value === 'string' ? [[option.name(), value] as const] : []
+  })
+  // INVARIANT: commander knows no other flags than those names; --version ends the process.
+  return Object.fromEntries(given) as Partial<Record<N, string>>
 }

@@ -9,7 +9,7 @@ const directory = join('.build', 'package')
 /** ES modules: the library, the command and the files that it starts processes and threads from. */
 const modules = {
   vaultspan: 'local/vaultspan.ts',
-  cli: 'local/vaultspanCli.ts',
+  cli: 'local/main.ts',
   regionMain: 'local/processes/regionMain.ts',
   watchParent: 'local/processes/watchParent.ts',
 }

@@ -14,13 +14,14 @@ esac
 script=$("$NODE" -p 'require("./package.json").scripts[process.argv[1]] ?? ""' "$name" 2>/dev/null) || exit 1
 case "$script" in
   '') echo "package.json has no script $name" >&2; exit 1 ;;
-  'node local/'* | 'node deploy/'* | 'node offline/'*) file=$ROOT/\${script#node } ;;
+  'node local/'* | 'node deploy/'* | 'node offline/'*) program=$ROOT/\${script#node } ;;
   *) exit 0 ;;
 esac
 [ "\${1:-}" = -- ] && shift
 cd "$WHERE"
-[ "$name" = faults ] && exec "$NODE" "$file" "$@"
-exec "$NODE" "$file" "$@" --help >/dev/null
+# Words are split on purpose: a script names the command behind its file.
+[ "$name" = faults ] && exec "$NODE" $program "$@"
+exec "$NODE" $program "$@" --help >/dev/null
 `
 
 /** Programs that answer for what cannot be there; returns the directory to put first on the PATH. */

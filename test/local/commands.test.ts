@@ -1,20 +1,32 @@
 import { readFileSync } from 'node:fs'
 import { settingsFromEnvironment } from '../../local/cloudSettings.ts'
+import { commands as commandRows } from '../../local/cli/commands.ts'
 import { run } from './startedService.ts'
 
 interface Command {
+  /** What the script of package.json runs. */
   readonly script: string
   readonly flags: readonly string[]
+  /** How its help has it typed, where not as here. */
+  readonly typed?: string
 }
 
 /** What a person types, and every flag that it takes. */
 const commands: Readonly<Record<string, Command>> = {
-  'npm start': { script: 'local/main.ts', flags: ['data', 'port', 'regions', 'host', 'cut', 'recover', 'import'] },
-  'npm run tour': { script: 'local/tour.ts', flags: ['data'] },
-  'npm run faults': { script: 'local/faultsCli.ts', flags: ['data'] },
-  'npm run reset-administrator': { script: 'local/resetAdministratorCli.ts', flags: ['data'] },
-  'npm run receipt:verify': { script: 'local/receiptCli.ts', flags: ['root'] },
-  'npm run redrive': { script: 'local/redriveCli.ts', flags: ['data', 'region', 'queue'] },
+  'npm start': {
+    script: 'local/main.ts start',
+    flags: ['data', 'port', 'regions', 'host', 'cut', 'recover', 'import'],
+  },
+  'npm run tour': { script: 'local/main.ts tour', flags: ['data'] },
+  'npm run faults': { script: 'local/main.ts faults', flags: ['data'] },
+  'npm run reset-administrator': { script: 'local/main.ts reset-administrator', flags: ['data'] },
+  'npm run receipt': { script: 'local/main.ts receipt', flags: [] },
+  'npm run receipt:verify': {
+    script: 'local/main.ts receipt verify',
+    flags: ['root'],
+    typed: 'npm run receipt -- verify',
+  },
+  'npm run redrive': { script: 'local/main.ts redrive', flags: ['data', 'region', 'queue'] },
   'npm run offline': { script: 'offline/main.ts', flags: ['data', 'port', 'regions'] },
   'npm run package': {
     script: 'deploy/package.ts',
@@ -33,11 +45,16 @@ function flagsIn(help: string): readonly string[] {
   return [...help.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag = '']) => flag)
 }
 
-test.each(rows)('%s --help names every flag', async (name, { script, flags }) => {
-  const { code, out, err } = await run(script, ['--help'])
+function runScript(script: string, args: readonly string[], environment: object = {}) {
+  const [file = '', ...words] = script.split(' ')
+  return run(file, [...words, ...args], environment)
+}
+
+test.each(rows)('%s --help names every flag', async (name, { script, flags, typed = `${name} -- ` }) => {
+  const { code, out, err } = await runScript(script, ['--help'])
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out.split('\n')[0]).toContain(`${name} -- `)
-  expect(flagsIn(out)).toEqual([...flags, 'help', 'version'])
+  expect(out.split('\n')[0]).toContain(typed)
+  expect(flagsIn(out)).toEqual(['version', ...flags, 'help'])
 })
 
 test('--version is that of package.json', async () => {
@@ -64,15 +81,52 @@ test('a flag that a command does not have is refused in one line that names --he
 
 test('every script of package.json that a person runs with flags is here', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
-  const ours = Object.entries(scripts).filter(([, text]) => /^node (local|offline|deploy)\/.*\.ts$/.test(text))
-  const names = ours.map(([name]) => (name === 'start' ? 'npm start' : `npm run ${name}`))
-  expect(names.toSorted()).toEqual(Object.keys(commands).toSorted())
+  const ours = Object.entries(scripts).flatMap(([name, text]) => {
+    const script = /^node ((?:local|offline|deploy)\/.*\.ts.*)$/.exec(text)?.[1]
+    return script === undefined ? [] : [[name === 'start' ? 'npm start' : `npm run ${name}`, script]]
+  })
+  expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(rows.map(([name, { script }]) => [name, script])))
+})
+
+test('every command of vaultspan has a script of its name, and vaultspan --help lists them all', async () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
+  const words = commandRows.map(({ name }) => name)
+  expect(words.map((name) => scripts[name])).toEqual(words.map((name) => `node local/main.ts ${name}`))
+  const { code, out } = await run('local/main.ts', ['--help'])
+  const [, listed = ''] = out.split('Commands:\n')
+  expect({ code, words: [...listed.matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name) }).toEqual({ code: 0, words })
+  expect(await run('local/main.ts', [])).toEqual({ code: 0, out, err: '' })
+})
+
+test('flags without a command are those of start', async () => {
+  expect(await run('local/main.ts', ['--port', 'x'])).toEqual(await run('local/main.ts', ['start', '--port', 'x']))
+})
+
+test.each([
+  [['nope'], /^Unknown command 'nope'\. Run vaultspan --help\.\n$/],
+  [['start', 'now'], /^Too many arguments [^\n]*Run npm start -- --help\.\n$/],
+  [['tour', '--dta', 'x'], /^Unknown option '--dta' \(Did you mean --data\?\) Run npm run tour -- --help\.\n$/],
+  [['receipt', 'verify'], /^Missing required argument 'FILE'\. Run npm run receipt -- verify --help\.\n$/],
+  [['redrive', 'lst'], /^The only word is list, not lst\. Run npm run redrive -- --help\.\n$/],
+  [['faults', '--data'], /^Option '--data <DIR>' argument missing\. Run npm run faults -- --help\.\n$/],
+])('vaultspan %j is refused in one line that says what to type', async (args, says) => {
+  const { code, out, err } = await run('local/main.ts', args)
+  expect({ code, out, err }).toEqual({ code: 1, out: '', err: expect.stringMatching(says) as unknown })
+})
+
+test.each([
+  [['faults', 'heal'], { npm_config_data: 'd' }, '--data d', 'npm run faults -- --data d heal'],
+  [['start', '7700'], { npm_config_port: 'true' }, '--port', 'npm start -- --port 7700'],
+])('of %j npm kept a flag, which is noticed before all else', async (args, kept, swallowed, typed) => {
+  const { code, out, err } = await run('local/main.ts', args, { npm_lifecycle_event: args[0], ...kept })
+  const says = `npm kept ${swallowed} for itself. Put -- before the flags: ${typed}\n`
+  expect({ code, out, err }).toEqual({ code: 1, out: '', err: says })
 })
 
 test('npm start --help names every variable that it reads', async () => {
   const read = new Set(['LOG_LEVEL'])
   settingsFromEnvironment(new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => (read.add(String(name)), undefined) }))
-  const { out } = await run('local/main.ts', ['--help'])
+  const { out } = await run('local/main.ts', ['start', '--help'])
   const named = [...out.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name)
   expect(named.toSorted()).toEqual([...read].toSorted())
 })

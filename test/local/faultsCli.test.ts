@@ -7,7 +7,7 @@ import { isReady, run, startService, withDirectory } from './startedService.ts'
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 
 function faults(directory: string, ...words: readonly string[]) {
-  return run('local/faultsCli.ts', ['--data', directory, ...words])
+  return run('local/main.ts', ['faults', '--data', directory, ...words])
 }
 
 test('faults are set, shown and healed from the command line', () =>

@@ -127,7 +127,7 @@ describe('npm run redrive', () => {
 
   test('lists what is dead with its reason, and has it worked again', async () => {
     await buryChange(home().store.tables, '1', { table: 'Vaults', pk: 'v', sk: 'vault' }, 'does not verify')
-    const cli = (...words: readonly string[]) => run('local/redriveCli.ts', ['--data', directory, ...words])
+    const cli = (...words: readonly string[]) => run('local/main.ts', ['redrive', '--data', directory, ...words])
     const listed = await cli('list')
     expect(listed.out).toContain('stream: {"pk":"v","sk":"vault","table":"Vaults"}: "does not verify"')
     expect(await cli('--queue', 'stream', '--region', home().name)).toEqual({ code: 0, out: '1 redriven\n', err: '' })

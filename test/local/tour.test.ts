@@ -15,7 +15,7 @@ test('the tour passes twice in a row, after a kill -9, and where a region was le
   withDirectory(async (directory) => {
     const base = await freeBase()
     let service = startService(directory, base)
-    const tour = () => run('local/tour.ts', ['--data', directory])
+    const tour = () => run('local/main.ts', ['tour', '--data', directory])
     try {
       await isReady(service)
       for (let round = 0; round < 2; round += 1) {
@@ -41,7 +41,7 @@ test('where no service runs the tour starts one of its own, and leaves nothing b
   withDirectory(async (directory) => {
     const ours = () => readdirSync(tmpdir()).filter((name) => name.startsWith('vaultspan-tour-'))
     const before = ours()
-    const { code, out, err } = await run('local/tour.ts', ['--data', join(directory, 'none')])
+    const { code, out, err } = await run('local/main.ts', ['tour', '--data', join(directory, 'none')])
     expect({ code, err, ticks: ticks(out) }).toEqual({ code: 0, err: '', ticks: steps })
     expect(out).not.toContain('\u001b')
     expect(ours()).toEqual(before)
@@ -56,7 +56,7 @@ test('a step that fails is crossed, with one line that says why, and the exit co
       const endpoints = join(directory, 'endpoints.json')
       // Nobody listens at the base's last port.
       writeFileSync(endpoints, readFileSync(endpoints, 'utf8').replace(`:${base}"`, `:${base + 99}"`))
-      const { code, out } = await run('local/tour.ts', ['--data', directory])
+      const { code, out } = await run('local/main.ts', ['tour', '--data', directory])
       expect(code).toBe(1)
       expect(out).toMatch(new RegExp(`✗ Create a virtual private vault +\\d+ ms +no answer from .*:${base + 99}`))
       expect(out.trim().split('\n').at(-1)).toMatch(/^The tour ended early: no answer from /)
@@ -71,7 +71,7 @@ test('a service of one region is told so in one line', () =>
     const service = startService(directory, await freeBase(), ['--regions', 'us-ashburn-1'])
     try {
       await isReady(service)
-      const { code, out, err } = await run('local/tour.ts', ['--data', directory])
+      const { code, out, err } = await run('local/main.ts', ['tour', '--data', directory])
       expect({ code, out }).toEqual({ code: 1, out: '' })
       expect(err).toMatch(/^The tour needs two regions[^\n]+\n$/)
     } finally {

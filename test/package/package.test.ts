@@ -117,7 +117,7 @@ test('vaultspan start serves from the package, each region in a process, and sto
   }))
 
 test.each([
-  [['nope'], 1, 'There is no command nope. Run vaultspan --help.\n'],
+  [['nope'], 1, "Unknown command 'nope'. Run vaultspan --help.\n"],
   [['start', '--nope'], 1, 'Run vaultspan start --help.\n'],
   [['--version'], 0, ''],
 ])('vaultspan %j', (args, code, err) =>

@@ -214,7 +214,7 @@ test('receipt:verify says what a proof proves, or a line for each thing that is 
     writeFileSync(file, JSON.stringify(proof, undefined, 2))
     writeFileSync(altered, JSON.stringify({ ...proof, fence: proof.fence + 1 }))
     writeFileSync(root, proof.trustRoot)
-    const verify = (...words: readonly string[]) => run('local/receiptCli.ts', words)
+    const verify = (...words: readonly string[]) => run('local/main.ts', ['receipt', 'verify', ...words])
     const valid = await verify(file, '--root', root)
     expect(valid).toMatchObject({ code: 0, err: '' })
     expect(valid.out).toMatch(new RegExp(`^Valid: at .*us-phoenix-1 .*${key.id}.*\\n$`))

@@ -15,7 +15,7 @@ await onLocalStack('npm run offline', (aws) => {
         const service = startProcess('offline/main.ts', ['--data', directory, '--port', String(base)], environment)
         try {
           await service.hasSaid('Stop with Ctrl-C.')
-          const { code, out } = await run('local/tour.ts', ['--data', directory])
+          const { code, out } = await run('local/main.ts', ['tour', '--data', directory])
           const ticks = out.split('\n').filter((line) => line.includes('✓')).length
           expect({ code, ticks }).toEqual({ code: 0, ticks: steps })
         } finally {

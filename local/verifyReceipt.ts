@@ -6,35 +6,28 @@ import { p384PublicKey, publicKeyPem } from '../lib/hsm/primitives/p384.ts'
 import { realm } from '../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../lib/replication/messages/proofOfArrival.ts'
-import { readCommandLine } from './commandLine.ts'
-import { typed } from './typed.ts'
-import { messageOf } from '../lib/userError.ts'
 
-const usage = () => typed('receipt:verify', 'FILE', '[--root FILE]')
-const command = {
-  name: 'receipt:verify',
-  does: 'Checks an answer of GetReplicationReceipt, by itself and offline.',
-  words: 'FILE',
-  flags: { root: { value: 'FILE', says: 'the tenancy’s root; without it the one that the file names is taken' } },
-  more: 'The root is a PEM file, a data directory of the service, which holds one, or JSON with a member trustRoot: another proof whose root is believed.',
-} as const
+/** What a proof of arrival says, or what is wrong with it. */
+interface Verdict {
+  readonly failures: readonly string[]
+  readonly says: readonly string[]
+}
 
-/** `npm run receipt:verify`: checks an answer of GetReplicationReceipt, by itself and offline. */
-async function verify(): Promise<readonly string[]> {
-  const { flags, words } = readCommandLine(command)
-  const [file, ...others] = words
-  if (file === undefined || others.length > 0) return [usage()]
-  const pinned = flags.root === undefined ? undefined : readRoot(flags.root)
-  if (flags.root !== undefined && pinned === undefined) return [`${flags.root} holds no P-384 public key in PEM.`]
+/** Checks an answer of GetReplicationReceipt, by itself and offline. `root`: a file that holds the tenancy's. */
+export async function verifyReceipt(file: string, root: string | undefined): Promise<Verdict> {
+  const pinned = root === undefined ? undefined : readRoot(root)
+  if (root !== undefined && pinned === undefined) return refused(`${root} holds no P-384 public key in PEM.`)
   const checked = await checkProof(readFileSync(file, 'utf8'), (named) => {
-    const root = pinned ?? p384PublicKey(named)
-    return root === undefined ? undefined : signaturesUnder(root, realm)
+    const key = pinned ?? p384PublicKey(named)
+    return key === undefined ? undefined : signaturesUnder(key, realm)
   })
-  if (checked === 'format') return [proofFailures.format]
-  if (checked.failures.length > 0) return checked.failures.map((kind) => proofFailures[kind])
-  console.log(saidBy(checked.proof))
-  if (pinned === undefined) console.log(rootOf(checked.proof))
-  return []
+  if (checked === 'format') return refused(proofFailures.format)
+  if (checked.failures.length > 0) return refused(...checked.failures.map((kind) => proofFailures[kind]))
+  return { failures: [], says: [saidBy(checked.proof), ...(pinned === undefined ? [rootOf(checked.proof)] : [])] }
+}
+
+function refused(...failures: readonly string[]): Verdict {
+  return { failures, says: [] }
 }
 
 /** From whatever the service writes it into; undefined where no root is in there. */
@@ -68,7 +61,3 @@ function rootOf({ trustRoot }: ProofOfArrival): string {
   const print = key === undefined ? '' : hash('sha256', publicKeyPem(key))
   return `The tenancy's root was taken from the file itself (SHA-256 of its PEM ${print}); give --root to pin it.`
 }
-
-const failures = await verify().catch((cause: unknown) => [messageOf(cause)])
-for (const line of failures) console.error(line)
-if (failures.length > 0) process.exitCode = 1

@@ -1,39 +1,33 @@
-import { readCommandLine } from './commandLine.ts'
-import { dataFlag } from './dataFlag.ts'
-import { resolveToLoopback } from './resolveToLoopback.ts'
-import { aReplica, aVaultAndAKey } from './tour/firstChapters.ts'
-import { aRegionIsLost, oneVaultTwoRegions, theEnd } from './tour/lastChapters.ts'
-import { reasonOf } from './tour/reason.ts'
-import { Report } from './tour/report.ts'
-import { findService, type TourService } from './tour/service.ts'
+import { resolveToLoopback } from '../resolveToLoopback.ts'
+import { aReplica, aVaultAndAKey } from './firstChapters.ts'
+import { aRegionIsLost, oneVaultTwoRegions, theEnd } from './lastChapters.ts'
+import { reasonOf } from './reason.ts'
+import { Report } from './report.ts'
+import { findService, type TourService } from './service.ts'
 
-/** `npm run tour [-- --data DIR]`: the whole story with the official client, against the service that uses the directory. */
 const isInteractive = process.stdout.isTTY
-// A reader who stops reading, `| head` say, must not end the tour between a cut and its healing.
-process.stdout.on('error', () => undefined)
 const report = new Report({
   write: (text) => process.stdout.write(text),
   isInteractive,
   hasColours: isInteractive && (process.env['NO_COLOR'] ?? '') === '',
 })
 
-// The service of npm run offline answers under such names.
-resolveToLoopback('.localhost')
-
-try {
-  await main()
-} catch (cause) {
-  process.exitCode = 1
-  if (report.hasFailed) report.line(`\n${report.paint('red', 'The tour ended early:')} ${reasonOf(cause)}`)
-  else console.error(reasonOf(cause))
+/** The whole story with the official client, against the service that uses the directory. Ends with exit code 1 where a step failed. */
+export async function walkTour(data: string): Promise<void> {
+  // A reader who stops reading, `| head` say, must not end the tour between a cut and its healing.
+  process.stdout.on('error', () => undefined)
+  // The service of npm run offline answers under such names.
+  resolveToLoopback('.localhost')
+  try {
+    await walkWith(data)
+  } catch (cause) {
+    process.exitCode = 1
+    if (report.hasFailed) report.line(`\n${report.paint('red', 'The tour ended early:')} ${reasonOf(cause)}`)
+    else console.error(reasonOf(cause))
+  }
 }
 
-async function main(): Promise<void> {
-  const { data } = readCommandLine({
-    name: 'tour',
-    does: 'Walks through the README’s story with Oracle’s own client, against the service that uses DIR or one of its own.',
-    flags: { data: dataFlag },
-  }).flags
+async function walkWith(data: string): Promise<void> {
   const service = await findService(data)
   const interrupt = () => {
     report.line()

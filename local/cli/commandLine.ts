@@ -1,0 +1,81 @@
+import { Command } from 'commander'
+import { typed } from '../typed.ts'
+import { version } from '../version.ts'
+import { UserError } from '../../lib/userError.ts'
+
+/** What stands above all commands; it is no word that a clone's reader types. */
+const rootName = 'vaultspan'
+
+/** A command as commander has them, in this program's manner: what a person can put right is one line that says what to type. */
+export class CommandLine extends Command {
+  constructor(name: string) {
+    super(name)
+    this.helpOption('--help', 'this text')
+    this.version(version, '--version', 'the version')
+    this.configureHelp({ commandUsage: usageOf, subcommandTerm: (command) => command.name() })
+    this.configureOutput({ writeOut: print })
+    this.helpCommand(false)
+  }
+
+  override createCommand(name: string): CommandLine {
+    return new CommandLine(name)
+  }
+
+  /** What commander finds wrong with what was typed. @throws UserError */
+  override error(message: string): never {
+    const [first = '', ...more] = message.replace(/^error: /, '').split('\n')
+    const line = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...more].join(' ')
+    throw new UserError(`${line.replace(/([^.?)])$/, '$1.')} Run ${typed(pathOf(this), '--help')}.`)
+  }
+
+  override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
+    requireNothingSwallowed(this)
+    return super.parseOptions(argv)
+  }
+}
+
+/** The version's line has the name before it. */
+function print(text: string): void {
+  process.stdout.write(text === `${version}\n` ? `Vaultspan ${text}` : text)
+}
+
+function usageOf(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+    return argument.required ? name : `[${name}]`
+  })
+  const below = command.commands.length > 0 ? ['COMMAND'] : []
+  return typed(pathOf(command), ...below, ...(command.options.length > 1 ? ['[flags]'] : []), ...words)
+}
+
+/** Its words, as they are typed behind the program's own name. */
+function pathOf(command: Command): string {
+  const names: string[] = []
+  for (let each: Command | null = command; each !== null; each = each.parent) {
+    if (each.name() !== rootName) names.unshift(each.name())
+  }
+  return names.join(' ')
+}
+
+export function rootCommand(): CommandLine {
+  return new CommandLine(rootName)
+}
+
+/** npm keeps what stands before `--` as its own configuration and starts the script without it. @throws UserError */
+function requireNothingSwallowed(command: Command): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return
+  const swallowed = command.options.flatMap(({ long, required }) => {
+    const flag = long ?? ''
+    const value = process.env[`npm_config_${flag.slice(2).replaceAll('-', '_')}`]
+    if (value === undefined || flag === '--version') return []
+    // One without a value, one that stood last, or one whose value npm took for a word of the script's.
+    return value === '' || value === 'true' || !required ? [flag] : [`${flag} ${value}`]
+  })
+  if (swallowed.length === 0) return
+  const path = pathOf(command).split(' ')
+  const words = process.argv.slice(2).filter((word, index) => word !== path[index])
+  const all = [...swallowed, ...words].join(' ')
+  throw new UserError(
+    `npm kept ${swallowed.join(' and ')} for itself. Put -- before the flags: ${typed(pathOf(command), all)}`,
+  )
+}

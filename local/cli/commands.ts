@@ -1,0 +1,23 @@
+import type { CommandRow } from './command.ts'
+import { rootCommand, type CommandLine } from './commandLine.ts'
+import { faults } from './faults.ts'
+import { receipt } from './receipt.ts'
+import { redrive } from './redrive.ts'
+import { resetAdministrator } from './resetAdministrator.ts'
+import { start } from './start.ts'
+import { tour } from './tour.ts'
+
+/** Every command, in the order of `vaultspan --help`. A new one is a row here and a script of package.json. */
+export const commands: readonly CommandRow[] = [start, tour, faults, redrive, receipt, resetAdministrator]
+
+export function program(): CommandLine {
+  const root = rootCommand()
+  root.description('A key management service with the API of OCI Vault, whose vaults span regions.')
+  for (const { name, does, build } of commands) {
+    build(root.command(name).description(does))
+  }
+  return root.addHelpText(
+    'after',
+    '\nvaultspan COMMAND --help says more of each. Flags without a command are those of start.',
+  )
+}

@@ -1,0 +1,50 @@
+import { UserError } from '../../lib/userError.ts'
+import { defaultRegions } from '../chooseRegions.ts'
+import { environmentHelp } from '../environmentHelp.ts'
+import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+
+export interface StartFlags extends DataFlag {
+  readonly port: number
+  readonly regions?: readonly string[]
+  readonly host: string
+  readonly cut?: string
+  readonly recover?: string
+  readonly import?: string
+}
+
+export const start: CommandRow = {
+  name: 'start',
+  does: 'Runs a cloud on this machine, each region in a process of its own.',
+  build: (command) => {
+    command
+      .option(...dataFlag)
+      .option('--port <BASE>', 'region i listens at BASE + i, vaults from BASE + 100', portOf, 7600)
+      .option(
+        '--regions <a,b,c>',
+        `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
+        listOf,
+      )
+      .option('--host <ADDRESS>', 'the address to listen on; there is no TLS', '127.0.0.1')
+      .option('--cut <REGION>', 'starts with this region cut off, until it is healed (faults heal)')
+      .option(
+        '--recover <REGION>',
+        'has a region that was put back to an older copy take back what others have (docs/operating.md)',
+      )
+      .option('--import <FILE>', 'makes a vault in the home region from an older vault’s record (docs/operating.md)')
+      .addHelpText('after', `\n${environmentHelp}`)
+      .action(async (flags: StartFlags) => {
+        const { serve } = await import('../serve.ts')
+        await serve(flags)
+      })
+  },
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1 && port <= 60_000) return port
+  throw new UserError('--port takes a whole number from 1 to 60000.')
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(',').map((each) => each.trim())
+}

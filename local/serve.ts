@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
+import { banner } from './banner.ts'
+import type { StartFlags } from './cli/start.ts'
+import { settingsFromEnvironment } from './cloudSettings.ts'
+import { startProcesses } from './processes/startProcesses.ts'
+import type { RegionHost } from './regionHost.ts'
+import { stopOnSignal } from './stopOnSignal.ts'
+
+const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
+
+/** `vaultspan start`: serves until a signal ends it. @throws UserError */
+export async function serve({ data, port, regions, host, cut, recover, import: record }: StartFlags): Promise<void> {
+  const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
+  if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
+  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
+  const settings = { ...settingsFromEnvironment(process.env), host }
+  let imported = ''
+  const cloud = await startProcesses({
+    directory: data,
+    port,
+    settings,
+    log,
+    logLevel: level,
+    ...(regions === undefined ? {} : { regions }),
+    ...(cut === undefined ? {} : { cut }),
+    begin: async (home, tenancyId) => {
+      if (record !== undefined) imported = await importRecord(home, tenancyId, record)
+    },
+    ...(recover === undefined ? {} : { recover }),
+  })
+  // Whoever has read the banner may stop the service.
+  stopOnSignal(cloud)
+  console.log(banner(cloud, data))
+  if (record !== undefined) console.log(`Imported vault: ${imported}`)
+}
+
+async function importRecord(home: RegionHost, tenancyId: string, file: string): Promise<string> {
+  try {
+    return await home.importVault(tenancyId, await readFile(file, 'utf8'))
+  } catch (cause) {
+    throw new UserError(`--import ${file}: ${messageOf(cause)}`, { cause })
+  }
+}
