@@ -30,7 +30,12 @@ export class CommandLine extends Command {
 
   override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
     requireNothingSwallowed(this)
-    return super.parseOptions(argv)
+    const parsed = super.parseOptions(argv)
+    // Beside --help too: so a test sees that what documents say to type is there.
+    const wrong = parsed.unknown.find((word) => word.startsWith('-') && word !== '--help')
+    if (wrong !== undefined && parsed.unknown.includes('--help') && this.commands.length === 0)
+      return this.error(`unknown option '${wrong}'`)
+    return parsed
   }
 }
 
