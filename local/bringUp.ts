@@ -1,5 +1,6 @@
 import type { Logger } from '../lib/ports.ts'
 import { writeEndpoints, writeTrustRoot, type EndpointsFile } from './endpointsFile.ts'
+import { nameOrigins, regionOrigin, regionPort } from './names/advertised.ts'
 import { writeOciConfig } from './ociProfile.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import type { Prepared, StartOptions } from './prepareStart.ts'
@@ -8,14 +9,20 @@ import type { RegionHost } from './regionHost.ts'
 
 export type Endpoints = EndpointsFile['regions']
 
-/** Makes one cloud of opened regions: they trust each other, know the administrator, and listen. Resolves with where. */
+/** Where a cloud is reached, and the ports at which its regions listen. */
+export interface Up {
+  readonly endpoints: Endpoints
+  readonly listening: readonly number[]
+}
+
+/** Makes one cloud of opened regions: they trust each other, know the administrator, and listen. */
 export async function bringUp(
   prepared: Prepared,
   hosts: readonly RegionHost[],
   ports: PortDirectory,
   log: Logger,
   begin?: StartOptions['begin'],
-): Promise<Endpoints> {
+): Promise<Up> {
   const { directory, homeRegion, tenancyId, userId, key } = prepared
   // A wrong answer here means that nothing this cloud would encrypt can be trusted.
   await Promise.all(hosts.map((host) => host.selfTest()))
@@ -40,9 +47,9 @@ export async function bringUp(
   await identityEverywhere(hosts, home, tenancyId, log)
   writeTrustRoot(directory, root)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
-  const endpoints = await listenAndTell(prepared, hosts, ports)
+  const up = await listenAndTell(prepared, hosts, ports)
   await begin?.(home, tenancyId)
-  return endpoints
+  return up
 }
 
 /** The tenancy's root signs a region's identity; the region pins that root. */
@@ -53,28 +60,38 @@ export async function introduce(home: RegionHost, host: RegionHost, tenancyId: s
 
 /** Whoever waits for a port to answer finds the file of endpoints there already. */
 async function listenAndTell(
-  { directory, port, regions, homeRegion, tenancyId }: Prepared,
+  { directory, port, regions, homeRegion, tenancyId, reached }: Prepared,
   hosts: readonly RegionHost[],
   ports: PortDirectory,
-): Promise<Endpoints> {
-  const tell = (endpoints: Endpoints) =>
-    writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
-  const undo =
-    port === 0 ? undefined : tell(regions.map((region, index) => ({ region, endpoint: ports.origin(port + index) })))
-  const endpoints: { region: string; endpoint: string }[] = []
+): Promise<Up> {
+  const tell = (listening: readonly number[]) => {
+    const endpoints = regions.map((region, index) => ({
+      region,
+      endpoint: regionOrigin(reached, region, index, listening[index] ?? 0),
+    }))
+    const undo = writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
+    return { endpoints, undo }
+  }
+  const advertise = async (ports: readonly number[]) => {
+    const origins = nameOrigins(reached, regions, ports)
+    await Promise.all(hosts.map((host) => host.advertise(origins)))
+  }
+  const wanted = port === 0 ? undefined : regions.map((_, index) => regionPort(reached, port, index))
+  if (wanted !== undefined) await advertise(wanted)
+  const told = wanted === undefined ? undefined : tell(wanted)
+  const listening: number[] = []
   try {
     for (const [index, host] of hosts.entries()) {
-      const actual = await host.listen(port === 0 ? 0 : port + index)
-      endpoints.push({ region: host.name, endpoint: ports.origin(actual) })
+      listening.push(await host.listen(wanted?.[index] ?? 0))
       await ports.listenAll(host.name)
     }
   } catch (cause) {
-    undo?.()
+    told?.undo()
     throw cause
   }
-  if (undo === undefined) tell(endpoints)
+  if (told === undefined) await advertise(listening)
   directory.storeFact('regions', regions.join(','))
-  return endpoints
+  return { endpoints: (told ?? tell(listening)).endpoints, listening }
 }
 
 /** Callers can sign in everywhere once every region has the home region's identity log. */

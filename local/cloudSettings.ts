@@ -1,8 +1,8 @@
+import type { Reached } from './names/advertised.ts'
 import { regionSettings, type RegionSettings } from '../lib/runtime/regionSettings.ts'
 
 /** What a cloud is run with beside its directory and ports. */
-export interface CloudSettings extends RegionSettings {
-  readonly host: string
+export interface CloudSettings extends RegionSettings, Reached {
   /** Names, without ports, under which a proxy leads here. */
   readonly hostNames: readonly string[]
 }
@@ -10,7 +10,12 @@ export interface CloudSettings extends RegionSettings {
 /** In one process nothing cached is ever stale, so it may be kept long. */
 const defaults = { keyCacheMs: 60_000, rateLimits: 'off' } as const
 
-export const defaultSettings: CloudSettings = { host: '127.0.0.1', hostNames: [], ...regionSettings({}, defaults) }
+export const defaultSettings: CloudSettings = {
+  host: '127.0.0.1',
+  advertised: null,
+  hostNames: [],
+  ...regionSettings({}, defaults),
+}
 
 /** @throws UserError naming the variable. */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv): CloudSettings {

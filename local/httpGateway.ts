@@ -228,7 +228,10 @@ function toEvent(request: IncomingMessage, body: Buffer): HttpEvent {
     headers: request.headers as Record<string, string>,
     ...(body.length === 0 ? {} : { body: body.toString(isText ? 'utf8' : 'base64') }),
     isBase64Encoded: !isText,
-    requestContext: { http: { method: request.method ?? 'GET', sourceIp: request.socket.remoteAddress ?? '' } },
+    requestContext: {
+      http: { method: request.method ?? 'GET', sourceIp: request.socket.remoteAddress ?? '' },
+      listenerPort: request.socket.localPort ?? 0,
+    },
   }
 }
 

@@ -1,4 +1,3 @@
-import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { UserError } from '../lib/userError.ts'
 
@@ -7,29 +6,19 @@ export type Listen = (port: number, vaultId: string) => Promise<number>
 
 /** Where vaults listen, as a region sees it. */
 export interface VaultPorts {
-  endpoints(regions: readonly string[]): VaultEndpoints
-  /** By the port in the Host header. */
-  vaultAt(host: string): string | undefined
+  /** It gets a port there first if it has none. */
+  portOf(vaultId: string, region: string): Promise<number>
+  /** Whose a port is that is listened on. */
+  vaultAt(port: number): string | undefined
 }
 
 const firstVaultOffset = 100
 const triesForFreePort = 1000
 
-/** Where whoever listens at an address is reached from this machine. */
-export function originOf(address: string, port: number): string {
-  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-export function portIn(host: string): number {
-  return Number(host.slice(host.lastIndexOf(':') + 1))
-}
-
 /** Which port leads to which vault. A vault keeps its ports for ever: they are part of what its users configure. */
 export class PortDirectory implements VaultPorts {
   readonly #directory: HostDirectory
   readonly #base: number
-  readonly #host: string
   readonly #listeners = new Map<string, Listen>()
   readonly #portOf = new Map<string, number>()
   readonly #vaultAt = new Map<number, string>()
@@ -39,10 +28,9 @@ export class PortDirectory implements VaultPorts {
   #next: number
 
   /** `base` 0: any free ports, for tests. */
-  constructor(directory: HostDirectory, base: number, host: string) {
+  constructor(directory: HostDirectory, base: number) {
     this.#directory = directory
     this.#base = base
-    this.#host = host
     this.#next = base + firstVaultOffset
     for (const { vaultId, region, port } of directory.ports()) this.#know(vaultId, region, port)
   }
@@ -51,22 +39,8 @@ export class PortDirectory implements VaultPorts {
     this.#listeners.set(region, listen)
   }
 
-  endpoints(regions: readonly string[]): VaultEndpoints {
-    return {
-      regions,
-      of: async ({ id }, region) => {
-        const origin = this.origin(await this.portOf(id, region))
-        return { management: origin, crypto: origin }
-      },
-    }
-  }
-
-  vaultAt(host: string): string | undefined {
-    return this.#vaultAt.get(portIn(host))
-  }
-
-  origin(port: number): string {
-    return originOf(this.#host, port)
+  vaultAt(port: number): string | undefined {
+    return this.#vaultAt.get(port)
   }
 
   /** Listens again on every port that a region's vaults have. @throws UserError where one is taken. */

@@ -8,7 +8,8 @@ import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from './ociProfile.ts'
 import { requireComplete } from './requireComplete.ts'
 import type { RegionHost } from './regionHost.ts'
-import { requireFreePorts } from './requireFreePorts.ts'
+import { addressAt, regionPort, type Reached } from './names/advertised.ts'
+import { requireFreePorts, type WantedPort } from './requireFreePorts.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 
 export interface StartOptions {
@@ -35,6 +36,8 @@ export interface Prepared {
   readonly tenancyId: string
   readonly userId: string
   readonly key: AdministratorKey
+  /** Where the regions listen, and what answers carry. */
+  readonly reached: Reached
   readonly recover?: string
 }
 
@@ -64,11 +67,12 @@ function freshFiles(directory: string): FreshFiles | undefined {
 export async function prepareStart(
   directory: HostDirectory,
   { port, regions: wanted, recover }: Pick<StartOptions, 'port' | 'regions' | 'recover'>,
-  address: string,
+  reached: Reached,
 ): Promise<Prepared> {
   requireComplete(directory)
   const regions = chooseRegions(directory, wanted)
-  if (port !== 0) await requireFreePorts(portsOf(directory, regions, port), address)
+  requireAddresses(reached, regions)
+  if (port !== 0) await requireFreePorts(portsOf(directory, regions, port, reached))
   // Before the facts that say that there is one.
   const key = administratorKey(directory)
   return {
@@ -79,17 +83,33 @@ export async function prepareStart(
     tenancyId: storedFact(directory, 'tenancyId', () => newOcid(randomBytes, 'tenancy')),
     userId: storedFact(directory, 'administratorId', () => newOcid(randomBytes, 'user')),
     key,
+    reached: { host: reached.host, advertised: reached.advertised },
     ...(recover === undefined ? {} : { recover }),
   }
 }
 
-/** The regions' ports, and those that vaults have, with their region. */
-function portsOf(directory: HostDirectory, regions: readonly string[], base: number): ReadonlyMap<number, string> {
-  const vaultPorts = directory.ports().filter(({ region }) => regions.includes(region))
-  return new Map([
-    ...vaultPorts.map(({ port, region }) => [port, region] as const),
-    ...regions.map((_, index) => [base + index, ''] as const),
-  ])
+/** The regions' ports, and those that vaults have. */
+function portsOf(
+  directory: HostDirectory,
+  regions: readonly string[],
+  base: number,
+  reached: Reached,
+): readonly WantedPort[] {
+  const own = regions.map((_, index) => ({
+    port: regionPort(reached, base, index),
+    address: addressAt(reached, index),
+  }))
+  const vaults = directory.ports().flatMap(({ port, region }) => {
+    const index = regions.indexOf(region)
+    return index < 0 ? [] : [{ port, address: addressAt(reached, index), vaultRegion: region }]
+  })
+  return [...own, ...vaults]
+}
+
+function requireAddresses({ host }: Reached, regions: readonly string[]): void {
+  const count = host.split(',').length
+  if (count === 1 || count === regions.length) return
+  throw new UserError(`--host takes one address, or one for each of the ${regions.length} regions; it has ${count}.`)
 }
 
 function storedFact(directory: HostDirectory, name: string, make: () => string): string {

@@ -6,6 +6,7 @@ import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from './requireComplete.ts'
+import type { NameOrigins } from './names/advertised.ts'
 import type { Region } from './startRegion.ts'
 
 /** The administrator who comes with a cloud, and where the key lies. */
@@ -39,6 +40,8 @@ export interface RegionHost extends PutBackHost {
   run(): Promise<void>
   sendIdentity(tenancyId: string): Promise<void>
   identityHead(tenancyId: string): Promise<number>
+  /** How every region's names are reached. */
+  advertise(origins: NameOrigins): Promise<void>
   /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
   listen(port: number, vaultId?: string): Promise<number>
   isIdle(): Promise<boolean>
@@ -75,6 +78,9 @@ export function regionHost(region: Region): RegionHost {
     },
     sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
     identityHead: (tenancyId) => headSeq(runtime, tenancyId),
+    advertise: async (origins) => {
+      region.advertise(origins)
+    },
     listen: (port, vaultId) => region.listen(port, vaultId),
     isIdle: async () => region.isIdle(),
     listDead: (places) => listDead(region, places),

@@ -1,13 +1,20 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { UserError } from '../lib/userError.ts'
 
+export interface WantedPort {
+  readonly port: number
+  readonly address: string
+  /** Undefined: the region's own. */
+  readonly vaultRegion?: string
+}
+
 /** Asked before anything is written. @throws UserError with the first refusal. */
-export async function requireFreePorts(ports: ReadonlyMap<number, string>, host: string): Promise<void> {
-  for (const [port, vaultRegion] of ports) {
-    const cause = await refusalOf(port, host)
+export async function requireFreePorts(ports: readonly WantedPort[]): Promise<void> {
+  for (const { port, address, vaultRegion } of ports) {
+    const cause = await refusalOf(port, address)
     if (cause === undefined) continue
     const reason =
-      vaultRegion === ''
+      vaultRegion === undefined
         ? portReason(port, cause)
         : `Port ${port} of a vault in ${vaultRegion} is taken by another process; stop that one.`
     throw new UserError(reason, { cause })

@@ -4,6 +4,7 @@ import { UserError, messageOf } from '../lib/userError.ts'
 import { banner } from './banner.ts'
 import type { StartFlags } from './cli/start.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
+import { readAdvertised } from './names/nameFlags.ts'
 import { startProcesses } from './processes/startProcesses.ts'
 import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
@@ -11,11 +12,21 @@ import { stopOnSignal } from './stopOnSignal.ts'
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 
 /** `vaultspan start`: serves until a signal ends it. @throws UserError */
-export async function serve({ data, port, regions, host, cut, recover, import: record }: StartFlags): Promise<void> {
+export async function serve({
+  data,
+  port,
+  regions,
+  host,
+  cut,
+  recover,
+  import: record,
+  ...names
+}: StartFlags): Promise<void> {
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
-  const settings = { ...settingsFromEnvironment(process.env), host }
+  const advertised = readAdvertised(names, port, false)
+  const settings = { ...settingsFromEnvironment(process.env), host, advertised }
   let imported = ''
   const cloud = await startProcesses({
     directory: data,

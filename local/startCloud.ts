@@ -7,6 +7,7 @@ import { defaultSettings, type CloudSettings } from './cloudSettings.ts'
 import { serveFaults } from './faultServer.ts'
 import { Faults } from './faults.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import { hostsCommand } from './names/hostsCommand.ts'
 import { openBackups } from './openBackups.ts'
 import { PortDirectory } from './portDirectory.ts'
 import { prepareStart, startInDirectory, type StartOptions } from './prepareStart.ts'
@@ -62,9 +63,9 @@ async function closeAll(regions: readonly Region[]): Promise<void> {
 async function start(options: CloudOptions, directory: HostDirectory, opened: Region[]): Promise<Cloud> {
   const settings = { ...defaultSettings, ...options.settings }
   const log = options.log ?? jsonLogger(() => undefined, 'silent')
-  const prepared = await prepareStart(directory, options, settings.host)
+  const prepared = await prepareStart(directory, options, settings)
   const { regions, homeRegion, tenancyId, userId, key } = prepared
-  const ports = new PortDirectory(directory, options.port, settings.host)
+  const ports = new PortDirectory(directory, options.port)
   const stores = new Map<string, Peer>()
   const backups = openBackups(directory.path, settings)
   const { clock = Date.now, requestClock = clock, generateRsa, isScheduled = true } = options
@@ -91,8 +92,9 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   }
   if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = opened.map(regionHost)
-  const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
+  const { endpoints } = await bringUp(prepared, hosts, ports, log, options.begin)
   const closeFaults = await serveFaults(directory, faults, {
+    hosts: () => hostsCommand(prepared, hosts),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
   })

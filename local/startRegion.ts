@@ -21,7 +21,8 @@ import type { Faults } from './faults.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { HttpGateway } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
-import { ownHosts, portOfHost } from './ownHosts.ts'
+import { addressAt, type NameOrigins } from './names/advertised.ts'
+import { regionHosts, type RegionHosts } from './names/regionHosts.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
 import { regionHealth, type PutBack, type Watched } from './regionHealth.ts'
@@ -75,6 +76,8 @@ export interface Region {
    * taken, the system's error where a vault's is.
    */
   listen(port: number, vaultId?: string): Promise<number>
+  /** How every region's names are reached. */
+  advertise(origins: NameOrigins): void
   isIdle(): boolean
   /** For /healthz. */
   notePutBack(putBack: PutBack): void
@@ -111,18 +114,27 @@ export function openRegion(parts: RegionParts): Region {
     runDue: async () => undefined,
     arrivals: nothingArrives,
   }
-  const own: OwnPort = {}
+  const own: Own = { origins: {} }
   const arrivals: Arrivals = {
     awaited: () => running.arrivals.awaited(),
     stored: (ids) => running.arrivals.stored(ids),
   }
-  const runtime = compose(parts, store, hsm, lag, audit, { own, arrivals })
+  const verified = new VerifiedPorts(parts.ports, () => runtime)
+  const hosts = regionHosts({
+    ...parts,
+    verified,
+    tables: store.tables,
+    ownPort: () => own.port,
+    origins: () => own.origins,
+  })
+  const runtime: Runtime = compose(parts, store, hsm, lag, audit, { hosts, arrivals })
   invalidateOnCommit(store, runtime)
   const found: Watched['found'] = {}
-  const gateway = openGateway(parts, store, runtime, { lag, audit, found })
+  const gateway = openGateway(parts, store, runtime, hosts, { lag, audit, found })
+  const address = addressAt(settings, parts.regions.indexOf(region))
   const listening = new Set<number>()
   const listen = async (port: number) => {
-    const actual = await gateway.listen(port, settings.host)
+    const actual = await gateway.listen(port, address)
     listening.add(actual)
     // A region that is cut off gives out ports, but nobody reaches them until it heals.
     if (parts.faults.isCut(region)) await gateway.close()
@@ -141,7 +153,7 @@ export function openRegion(parts: RegionParts): Region {
     runDue: () => running.runDue(),
     heal: async () => {
       gateway.stand(undefined)
-      for (const port of listening) if (!gateway.isListening(port)) await gateway.listen(port, settings.host)
+      for (const port of listening) if (!gateway.isListening(port)) await gateway.listen(port, address)
       await running.retryNow()
     },
   })
@@ -162,6 +174,9 @@ export function openRegion(parts: RegionParts): Region {
         throw new UserError(portReason(port, cause), { cause })
       }
     },
+    advertise: (origins) => {
+      own.origins = origins
+    },
     isIdle: () => running.isIdle(),
     notePutBack: (putBack) => {
       found.putBack = putBack
@@ -176,9 +191,10 @@ export function openRegion(parts: RegionParts): Region {
   }
 }
 
-/** Where the region itself listens, once it does. */
-interface OwnPort {
+/** Where the region itself listens, once it does, and how its and others' names are reached. */
+interface Own {
   port?: number
+  origins: NameOrigins
 }
 
 function compose(
@@ -187,11 +203,10 @@ function compose(
   hsm: SoftwareHsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
-  { own, arrivals }: { readonly own: OwnPort; readonly arrivals: Arrivals },
+  { hosts, arrivals }: { readonly hosts: RegionHosts; readonly arrivals: Arrivals },
 ): Runtime {
-  const { region, homeRegion, regions, ports, faults, settings, log, clock, peers } = parts
-  const verified = new VerifiedPorts(ports, () => runtime)
-  const runtime: Runtime = composeRegion({
+  const { region, homeRegion, regions, faults, settings, log, clock, peers } = parts
+  return composeRegion({
     region,
     homeRegion,
     regions,
@@ -199,9 +214,9 @@ function compose(
     commitMark: () => store.tables.commitMark(),
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
-    endpoints: verified.endpoints(regions),
-    vaultAt: (host) => verified.vaultAt(host),
-    isRegionHost: (host) => own.port !== undefined && portOfHost(host) === own.port,
+    endpoints: hosts.endpoints,
+    vaultAt: (host, port) => hosts.vaultAt(host, port),
+    isRegionHost: (host, port) => hosts.isRegionHost(host, port),
     hasDecodedPaths: false,
     clock,
     requestClock: parts.requestClock,
@@ -215,10 +230,15 @@ function compose(
     lag,
     arrivals,
   })
-  return runtime
 }
 
-function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runtime, watched: Watched): HttpGateway {
+function openGateway(
+  parts: RegionParts,
+  store: SqliteRegionStore,
+  runtime: Runtime,
+  hosts: RegionHosts,
+  watched: Watched,
+): HttpGateway {
   const { region, regions, settings, log } = parts
   const functions = {
     vault: vaultFunction(runtime),
@@ -236,7 +256,7 @@ function openGateway(parts: RegionParts, store: SqliteRegionStore, runtime: Runt
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
-  const isOwnHost = ownHosts(settings.host, settings.hostNames)
+  const isOwnHost = (host: string, port: number) => hosts.isOwnHost(host, port)
   return new HttpGateway({ functions, health, maxFileBytes, onError, isOwnHost })
 }
 

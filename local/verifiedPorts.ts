@@ -3,7 +3,7 @@ import type { VaultEndpoints } from '../lib/kms/kmsPorts.ts'
 import { verifiedItem, itemWithMac, type ItemWithMac } from '../lib/kms/rows/rowMac.ts'
 import type { Vault } from '../lib/kms/vaultCache.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
-import { portIn, type VaultPorts } from './portDirectory.ts'
+import type { VaultPorts } from './portDirectory.ts'
 
 const format = 'vaultspan/vault-port/1'
 
@@ -29,22 +29,21 @@ export class VerifiedPorts {
     this.#region = region
   }
 
-  endpoints(regions: readonly string[]): VaultEndpoints {
-    const all = this.#ports.endpoints(regions)
+  endpoints(regions: readonly string[], originOf: (region: string, port: number) => string): VaultEndpoints {
     return {
       regions,
-      of: async (vault, region) => {
-        const found = await all.of(vault, region)
-        if (region === this.#region().region) await this.vaultAt(new URL(found.management).host)
-        return found
+      of: async ({ id }, region) => {
+        const port = await this.#ports.portOf(id, region)
+        if (region === this.#region().region) await this.vaultAt(port)
+        const origin = originOf(region, port)
+        return { management: origin, crypto: origin }
       },
     }
   }
 
   /** @throws KmsError integrityFailure where the vault has another port. */
-  vaultAt(host: string): string | undefined | Promise<string | undefined> {
-    const vaultId = this.#ports.vaultAt(host)
-    const port = portIn(host)
+  vaultAt(port: number): string | undefined | Promise<string | undefined> {
+    const vaultId = this.#ports.vaultAt(port)
     if (vaultId === undefined || this.#checked.get(port) === vaultId) return vaultId
     return this.#check(vaultId, port)
   }

@@ -18,7 +18,8 @@ import { lagMetric } from './lagMetric.ts'
 import { keepingAudit } from '../store/auditRetention.ts'
 import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
-import { VaultHosts } from './vaultHosts.ts'
+import { VaultHosts } from '../runtime/vaultHosts.ts'
+import { awsOrigin } from './awsOrigin.ts'
 
 /** A region as one Lambda instance sees it. */
 export interface OpenRegion {
@@ -110,7 +111,7 @@ export class AwsRegion {
       log,
       timers: systemTimers,
     })
-    const hosts = new VaultHosts(tables, settings)
+    const hosts = new VaultHosts(tables, { ...settings, originOf: awsOrigin(settings) })
     const runtime = composeRegion({
       region,
       homeRegion,

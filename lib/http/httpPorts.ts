@@ -27,12 +27,12 @@ export interface HttpPorts extends KmsPorts {
   readonly arrivals: Arrivals
   /** By which requests' dates are judged: callers' clocks do not move along where a test moves the service's. */
   readonly requestClock: Clock
-  /** Whether a host is the region's own endpoint. */
-  isRegionHost(host: string): boolean
+  /** Whether a host is the region's own endpoint. `listenerPort`: where the request came in, if the host has several ports. */
+  isRegionHost(host: string, listenerPort?: number): boolean
   /** Whether the host gives paths decoded, so that a signature may be over another spelling of them (signedTargets.ts). */
   readonly hasDecodedPaths: boolean
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
-  vaultAt(host: string): Promise<string | undefined> | string | undefined
+  vaultAt(host: string, listenerPort?: number): Promise<string | undefined> | string | undefined
   /** Whether createVaultReplica needs the service statement (contract §5.4). */
   readonly requiresServicePolicy: boolean
 }

@@ -184,9 +184,13 @@ function noSuchRoute(): KmsError {
 }
 
 /** Operations on keys answer at their vault's endpoint only, all others at their region's (contract §1.1). */
-async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: WireRequest): Promise<string> {
+async function vaultOf(
+  ports: HttpPorts,
+  { operation }: Match,
+  { headers, listenerPort }: WireRequest,
+): Promise<string> {
   const host = headers['host'] ?? ''
-  const found = ports.vaultAt(host)
+  const found = ports.vaultAt(host, listenerPort)
   const vaultId = found instanceof Promise ? await found : found
   const { plane } = rows[operation]
   if (plane === 'vault' && vaultId === undefined) {
@@ -198,7 +202,7 @@ async function vaultOf(ports: HttpPorts, { operation }: Match, { headers }: Wire
   if (plane === 'region' && vaultId !== undefined) {
     throw new KmsError('noSuchRoute', `${operation} answers at the region's endpoint, not at a vault's.`)
   }
-  if (plane === 'region' && !ports.isRegionHost(host)) {
+  if (plane === 'region' && !ports.isRegionHost(host, listenerPort)) {
     throw new KmsError('noSuchRoute', `${operation} answers at the region's endpoint, not under this host.`)
   }
   return vaultId ?? ''

@@ -7,6 +7,8 @@ export type HttpEvent = Pick<
 > & {
   readonly requestContext: {
     readonly http: Pick<APIGatewayProxyEventV2['requestContext']['http'], 'method' | 'sourceIp'>
+    /** Where it came in, if the host has several ports; never what the Host header says. */
+    readonly listenerPort?: number
   }
 }
 
@@ -28,6 +30,7 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Buffer
   readonly sourceIp: string
+  readonly listenerPort: number | undefined
 }
 
 /** JSON bodies; contract §7.2. */
@@ -37,9 +40,17 @@ export const maxLambdaFileBytes = 4 * 1024 * 1024
 export const maxHeaderBytes = 16 * 1024
 
 export function toWireRequest(event: HttpEvent): WireRequest {
-  const { method, sourceIp } = event.requestContext.http
+  const { http, listenerPort } = event.requestContext
   const body = event.body === undefined ? empty : Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8')
-  return { method, rawPath: event.rawPath, rawQuery: event.rawQueryString, headers: event.headers, body, sourceIp }
+  return {
+    method: http.method,
+    rawPath: event.rawPath,
+    rawQuery: event.rawQueryString,
+    headers: event.headers,
+    body,
+    sourceIp: http.sourceIp,
+    listenerPort,
+  }
 }
 
 const empty = Buffer.alloc(0)

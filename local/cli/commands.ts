@@ -1,6 +1,7 @@
 import type { CommandRow } from './command.ts'
 import { rootCommand, type CommandLine } from './commandLine.ts'
 import { faults } from './faults.ts'
+import { hosts } from './hosts.ts'
 import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
@@ -8,7 +9,7 @@ import { start } from './start.ts'
 import { tour } from './tour.ts'
 
 /** Every command, in the order of `vaultspan --help`. A new one is a row here and a script of package.json. */
-export const commands: readonly CommandRow[] = [start, tour, faults, redrive, receipt, resetAdministrator]
+export const commands: readonly CommandRow[] = [start, tour, hosts, faults, redrive, receipt, resetAdministrator]
 
 export function program(): CommandLine {
   const root = rootCommand()

@@ -7,6 +7,8 @@ export interface StartFlags extends DataFlag {
   readonly port: number
   readonly regions?: readonly string[]
   readonly host: string
+  readonly domain?: string
+  readonly advertise?: string
   readonly cut?: string
   readonly recover?: string
   readonly import?: string
@@ -24,7 +26,20 @@ export const start: CommandRow = {
         `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
         listOf,
       )
-      .option('--host <ADDRESS>', 'the address to listen on; there is no TLS', '127.0.0.1')
+      .option(
+        '--host <ADDRESS>',
+        'the address to listen on, or one for each region (A,B), which then all listen at BASE; there is no TLS',
+        hostOf,
+        '127.0.0.1',
+      )
+      .option(
+        '--domain <NAME>',
+        'vaults answer at names of their own below it, as at OCI, and share their region’s port (docs/tls.md)',
+      )
+      .option(
+        '--advertise <URL>',
+        'what answers carry where another address or port leads here; its port stands for BASE',
+      )
       .option('--cut <REGION>', 'starts with this region cut off, until it is healed (faults heal)')
       .option(
         '--recover <REGION>',
@@ -47,4 +62,11 @@ function portOf(text: string): number {
 
 function listOf(text: string): readonly string[] {
   return text.split(',').map((each) => each.trim())
+}
+
+/** Addresses as they are listened on, without blanks. */
+function hostOf(text: string): string {
+  const addresses = listOf(text)
+  if (addresses.includes('')) throw new UserError('--host takes an address, or several separated by commas.')
+  return addresses.join(',')
 }

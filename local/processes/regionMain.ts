@@ -37,7 +37,7 @@ new Worker(besides('watchParent', import.meta.url), { workerData: process.ppid }
 async function open({ region, path, settings, logLevel, ports: rows, ...rest }: Opening) {
   const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
   const faults = new Faults(rest.regions)
-  const ports = new KnownPorts(settings.host, rows, cloud)
+  const ports = new KnownPorts(rows, cloud)
   const peers = new Map<string, Peer>()
   const others = rest.regions
     .filter((name) => name !== region)

@@ -7,6 +7,8 @@ import { bringUp, type Endpoints } from '../bringUp.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import { serveFaults } from '../faultServer.ts'
 import type { HostDirectory } from '../hostDirectory.ts'
+import { addressAt, nameOrigins } from '../names/advertised.ts'
+import { hostsCommand } from '../names/hostsCommand.ts'
 import { PortDirectory } from '../portDirectory.ts'
 import { prepareStart, startInDirectory, type Prepared, type StartOptions } from '../prepareStart.ts'
 import { redriveCommand } from '../redrive.ts'
@@ -59,9 +61,9 @@ async function start(
 ): Promise<ProcessCloud> {
   const { settings, log } = options
   if (directory.path !== undefined) await waitForFormer(directory.path, knownRegions(directory))
-  const prepared = await prepareStart(directory, options, settings.host)
+  const prepared = await prepareStart(directory, options, settings)
   const { regions, homeRegion } = prepared
-  const ports = new PortDirectory(directory, options.port, settings.host)
+  const ports = new PortDirectory(directory, options.port)
   const faults = new ProcessFaults(processes, regions)
   const services = {
     portOf: (vaultId: string, region: string) =>
@@ -80,23 +82,26 @@ async function start(
         await process.commands.selfTest()
         await faults.tell(process)
         await process.commands.run()
-        await process.commands.listen(options.port === 0 ? portIn(endpoints, name) : options.port + index)
+        await process.commands.advertise(origins)
+        await process.commands.listen(listening[index] ?? 0)
         await ports.listenAll(name)
       },
     })
     processes.push(process)
     // A vault gets its port also while its region is down, and listens there when that is up again.
     ports.attach(name, (port, vaultId) =>
-      process.isOpen ? process.commands.listen(port, vaultId) : freePort(port, settings.host),
+      process.isOpen ? process.commands.listen(port, vaultId) : freePort(port, addressAt(settings, index)),
     )
   }
   for (const process of processes) process.start()
   await Promise.all(processes.map((process) => open(options, prepared, process)))
   if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = processes.map(({ commands }) => commands)
-  const endpoints = await bringUp(prepared, hosts, ports, log, options.begin)
+  const { endpoints, listening } = await bringUp(prepared, hosts, ports, log, options.begin)
+  const origins = nameOrigins(settings, regions, listening)
   for (const process of processes) process.keep()
   const closeFaults = await serveFaults(directory, faults, {
+    hosts: () => hostsCommand(prepared, hosts),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
     kill: async ([, region = '']) => {
@@ -134,8 +139,4 @@ async function open(
     logLevel,
     ports: directory.ports(),
   })
-}
-
-function portIn(endpoints: Endpoints, name: string): number {
-  return Number(new URL(endpoints.find(({ region }) => region === name)?.endpoint ?? '').port)
 }

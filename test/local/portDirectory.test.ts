@@ -11,7 +11,7 @@ test('a port that a full disk could not keep is the one that is kept later, and 
     throw diskIsFull()
   }
   const opened: number[] = []
-  const ports = new PortDirectory(directory, 7600, '127.0.0.1')
+  const ports = new PortDirectory(directory, 7600)
   ports.attach(region, async (port) => {
     opened.push(port)
     return port

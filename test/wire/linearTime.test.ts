@@ -85,6 +85,7 @@ const request = (body: string) => ({
   headers: {},
   body: Buffer.from(body),
   sourceIp: '',
+  listenerPort: undefined,
 })
 const field = (schema: v.GenericSchema) => (text: string) => v.safeParse(schema, text)
 const mapField = (schema: v.GenericSchema) => (text: string) =>

@@ -1,5 +1,6 @@
 import { prefixKey } from '../../../lib/kms/vaults/vaults.ts'
-import { VaultHosts } from '../../../lib/aws/vaultHosts.ts'
+import { awsOrigin } from '../../../lib/aws/awsOrigin.ts'
+import { VaultHosts } from '../../../lib/runtime/vaultHosts.ts'
 
 const known = prefixKey('abcdefghijklm')
 const vaultId = 'ocid1.vault.oc1.us-east-1.abcdefghijklm.x'
@@ -10,12 +11,8 @@ const tables = {
     return pk === known.pk && sk === known.sk ? { ...known, vaultId } : undefined
   },
 }
-const options = {
-  region: 'us-east-1',
-  regions: ['us-east-1', 'us-west-2'],
-  domain: 'example.com',
-  endpointPortBase: undefined,
-}
+const names = { regions: ['us-east-1', 'us-west-2'], domain: 'example.com', endpointPortBase: undefined }
+const options = { region: 'us-east-1', ...names, originOf: awsOrigin(names) }
 const hosts = new VaultHosts(tables, options)
 
 test('a vault answers at the hosts that its endpoints name, in the region of the endpoint', async () => {
@@ -26,7 +23,7 @@ test('a vault answers at the hosts that its endpoints name, in the region of the
 })
 
 test('where there is no TLS the endpoints are plain HTTP, each region at a port of its own', async () => {
-  const plain = new VaultHosts(tables, { ...options, endpointPortBase: 7600 })
+  const plain = new VaultHosts(tables, { ...options, originOf: awsOrigin({ ...names, endpointPortBase: 7600 }) })
   const { management, crypto } = await plain.endpoints.of(
     { id: vaultId, vaultPrefix: 'abcdefghijklm' } as never,
     'us-west-2',

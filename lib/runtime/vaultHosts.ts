@@ -8,8 +8,10 @@ export interface VaultHostsOptions {
   readonly region: string
   readonly regions: readonly string[]
   readonly domain: string
-  /** Undefined: HTTPS at its own port. Emulators have no TLS: plain HTTP, region i at this port + i. */
-  readonly endpointPortBase: number | undefined
+  /** Beside `kms.{region}.{domain}`: names under which the region itself answers. */
+  readonly alsoNamed?: readonly string[]
+  /** Scheme, name and, where not the scheme's own, port of `{label}.kms.{region}.{domain}`. */
+  readonly originOf: (label: string, region: string) => string
 }
 
 /** Where vaults answer under a wildcard domain: `{vaultPrefix}-{management|crypto}.kms.{region}.{domain}`. */
@@ -17,31 +19,36 @@ export class VaultHosts {
   readonly endpoints: VaultEndpoints
   readonly #tables: Pick<Tables, 'get'>
   readonly #suffix: string
+  readonly #regionNames: ReadonlySet<string>
   /** A prefix belongs to one vault for ever. */
   readonly #known = new LruCache<string>(1_000)
 
   constructor(tables: Pick<Tables, 'get'>, options: VaultHostsOptions) {
-    const { region, regions, domain } = options
+    const { region, regions, domain, alsoNamed = [], originOf } = options
     this.#tables = tables
     this.#suffix = `.kms.${region}.${domain}`
+    this.#regionNames = new Set([this.#suffix.slice(1), ...alsoNamed])
     this.endpoints = {
       of: async ({ vaultPrefix }, at) => ({
-        management: originOf(`${vaultPrefix}-management`, at, options),
-        crypto: originOf(`${vaultPrefix}-crypto`, at, options),
+        management: originOf(`${vaultPrefix}-management`, at),
+        crypto: originOf(`${vaultPrefix}-crypto`, at),
       }),
       regions,
     }
   }
 
   isRegionHost(host: string): boolean {
-    return nameOf(host) === this.#suffix.slice(1)
+    return this.#regionNames.has(nameOf(host))
+  }
+
+  /** Whether a host has the form of a vault's, be there one or not. */
+  isVaultHost(host: string): boolean {
+    return this.#prefixIn(host) !== undefined
   }
 
   /** By the Host header, because that is what the client signed; with or without a port. */
   async vaultAt(host: string): Promise<string | undefined> {
-    const name = nameOf(host)
-    if (!name.endsWith(this.#suffix)) return undefined
-    const [, vaultPrefix] = /^([a-z0-9]+)-(?:management|crypto)$/.exec(name.slice(0, -this.#suffix.length)) ?? []
+    const vaultPrefix = this.#prefixIn(host)
     if (vaultPrefix === undefined) return undefined
     const known = this.#known.get(vaultPrefix)
     if (known !== undefined) return known
@@ -52,15 +59,16 @@ export class VaultHosts {
     this.#known.set(vaultPrefix, vaultId)
     return vaultId
   }
+
+  #prefixIn(host: string): string | undefined {
+    const name = nameOf(host)
+    if (!name.endsWith(this.#suffix)) return undefined
+    return /^([a-z0-9]+)-(?:management|crypto)$/.exec(name.slice(0, -this.#suffix.length))?.[1]
+  }
 }
 
 function nameOf(host: string): string {
   const colon = host.lastIndexOf(':')
   const hasPort = colon >= 0 && /^\d{1,5}$/.test(host.slice(colon + 1))
   return (hasPort ? host.slice(0, colon) : host).toLowerCase()
-}
-
-function originOf(name: string, at: string, { regions, domain, endpointPortBase }: VaultHostsOptions): string {
-  const host = `${name}.kms.${at}.${domain}`
-  return endpointPortBase === undefined ? `https://${host}` : `http://${host}:${endpointPortBase + regions.indexOf(at)}`
 }
