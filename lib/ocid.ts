@@ -27,7 +27,16 @@ export function regionKey(region: string): string {
 export type RandomBytes = (length: number) => Uint8Array
 
 export type OcidType =
-  'vault' | 'key' | 'tenancy' | 'compartment' | 'user' | 'group' | 'policy' | 'dynamicgroup' | 'workrequest'
+  | 'vault'
+  | 'key'
+  | 'tenancy'
+  | 'compartment'
+  | 'user'
+  | 'group'
+  | 'groupmembership'
+  | 'policy'
+  | 'dynamicgroup'
+  | 'workrequest'
 
 /** `ocid1.{type}.oc1.{regionKey}[.{vaultPrefix}].{unique}`; `unique` is 60 characters of lower-case base32. */
 export function newOcid(

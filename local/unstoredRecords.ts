@@ -6,7 +6,7 @@ const maxMessages = 10_000
 /** Of those that lay there at the start: the oldest, which are worked first. */
 const maxAtStart = 500
 
-/** The vaults and keys of which a record lies in the inbox that no try has come to yet. */
+/** The vaults and keys of which a record, and the tenancies of which identity lies in the inbox that no try has come to yet. */
 export class UnstoredRecords {
   readonly detach: () => void
   readonly #ofMessage = new Map<string, readonly string[]>()

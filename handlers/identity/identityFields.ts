@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { textOf } from '../../lib/http/fields.ts'
+import { requireMatchingRule } from '../../lib/iam/matchingRule.ts'
 
 /** What policies and compartments share. */
 
@@ -9,3 +10,21 @@ export const name = v.pipe(
 )
 
 export const description = textOf(1, 400)
+
+/** An email address is a usual name of a user. */
+export const userName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9._@+-]{1,100}$/, '1 to 100 letters, digits and . _ - + @, without blanks'),
+)
+
+export const emailAddress = v.pipe(textOf(1, 255), v.regex(/^[^\s@]+@[^\s@]+$/, 'an email address'))
+export const email = v.nullish(emailAddress, null)
+
+/** The conditions of policies, on what a token says of its holder. */
+export const matchingRule = v.pipe(
+  textOf(1, 4000),
+  v.rawTransform(({ dataset }) => {
+    requireMatchingRule(dataset.value)
+    return dataset.value
+  }),
+)

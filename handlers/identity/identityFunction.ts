@@ -1,15 +1,37 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
-import { createCompartmentOperation } from './createCompartment.ts'
-import { createPolicyOperation } from './createPolicy.ts'
-import { deleteCompartmentOperation } from './deleteCompartment.ts'
-import { deletePolicyOperation } from './deletePolicy.ts'
-import { getCompartmentOperation } from './getCompartment.ts'
-import { getPolicyOperation } from './getPolicy.ts'
 import type { IdentityPorts } from './identityPorts.ts'
+import { addUserToGroupOperation } from './addUserToGroup.ts'
+import { createCompartmentOperation } from './createCompartment.ts'
+import { createDynamicGroupOperation } from './createDynamicGroup.ts'
+import { createGroupOperation } from './createGroup.ts'
+import { createPolicyOperation } from './createPolicy.ts'
+import { createUserOperation } from './createUser.ts'
+import { deleteApiKeyOperation } from './deleteApiKey.ts'
+import { deleteCompartmentOperation } from './deleteCompartment.ts'
+import { deleteDynamicGroupOperation } from './deleteDynamicGroup.ts'
+import { deleteGroupOperation } from './deleteGroup.ts'
+import { deletePolicyOperation } from './deletePolicy.ts'
+import { deleteUserOperation } from './deleteUser.ts'
+import { getCompartmentOperation } from './getCompartment.ts'
+import { getDynamicGroupOperation } from './getDynamicGroup.ts'
+import { getGroupOperation } from './getGroup.ts'
+import { getPolicyOperation } from './getPolicy.ts'
+import { getUserGroupMembershipOperation } from './getUserGroupMembership.ts'
+import { getUserOperation } from './getUser.ts'
+import { listApiKeysOperation } from './listApiKeys.ts'
 import { listCompartmentsOperation } from './listCompartments.ts'
+import { listDynamicGroupsOperation } from './listDynamicGroups.ts'
+import { listGroupsOperation } from './listGroups.ts'
 import { listPoliciesOperation } from './listPolicies.ts'
+import { listUserGroupMembershipsOperation } from './listUserGroupMemberships.ts'
+import { listUsersOperation } from './listUsers.ts'
+import { removeUserFromGroupOperation } from './removeUserFromGroup.ts'
 import { updateCompartmentOperation } from './updateCompartment.ts'
+import { updateDynamicGroupOperation } from './updateDynamicGroup.ts'
+import { updateGroupOperation } from './updateGroup.ts'
 import { updatePolicyOperation } from './updatePolicy.ts'
+import { updateUserOperation } from './updateUser.ts'
+import { uploadApiKeyOperation } from './uploadApiKey.ts'
 
 /** The Identity subset. */
 export function identityFunction(ports: IdentityPorts): HttpFunction {
@@ -24,5 +46,27 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     listPoliciesOperation,
     updatePolicyOperation,
     deletePolicyOperation,
+    listUsersOperation,
+    createUserOperation,
+    getUserOperation,
+    updateUserOperation,
+    deleteUserOperation,
+    listApiKeysOperation,
+    uploadApiKeyOperation,
+    deleteApiKeyOperation,
+    listGroupsOperation,
+    createGroupOperation,
+    getGroupOperation,
+    updateGroupOperation,
+    deleteGroupOperation,
+    listUserGroupMembershipsOperation,
+    addUserToGroupOperation,
+    getUserGroupMembershipOperation,
+    removeUserFromGroupOperation,
+    listDynamicGroupsOperation,
+    createDynamicGroupOperation,
+    getDynamicGroupOperation,
+    updateDynamicGroupOperation,
+    deleteDynamicGroupOperation,
   ])
 }

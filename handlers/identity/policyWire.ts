@@ -68,6 +68,6 @@ export async function boundNames(
   compartmentId: string,
   lines: readonly string[],
 ): Promise<BoundPolicyNames> {
-  const { compartments, groups } = await ports.identity.freshTenancy(caller.principal.tenancyId)
-  return { ...bindNames({ compartmentId, statements: lines }, { tree: compartmentTree(compartments), groups }) }
+  const { compartments, ...known } = await ports.identity.freshTenancy(caller.principal.tenancyId)
+  return { ...bindNames({ compartmentId, statements: lines }, { tree: compartmentTree(compartments), ...known }) }
 }

@@ -12,7 +12,7 @@ export interface Arrivals {
    */
   awaited: () => AsyncIterable<undefined>
   /**
-   * Undefined where no record of these vaults and keys has arrived that is not stored; else resolves when they are stored,
+   * Undefined where no record of these vaults and keys, and no identity of these tenancies, has arrived that is not stored; else resolves when they are stored,
    * or after the same bounded time. Only a host has it that can look into its queue.
    */
   stored?: (ids: readonly string[]) => Promise<void> | undefined

@@ -39,6 +39,9 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
   const keyId = parseKeyId(signature.keyId)
   if (keyId === undefined) throw notAuthenticated()
   const { tenancyId, userId, fingerprint } = keyId
+  // A key that was revoked in the home region, or made there just now: what has arrived of it is stored first.
+  const arriving = ports.arrivals.stored?.([tenancyId])
+  if (arriving !== undefined) await arriving
   const cached = ports.identity.fresh(tenancyId)
   const user =
     cached?.users.get(`${userId}#${fingerprint}`) ?? (await ports.identity.user(tenancyId, userId, fingerprint))

@@ -35,6 +35,11 @@ const versions = `${key}/keyVersions`
 const version = `${versions}/{keyVersionId}`
 const compartments = '/20160918/compartments'
 const policies = '/20160918/policies'
+const users = '/20160918/users'
+const user = `${users}/{userId}`
+const groups = '/20160918/groups'
+const memberships = '/20160918/userGroupMemberships'
+const dynamicGroups = '/20160918/dynamicGroups'
 
 // prettier-ignore
 const vaultRows = {
@@ -92,6 +97,7 @@ const cryptoRows = {
   ExportKey: { method: 'POST', path: '/20180608/exportKey', permissions: ['KEY_EXPORT'] },
 } as const satisfies Record<string, Row>
 
+// prettier-ignore
 const identityRows = {
   ListCompartments: { method: 'GET', path: compartments, permissions: ['COMPARTMENT_INSPECT'] },
   CreateCompartment: { method: 'POST', path: compartments, permissions: ['COMPARTMENT_CREATE'] },
@@ -103,6 +109,28 @@ const identityRows = {
   GetPolicy: { method: 'GET', path: `${policies}/{policyId}`, permissions: ['POLICY_READ'] },
   UpdatePolicy: { method: 'PUT', path: `${policies}/{policyId}`, permissions: ['POLICY_UPDATE'] },
   DeletePolicy: { method: 'DELETE', path: `${policies}/{policyId}`, permissions: ['POLICY_DELETE'] },
+  ListUsers: { method: 'GET', path: users, permissions: ['USER_INSPECT'] },
+  CreateUser: { method: 'POST', path: users, permissions: ['USER_CREATE'] },
+  GetUser: { method: 'GET', path: user, permissions: ['USER_INSPECT'] },
+  UpdateUser: { method: 'PUT', path: user, permissions: ['USER_UPDATE'] },
+  DeleteUser: { method: 'DELETE', path: user, permissions: ['USER_DELETE'] },
+  ListApiKeys: { method: 'GET', path: `${user}/apiKeys`, permissions: ['USER_READ'] },
+  UploadApiKey: { method: 'POST', path: `${user}/apiKeys`, permissions: ['USER_UPDATE', 'USER_APIKEY_ADD'] },
+  DeleteApiKey: { method: 'DELETE', path: `${user}/apiKeys/{fingerprint}`, permissions: ['USER_UPDATE', 'USER_APIKEY_REMOVE'] },
+  ListGroups: { method: 'GET', path: groups, permissions: ['GROUP_INSPECT'] },
+  CreateGroup: { method: 'POST', path: groups, permissions: ['GROUP_CREATE'] },
+  GetGroup: { method: 'GET', path: `${groups}/{groupId}`, permissions: ['GROUP_INSPECT'] },
+  UpdateGroup: { method: 'PUT', path: `${groups}/{groupId}`, permissions: ['GROUP_UPDATE'] },
+  DeleteGroup: { method: 'DELETE', path: `${groups}/{groupId}`, permissions: ['GROUP_DELETE'] },
+  ListUserGroupMemberships: { method: 'GET', path: memberships, permissions: ['USER_INSPECT', 'GROUP_INSPECT'] },
+  AddUserToGroup: { method: 'POST', path: memberships, permissions: ['USER_UPDATE', 'GROUP_UPDATE'] },
+  GetUserGroupMembership: { method: 'GET', path: `${memberships}/{membershipId}`, permissions: ['USER_INSPECT', 'GROUP_INSPECT'] },
+  RemoveUserFromGroup: { method: 'DELETE', path: `${memberships}/{membershipId}`, permissions: ['USER_UPDATE', 'GROUP_UPDATE'] },
+  ListDynamicGroups: { method: 'GET', path: dynamicGroups, permissions: ['DYNAMIC_GROUP_INSPECT'] },
+  CreateDynamicGroup: { method: 'POST', path: dynamicGroups, permissions: ['DYNAMIC_GROUP_CREATE'] },
+  GetDynamicGroup: { method: 'GET', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_INSPECT'] },
+  UpdateDynamicGroup: { method: 'PUT', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_UPDATE'] },
+  DeleteDynamicGroup: { method: 'DELETE', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_DELETE'] },
 } as const satisfies Record<string, Row>
 
 const auditRows = {

@@ -35,12 +35,9 @@ export const outOfScope = {
   DeleteEkmsPrivateEndpoint: { method: 'DELETE', path: `${endpoints}/{ekmsPrivateEndpointId}` },
 } as const satisfies Record<string, OutOfScope>
 
-/** Services of OCI that are known and not offered, by the first two segments of their paths. */
+/** What OCI has and this service does not, by the first two segments of paths that no operation has. */
 export const notOffered = {
-  '20160918/users': 'users and their API keys',
-  '20160918/groups': 'groups',
-  '20160918/userGroupMemberships': 'group memberships',
-  '20160918/dynamicGroups': 'dynamic groups',
+  '20160918/users': 'states, capabilities, passwords, MFA devices and tokens of users; users sign with API keys',
   '20160918/identityProviders': 'identity providers',
   '20160918/networkSources': 'network sources',
   '20160918/tenancies': 'tenancies and their region subscriptions',

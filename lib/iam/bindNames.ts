@@ -9,12 +9,15 @@ import type { Location, Statement, Subject, SubjectItem } from './policyParser.j
 export interface BoundNames {
   readonly compartments: readonly { readonly path: readonly string[]; readonly id: string }[]
   readonly groups: readonly { readonly name: string; readonly id: string }[]
+  /** Absent where none is named. */
+  readonly dynamicGroups?: readonly { readonly name: string; readonly id: string }[]
 }
 
 /** What there is to name. */
 export interface Directory {
   readonly tree: CompartmentTree
   readonly groups: readonly { readonly id: string; readonly name: string }[]
+  readonly dynamicGroups: readonly { readonly id: string; readonly name: string }[]
 }
 
 /** Services of OCI that use keys; object storage has one for each region. */
@@ -44,11 +47,12 @@ type OnUnknown = (number: number, what: string, known: readonly string[]) => voi
 
 function bind(
   { compartmentId, statements }: Omit<PolicySource, 'id' | 'bound'>,
-  { tree, groups }: Directory,
+  { tree, groups, dynamicGroups }: Directory,
   onUnknown: OnUnknown,
 ): BoundNames {
   const compartments = new Map<string, BoundNames['compartments'][number]>()
-  const named = new Map<string, BoundNames['groups'][number]>()
+  const known = { group: groups, 'dynamic-group': dynamicGroups }
+  const named = { group: new Map<string, Named>(), 'dynamic-group': new Map<string, Named>() }
   statements.forEach((text, index) => {
     const number = index + 1
     const { subject, location } = namesIn(parseStatement(text, number))
@@ -67,19 +71,26 @@ function bind(
     }
     if (subject?.kind !== 'group' && subject?.kind !== 'dynamic-group') return
     for (const item of subject.items) {
+      const there = known[subject.kind]
       if (item.kind === 'id') {
-        const isKnown =
-          subject.kind === 'dynamic-group' || groups.some(({ id }) => foldCase(id) === foldCase(item.ocid))
-        if (!isKnown) onUnknown(number, `the group ${item.ocid}`, namesOf(groups))
+        const isKnown = there.some(({ id }) => foldCase(id) === foldCase(item.ocid))
+        if (!isKnown) onUnknown(number, `the ${subject.kind} ${item.ocid}`, namesOf(there))
         continue
       }
-      const group = subject.kind === 'group' && isInDefaultDomain(item) ? groups.find(isNamed(item.name)) : undefined
-      if (group !== undefined) named.set(foldCase(item.name), { name: foldCase(item.name), id: group.id })
-      else onUnknown(number, `the ${subject.kind} ${item.name}`, subject.kind === 'group' ? namesOf(groups) : [])
+      const group = isInDefaultDomain(item) ? there.find(isNamed(item.name)) : undefined
+      if (group !== undefined) named[subject.kind].set(foldCase(item.name), { name: foldCase(item.name), id: group.id })
+      else onUnknown(number, `the ${subject.kind} ${item.name}`, namesOf(there))
     }
   })
-  return { compartments: [...compartments.values()], groups: [...named.values()] }
+  const ofDynamic = [...named['dynamic-group'].values()]
+  return {
+    compartments: [...compartments.values()],
+    groups: [...named.group.values()],
+    ...(ofDynamic.length === 0 ? {} : { dynamicGroups: ofDynamic }),
+  }
 }
+
+type Named = BoundNames['groups'][number]
 
 /** Only grants take effect inside their own tenancy; the others name what is elsewhere. */
 function namesIn(statement: Statement): { readonly subject?: Subject; readonly location?: Location } {

@@ -15,18 +15,45 @@ export function fingerprint(publicKey: KeyObject): string {
 
 /**
  * An API public key as users paste it: line ends, indentation and text around the block do not matter.
- * @throws KmsError invalidParameter where it is not the PEM of an RSA public key of 2048 to 8192 bits.
+ * @throws KmsError invalidParameter where it is not the PEM of an RSA public key of 2048 to 8192 bits, saying what it is.
  */
 export function readApiPublicKey(text: string): KeyObject {
-  const body = text.length <= maxPemLength ? pem.exec(text)?.[1] : undefined
+  if (text.length > maxPemLength) throw notAKey(`is longer than ${maxPemLength} characters`)
+  const slip = slips.find(([form]) => form.test(text))
+  if (slip !== undefined) throw notAKey(slip[1])
+  const body = pem.exec(text)?.[1]
   const publicKey = body === undefined ? undefined : readSpki(Buffer.from(body, 'base64'))
-  if (publicKey === undefined || !isApiPublicKey(publicKey)) {
-    throw new KmsError(
-      'invalidParameter',
-      `key must be the PEM of an RSA public key of ${minKeyBits} to ${maxKeyBits} bits with a usual exponent, such as 65537 (-----BEGIN PUBLIC KEY-----).`,
-    )
-  }
+  if (publicKey === undefined) throw notAKey('is none')
+  if (!isApiPublicKey(publicKey)) throw notAKey(whyUnfit(publicKey))
   return publicKey
+}
+
+/** What users paste in its place, with what to do instead. */
+const slips: readonly (readonly [RegExp, string])[] = [
+  [
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+    'is a private key, which belongs to nobody but its user; take its public half (openssl pkey -in key.pem -pubout), or better a new pair. Nothing was stored',
+  ],
+  [
+    /-----BEGIN RSA PUBLIC KEY-----/,
+    'has the form of PKCS#1; convert it (openssl rsa -RSAPublicKey_in -in key.pem -pubout)',
+  ],
+  [/^\s*ssh-[a-z0-9]+ /, 'is a key of SSH; convert it (ssh-keygen -e -m PKCS8 -f key.pub)'],
+  [/-----BEGIN CERTIFICATE-----/, 'is a certificate; take its key (openssl x509 -in cert.pem -noout -pubkey)'],
+]
+
+function whyUnfit({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  if (asymmetricKeyType !== 'rsa') return `is of another kind (${asymmetricKeyType ?? 'unknown'})`
+  const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
+  const isSize = modulusLength >= minKeyBits && modulusLength <= maxKeyBits
+  return isSize ? 'has an exponent under which signatures prove nothing' : `has ${modulusLength} bits`
+}
+
+function notAKey(what: string): KmsError {
+  return new KmsError(
+    'invalidParameter',
+    `key must be the PEM of an RSA public key of ${minKeyBits} to ${maxKeyBits} bits with a usual exponent, such as 65537 (-----BEGIN PUBLIC KEY-----); this one ${what}.`,
+  )
 }
 
 function readSpki(der: Buffer): KeyObject | undefined {

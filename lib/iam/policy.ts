@@ -125,7 +125,7 @@ function compileRules(attached: Attached, statements: readonly GrantStatement[])
   const rules = new Map<Permission, Rule[]>()
   for (const { subject, action, location, where } of statements) {
     const rule: Rule = {
-      subjects: subjectKeys(subject, attached.bound?.groups),
+      subjects: subjectKeys(subject, attached.bound),
       scope: compileLocation(attached, location),
       where: where && compileCondition(where),
     }

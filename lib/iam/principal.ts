@@ -20,12 +20,14 @@ export interface Principal {
 }
 
 /** One text per way a statement can name a subject: a statement applies where it and the principal share one. */
-export function subjectKeys(subject: Subject, bound?: BoundNames['groups']): readonly string[] {
+export function subjectKeys(subject: Subject, bound?: BoundNames): readonly string[] {
   switch (subject.kind) {
     case 'group':
-      return subject.items.flatMap((item) => groupItemKeys(item, bound))
-    case 'dynamic-group':
-      return subject.items.map((item) => itemKey(subject.kind, item))
+      return subject.items.flatMap((item) => boundKeys(subject.kind, item, bound?.groups))
+    case 'dynamic-group': {
+      const named = bound && (bound.dynamicGroups ?? [])
+      return subject.items.flatMap((item) => boundKeys(subject.kind, item, named))
+    }
     case 'service':
       return subject.names.map(serviceKey)
     default:
@@ -63,11 +65,15 @@ function groupKeys(kind: 'group' | 'dynamic-group', { id, name, domain }: Princi
 }
 
 /** A name means the group that it meant when the policy was written: by its OCID, or nobody. */
-function groupItemKeys(item: SubjectItem, bound: BoundNames['groups'] | undefined): readonly string[] {
-  if (item.kind === 'id' || bound === undefined) return [itemKey('group', item)]
+function boundKeys(
+  kind: 'group' | 'dynamic-group',
+  item: SubjectItem,
+  bound: BoundNames['groups'] | undefined,
+): readonly string[] {
+  if (item.kind === 'id' || bound === undefined) return [itemKey(kind, item)]
   return bound
     .filter(({ name }) => name === foldCase(item.name))
-    .map(({ id }) => itemKey('group', { kind: 'id', ocid: id }))
+    .map(({ id }) => itemKey(kind, { kind: 'id', ocid: id }))
 }
 
 // NUL cannot occur in a parsed name, so no two subjects share a key.

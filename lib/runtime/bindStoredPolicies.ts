@@ -2,7 +2,13 @@ import { bindKnownNames } from '../iam/bindNames.ts'
 import { compartmentTree } from '../iam/compartmentTree.ts'
 import { isKmsError } from '../errors.ts'
 import { appendIdentity } from '../kms/identity/identityLog.ts'
-import type { BoundPolicyNames, CompartmentRow, GroupRow, PolicyRow } from '../kms/identity/identityRows.ts'
+import type {
+  BoundPolicyNames,
+  CompartmentRow,
+  DynamicGroupRow,
+  GroupRow,
+  PolicyRow,
+} from '../kms/identity/identityRows.ts'
 import { rowsOf, tenancyState } from '../kms/identity/tenancyState.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 
@@ -19,7 +25,8 @@ export async function bindStoredPolicies(ports: Ports, tenancyId: string): Promi
     if (policy === undefined) return
     const tree = compartmentTree(rowsOf<CompartmentRow>(state, 'compartment'))
     const groups = rowsOf<GroupRow>(state, 'group')
-    const bound = boundNames(policy, { tree, groups })
+    const dynamicGroups = rowsOf<DynamicGroupRow>(state, 'dynamicGroup')
+    const bound = boundNames(policy, { tree, groups, dynamicGroups })
     // A false answer means that another entry was faster: what it did is read first.
     await appendIdentity(ports, tenancyId, { after: state.seq, puts: [{ ...policy, bound }] })
   }

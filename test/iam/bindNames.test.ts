@@ -16,7 +16,8 @@ const rows = [
   { id: 'ocid1.compartment.oc1..bc', parentId: 'ocid1.compartment.oc1..b', name: 'Child' },
 ]
 const ids = rows.map(({ id }) => id)
-const directory = { tree: compartmentTree(rows), groups }
+const dynamicGroups = [{ id: 'ocid1.dynamicgroup.oc1..readers', name: 'Readers' }]
+const directory = { tree: compartmentTree(rows), groups, dynamicGroups }
 
 const subject = fc.constantFrom(
   'any-user',
@@ -91,6 +92,31 @@ test('a refusal says which statement, and names at most twenty of those that are
   )
 })
 
+test('where there are none to name, the refusal says so', () => {
+  const statements = ['Allow dynamic-group Readers to read keys in tenancy']
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, dynamicGroups: [] })).toThrow(
+    /^Policy statement 1: the dynamic-group Readers is not known\. There are none here\.$/,
+  )
+})
+
+test('a dynamic group is bound apart from the group of its name, and by its OCID alone', () => {
+  const statements = ['Allow dynamic-group READERS to read keys in tenancy']
+  const names = bindNames({ compartmentId: root, statements }, directory)
+  expect(names).toEqual({
+    compartments: [],
+    groups: [],
+    dynamicGroups: [{ name: 'readers', id: 'ocid1.dynamicgroup.oc1..readers' }],
+  })
+  const policy = compilePolicy({ id: 'p', compartmentId: root, statements, bound: names })
+  const principal = { kind: 'resource', id: 'r', name: 'r', tenancyId: root, groups: [], dynamicGroups: [] } as const
+  const access = { permissions, compartmentId: root, operation: 'GetKey', region: 'r', now: 0, variables: {} } as const
+  const reads = (own: Partial<Pick<Parameters<typeof isAllowed>[2], 'groups' | 'dynamicGroups'>>) =>
+    isAllowed([policy], directory.tree, { ...principal, ...own }, access)
+  expect(reads({ dynamicGroups })).toBe(true)
+  expect(reads({ dynamicGroups: [{ id: 'ocid1.dynamicgroup.oc1..later', name: 'Readers' }] })).toBe(false)
+  expect(reads({ groups })).toBe(false)
+})
+
 const bound = (...statements: readonly string[]) => bindNames({ compartmentId: root, statements }, directory)
 
 test.each<[string, RegExp]>([
@@ -107,8 +133,12 @@ test.each<[string, RegExp]>([
     /^.* 1: the group Readers is not known\. Known here: Readers, Writers\.$/,
   ],
   [
-    'Allow dynamic-group Readers to read keys in tenancy',
-    /^.* 1: the dynamic-group Readers is not known\. There are none here\.$/,
+    'Allow dynamic-group id ocid1.dynamicgroup.oc1..elsewhere to read keys in tenancy',
+    /^.* 1: the dynamic-group ocid1.dynamicgroup.oc1..elsewhere is not known\. Known here: Readers\.$/,
+  ],
+  [
+    'Allow dynamic-group Writers to read keys in tenancy',
+    /^.* 1: the dynamic-group Writers is not known\. Known here: Readers\.$/,
   ],
   [
     'Allow service nothing to read keys in tenancy',
@@ -136,7 +166,7 @@ test.each([
   'Allow any-user to read keys in compartment id ocid1.compartment.oc1..bc',
   'Allow any-user to read keys in compartment id ocid1.tenancy.oc1..t',
   'Allow group id OCID1.group.oc1..READERS to read keys in tenancy',
-  'Allow dynamic-group id ocid1.dynamicgroup.oc1..elsewhere to read keys in tenancy',
+  'Allow dynamic-group id ocid1.dynamicgroup.oc1..readers to read keys in tenancy',
   'Endorse group elsewhere to read keys in any-tenancy',
 ])('%s names nothing that must be there', (statement) => {
   expect(bound(statement)).toEqual({ compartments: [], groups: [] })
@@ -167,7 +197,7 @@ test('what was stored before is bound as far as it leads, whatever else it names
   const statements = [
     'Allow group nobody, Writers to read keys in compartment none',
     'Allow group Other/Readers to read keys in compartment alpha',
-    'Allow dynamic-group Readers to read keys in tenancy',
+    'Allow dynamic-group Writers to read keys in tenancy',
     'Allow service nothing to read keys in tenancy',
   ]
   expect(bindKnownNames({ compartmentId: root, statements }, directory)).toEqual({

@@ -102,9 +102,11 @@ test('material says in which form it came, where that is a usual slip', async ()
 })
 
 test.each([
-  ['GET', '/20160918/users', 'users'],
-  ['POST', '/20160918/users/x/apiKeys', 'users'],
-  ['GET', '/20160918/groups', 'groups'],
+  ['PUT', '/20160918/users/x/capabilities', 'capabilities'],
+  ['PUT', '/20160918/users/x/state', 'states'],
+  ['POST', '/20160918/users/x/uiPassword', 'passwords'],
+  ['POST', '/20160918/users/x/mfaTotpDevices', 'MFA'],
+  ['GET', '/20160918/users/x/authTokens', 'tokens'],
   ['GET', '/20160918/regions', 'regions'],
   ['GET', '/20180608/secrets', 'secrets'],
   ['GET', '/20190301/secretbundles/x', 'secrets'],

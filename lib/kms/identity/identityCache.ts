@@ -1,6 +1,7 @@
 import {
   identitySk,
   type CompartmentRow,
+  type DynamicGroupRow,
   type GroupRow,
   type MembershipRow,
   type PolicyRow,
@@ -16,6 +17,7 @@ export interface TenancyIdentity {
   readonly compartments: readonly CompartmentRow[]
   readonly policies: readonly PolicyRow[]
   readonly groups: readonly GroupRow[]
+  readonly dynamicGroups: readonly DynamicGroupRow[]
 }
 
 export interface UserIdentity {
@@ -50,6 +52,11 @@ export class IdentityCache {
 
   async tenancy(tenancyId: string): Promise<TenancyIdentity> {
     return (this.fresh(tenancyId) ?? (await this.#current(tenancyId))).tenancy
+  }
+
+  /** All of it, for lists. */
+  async state(tenancyId: string): Promise<TenancyState> {
+    return (this.fresh(tenancyId) ?? (await this.#current(tenancyId))).state
   }
 
   /** As the tables have it now, however young what is cached may be: for judging a change to identity itself. */
@@ -112,6 +119,7 @@ function tenancyIn(state: TenancyState): TenancyIdentity {
     compartments: rowsOf<CompartmentRow>(state, 'compartment'),
     policies: rowsOf<PolicyRow>(state, 'policy'),
     groups: rowsOf<GroupRow>(state, 'group'),
+    dynamicGroups: rowsOf<DynamicGroupRow>(state, 'dynamicGroup'),
   }
 }
 

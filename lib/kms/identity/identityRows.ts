@@ -48,6 +48,8 @@ export type CompartmentRow = RootRow | SubcompartmentRow
 export interface BoundPolicyNames extends JsonObject {
   readonly compartments: readonly { readonly path: readonly string[]; readonly id: string }[]
   readonly groups: readonly { readonly name: string; readonly id: string }[]
+  /** Absent where none is named. */
+  readonly dynamicGroups?: readonly { readonly name: string; readonly id: string }[]
 }
 
 export interface PolicyRow extends IdentityRowBase {
@@ -67,22 +69,40 @@ export interface PolicyRow extends IdentityRowBase {
   readonly definedTags: DefinedTags
 }
 
-export interface UserRow extends IdentityRowBase {
-  readonly kind: 'user'
+/** What has a name of its own in the tenancy. Rows that were made with the tenancy have no more than id and name. */
+interface NamedRowBase extends IdentityRowBase {
   readonly id: string
   readonly name: string
+  readonly description?: string
+  readonly timeCreated?: string
+  readonly etag?: string
+  readonly freeformTags?: Tags
+  readonly definedTags?: DefinedTags
 }
 
-export interface GroupRow extends IdentityRowBase {
+export interface UserRow extends NamedRowBase {
+  readonly kind: 'user'
+  readonly email?: string | null
+}
+
+export interface GroupRow extends NamedRowBase {
   readonly kind: 'group'
-  readonly id: string
-  readonly name: string
+}
+
+/** Its members are named by a rule on what a token says of its holder. */
+export interface DynamicGroupRow extends NamedRowBase {
+  readonly kind: 'dynamicGroup'
+  readonly matchingRule: string
 }
 
 export interface MembershipRow extends IdentityRowBase {
   readonly kind: 'membership'
   readonly userId: string
   readonly groupId: string
+  /** The one that was made with the tenancy has none of these. */
+  readonly id?: string
+  readonly timeCreated?: string
+  readonly etag?: string
 }
 
 export interface ApiKeyRow extends IdentityRowBase {
@@ -91,6 +111,8 @@ export interface ApiKeyRow extends IdentityRowBase {
   readonly fingerprint: string
   /** PEM SubjectPublicKeyInfo. */
   readonly publicKey: string
+  readonly timeCreated?: string
+  readonly etag?: string
 }
 
 /** Makes a policy's name unique in the tenancy. */
@@ -106,7 +128,15 @@ interface CompartmentNameRow extends IdentityRowBase {
 }
 
 export type IdentityRow =
-  CompartmentRow | PolicyRow | UserRow | GroupRow | MembershipRow | ApiKeyRow | PolicyNameRow | CompartmentNameRow
+  | CompartmentRow
+  | PolicyRow
+  | UserRow
+  | GroupRow
+  | DynamicGroupRow
+  | MembershipRow
+  | ApiKeyRow
+  | PolicyNameRow
+  | CompartmentNameRow
 
 /** A row before the log gives it its number and signature. */
 export type NewIdentityRow = IdentityRow extends infer R
@@ -122,6 +152,7 @@ export const identitySk = {
   policyName: (name: string) => `policyName#${name.toLowerCase()}`,
   user: (id: string) => `user#${id}`,
   group: (id: string) => `group#${id}`,
+  dynamicGroup: (id: string) => `dynamicGroup#${id}`,
   membership: (userId: string, groupId: string) => `membership#${userId}#${groupId}`,
   apiKey: (userId: string, fingerprint: string) => `apiKey#${userId}#${fingerprint}`,
   log: (seq: number) => `log#${String(seq).padStart(12, '0')}`,

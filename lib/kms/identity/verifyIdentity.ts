@@ -76,6 +76,7 @@ const kinds: ReadonlyMap<string, IdentityPlace['kind']> = new Map([
   ['policyName', 'policyName'],
   ['user', 'user'],
   ['group', 'group'],
+  ['dynamicGroup', 'dynamicGroup'],
   ['membership', 'membership'],
   ['apiKey', 'apiKey'],
   ['log', 'entry'],

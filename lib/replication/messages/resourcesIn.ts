@@ -1,5 +1,5 @@
-/** As it stands in the message, whose body is text in text: others need not be parsed to tell. */
-const kind = JSON.stringify('"kind":"records"').slice(1, -1)
+/** As they stand in the message, whose body is text in text: others need not be parsed to tell. */
+const kinds = ['"kind":"records"', '"kind":"identity"'].map((text) => JSON.stringify(text).slice(1, -1))
 
 interface Records {
   readonly kind?: unknown
@@ -9,12 +9,16 @@ interface Records {
   }[]
 }
 
-/** The vaults and keys whose records a message brings. Nothing is verified: it decides only who waits for the message. */
+/**
+ * The vaults and keys whose records a message brings, or the tenancy whose identity it changes. Nothing is verified: it
+ * decides only who waits for the message.
+ */
 export function resourcesIn(text: string): readonly string[] {
-  if (!text.includes(kind)) return []
+  if (!kinds.some((kind) => text.includes(kind))) return []
   try {
-    const { body } = JSON.parse(text) as { body: string }
+    const { body, tenancyId } = JSON.parse(text) as { body: string; tenancyId?: unknown }
     const content = JSON.parse(body) as Records
+    if (content.kind === 'identity') return typeof tenancyId === 'string' ? [tenancyId] : []
     if (content.kind !== 'records') return []
     const ids = (content.records ?? []).map(({ key, vault }) => (key ?? vault)?.id)
     return [...new Set(ids.filter((id) => typeof id === 'string'))]

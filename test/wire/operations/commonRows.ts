@@ -148,14 +148,12 @@ export function sendTo(
   query = '',
 ): Promise<unknown> {
   const { method, path, plane } = rowOf(operation)
-  const { vault, keyId, oldVersionId, policyId, subcompartmentId, replicationId, compartmentId } = target
-  const segments: Record<string, string> = {
+  const { vault, oldVersionId, subcompartmentId, compartmentId } = target
+  const segments: Readonly<Record<string, string>> = {
+    ...texts(target),
     vaultId: vault.id,
-    keyId,
     keyVersionId: oldVersionId,
-    policyId,
     compartmentId: subcompartmentId,
-    replicationId,
   }
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segments[name] ?? '')
   const restores = operation === 'RestoreVaultFromObjectStore' ? `?compartmentId=${compartmentId}` : ''
@@ -163,6 +161,12 @@ export function sendTo(
     method,
     `${plane === 'vault' ? vault.managementEndpoint : target.region}${filled}${query || restores}`,
     body,
+  )
+}
+
+function texts(target: Target): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(target).filter((each): each is [string, string] => typeof each[1] === 'string'),
   )
 }
 

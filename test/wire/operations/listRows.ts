@@ -33,6 +33,10 @@ const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ],
   ListKeyVersions: list,
   ListPolicies: list,
+  ListUsers: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
+  ListGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
+  ListDynamicGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
+  ListUserGroupMemberships: [...paged, ...tokens],
   ListCompartments: [
     ...list,
     ['an unknown accessLevel', 'accessLevel=SOME'],
@@ -53,7 +57,17 @@ const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ],
 }
 
-const withCompartment = ['ListVaults', 'ListKeys', 'ListPolicies', 'ListCompartments', 'ListEvents'] as const
+const withCompartment = [
+  'ListVaults',
+  'ListKeys',
+  'ListPolicies',
+  'ListCompartments',
+  'ListEvents',
+  'ListUsers',
+  'ListGroups',
+  'ListDynamicGroups',
+  'ListUserGroupMemberships',
+] as const
 const missingParameters: Partial<Record<OperationName, readonly Query[]>> = {
   ...Object.fromEntries(withCompartment.map((operation) => [operation, [['no compartmentId', range] as const]])),
   ListKeyVersionUsage: [

@@ -4,6 +4,7 @@ import { newOcid, newVaultPrefix } from '../../../lib/ocid.ts'
 import { wantBackupKeys } from '../../../lib/replication/tenancy/replicateBackupKeys.ts'
 import { base64, makeKey, makeVault, ociCloud, otherRegion, replicate, shapes, type OciCloud } from '../ociCloud.ts'
 import { callers, type Callers } from './callers.ts'
+import { nobody, people, type People } from './people.ts'
 
 /** What the cases share: a cloud, who calls, and things to call about that no case changes. */
 export interface Stage extends Omit<Callers, 'close'> {
@@ -50,6 +51,12 @@ export interface Target {
   readonly material: string
   /** A compartment below the tenancy, in which nothing is. */
   readonly subcompartmentId: string
+  /** A user in a group, with an API key of this fingerprint. */
+  readonly userId: string
+  readonly groupId: string
+  readonly membershipId: string
+  readonly fingerprint: string
+  readonly dynamicGroupId: string
   /** For what is made and must have a name of its own. */
   readonly name: string
   /** Where a backup may go. */
@@ -62,7 +69,7 @@ export interface Target {
 }
 
 /** What all targets of a stage have in common. */
-type Common = Pick<Target, 'policyId' | 'material' | 'subcompartmentId' | 'vaultPlace' | 'vaultFile'>
+type Common = Pick<Target, 'policyId' | 'material' | 'subcompartmentId' | 'vaultPlace' | 'vaultFile'> & People
 
 export async function openStage(): Promise<Stage> {
   const oci = await ociCloud({}, { isScheduled: false })
@@ -106,7 +113,7 @@ async function inCommon(oci: OciCloud, unservedId: string): Promise<Omit<Common,
   const createCompartmentDetails = { compartmentId: oci.tenancyId, name: 'empty', description: 'd' }
   const { compartment } = await oci.identity().createCompartment({ createCompartmentDetails })
   const policyId = await allowReplicationBut(oci, unservedId)
-  return { policyId, subcompartmentId: compartment.id, vaultPlace: placeOf('ready') }
+  return { policyId, subcompartmentId: compartment.id, vaultPlace: placeOf('ready'), ...(await people(oci)) }
 }
 
 export function placeOf(objectName: string): Place {
@@ -159,6 +166,7 @@ function nothing({ cloud }: OciCloud, ready: Target): Target {
     policyId: newOcid(randomBytes, 'policy'),
     compartmentId: newOcid(randomBytes, 'compartment'),
     subcompartmentId: newOcid(randomBytes, 'compartment'),
+    ...nobody(),
     replicationId: 'bm9uZQ',
     replicaRegion: 'eu-frankfurt-1',
   }

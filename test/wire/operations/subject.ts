@@ -18,7 +18,17 @@ export interface Subject {
   /** The headers it heeds beside `opc-request-id` (contract §2). */
   readonly takes?: readonly ('if-match' | 'opc-retry-token')[]
   /** What it names, in its path, query or body; `none` names nothing but the vault whose endpoint it is sent to. */
-  readonly about: 'vault' | 'key' | 'policy' | 'compartment' | 'subcompartment' | 'tenancy' | 'replication' | 'none'
+  readonly about:
+    | 'vault'
+    | 'key'
+    | 'policy'
+    | 'compartment'
+    | 'subcompartment'
+    | 'tenancy'
+    | 'replication'
+    | 'user'
+    | 'group'
+    | 'none'
   /** A JSON body it accepts, and which of its members must be there. */
   readonly body?: (about: Target) => Readonly<Record<string, unknown>>
   readonly required?: readonly string[]

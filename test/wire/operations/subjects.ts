@@ -1,9 +1,11 @@
 import type { OperationName } from '../../../lib/http/operations.ts'
 import { backupSubjects } from './backupSubjects.ts'
 import { cryptoSubjects } from './cryptoSubjects.ts'
+import { groupSubjects } from './groupSubjects.ts'
 import { identitySubjects } from './identitySubjects.ts'
 import { keySubjects } from './keySubjects.ts'
 import type { Subject } from './subject.ts'
+import { userSubjects } from './userSubjects.ts'
 import { vaultSubjects } from './vaultSubjects.ts'
 import { versionSubjects } from './versionSubjects.ts'
 
@@ -15,4 +17,6 @@ export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...backupSubjects,
   ...cryptoSubjects,
   ...identitySubjects,
+  ...userSubjects,
+  ...groupSubjects,
 }
