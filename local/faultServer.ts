@@ -24,6 +24,9 @@ export interface FaultCommands {
   describe(): string
 }
 
+/** The longest names a directory. */
+const maxLine = 10_000
+
 /** Where a cloud in a directory takes commands. */
 const socketName = 'faults.sock'
 
@@ -53,7 +56,7 @@ function serve(socket: Socket, faults: FaultCommands, more: MoreCommands): void 
   socket.on('error', () => socket.destroy())
   socket.on('data', (part: string) => {
     text += part
-    if (text.length > 1000) socket.destroy()
+    if (text.length > maxLine) socket.destroy()
     if (!text.includes('\n')) return
     void performAny(faults, more, text.trim().split(/\s+/)).then((answer) => socket.end(`${answer}\n`))
   })

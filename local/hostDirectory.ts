@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { diskRefusal } from '../lib/diskRefusal.ts'
@@ -72,6 +72,13 @@ export class HostDirectory {
   /** A file below the directory; undefined in memory. */
   file(...parts: readonly string[]): string | undefined {
     return this.path === undefined ? undefined : join(this.path, ...parts)
+  }
+
+  /** Writes what it keeps into a new file, its owner's alone. @throws KmsError cannotStore where the disk is full. */
+  copyTo(file: string): void {
+    // SQLite writes into an empty file, and makes one that anybody may read.
+    writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
+    this.#write('VACUUM INTO ?', file)
   }
 
   close(): void {

@@ -5,11 +5,23 @@ import { hosts } from './hosts.ts'
 import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
+import { restore } from './restore.ts'
+import { snapshot } from './snapshot.ts'
 import { start } from './start.ts'
 import { tour } from './tour.ts'
 
 /** Every command, in the order of `vaultspan --help`. A new one is a row here and a script of package.json. */
-export const commands: readonly CommandRow[] = [start, tour, hosts, faults, redrive, receipt, resetAdministrator]
+export const commands: readonly CommandRow[] = [
+  start,
+  tour,
+  hosts,
+  faults,
+  redrive,
+  receipt,
+  snapshot,
+  restore,
+  resetAdministrator,
+]
 
 export function program(): CommandLine {
   const root = rootCommand()

@@ -2,6 +2,7 @@ import { Agent, createServer, request as requestOver, type IncomingMessage, type
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
 import { listenPrivately, socketPath } from '../privateSocket.ts'
 import type { Peer } from '../startRegion.ts'
+import type { InboxGate } from './inboxGate.ts'
 
 /** Where a region takes messages from the others on this machine. */
 function socketName(region: string): string {
@@ -30,9 +31,10 @@ export async function serveInbox(
   region: string,
   queues: Peer,
   judge: Judge,
+  gate: Pick<InboxGate, 'pass'>,
 ): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
-    void take(request, queues, judge).then(
+    void take(request, queues, judge, gate).then(
       (status) => response.writeHead(status).end(),
       (cause: unknown) => {
         answerFailure(response, cause)
@@ -61,7 +63,12 @@ function answerFailure(response: ServerResponse, cause: unknown): void {
   response.end(cause instanceof Error ? cause.message : String(cause))
 }
 
-async function take(request: IncomingMessage, queues: Peer, judge: Judge): Promise<number> {
+async function take(
+  request: IncomingMessage,
+  queues: Peer,
+  judge: Judge,
+  gate: Pick<InboxGate, 'pass'>,
+): Promise<number> {
   const name = queueNames.find((each) => request.url === path(each))
   if (name === undefined || request.method !== 'POST') throw new Refusal(404, 'There is no such queue.')
   const messages = messagesIn(await bodyOf(request))
@@ -70,7 +77,7 @@ async function take(request: IncomingMessage, queues: Peer, judge: Judge): Promi
       throw new Refusal(403, cause instanceof Error ? cause.message : String(cause), { cause })
     })
   }
-  await queues.send(name, messages)
+  await gate.pass(() => queues.send(name, messages))
   return 204
 }
 

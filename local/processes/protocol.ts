@@ -25,6 +25,15 @@ export interface RegionCommands extends Omit<RegionHost, 'name'> {
   goTo(aheadMs: number): Promise<void>
   slow(a: string, b: string, delayMs: number): Promise<void>
   heal: FaultCommands['heal']
+  /** Has messages of other regions wait, unanswered; resolves when none is being stored. Until `releaseInbox`. */
+  holdInbox(): Promise<void>
+  releaseInbox(): Promise<void>
+  /**
+   * Until `thaw` the file of the region's store stays as it is, and holds all that is committed by now. Resolves with how many
+   * changes that are. @throws where messages are not held: what comes in would not be of one moment with the other regions.
+   */
+  freeze(): Promise<number>
+  thaw(): Promise<void>
 }
 
 /** What a region's process asks of the cloud's. */

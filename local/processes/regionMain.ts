@@ -8,6 +8,7 @@ import { Faults } from '../faults.ts'
 import { openBackups } from '../openBackups.ts'
 import { regionHost, type RegionHost } from '../regionHost.ts'
 import { openRegion, type Peer } from '../startRegion.ts'
+import { InboxGate } from './inboxGate.ts'
 import { KnownPorts } from './knownPorts.ts'
 import { PeerSocket, serveInbox } from './peerSocket.ts'
 import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
@@ -61,7 +62,8 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
   const judge = async (body: string) => {
     await verifyMessage(opened.hsm, body)
   }
-  const closeInbox = await serveInbox(path, region, opened.store.queues, judge)
+  const gate = new InboxGate()
+  const closeInbox = await serveInbox(path, region, opened.store.queues, judge, gate)
   const { name: _, ...host }: RegionHost = regionHost(opened)
   return {
     ...host,
@@ -76,6 +78,18 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
       faults.slow(a, b, delayMs)
     },
     heal: () => faults.heal(),
+    holdInbox: () => gate.hold(),
+    releaseInbox: async () => {
+      gate.release()
+    },
+    freeze: async () => {
+      if (!gate.isHeld) throw new Error(`${region} was started again meanwhile; try again.`)
+      opened.store.freeze()
+      return opened.store.tables.commitMark()
+    },
+    thaw: async () => {
+      opened.store.thaw()
+    },
     close: async () => {
       await closeInbox()
       for (const [, peer] of others) peer.close()

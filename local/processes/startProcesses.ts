@@ -13,6 +13,7 @@ import { PortDirectory } from '../portDirectory.ts'
 import { prepareStart, startInDirectory, type Prepared, type StartOptions } from '../prepareStart.ts'
 import { redriveCommand } from '../redrive.ts'
 import { freePort } from '../requireFreePorts.ts'
+import { Snapshots } from '../snapshot/snapshots.ts'
 import { ProcessFaults } from './processFaults.ts'
 import { peerSocketPath } from './peerSocket.ts'
 import { RegionProcess } from './regionProcess.ts'
@@ -100,10 +101,12 @@ async function start(
   const { endpoints, listening } = await bringUp(prepared, hosts, ports, log, options.begin)
   const origins = nameOrigins(settings, regions, listening)
   for (const process of processes) process.keep()
+  const snapshots = new Snapshots(directory, hosts)
   const closeFaults = await serveFaults(directory, faults, {
     hosts: () => hostsCommand(prepared, hosts),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
+    snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
     kill: async ([, region = '']) => {
       const process = processes.find(({ commands }) => commands.name === region)
       if (process === undefined) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)

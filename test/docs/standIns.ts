@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** `npm run faults` is run. Of what needs an account, an emulator or minutes, the script and its flags are checked. */
+/** What needs nothing but a service on this machine is run. Of what needs an account, an emulator or minutes, the script and its flags are checked. */
 const npm = `
 case "$1" in
   ci | test) exit 0 ;;
@@ -20,7 +20,7 @@ esac
 [ "\${1:-}" = -- ] && shift
 cd "$WHERE"
 # Words are split on purpose: a script names the command behind its file.
-[ "$name" = faults ] && exec "$NODE" $program "$@"
+case " faults snapshot restore " in *" $name "*) exec "$NODE" $program "$@" ;; esac
 exec "$NODE" $program "$@" --help >/dev/null
 `
 

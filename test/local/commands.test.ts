@@ -20,6 +20,8 @@ const commands: Readonly<Record<string, Command>> = {
   'npm run tour': { script: 'local/main.ts tour', flags: ['data'] },
   'npm run faults': { script: 'local/main.ts faults', flags: ['data'] },
   'npm run reset-administrator': { script: 'local/main.ts reset-administrator', flags: ['data'] },
+  'npm run snapshot': { script: 'local/main.ts snapshot', flags: ['data'] },
+  'npm run restore': { script: 'local/main.ts restore', flags: ['data'] },
   'npm run receipt': { script: 'local/main.ts receipt', flags: [] },
   'npm run receipt:verify': {
     script: 'local/main.ts receipt verify',

@@ -19,6 +19,12 @@ export interface SqliteRegionStore {
   readonly database: SqliteDatabase
   /** Whether the disk had no room for the last write that was tried. */
   readonly isRefused: () => boolean
+  /**
+   * Commits what waits. The file then holds everything and stays as it is, for whoever copies it, until `thaw`: what is committed
+   * meanwhile is in the WAL beside it.
+   */
+  readonly freeze: () => void
+  readonly thaw: () => void
   /** Commits what waits, then closes the file. Calls after it reject. */
   readonly close: () => void
 }
@@ -33,5 +39,12 @@ export function openSqliteRegionStore({ file, schedule, ...options }: SqliteRegi
     if (database.isOpen) commit.flush()
     database.close()
   }
-  return { tables, queues, database, isRefused: () => commit.isRefused, close }
+  const freeze = (): void => {
+    commit.flush()
+    database.stopCheckpoints()
+  }
+  const thaw = (): void => {
+    if (database.isOpen) database.goOnWithCheckpoints()
+  }
+  return { tables, queues, database, isRefused: () => commit.isRefused, freeze, thaw, close }
 }

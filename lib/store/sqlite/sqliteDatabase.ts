@@ -2,6 +2,9 @@ import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { regionStoreFormat, regionStoreSchema } from './regionStoreSchema.ts'
 
+/** SQLite's own default. */
+const checkpointPages = 1000
+
 /** SQLite's primary result codes for which opening has a clearer sentence than SQLite's own. */
 const refusals: Readonly<Record<number, string>> = {
   5: 'is in use by another process; stop that one first',
@@ -61,6 +64,19 @@ export class SqliteDatabase {
   /** How many rows this connection has ever written: a statement that changes nothing does not count. */
   writtenRows(): number {
     return Number(this.#written.get()?.['n'] ?? 0)
+  }
+
+  /** Brings the whole WAL into the file, and nothing more until `goOnWithCheckpoints`. @throws Error where a reader is in the way. */
+  stopCheckpoints(): void {
+    this.#db.exec('PRAGMA wal_autocheckpoint = 0')
+    const { busy, log } = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() ?? {}
+    if (busy === 0 && log === 0) return
+    this.goOnWithCheckpoints()
+    throw new Error('The region store is being read; try again.')
+  }
+
+  goOnWithCheckpoints(): void {
+    this.#db.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
   }
 
   close(): void {

@@ -1,0 +1,17 @@
+import { typed } from '../typed.ts'
+import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+
+export const restore: CommandRow = {
+  name: 'restore',
+  does: 'Makes a data directory of a snapshot, once every file of it is found to be as it was written.',
+  build: (command) => {
+    command
+      .argument('<DIR>', 'the snapshot')
+      .option(...dataFlag)
+      .action(async (folder: string, { data }: DataFlag) => {
+        const { restoreSnapshot } = await import('../snapshot/restoreSnapshot.ts')
+        const { takenAt } = await restoreSnapshot(folder, data)
+        console.log(`${data} is the cloud as of ${takenAt}. Start it: ${typed('start', '--data', data)}`)
+      })
+  },
+}

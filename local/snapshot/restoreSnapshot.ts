@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, rmSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import { peerMark } from '../../lib/replication/peerMarks.ts'
+import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { UserError, messageOf } from '../../lib/userError.ts'
+import { HostDirectory } from '../hostDirectory.ts'
+import { requireComplete } from '../requireComplete.ts'
+import { copyFile } from './copyFile.ts'
+import { requireWhole, type Manifest } from './manifest.ts'
+import { requireEmpty } from './takeSnapshot.ts'
+
+/**
+ * Makes a data directory of a snapshot, which is read as a whole first. What it makes is opened before it is called a cloud.
+ * @throws UserError; then nothing is left of it.
+ */
+export async function restoreSnapshot(folder: string, data: string): Promise<Manifest> {
+  requireEmpty(data)
+  const manifest = await requireWhole(folder)
+  const wasThere = existsSync(data)
+  try {
+    mkdirSync(data, { recursive: true, mode: 0o700 })
+    // Without host.db there is nothing that a start would take for a cloud.
+    const names = manifest.files.map(({ name }) => name).filter((name) => name !== 'host.db')
+    for (const name of [...names, 'host.db']) await copyFile(join(folder, name), join(data, name))
+    await requireOneMoment(data, manifest)
+    return manifest
+  } catch (cause) {
+    for (const name of wasThere ? readdirSync(data) : []) rmSync(join(data, name), { recursive: true, force: true })
+    if (!wasThere) rmSync(data, { recursive: true, force: true })
+    throw cause
+  }
+}
+
+/** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. */
+async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): Promise<void> {
+  const directory = new HostDirectory(data)
+  const stores = new Map<string, SqliteRegionStore>()
+  try {
+    requireComplete(directory)
+    if (directory.fact('tenancyId') !== tenancyId) throw new UserError('its host.db is of another cloud')
+    for (const region of Object.keys(marks)) {
+      const file = join(data, 'regions', `${region}.db`)
+      const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
+      stores.set(region, store)
+      const hsm = openSoftwareHsm({ region, realm, file: join(data, 'hsm', `${region}.json`) })
+      hsm.statement(tenancyId)
+    }
+    for (const [region, { tables }] of stores) {
+      for (const [peer, other] of stores) {
+        if (peer === region || (await peerMark(tables, peer)) <= other.tables.commitMark()) continue
+        throw new UserError(`${region} knows of changes that ${peer} has not`)
+      }
+    }
+  } catch (cause) {
+    throw new UserError(`The snapshot does not belong together: ${messageOf(cause)}.`, { cause })
+  } finally {
+    for (const store of stores.values()) store.close()
+    directory.close()
+  }
+}

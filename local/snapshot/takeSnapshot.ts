@@ -1,0 +1,124 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import { randomUUID } from 'node:crypto'
+import { writeFileDurably } from '../../lib/durableFile.ts'
+import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { UserError, messageOf } from '../../lib/userError.ts'
+import { knownRegions } from '../chooseRegions.ts'
+import { askFaultServer } from '../faultServer.ts'
+import { HostDirectory } from '../hostDirectory.ts'
+import { waitForFormer } from '../processes/formerProcesses.ts'
+import { requireComplete } from '../requireComplete.ts'
+import { version } from '../version.ts'
+import { copyDatabases, type CopiedDatabases, type CopiedRegion } from './copyDatabases.ts'
+import { copyFile } from './copyFile.ts'
+import { filesBelow, manifestName, manifestOf, type Manifest } from './manifest.ts'
+
+/**
+ * Copies a cloud, which may run meanwhile, into a new folder. Its HSMs' states come first: what a state knows of identity, the stores
+ * that are copied later have too, and what it has not learned yet it learns again. @throws UserError; then nothing is left of it.
+ */
+export async function takeSnapshot(data: string, folder: string): Promise<Manifest> {
+  const [from, to] = [resolve(data), resolve(folder)]
+  if (!existsSync(join(from, 'host.db')))
+    throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
+  requireEmpty(folder)
+  if (isWithin(from, to) || isWithin(to, from))
+    throw new UserError(`${folder} must not lie in ${data}, nor that in it.`)
+  const wasThere = existsSync(to)
+  try {
+    mkdirSync(to, { recursive: true, mode: 0o700 })
+    for (const name of filesBelow(from)) if (isPlain(name)) await copyFile(join(from, name), join(to, name))
+    const copied = await copyStores(from, to)
+    for (const region of Object.keys(copied.marks)) requireSound(join(to, 'regions', `${region}.db`))
+    const made = await manifestOf(to, { version, ...copied })
+    writeFileDurably(join(to, manifestName), `${JSON.stringify(made, undefined, 2)}\n`, { mode: 0o600 })
+    return made
+  } catch (cause) {
+    for (const name of wasThere ? readdirSync(to) : []) rmSync(join(to, name), { recursive: true, force: true })
+    if (!wasThere) rmSync(to, { recursive: true, force: true })
+    throw cause
+  }
+}
+
+/** @throws UserError where something is there. */
+export function requireEmpty(folder: string): void {
+  try {
+    if (!existsSync(folder) || readdirSync(folder).length === 0) return
+  } catch (cause) {
+    throw new UserError(`${folder} is no directory; name one that is empty or not there yet.`, { cause })
+  }
+  throw new UserError(`${folder} is not empty; name a directory that is empty or not there yet.`)
+}
+
+function isWithin(outer: string, inner: string): boolean {
+  const way = relative(outer, inner)
+  return !way.startsWith('..') && resolve(outer, way) === inner
+}
+
+/** No database, which is copied by whoever has it open; no backup, which is its owner's; no draft of another file. */
+function isPlain(name: string): boolean {
+  return !/\.db(-wal|-shm|-journal)?$/.test(name) && !/^backups\//.test(name) && !/(^|\/)\.draft-/.test(name)
+}
+
+/** Asks the service that uses the directory, or does it as the only one who does. */
+async function copyStores(from: string, to: string): Promise<CopiedDatabases> {
+  const answer = await askFaultServer(from, `snapshot ${encodeURIComponent(to)}`).catch(() => undefined)
+  if (answer === undefined) return copyStoresAtRest(from, to)
+  const [, json] = /^ok: (.*)$/.exec(answer) ?? []
+  if (json === undefined) throw new UserError(answer.replace(/^error: /, '') || 'The service ended meanwhile.')
+  // INVARIANT: the service answers with what `copyDatabases` resolves with.
+  return JSON.parse(json) as CopiedDatabases
+}
+
+async function copyStoresAtRest(from: string, to: string): Promise<CopiedDatabases> {
+  const directory = new HostDirectory(from)
+  try {
+    requireComplete(directory)
+    await waitForFormer(from, knownRegions(directory))
+    return await copyDatabases(
+      directory,
+      knownRegions(directory).map((name) => atRest(name, directory)),
+      to,
+    )
+  } finally {
+    directory.close()
+  }
+}
+
+/** A region that does not run: closed in order, its file holds everything. */
+function atRest(name: string, directory: HostDirectory): CopiedRegion {
+  const file = directory.file('regions', `${name}.db`) ?? ''
+  const nothing = async () => undefined
+  return {
+    name,
+    holdInbox: nothing,
+    releaseInbox: nothing,
+    thaw: nothing,
+    freeze: async () => {
+      const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
+      try {
+        return store.tables.commitMark()
+      } finally {
+        store.close()
+      }
+    },
+  }
+}
+
+/** Reads the copy and changes nothing in it. */
+function requireSound(file: string): void {
+  try {
+    const database = new DatabaseSync(`${pathToFileURL(file).href}?immutable=1`, { readOnly: true })
+    try {
+      const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+      if (found !== 'ok') throw new Error(String(found))
+    } finally {
+      database.close()
+    }
+  } catch (cause) {
+    throw new UserError(`The copy ${file} is not sound: ${messageOf(cause)}`, { cause })
+  }
+}
