@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { settingsFromEnvironment } from '../../local/cloudSettings.ts'
-import { commands as commandRows } from '../../local/cli/commands.ts'
+import { commands as commandRows, program } from '../../local/cli/commands.ts'
 import { run } from './startedService.ts'
 
 interface Command {
@@ -11,24 +11,20 @@ interface Command {
   readonly typed?: string
 }
 
+const ofHost = program().commands.map((command) => {
+  const flags = command.options.flatMap(({ long }) => (long === '--version' ? [] : (long?.slice(2) ?? [])))
+  const name = command.name()
+  return [name === 'start' ? 'npm start' : `npm run ${name}`, { script: `local/main.ts ${name}`, flags }] as const
+})
+
 /** What a person types, and every flag that it takes. */
 const commands: Readonly<Record<string, Command>> = {
-  'npm start': {
-    script: 'local/main.ts start',
-    flags: ['data', 'port', 'regions', 'host', 'cut', 'recover', 'import'],
-  },
-  'npm run tour': { script: 'local/main.ts tour', flags: ['data'] },
-  'npm run faults': { script: 'local/main.ts faults', flags: ['data'] },
-  'npm run reset-administrator': { script: 'local/main.ts reset-administrator', flags: ['data'] },
-  'npm run snapshot': { script: 'local/main.ts snapshot', flags: ['data'] },
-  'npm run restore': { script: 'local/main.ts restore', flags: ['data'] },
-  'npm run receipt': { script: 'local/main.ts receipt', flags: [] },
+  ...Object.fromEntries(ofHost),
   'npm run receipt:verify': {
     script: 'local/main.ts receipt verify',
     flags: ['root'],
     typed: 'npm run receipt -- verify',
   },
-  'npm run redrive': { script: 'local/main.ts redrive', flags: ['data', 'region', 'queue'] },
   'npm run offline': { script: 'offline/main.ts', flags: ['data', 'port', 'regions'] },
   'npm run package': {
     script: 'deploy/package.ts',
