@@ -1,3 +1,5 @@
+import type { RefusalReason } from './refusalReasons.ts'
+
 /**
  * Every reason for which Vaultspan refuses a request: one closed union. lib/http/errorTable.ts maps each code to the wire.
  * Anything else that is thrown is a bug and answers 500.
@@ -31,23 +33,33 @@ export class KmsError extends Error {
   readonly code: ErrorCode
   /** Whole seconds after which the caller may try again. */
   readonly retryAfter: number | undefined
+  /** The true one, where the message may not tell it: for the operator's log alone. */
+  readonly reason: RefusalReason | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfter?: number }) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & KmsErrorOptions) {
     super(message, options)
     this.name = 'KmsError'
     this.code = code
     this.retryAfter = options?.retryAfter
+    this.reason = options?.reason
   }
 }
 
-/** Absent and forbidden are the same error with the same text (contract §7.2), so that nobody can probe for ids. */
-export function notFoundOrForbidden(): KmsError {
-  return new KmsError('notAuthorizedOrNotFound', 'Authorization failed or requested resource not found.')
+interface KmsErrorOptions {
+  readonly retryAfter?: number
+  readonly reason?: RefusalReason
 }
 
+/** Absent and forbidden are the same error with the same text (contract §7.2), so that nobody can probe for ids. */
+export function notFoundOrForbidden(reason: RefusalReason): KmsError {
+  return new KmsError('notAuthorizedOrNotFound', notFoundText, { reason })
+}
+
+export const notFoundText = 'Authorization failed or requested resource not found.'
+
 /** Damaged, of another key, with other associatedData: one text for all, so that nobody learns which (contract §6.2). */
-export function doesNotOpen(): KmsError {
-  return new KmsError('invalidParameter', 'The ciphertext does not open with this key and associatedData.')
+export function doesNotOpen(reason: RefusalReason): KmsError {
+  return new KmsError('invalidParameter', 'The ciphertext does not open with this key and associatedData.', { reason })
 }
 
 /** The same for RSA, whose ciphertexts do not say which version made them. */

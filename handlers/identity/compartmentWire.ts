@@ -1,4 +1,5 @@
-import { authorize, isAuthorized } from '../../lib/http/authorize.ts'
+import { authorize } from '../../lib/http/authorize.ts'
+import { isAuthorized } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
@@ -51,7 +52,7 @@ export async function authorizedCompartmentRow(request: Request): Promise<Compar
   const compartmentId = request.parameters['compartmentId'] ?? ''
   request.target.resourceId = compartmentId
   const row = await compartmentById(request.ports, request.caller.principal.tenancyId, compartmentId)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchCompartment', compartmentId })
   request.target.resourceName = row.name
   request.target.compartmentId = row.parentId ?? row.id
   authorize(request, operations[request.operation].permissions, compartmentId)

@@ -50,7 +50,7 @@ export function toPolicy(row: PolicyRow): JsonObject {
 export async function authorizedPolicy(request: Request, policyId: string): Promise<PolicyRow> {
   request.target.resourceId = policyId
   const policy = await policyById(request.ports, request.caller.principal.tenancyId, policyId)
-  if (policy === undefined) throw notFoundOrForbidden()
+  if (policy === undefined) throw notFoundOrForbidden({ name: 'noSuchPolicy', policyId })
   request.target.resourceName = policy.name
   request.target.compartmentId = policy.compartmentId
   authorize(request, operations[request.operation].permissions, policy.compartmentId)

@@ -4,8 +4,11 @@ import { keyVersionOperation } from './keyOperation.ts'
 
 export const getKeyVersionOperation = keyVersionOperation('GetKeyVersion', {
   run: async ({ ports, parameters }, loaded) => {
-    const version = await keyVersion(ports, loaded, parameters['keyVersionId'] ?? '')
-    if (version === undefined) throw notFoundOrForbidden()
+    const keyVersionId = parameters['keyVersionId'] ?? ''
+    const version = await keyVersion(ports, loaded, keyVersionId)
+    if (version === undefined) {
+      throw notFoundOrForbidden({ name: 'noSuchKeyVersion', keyVersionId, keyId: loaded.key.id })
+    }
     return version
   },
 })

@@ -17,6 +17,7 @@ import type { Logger } from '../ports.ts'
 import { lagMetric } from './lagMetric.ts'
 import { keepingAudit } from '../store/auditRetention.ts'
 import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
+import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { VaultHosts } from '../runtime/vaultHosts.ts'
 import { awsOrigin } from './awsOrigin.ts'
@@ -37,6 +38,7 @@ export class AwsRegion {
   readonly store: AwsStore
   readonly state: StatePorts
   readonly log: Logger
+  readonly requestWatch: RequestWatch
   readonly deadline = new Deadline()
   #kept: KeptState | undefined
   #open: OpenRegion | undefined
@@ -49,6 +51,7 @@ export class AwsRegion {
     this.store = openAwsStore(settings, deadline)
     const { region, resourcePrefix } = settings
     this.log = jsonLogger(writeLine, settings.logLevel, { region })
+    this.requestWatch = requestLog(this.log, region, () => performance.now())
     const keys = awsKeyService({ region, deadline, ...(hsmStateKey === undefined ? {} : { keyId: hsmStateKey }) })
     this.state = { tables: this.store.tables, keys, region, resourcePrefix }
   }
@@ -130,6 +133,7 @@ export class AwsRegion {
       audit,
       maxFileBytes: maxLambdaFileBytes,
       backups: awsBackups(settings, maxLambdaFileBytes),
+      requestWatch: this.requestWatch,
       lag: lagMetric(resourcePrefix, writeLine),
     })
     return { runtime, flush: () => audit.flush() }

@@ -16,23 +16,20 @@ type Make<E, R> = (ports: Runtime) => LambdaFunction<E, R>
 /** A function behind the HTTP API: whatever fails is answered in OCI's form. */
 export function httpLambdaFunction(make: Make<HttpEvent, HttpResponse>): LambdaFunction<HttpEvent, HttpResponse> {
   const region = thisRegion()
-  return composed(region, make, [errorAnswer(region.log, pooledRandom()) as MiddlewareObj])
+  return composed(region, make, errorAnswer(region.requestWatch, pooledRandom()) as MiddlewareObj)
 }
 
 /** A function that a stream, a queue or a schedule calls: what fails as a whole is Lambda's to repeat. */
 export function lambdaFunction<E, R>(make: Make<E, R>): LambdaFunction<E, R> {
-  return composed(thisRegion(), make, [])
+  const region = thisRegion()
+  return composed(region, make, invocationLog(region.log, Date.now))
 }
 
 /**
  * A function of this region, composed once per instance. A setting that is missing ends the start with its name; the
  * region is opened while Lambda still starts the instance, and again at the next call where that failed.
  */
-function composed<E, R>(
-  region: AwsRegion,
-  make: Make<E, R>,
-  ofItsKind: readonly MiddlewareObj[],
-): LambdaFunction<E, R> {
+function composed<E, R>(region: AwsRegion, make: Make<E, R>, ofItsKind: MiddlewareObj): LambdaFunction<E, R> {
   let known: { runtime: Runtime; call: LambdaFunction<E, R> } | undefined
   const starting = region.current().catch(() => undefined)
   const call = async (event: E, context: Context): Promise<R> => {
@@ -47,12 +44,7 @@ function composed<E, R>(
     timeoutEarlyResponse: () => {
       throw unavailable()
     },
-  }).use([
-    invocationLog(region.log, Date.now),
-    ...ofItsKind,
-    flushAudit(() => region.flush()),
-    keepDeadline(region.deadline),
-  ] as MiddlewareObj<E, R>[])
+  }).use([ofItsKind, flushAudit(() => region.flush()), keepDeadline(region.deadline)] as MiddlewareObj<E, R>[])
   // A caller without a context, as tests are, has no deadline.
   return (event, context = {} as Context) => handler(event, context)
 }

@@ -1,13 +1,14 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { CompartmentTree } from '../iam/compartmentTree.ts'
-import { parseKeyId } from '../iam/keyId.ts'
+import { parseKeyId, type ApiKeyId } from '../iam/keyId.ts'
 import type { CompiledPolicy } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
-import { isSignedBy, notAuthenticated, readSignature, skewRefusal } from '../iam/requestSignature.ts'
+import { isSignedBy, notAuthenticated, readSignature, signatureRefusal } from '../iam/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
 import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
 import { madeOnce } from '../madeOnce.ts'
+import type { RefusalReason } from '../refusalReasons.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { WireRequest } from './wireRequest.ts'
 
@@ -37,7 +38,7 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
     now,
   )
   const keyId = parseKeyId(signature.keyId)
-  if (keyId === undefined) throw notAuthenticated()
+  if (keyId === undefined) throw notAuthenticated({ name: 'keyIdMalformed' })
   const { tenancyId, userId, fingerprint } = keyId
   // A key that was revoked in the home region, or made there just now: what has arrived of it is stored first.
   const arriving = ports.arrivals.stored?.([tenancyId])
@@ -45,9 +46,9 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
   const cached = ports.identity.fresh(tenancyId)
   const user =
     cached?.users.get(`${userId}#${fingerprint}`) ?? (await ports.identity.user(tenancyId, userId, fingerprint))
-  if (user === undefined) throw notAuthenticated()
+  if (user === undefined) throw notAuthenticated(unknownKey(ports, keyId))
   const publicKey = publicKeyOf(user)
-  if (!isSignedBy(signature, publicKey)) throw skewRefusal(signature, publicKey, now) ?? notAuthenticated()
+  if (!isSignedBy(signature, publicKey)) throw signatureRefusal(signature, publicKey, { userId, now })
   const tenancy = cached?.tenancy ?? (await ports.identity.tenancy(tenancyId))
   return {
     ...rulesOf(tenancy, tenancyId),
@@ -55,6 +56,11 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
     credentials: signature.keyId,
     signature: signature.signature,
   }
+}
+
+function unknownKey({ identity }: HttpPorts, { tenancyId, userId, fingerprint }: ApiKeyId): RefusalReason {
+  if (!identity.hasRead(tenancyId)) return { name: 'noSuchTenancy', tenancyId }
+  return { name: 'noSuchApiKey', userId, fingerprint }
 }
 
 const publicKeys = new WeakMap<UserIdentity, KeyObject>()

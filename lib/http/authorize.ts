@@ -1,13 +1,13 @@
-import { isAllowed, isServiceAllowed } from '../iam/policy.ts'
+import { isServiceAllowed } from '../iam/policy.ts'
 import type { Permission } from '../iam/permissions.ts'
-import { notFoundOrForbidden } from '../errors.ts'
+import { notFoundOrForbidden, type KmsError } from '../errors.ts'
 import type { VaultKey } from '../kms/keys/changeKey.ts'
 import { vaultPrefixOf } from '../ocid.ts'
 import type { Vault } from '../kms/vaultCache.ts'
+import { forbidden, missingGrant, type Existing } from './forbidden.ts'
+import { accessOf, isAuthorized, type Variables } from './isAuthorized.ts'
 import type { Request } from './operation.ts'
 import { operations } from './operations.ts'
-
-type Variables = Readonly<Record<string, string>>
 
 /**
  * Default deny: passes only where policies of the caller's tenancy grant the permissions on an existing compartment.
@@ -18,20 +18,10 @@ export function authorize(
   permissions: readonly Permission[],
   compartmentId: string,
   variables: Variables = {},
+  existing?: Existing,
 ): void {
-  if (!isAuthorized(request, permissions, compartmentId, variables)) throw notFoundOrForbidden()
-}
-
-/** As authorize, for what only shows whether the caller may. */
-export function isAuthorized(
-  request: Request,
-  permissions: readonly Permission[],
-  compartmentId: string,
-  variables: Variables = {},
-): boolean {
-  const { caller, ports, operation, now } = request
-  const access = { permissions, compartmentId, operation, region: ports.region, now, variables }
-  return isAllowed(caller.policies, caller.tree, caller.principal, access)
+  if (isAuthorized(request, permissions, compartmentId, variables)) return
+  throw forbidden(request, missingGrant(request, permissions, compartmentId, variables), existing)
 }
 
 /** The operation's own permissions, on a compartment the request names. */
@@ -43,8 +33,9 @@ export function authorizedCompartment(request: Request, compartmentId: string, v
 /** A vault by its OCID, read anew, if the caller may do to it what the operation does. */
 export async function authorizedVault(request: Request, vaultId: string): Promise<Vault> {
   const vault = await ownVault(request, vaultId)
-  authorize(request, vaultPermissions(request), vault.row.compartmentId, vaultVariables(vault))
-  request.target.compartmentId = vault.row.compartmentId
+  const { compartmentId } = vault.row
+  authorize(request, vaultPermissions(request), compartmentId, vaultVariables(vault), existingVault(vault))
+  request.target.compartmentId = compartmentId
   return vault
 }
 
@@ -62,12 +53,14 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
   const onVault = permissions.filter((permission) => permission.startsWith('VAULT_'))
   const variables = vaultVariables(vault)
   // No permission is no grant, so an operation that asks nothing of the vault must not ask (ListKeys).
-  if (onVault.length > 0) authorize(request, onVault, vault.row.compartmentId, variables)
+  if (onVault.length > 0) authorize(request, onVault, vault.row.compartmentId, variables, existingVault(vault))
   authorize(
     request,
     permissions.filter((permission) => permission.startsWith('KEY_')),
     compartmentId,
     variables,
+    // Of another compartment than the vault's nobody is told whether there is one.
+    compartmentId === vault.row.compartmentId ? existingVault(vault) : undefined,
   )
   request.target.compartmentId = compartmentId
   return vault
@@ -80,7 +73,8 @@ export async function authorizedVaultForKey(request: Request, compartmentId: str
 export function authorizeSomewhere(request: Request, compartmentIds: readonly string[]): void {
   const permissions = operations[request.operation].permissions
   const variables = { 'target.vault.id': request.vaultId }
-  if (!compartmentIds.some((id) => isAuthorized(request, permissions, id, variables))) throw notFoundOrForbidden()
+  if (compartmentIds.some((id) => isAuthorized(request, permissions, id, variables))) return
+  throw notFoundOrForbidden({ name: 'grantedNowhere', userId: request.caller.principal.id, permissions })
 }
 
 /** The vault at whose endpoint the request arrived, for restoring a key: what it is asked of is not known yet. */
@@ -109,9 +103,8 @@ export async function authorizedKeyForCrypto(
   const { cache } = request.ports
   const found = cache.vault(request.vaultId)
   const vault = found instanceof Promise ? await found : found
-  if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
-  if (!isThere(request, vault.row)) throw notFoundOrForbidden()
-  if (vaultPrefixOf(keyId) !== vault.row.vaultPrefix) throw notFoundOrForbidden()
+  requireOwn(request, request.vaultId, vault)
+  if (vaultPrefixOf(keyId) !== vault.row.vaultPrefix) throw noKey(keyId, vault)
   const key = cache.key(vault.keys, keyId)
   return judgeKey(request, vault, key instanceof Promise ? await key : key, keyId, variables)
 }
@@ -124,14 +117,14 @@ function judgeKey(
   variables: Variables | undefined,
 ): VaultKey {
   request.target.resourceId = keyId
-  if (key?.vaultId !== vault.row.id || !isThere(request, key)) throw notFoundOrForbidden()
+  if (key?.vaultId !== vault.row.id) throw noKey(keyId, vault)
+  if (!isThere(request, key)) throw notFoundOrForbidden({ name: 'keyDeleted', keyId })
   request.target.resourceName = key.displayName
-  authorize(request, operations[request.operation].permissions, key.compartmentId, {
-    ...vaultVariables(vault),
-    'target.key.id': key.id,
-    ...variables,
-  })
-  request.target.compartmentId = key.compartmentId
+  const { compartmentId } = key
+  const ofKey = { ...vaultVariables(vault), 'target.key.id': key.id }
+  const existing = { get: 'GetKey', compartmentId, variables: ofKey } as const
+  authorize(request, operations[request.operation].permissions, compartmentId, { ...ofKey, ...variables }, existing)
+  request.target.compartmentId = compartmentId
   return { vault, key }
 }
 
@@ -144,10 +137,22 @@ export function authorizeMove(request: Request, to: string, vault: Vault, key?: 
 async function ownVault(request: Request, vaultId: string): Promise<Vault> {
   const vault = await request.ports.cache.freshVault(vaultId)
   request.target.resourceId ??= vaultId
-  if (vault?.row.tenancyId !== request.caller.principal.tenancyId) throw notFoundOrForbidden()
-  if (!isThere(request, vault.row)) throw notFoundOrForbidden()
+  requireOwn(request, vaultId, vault)
   request.target.resourceName ??= vault.row.displayName
   return vault
+}
+
+function requireOwn(request: Request, vaultId: string, vault: Vault | undefined): asserts vault is Vault {
+  if (vault === undefined) throw notFoundOrForbidden({ name: 'noSuchVault', vaultId })
+  if (vault.row.tenancyId !== request.caller.principal.tenancyId) {
+    throw notFoundOrForbidden({ name: 'vaultOfAnotherTenancy', vaultId })
+  }
+  if (!isThere(request, vault.row)) throw notFoundOrForbidden({ name: 'vaultDeleted', vaultId })
+}
+
+function noKey(keyId: string, { row }: Vault): KmsError {
+  const isOfThisVault = vaultPrefixOf(keyId) === row.vaultPrefix
+  return notFoundOrForbidden({ name: isOfThisVault ? 'noSuchKey' : 'keyOfAnotherVault', keyId, vaultId: row.id })
 }
 
 /** What is DELETED answers reads only (contract §4). */
@@ -159,16 +164,24 @@ function ownKey(request: Request, vault: Vault, keyId: string) {
   return vaultPrefixOf(keyId) === vault.row.vaultPrefix ? request.ports.cache.freshKey(vault.keys, keyId) : undefined
 }
 
+function existingVault(vault: Vault): Existing {
+  return { get: 'GetVault', compartmentId: vault.row.compartmentId, variables: vaultVariables(vault) }
+}
+
 function vaultVariables({ row }: Vault): Variables {
   return { 'target.vault.id': row.id }
 }
 
+const service = 'keymanagementservice'
+
 /** Replication also needs the tenancy's word to the service (contract §5.4). */
 export function requireServicePolicy(request: Request, vault: Vault): void {
-  const { caller, ports, operation, now } = request
-  if (!ports.requiresServicePolicy) return
-  const permissions: readonly Permission[] = ['VAULT_REPLICATE']
-  const { compartmentId } = vault.row
-  const access = { permissions, compartmentId, operation, region: ports.region, now, variables: vaultVariables(vault) }
-  if (!isServiceAllowed(caller.policies, caller.tree, 'keymanagementservice', access)) throw notFoundOrForbidden()
+  if (!request.ports.requiresServicePolicy) return
+  const { policies, tree } = request.caller
+  const permission = 'VAULT_REPLICATE'
+  const { compartmentId, tenancyId } = vault.row
+  const access = accessOf(request, [permission], compartmentId, vaultVariables(vault))
+  if (isServiceAllowed(policies, tree, service, access)) return
+  const reason = { name: 'serviceNotGranted', service, permission, compartmentId, tenancyId } as const
+  throw forbidden(request, reason, existingVault(vault))
 }

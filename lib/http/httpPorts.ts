@@ -6,6 +6,7 @@ import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { FailedAuthentications } from './failedAuthentications.ts'
 import type { RateLimits } from './rateLimit.ts'
+import type { RequestWatch } from './requestWatch.ts'
 
 /** Messages that a region's queues gave up. */
 export interface DeadMessages {
@@ -33,6 +34,10 @@ export interface HttpPorts extends KmsPorts {
   readonly hasDecodedPaths: boolean
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
   vaultAt(host: string, listenerPort?: number): Promise<string | undefined> | string | undefined
+  /** Whether who may get a resource is told which permission is missing for it. */
+  readonly explainsRefusals: boolean
+  /** What looks on as requests are answered. */
+  readonly requestWatch: RequestWatch
   /** Whether createVaultReplica needs the service statement (contract §5.4). */
   readonly requiresServicePolicy: boolean
 }

@@ -7,7 +7,7 @@ import { authenticate, type Caller } from './authenticate.ts'
 import { toWireError } from './errorTable.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
-import { operations as rows, rowOf } from './operations.ts'
+import { operations as rows, rowOf, type OperationName } from './operations.ts'
 import { parseBody, parseInput } from './parseInput.ts'
 import { answerRequestId } from './requestId.ts'
 import { requestIdentity } from './retryToken.ts'
@@ -30,10 +30,17 @@ export function createPipeline<P extends HttpPorts>(
   const byId = new Map(operations.map((operation) => [operation.id, operation]))
   return async (event) => {
     const now = ports.clock()
+    const began = ports.requestWatch.stopwatch()
     const request = toWireRequest(event)
     const requestId = answerRequestId(ports.random, request.headers['opc-request-id'])
     let audited: Audited | undefined
     let unauthenticated: Omit<Audited, 'caller'> | undefined
+    let called: OperationName | undefined
+    const seen = (status: number, refusal?: unknown) => {
+      const ms = ports.requestWatch.stopwatch() - began
+      const caller = audited?.caller.principal.id
+      ports.requestWatch.answered({ requestId, operation: called, status, caller, refusal, ms })
+    }
     try {
       const found = matchRoute(request.method, request.rawPath)
       requireSize(ports, found, request)
@@ -42,7 +49,8 @@ export function createPipeline<P extends HttpPorts>(
         await authenticate(ports, request, ports.requestClock())
         throw new KmsError('notImplemented', `Not offered by this service: ${match.outOfScope}.`)
       }
-      const operation = byId.get(match.operation)
+      called = match.operation
+      const operation = byId.get(called)
       if (operation === undefined) throw noSuchRoute()
       const vaultId = await vaultOf(ports, match, request)
       const target: AuditTarget = { resourceId: null, resourceName: null, compartmentId: null }
@@ -59,11 +67,11 @@ export function createPipeline<P extends HttpPorts>(
       await takeToken(ports, match.operation, caller.principal.tenancyId)
       const answer = await perform(ports, operation, audited, { match, vaultId })
       const { status = 200, headers, body, text } = answer
+      seen(status)
       return response(status, { ...headers, 'opc-request-id': requestId }, body, text)
     } catch (error) {
       const { status, headers, body } = toWireError(error)
-      if (status === 500 || isKmsError(error, 'unavailable', 'cannotStore'))
-        ports.log.error('A request failed.', error, { requestId, operation: audited?.operation ?? null })
+      seen(status, error)
       if (audited !== undefined) await recordRefusal(ports, audited, status, body.message)
       else if (unauthenticated !== undefined && isKmsError(error, 'notAuthenticated'))
         await ports.failedAuthentications.record(unauthenticated, body.message)

@@ -1,9 +1,10 @@
 import { hash, type KeyObject, verify } from 'node:crypto'
 import { KmsError } from '../errors.ts'
+import type { RefusalReason } from '../refusalReasons.ts'
 import { isApiPublicKey } from './apiPublicKey.ts'
 import { parseAuthorizationHeader } from './authorizationHeader.ts'
 import { parseHttpDate } from './httpDate.ts'
-import { readSignedHeaders, requestTarget, type SignedHeaders } from './signedHeaders.ts'
+import { readSignedHeaders, requestTarget, unsignedHeaders, type SignedHeaders } from './signedHeaders.ts'
 
 /** A request as it came over the wire. */
 export interface SignedRequest {
@@ -39,17 +40,23 @@ const notPrintable = /[^\x20-\x7e]/
  * @throws KmsError notAuthenticated, with one text for every reason.
  */
 export function readSignature(request: SignedRequest, now: number): RequestSignature {
-  const authorization = parseAuthorizationHeader(headerOf(request, 'authorization'))
-  if (authorization?.algorithm !== 'rsa-sha256') throw notAuthenticated()
+  const authorization = parseAuthorizationHeader(authorizationOf(request))
+  if (authorization === undefined) throw notAuthenticated({ name: 'authorizationMalformed' })
+  if (authorization.algorithm !== 'rsa-sha256') throw notAuthenticated({ name: 'algorithmUnknown' })
   const headers = readSignedHeaders(authorization.headers)
   // A body must be signed even where the method needs none: nothing unsigned may reach a handler.
   const needsBody = !withoutBody.has(request.method) || request.body.byteLength > 0
-  if (headers === undefined || (needsBody && !headers.coversBody)) throw notAuthenticated()
+  if (headers === undefined || (needsBody && !headers.coversBody)) {
+    const missing = unsignedHeaders(authorization.headers, needsBody)
+    throw notAuthenticated(
+      missing.length === 0 ? { name: 'headersListUnreadable' } : { name: 'headersNotSigned', missing },
+    )
+  }
   const skewedDate = outsideRange(request, headers, now)
   requireBody(request, headers)
   const signature = Buffer.from(authorization.signature, 'base64')
   // Only the canonical text: otherwise one signature would have many spellings and duplicates would not be recognised.
-  if (signature.toString('base64') !== authorization.signature) throw notAuthenticated()
+  if (signature.toString('base64') !== authorization.signature) throw notAuthenticated({ name: 'signatureMalformed' })
   return {
     keyId: authorization.keyId,
     signingString: signingString(request, headers, request.target),
@@ -67,13 +74,22 @@ export function isSignedBy(signature: RequestSignature, publicKey: KeyObject): b
   return signature.skewedDate === undefined && isOverBy(signature, publicKey)
 }
 
-/** What the holder of the key learns of a clock that is wrong; undefined for a date in range and for anybody else. */
-export function skewRefusal(signature: RequestSignature, publicKey: KeyObject, now: number): KmsError | undefined {
+/** For what `isSignedBy` says no to. Of a clock that is wrong the holder of the key is told, and nobody else. */
+export function signatureRefusal(
+  signature: RequestSignature,
+  publicKey: KeyObject,
+  { userId, now }: { readonly userId: string; readonly now: number },
+): KmsError {
   const { skewedDate } = signature
-  if (skewedDate === undefined || !isOverBy(signature, publicKey)) return undefined
+  if (!isAcceptable(publicKey)) return notAuthenticated({ name: 'apiKeyUnfit', userId })
+  if (skewedDate === undefined || !isOverBy(signature, publicKey)) {
+    return notAuthenticated({ name: 'signatureDiffers', signed: signature.headers })
+  }
+  const reason = { name: 'dateOff', seconds: Math.round(Math.abs(now - parseHttpDate(skewedDate)) / 1000) } as const
   return new KmsError(
     'notAuthenticated',
     `The request is dated ${skewedDate} and the clock here says ${new Date(now).toUTCString()}; they may differ by ${maxSkewMs / 60_000} minutes. Set your machine's clock.`,
+    { reason },
   )
 }
 
@@ -96,10 +112,11 @@ function isAcceptable(publicKey: KeyObject): boolean {
 }
 
 /** What every failed authentication answers (contract §7.2). */
-export function notAuthenticated(): KmsError {
+export function notAuthenticated(reason: RefusalReason): KmsError {
   return new KmsError(
     'notAuthenticated',
     'The required information to complete authentication was not provided or was incorrect.',
+    { reason },
   )
 }
 
@@ -109,7 +126,7 @@ function outsideRange(request: SignedRequest, { dates }: SignedHeaders, now: num
   for (const name of dates) {
     const text = headerOf(request, name)
     const skewMs = Math.abs(now - parseHttpDate(text))
-    if (Number.isNaN(skewMs)) throw notAuthenticated()
+    if (Number.isNaN(skewMs)) throw notAuthenticated({ name: 'dateUnreadable', header: name })
     if (skewMs > maxSkewMs) outside ??= text
   }
   return outside
@@ -117,9 +134,11 @@ function outsideRange(request: SignedRequest, { dates }: SignedHeaders, now: num
 
 function requireBody(request: SignedRequest, { hasLength, hasHash }: SignedHeaders): void {
   const { byteLength } = request.body
-  if (hasLength && headerOf(request, 'content-length') !== String(byteLength)) throw notAuthenticated()
+  if (hasLength && headerOf(request, 'content-length') !== String(byteLength)) {
+    throw notAuthenticated({ name: 'bodyLengthDiffers', arrived: byteLength })
+  }
   if (hasHash && headerOf(request, 'x-content-sha256') !== hash('sha256', request.body, 'base64')) {
-    throw notAuthenticated()
+    throw notAuthenticated({ name: 'bodyHashDiffers' })
   }
 }
 
@@ -129,15 +148,21 @@ function signingString(request: SignedRequest, { names }: SignedHeaders, target:
     const value = name === requestTarget ? `${request.method.toLowerCase()} ${target}` : headerOf(request, name)
     // INVARIANT: one line per name and one byte per character: a line break could pass for another header's line,
     // and two texts must never encode to the same bytes.
-    if (notPrintable.test(value)) throw notAuthenticated()
+    if (notPrintable.test(value)) throw notAuthenticated({ name: 'signedHeaderUnprintable', header: name })
     text += text === '' ? `${name}: ${value}` : `\n${name}: ${value}`
   }
   return text
 }
 
+function authorizationOf({ headers }: SignedRequest): string {
+  const value = headers['authorization']
+  if (typeof value !== 'string') throw notAuthenticated({ name: 'noAuthorization' })
+  return value
+}
+
 function headerOf(request: SignedRequest, name: string): string {
   const value = request.headers[name]
   // `headers` may be a plain object: a name like `constructor` finds what every object inherits, which is no text.
-  if (typeof value !== 'string') throw notAuthenticated()
+  if (typeof value !== 'string') throw notAuthenticated({ name: 'signedHeaderMissing', header: name })
   return value
 }

@@ -14,6 +14,15 @@ export interface SignedHeaders {
 
 export const requestTarget = '(request-target)'
 
+/** Which of those that a request must sign its list lacks. */
+export function unsignedHeaders(list: string, needsBody: boolean): readonly string[] {
+  const names = list.toLowerCase().split(' ', maxNames + 1)
+  const hasDate = names.includes('date') || names.includes('x-date')
+  const needed = [requestTarget, 'host', ...(hasDate ? [] : ['date']), ...(needsBody ? ofBody : [])]
+  return needed.filter((name) => !names.includes(name))
+}
+
+const ofBody = ['content-length', 'content-type', 'x-content-sha256']
 const maxNames = 32
 /** Each client sends the same one or two lists for ever. */
 const cached = new LruCache<SignedHeaders>(64)

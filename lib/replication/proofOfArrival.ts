@@ -20,7 +20,7 @@ export async function proofOfArrival(ports: ProofPorts, vault: Vault, id: string
   const { id: vaultId, tenancyId, fence, primaryRegion, replicaRegion } = vault.row
   const isSource = primaryRegion === ports.region
   const found = isSource ? await arrival(ports, vault, change, stored) : undefined
-  if (found === undefined || replicaRegion === null) throw notFoundOrForbidden()
+  if (found === undefined || replicaRegion === null) throw notFoundOrForbidden({ name: 'notAcknowledged', vaultId })
   const { epoch, revision, mac } = stored
   const unsigned: UnsignedProof = {
     format: 'vaultspan/proof-of-arrival/1',

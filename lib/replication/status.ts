@@ -1,4 +1,4 @@
-import { notFoundOrForbidden } from '../errors.ts'
+import { notFoundOrForbidden, type KmsError } from '../errors.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { vaultPrefixOf } from '../ocid.ts'
@@ -48,12 +48,16 @@ export async function knownChange(
   id: string,
 ): Promise<{ readonly change: ChangeOf; readonly stored: KeyRow | VaultRow }> {
   const change = parseReplicationId(id)
-  if (change === undefined) throw notFoundOrForbidden()
+  if (change === undefined) throw noSuchReplication(id)
   const isOurs = vaultPrefixOf(change.id) === vault.row.vaultPrefix
   const key = isOurs ? await cache.freshKey(vault.keys, change.id) : undefined
   const stored = change.id === vault.row.id ? vault.row : key
-  if (stored === undefined || !isAtLeast(stored, change)) throw notFoundOrForbidden()
+  if (stored === undefined || !isAtLeast(stored, change)) throw noSuchReplication(id)
   return { change, stored }
+}
+
+function noSuchReplication(replicationId: string): KmsError {
+  return notFoundOrForbidden({ name: 'noSuchReplication', replicationId })
 }
 
 /** In the primary: the verified receipt by which its replica has the change; undefined: none, or one that is not to be believed. */

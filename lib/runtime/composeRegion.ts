@@ -2,6 +2,7 @@ import type { Hsm } from '../hsm/hsm.ts'
 import { FailedAuthentications } from '../http/failedAuthentications.ts'
 import type { DeadMessages, HttpPorts } from '../http/httpPorts.ts'
 import type { AuditSink } from '../kms/audit.ts'
+import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
 import { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
@@ -47,6 +48,10 @@ export interface RegionOptions {
   readonly maxFileBytes: number
   readonly backups: BackupStore
   readonly deadMessages?: DeadMessages
+  /** Undefined: false. */
+  readonly explainsRefusals?: boolean
+  /** Undefined: each request is logged, and timed by the clock. */
+  readonly requestWatch?: RequestWatch
 }
 
 /** Everything the functions of a region are given. */
@@ -55,6 +60,7 @@ export type Runtime = HttpPorts & ReplicationPorts
 /** The only place that knows every room. */
 export function composeRegion(options: RegionOptions): Runtime {
   const { settings, lag = new LagWindow(), timers = systemTimers, requestClock = options.clock, ...ports } = options
+  const { explainsRefusals = false, requestWatch = requestLog(options.log, options.region, options.clock) } = options
   const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
@@ -70,6 +76,8 @@ export function composeRegion(options: RegionOptions): Runtime {
     timers,
     requestClock,
     arrivals,
+    explainsRefusals,
+    requestWatch,
     cache: new VaultCache(options, keyCacheMs),
     identity,
     failedAuthentications: new FailedAuthentications({ ...ports, identity }),

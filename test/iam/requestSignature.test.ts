@@ -1,5 +1,11 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { isSignedBy, readSignature, skewRefusal, type SignedRequest } from '../../lib/iam/requestSignature.ts'
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import {
+  isSignedBy,
+  readSignature,
+  notAuthenticated,
+  signatureRefusal,
+  type SignedRequest,
+} from '../../lib/iam/requestSignature.ts'
 import {
   aSignedRequest,
   type DialectName,
@@ -181,22 +187,28 @@ test('another spelling of the target is tried after the raw one', () => {
   expect(isAccepted({ ...request, target: decoded, alternativeTargets: ['/other'] })).toBe(false)
 })
 
+const refusalOf = (signature: ReturnType<typeof readSignature>, publicKey: KeyObject) =>
+  signatureRefusal(signature, publicKey, { userId: 'u', now })
+
 describe('a clock that is wrong', () => {
   const signedAt = now - 6 * 60_000
   const late = () => readSignature(aSignedRequest({ signedAt }), now)
 
   test('is told to the holder of the key, with both times', () => {
     expect(isSignedBy(late(), rsaKey.publicKey)).toBe(false)
-    expect(skewRefusal(late(), rsaKey.publicKey, now)).toMatchObject({
+    expect(refusalOf(late(), rsaKey.publicKey)).toMatchObject({
       code: 'notAuthenticated',
+      reason: { name: 'dateOff', seconds: 360 },
       message: `The request is dated ${new Date(signedAt).toUTCString()} and the clock here says ${new Date(now).toUTCString()}; they may differ by 5 minutes. Set your machine's clock.`,
     })
   })
 
   test('is told to nobody else, and nobody is told of one that is right', () => {
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey
-    expect(skewRefusal(late(), other, now)).toBeUndefined()
-    expect(skewRefusal(readSignature(aSignedRequest(), now), rsaKey.publicKey, now)).toBeUndefined()
+    const { message } = notAuthenticated({ name: 'noAuthorization' })
+    const reason = { name: 'signatureDiffers' }
+    expect(refusalOf(late(), other)).toMatchObject({ message, reason })
+    expect(refusalOf(readSignature(aSignedRequest(), now), other)).toMatchObject({ message, reason })
   })
 })
 

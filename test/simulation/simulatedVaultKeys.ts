@@ -138,7 +138,8 @@ function usable(materialId: string, secret: string): UsableKey {
     decrypt: (_algorithm, ciphertext, associatedData) => {
       const bytes = Buffer.from(ciphertext)
       const plaintext = Buffer.from(bytes.subarray(idBytes + tagBytes))
-      if (!tagOf(plaintext, associatedData).equals(bytes.subarray(idBytes, idBytes + tagBytes))) throw doesNotOpen()
+      if (!tagOf(plaintext, associatedData).equals(bytes.subarray(idBytes, idBytes + tagBytes)))
+        throw doesNotOpen({ name: 'ciphertextDiffers' })
       return plaintext
     },
     sign: async (algorithm, type, message) =>

@@ -4,7 +4,7 @@ import type { Logger } from '../../ports.ts'
 
 type Details = Readonly<Record<string, Json | undefined>>
 
-/** One line for each invocation: what came, what became of it, and how long it took. Never a header, a body or a message. */
+/** One line for each invocation by a stream, a queue or a schedule: how much came, what became of it, and how long it took. */
 export function invocationLog(log: Logger, clock: () => number): MiddlewareObj {
   let startedAt = 0
   const line = (event: unknown, became: Details) => {
@@ -17,26 +17,18 @@ export function invocationLog(log: Logger, clock: () => number): MiddlewareObj {
     after: ({ event, response }) => {
       line(event, becameOf(response))
     },
-    onError: ({ event, response }) => {
-      line(event, response === undefined ? { failed: true } : becameOf(response))
+    onError: ({ event }) => {
+      line(event, { failed: true })
     },
   }
 }
 
 function cameIn(event: unknown): Details {
-  const { requestContext, rawPath, Records } = event as {
-    requestContext?: { http?: { method?: string } }
-    rawPath?: string
-    Records?: readonly unknown[]
-  }
-  if (rawPath !== undefined) return { method: requestContext?.http?.method, path: rawPath }
+  const { Records } = event as { Records?: readonly unknown[] }
   return Records === undefined ? {} : { records: Records.length }
 }
 
 function becameOf(response: unknown): Details {
-  const { statusCode, batchItemFailures } = (response ?? {}) as {
-    statusCode?: number
-    batchItemFailures?: readonly unknown[]
-  }
-  return { status: statusCode, failures: batchItemFailures?.length }
+  const { batchItemFailures } = (response ?? {}) as { batchItemFailures?: readonly unknown[] }
+  return { failures: batchItemFailures?.length }
 }

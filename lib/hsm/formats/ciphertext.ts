@@ -53,19 +53,21 @@ export function encryptWith(master: MasterKey, plaintext: Uint8Array, associated
   return Buffer.concat([aad.subarray(0, HEADER_LENGTH), commitment, body, tag])
 }
 
+const differs = { name: 'ciphertextDiffers' } as const
+
 /** @throws KmsError invalidParameter with one text, whatever it is that does not fit. */
 export function decryptWith(master: MasterKey, ciphertext: Uint8Array, associatedData: Pairs): Buffer {
   const context = encodeAssociatedData(associatedData)
   const start = headerStart(master)
   if (ciphertext.length < CIPHERTEXT_OVERHEAD || start.compare(ciphertext.subarray(0, ID_END)) !== 0)
-    throw doesNotOpen()
+    throw doesNotOpen(differs)
   const header = ciphertext.subarray(0, HEADER_LENGTH)
   const aad = Buffer.concat([header, context])
   const key = deriveMessageKey(master.derive, master.length, header.subarray(ID_END))
   // INVARIANT: the commitment is checked before GCM, so that no ciphertext opens under two keys or two contexts.
   const isCommitted = timingSafeEqual(takeCommitment(key, aad), ciphertext.subarray(HEADER_LENGTH, COMMITMENT_END))
   const plaintext = isCommitted ? decryptMessage(key, aad, ciphertext.subarray(COMMITMENT_END)) : undefined
-  if (plaintext === undefined) throw doesNotOpen()
+  if (plaintext === undefined) throw doesNotOpen(differs)
   return plaintext
 }
 

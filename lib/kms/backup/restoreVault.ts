@@ -40,7 +40,7 @@ export function restoreVault(ports: BackupPorts, mutation: Mutation, input: Rest
   const earlier = async (found: RequestRow) => {
     const vault = await ports.cache.freshVault(found.resourceId)
     requireMadeBy(found, vault?.row)
-    if (vault === undefined) throw notFoundOrForbidden()
+    if (vault === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: found.resourceId })
     return vault.row
   }
   return idempotent(ports, mutation, { resourceId: undefined, earlier }, () => restore(ports, mutation, input))

@@ -44,7 +44,7 @@ export async function requireCompartmentActive(
 ): Promise<void> {
   if (compartmentId === tenancyId) return
   const row = await tables.get('Identity', tenancyId, identitySk.compartment(compartmentId))
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchCompartment', compartmentId })
   const state = (row as Pick<SubcompartmentRow, 'lifecycleState'> & Item).lifecycleState
   if (state === 'ACTIVE') return
   const code = state === 'DELETED' ? 'conflict' : 'incorrectState'

@@ -49,7 +49,7 @@ export async function requireSubcompartment(
   compartmentId: string,
 ): Promise<SubcompartmentRow> {
   const row = await compartmentById(ports, tenancyId, compartmentId)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchCompartment', compartmentId })
   if (row.parentId === null) {
     throw new KmsError('invalidParameter', 'The tenancy itself, the root compartment, cannot be changed or deleted.')
   }

@@ -76,6 +76,11 @@ export class IdentityCache {
     return loaded
   }
 
+  /** Whether there is such a tenancy, once it has been asked for. */
+  hasRead(tenancyId: string): boolean {
+    return this.#tenancies.has(tenancyId)
+  }
+
   /** What is cached and still young enough. */
   fresh(tenancyId: string): Cached | undefined {
     const cached = this.#tenancies.get(tenancyId)

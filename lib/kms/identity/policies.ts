@@ -112,7 +112,7 @@ export function deletePolicy(
 
 async function requirePolicy(ports: ReadPorts, tenancyId: string, policyId: string): Promise<PolicyRow> {
   const policy = await policyById(ports, tenancyId, policyId)
-  if (policy === undefined) throw notFoundOrForbidden()
+  if (policy === undefined) throw notFoundOrForbidden({ name: 'noSuchPolicy', policyId })
   return policy
 }
 
@@ -123,7 +123,7 @@ async function policyOfEarlier(
 ): Promise<PolicyRow> {
   const policy = await policyById(ports, tenancyId, earlier.resourceId)
   requireUnchanged(earlier, policy?.etag)
-  if (policy === undefined) throw notFoundOrForbidden()
+  if (policy === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: earlier.resourceId })
   return policy
 }
 

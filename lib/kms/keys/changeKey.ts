@@ -105,7 +105,7 @@ export async function completedKey(ports: ManagePorts, loaded: VaultKey, round: 
   if (round === 0 && isComplete(loaded.key)) return loaded
   const vault = await freshVault(ports, loaded.vault.row.id)
   const key = await ports.cache.freshKey(vault.keys, loaded.key.id)
-  if (key === undefined) throw notFoundOrForbidden()
+  if (key === undefined) throw notFoundOrForbidden({ name: 'noSuchKey', keyId: loaded.key.id, vaultId: vault.row.id })
   requirePrimary(ports, vault.row)
   return { vault, key: await completeKey(ports, vault, key) }
 }
@@ -134,7 +134,7 @@ export async function keyMadeBy(ports: ManagePorts, vault: Vault, earlier: Reque
 export async function keyOfEarlier(ports: ManagePorts, vault: Vault, earlier: RequestRow): Promise<KeyRow> {
   const stored = await ports.cache.freshKey(vault.keys, earlier.resourceId)
   requireUnchanged(earlier, stored?.etag)
-  if (stored === undefined) throw notFoundOrForbidden()
+  if (stored === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: earlier.resourceId })
   if (!isComplete(stored)) return completeKey(ports, vault, stored)
   await finishChange(ports, { vault, key: stored })
   return stored

@@ -94,7 +94,8 @@ export function changeKeyVersion(
     load: async (round) => {
       const { vault, key } = await completedKey(ports, loaded, round)
       const version = await keyVersion(ports, { vault, key }, keyVersionId)
-      if (version === undefined || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+      if (version === undefined) throw notFoundOrForbidden({ name: 'noSuchKeyVersion', keyVersionId, keyId: key.id })
+      if (version.lifecycleState === 'DELETED') throw notFoundOrForbidden({ name: 'keyVersionDeleted', keyVersionId })
       requireWritable(ports, vault)
       return { vault, key, version }
     },
@@ -153,7 +154,7 @@ async function versionOfEarlier(
   const completed = await completeKey(ports, vault, key)
   const version = await keyVersion(ports, { vault, key: completed }, earlier.resourceId)
   requireUnchanged(earlier, version?.etag)
-  if (version === undefined) throw notFoundOrForbidden()
+  if (version === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: earlier.resourceId })
   await finishChange(ports, { vault, key: completed, versions: [version] })
   return version
 }

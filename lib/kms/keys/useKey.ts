@@ -78,8 +78,8 @@ async function decryptingVersion(ports: CryptoPorts, loaded: VaultKey, input: De
   const materialId = ports.hsm.ciphertextMaterialId(input.ciphertext)
   const version = materialId === undefined ? undefined : await ports.cache.version(vault.keys, key.id, materialId)
   // A ciphertext of another key, of no key and a damaged one are told apart to nobody.
-  if (version === undefined) throw doesNotOpen()
-  if (version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+  if (version === undefined) throw doesNotOpen({ name: 'ciphertextOfNoVersion', keyId: key.id })
+  if (version.lifecycleState === 'DELETED') throw deletedVersion(version)
   if (input.keyVersionId !== undefined && input.keyVersionId !== version.id) {
     throw new KmsError(
       'invalidParameter',
@@ -169,7 +169,7 @@ export async function exportKey(
     )
   }
   const version = await versionInUse(ports, loaded, input.keyVersionId ?? key.currentKeyVersion)
-  if (version.wrapped === null) throw notFoundOrForbidden()
+  if (version.wrapped === null) throw deletedVersion(version)
   const context = versionContext(loaded.key, version.materialId)
   return { version, bytes: await vault.keys.exportUnder(context, version.wrapped, input.scheme, input.publicKey) }
 }
@@ -177,6 +177,10 @@ export async function exportKey(
 /** Unsigned CRC-32 (IEEE) of the bytes as decimal text (contract §6.3). */
 export function plaintextChecksum(bytes: Uint8Array): string {
   return String(crc32(bytes))
+}
+
+function deletedVersion({ id }: KeyVersionRow): KmsError {
+  return notFoundOrForbidden({ name: 'keyVersionDeleted', keyVersionId: id })
 }
 
 function requireUsable(operation: CryptoOperation, { vault, key }: VaultKey): void {
@@ -226,13 +230,16 @@ async function versionInUse(
   const materialId = materialIdOf(keyVersionId)
   const found = materialId === undefined ? undefined : cache.version(vault.keys, key.id, materialId)
   const version = found instanceof Promise ? await found : found
-  if (version?.id !== keyVersionId || version.lifecycleState === 'DELETED') throw notFoundOrForbidden()
+  if (version?.id !== keyVersionId) {
+    throw notFoundOrForbidden({ name: 'noSuchKeyVersion', keyVersionId, keyId: key.id })
+  }
+  if (version.lifecycleState === 'DELETED') throw deletedVersion(version)
   requireVersionEnabled(version)
   return version
 }
 
 function useVersion<T>(loaded: VaultKey, version: KeyVersionRow, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
   // Only a DELETED version has none, and none of those comes here.
-  if (version.wrapped === null) throw notFoundOrForbidden()
+  if (version.wrapped === null) throw deletedVersion(version)
   return loaded.vault.keys.use(versionContext(loaded.key, version.materialId), version.wrapped, work)
 }

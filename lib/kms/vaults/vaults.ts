@@ -48,7 +48,7 @@ export function createVault(ports: CreatePorts, mutation: Mutation, input: Creat
     earlier: async (earlier) => {
       const vault = await ports.cache.freshVault(earlier.resourceId)
       requireMadeBy(earlier, vault?.row)
-      if (vault === undefined) throw notFoundOrForbidden()
+      if (vault === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: earlier.resourceId })
       return vault.row
     },
     load: async () => {
@@ -217,6 +217,6 @@ export async function currentVault(ports: Pick<KmsPorts, 'cache'>, loaded: Vault
 
 export async function freshVault({ cache }: Pick<KmsPorts, 'cache'>, id: string): Promise<Vault> {
   const vault = await cache.freshVault(id)
-  if (vault === undefined) throw notFoundOrForbidden()
+  if (vault === undefined) throw notFoundOrForbidden({ name: 'noSuchVault', vaultId: id })
   return vault
 }

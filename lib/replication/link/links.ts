@@ -90,7 +90,9 @@ export async function deleteVaultReplica(
     vault,
     (row) => {
       requireVaultState('DeleteVaultReplica', row)
-      if (row.replicaRegion !== replicaRegion) throw notFoundOrForbidden()
+      if (row.replicaRegion !== replicaRegion) {
+        throw notFoundOrForbidden({ name: 'noReplica', vaultId: row.id, region: replicaRegion })
+      }
       return row.replicaStatus === 'DELETING'
         ? undefined
         : { set: { replicaStatus: 'DELETING', handOffTo: null, fence: row.fence + 1 } }

@@ -63,8 +63,21 @@ const call = (vault: string): HttpEvent => ({
 
 test('while DynamoDB answers, so does the function', async () => {
   expect(await crypto(call('aaaa'), lasting(20_000))).toMatchObject({ statusCode: 404 })
-  const [line = '{}'] = lines.filter((each) => each.includes('"Invoked."'))
-  expect(JSON.parse(line)).toMatchObject({ level: 'info', path: '/20180608/encrypt', method: 'POST', status: 404 })
+  const [line = '{}', ...others] = lines.filter((each) => each.includes('"requestId"'))
+  expect(others).toEqual([])
+  expect(JSON.parse(line)).toEqual({
+    level: 'warn',
+    time: expect.any(String) as string,
+    message: 'A request was refused.',
+    region: 'us-east-1',
+    operation: 'Encrypt',
+    status: 404,
+    ms: expect.any(Number) as number,
+    caller: null,
+    requestId: expect.stringMatching(/^mine\//) as string,
+    reason: 'noSuchRoute',
+    why: "Encrypt answers at a vault's managementEndpoint or cryptoEndpoint, not here.",
+  })
 })
 
 test('while DynamoDB stands still, a call is answered 503 with Retry-After before Lambda would end it', async () => {
@@ -78,6 +91,8 @@ test('while DynamoDB stands still, a call is answered 503 with Retry-After befor
     code: 'ServiceUnavailable',
     message: 'The service cannot answer now; try again.',
   })
+  const seen = lines.filter((each) => each.includes('"requestId"')).map((each): unknown => JSON.parse(each))
+  expect(seen).toMatchObject([{ level: 'error', operation: 'Encrypt', status: 503, reason: 'unavailable' }])
 })
 
 test('the HSM’s state that is known is used while it cannot be compared, and that is logged', async () => {
