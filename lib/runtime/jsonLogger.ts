@@ -1,29 +1,37 @@
 import type { Json } from '../canonicalJson.ts'
 import { KmsError } from '../errors.ts'
 import type { Logger } from '../ports.ts'
+import { escapeControls } from './escapeControls.ts'
 
 const levels = { info: 0, warn: 1, error: 2, silent: 3 } as const
 export type LogLevel = keyof typeof levels
+export type LineLevel = Exclude<LogLevel, 'silent'>
+export type LineDetails = Readonly<Record<string, Json | undefined>>
 
 /** One JSON object a line. Callers give names and counts, never a body, a plaintext or a wrapped key. */
-export function jsonLogger(
-  write: (line: string) => void,
+export function jsonLogger(write: (line: string) => void, level: LogLevel, about: LineDetails = {}): Logger {
+  return leveledLogger(level, (at, message, details) => {
+    write(escapeControls(JSON.stringify({ level: at, time: new Date().toISOString(), message, ...about, ...details })))
+  })
+}
+
+/** What is not below the level, an error with its cause as text. */
+export function leveledLogger(
   level: LogLevel,
-  about: Readonly<Record<string, Json>> = {},
+  write: (at: LineLevel, message: string, details: LineDetails) => void,
 ): Logger {
-  const log = (at: Exclude<LogLevel, 'silent'>, message: string, details: object = {}) => {
-    if (levels[at] < levels[level]) return
-    write(JSON.stringify({ level: at, time: new Date().toISOString(), message, ...about, ...details }))
+  const log = (at: LineLevel, message: string, details: () => LineDetails) => {
+    if (levels[at] >= levels[level]) write(at, message, details())
   }
   return {
-    info: (message, details) => {
-      log('info', message, details)
+    info: (message, details = {}) => {
+      log('info', message, () => details)
     },
-    warn: (message, details) => {
-      log('warn', message, details)
+    warn: (message, details = {}) => {
+      log('warn', message, () => details)
     },
     error: (message, cause, details) => {
-      log('error', message, { ...details, cause: describe(cause) })
+      log('error', message, () => ({ ...details, cause: describe(cause) }))
     },
   }
 }
