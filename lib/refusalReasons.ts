@@ -64,6 +64,10 @@ export const refusalReasons = {
   earlierResultGone: ({ resourceId }: { readonly resourceId: string }) =>
     `an earlier call with this retry token made ${resourceId}, which is gone`,
 
+  // 404: where nothing answers
+  hostNotOurs: ({ host, port }: { readonly host: string; readonly port: number }) =>
+    `the request names the host ${host}, which is none of those that lead to port ${port}; HOST_NAMES adds some`,
+
   // 400: a ciphertext that does not open
   ciphertextOfNoVersion: ({ keyId }: { readonly keyId: string }) =>
     `the ciphertext is of no version of key ${keyId}: it was made with another key, or is none`,

@@ -1,19 +1,25 @@
 import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
 import type { FunctionName } from '../lib/http/operations.ts'
+import type { RequestWatch } from '../lib/http/requestWatch.ts'
 import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 import type { Broken } from './faults.ts'
-import { errorAnswer, refuseSocket } from './refuseSocket.ts'
+import { metricsContentType } from './metrics/regionMetrics.ts'
+import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
 import { UnreadAnswers } from './unreadAnswers.ts'
 
 export interface GatewayOptions {
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
   /** The answer to GET /healthz. */
   readonly health: () => Promise<object>
+  /** The answer to GET /metrics; undefined: nothing answers there. */
+  readonly metrics?: () => Promise<string>
+  /** Sees what is refused here; the functions' own pipelines see all else. */
+  readonly requestWatch?: Pick<RequestWatch, 'answered'>
   /** The largest file that a restore takes, in bytes. */
   readonly maxFileBytes: number
   readonly onError: (cause: unknown) => void
@@ -56,7 +62,9 @@ export class HttpGateway {
         this.#answer(request, response)
       },
     )
-    server.on('clientError', refuseSocket)
+    server.on('clientError', (error, socket: Socket) => {
+      this.#see(refuseSocket(error, socket))
+    })
     // Contract §1.5: an expectation that is not known is ignored.
     server.on('checkExpectation', (request, response) => {
       this.#answer(request, response)
@@ -112,13 +120,13 @@ export class HttpGateway {
     }
     const refusal = this.#broken === 'refuse' ? refusedOnPurpose : this.#hostRefusal(request)
     if (refusal !== undefined) {
-      refuseUnread(request, response, refusal)
+      this.#refuse(request, response, refusal)
       return
     }
     const { path } = targetOf(request)
     const limit = bodyLimit(matchRoute(request.method ?? 'GET', path), this.#options.maxFileBytes)
     if (Number(request.headers['content-length'] ?? 0) > limit) {
-      refuseUnread(request, response, tooLarge(limit))
+      this.#refuse(request, response, tooLarge(limit))
       return
     }
     const chunks: Buffer[] = []
@@ -126,7 +134,7 @@ export class HttpGateway {
     request.on('data', (chunk: Buffer) => {
       length += chunk.length
       if (length <= limit) chunks.push(chunk)
-      else if (!response.headersSent) refuseUnread(request, response, tooLarge(limit))
+      else if (!response.headersSent) this.#refuse(request, response, tooLarge(limit))
     })
     request.on('end', () => {
       if (response.headersSent) return
@@ -150,7 +158,19 @@ export class HttpGateway {
     return new KmsError(
       'noSuchRoute',
       'Nothing answers here under the host that this request names; use an endpoint as the service gives it.',
+      { reason: { name: 'hostNotOurs', host, port: request.socket.localPort ?? 0 } },
     )
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+    this.#see(refuseUnread(request, response, refusal))
+  }
+
+  /** What never reached an operation, which sees its own. */
+  #see(answer: ErrorAnswer | undefined): void {
+    if (answer === undefined) return
+    const { requestId, status, refusal } = answer
+    this.#options.requestWatch?.answered({ requestId, operation: undefined, status, caller: undefined, refusal, ms: 0 })
   }
 
   #write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
@@ -172,6 +192,11 @@ export class HttpGateway {
       this.#write(response, 200, { 'content-type': 'application/json', ...noStore }, health)
       return
     }
+    const { metrics } = this.#options
+    if (metrics !== undefined && request.url === '/metrics' && request.method === 'GET') {
+      this.#write(response, 200, { 'content-type': metricsContentType, ...noStore }, await metrics())
+      return
+    }
     const event = toEvent(request, body)
     const serves = servingFunction(event.requestContext.http.method, event.rawPath)
     // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
@@ -190,7 +215,7 @@ const discardMs = 500
  * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
  * closing on unread bytes resets it, and many clients then never see the answer.
  */
-function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
   let discarded = 0
   const timer = setTimeout(() => request.destroy(), discardMs)
   request.on('data', (chunk: Buffer) => {
@@ -202,9 +227,10 @@ function refuseUnread(request: IncomingMessage, response: ServerResponse, refusa
     clearTimeout(timer)
   })
   request.once('error', () => response.destroy())
-  const { status, headers, text } = errorAnswer(refusal, request.headers['opc-request-id'])
-  response.writeHead(status, { ...headers, connection: 'close' })
-  response.write(text)
+  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
+  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
+  response.write(answer.text)
+  return answer
 }
 
 function tooLarge(limit: number): KmsError {

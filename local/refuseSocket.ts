@@ -6,7 +6,10 @@ import { answerRequestId } from '../lib/http/requestId.ts'
 import { noStore } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 
-interface ErrorAnswer {
+export interface ErrorAnswer {
+  readonly requestId: string
+  /** What it answers. */
+  readonly refusal: unknown
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
@@ -16,24 +19,27 @@ interface ErrorAnswer {
 export function errorAnswer(error: unknown, requestId?: string | readonly string[]): ErrorAnswer {
   const { status, body } = toWireError(error)
   const text = JSON.stringify(body)
+  const answered = answerRequestId(randomBytes, typeof requestId === 'string' ? requestId : undefined)
   const headers = {
     'content-type': 'application/json',
     ...noStore,
     'content-length': String(Buffer.byteLength(text)),
-    'opc-request-id': answerRequestId(randomBytes, typeof requestId === 'string' ? requestId : undefined),
+    'opc-request-id': answered,
   }
-  return { status, headers, text }
+  return { requestId: answered, refusal: error, status, headers, text }
 }
 
-/** What Node's parser refuses before there is a request. */
-export function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What Node's parser refuses before there is a request. Undefined: nobody is left to be answered. */
+export function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): ErrorAnswer | undefined {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
-    return
+    return undefined
   }
-  const { status, headers, text } = errorAnswer(reasonOf(error))
+  const answer = errorAnswer(reasonOf(error))
+  const { status, headers, text } = answer
   const lines = Object.entries({ ...headers, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`)
+  return answer
 }
 
 function reasonOf({ code }: NodeJS.ErrnoException): KmsError {

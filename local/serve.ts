@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
+import type { LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import { banner } from './banner.ts'
 import type { StartFlags } from './cli/start.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
 import { readAdvertised } from './names/nameFlags.ts'
+import { processLogger } from './processLogger.ts'
 import { startProcesses } from './processes/startProcesses.ts'
 import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
@@ -24,7 +25,7 @@ export async function serve({
 }: StartFlags): Promise<void> {
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
-  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), level)
+  const log = processLogger(level)
   const advertised = readAdvertised(names, port, false)
   const settings = { ...settingsFromEnvironment(process.env), host, advertised }
   let imported = ''

@@ -11,6 +11,7 @@ import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
 import type { Clock, Logger, QueueMessage, QueueName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
+import type { RequestWatch } from '../lib/http/requestWatch.ts'
 import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../lib/runtime/systemTimers.ts'
 import { GroupedAuditSink } from '../lib/kms/groupedAuditSink.ts'
@@ -19,14 +20,17 @@ import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqli
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
-import { HttpGateway } from './httpGateway.ts'
+import { HttpGateway, type GatewayOptions } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { addressAt, type NameOrigins } from './names/advertised.ts'
 import { regionHosts, type RegionHosts } from './names/regionHosts.ts'
+import { RequestMetrics } from './metrics/requestMetrics.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
-import { regionHealth, type PutBack, type Watched } from './regionHealth.ts'
+import type { PutBack, Watched } from './regionHealth.ts'
+import { regionPages } from './regionPages.ts'
 import { portReason } from './requireFreePorts.ts'
+import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
 import { UserError } from '../lib/userError.ts'
 import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
@@ -104,7 +108,10 @@ export function openRegion(parts: RegionParts): Region {
     clock,
     newId: randomUUID,
   })
-  const lag = new LagWindow()
+  const requests = new RequestMetrics()
+  const lag = new LagWindow((link, lagMs) => {
+    metrics.replicated(link, lagMs)
+  })
   const { cryptoAudit: crypto } = settings
   const audit = new GroupedAuditSink(store.tables, { flushMs: 100, crypto, log, timers: systemTimers })
   let running: Pumps = {
@@ -127,10 +134,12 @@ export function openRegion(parts: RegionParts): Region {
     ownPort: () => own.port,
     origins: () => own.origins,
   })
-  const runtime: Runtime = compose(parts, store, hsm, lag, audit, { hosts, arrivals })
+  const requestWatch = watchRequests({ log, region, metrics: requests, runtime: () => runtime })
+  const runtime: Runtime = compose(parts, store, hsm, lag, audit, { hosts, arrivals, requestWatch })
   invalidateOnCommit(store, runtime)
   const found: Watched['found'] = {}
-  const gateway = openGateway(parts, store, runtime, hosts, { lag, audit, found })
+  const { health, metrics } = regionPages({ ...parts, store, runtime, requests, lag, audit, found })
+  const gateway = openGateway(parts, runtime, hosts, { health, metrics: () => metrics.text() })
   const address = addressAt(settings, parts.regions.indexOf(region))
   const listening = new Set<number>()
   const listen = async (port: number) => {
@@ -184,6 +193,7 @@ export function openRegion(parts: RegionParts): Region {
     runDue: () => running.runDue(),
     stop: async () => {
       clearInterval(sweeper)
+      metrics.close()
       await gateway.drain()
       await running.stop()
       await audit.close()
@@ -203,7 +213,10 @@ function compose(
   hsm: SoftwareHsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
-  { hosts, arrivals }: { readonly hosts: RegionHosts; readonly arrivals: Arrivals },
+  {
+    hosts,
+    ...watched
+  }: { readonly hosts: RegionHosts; readonly arrivals: Arrivals; readonly requestWatch: RequestWatch },
 ): Runtime {
   const { region, homeRegion, regions, faults, settings, log, clock, peers } = parts
   return composeRegion({
@@ -228,18 +241,17 @@ function compose(
     backups: parts.backups,
     deadMessages: deadMessages(store),
     lag,
-    arrivals,
+    explainsRefusals: true,
+    ...watched,
   })
 }
 
 function openGateway(
-  parts: RegionParts,
-  store: SqliteRegionStore,
+  { log }: RegionParts,
   runtime: Runtime,
   hosts: RegionHosts,
-  watched: Watched,
+  pages: Pick<GatewayOptions, 'health' | 'metrics'>,
 ): HttpGateway {
-  const { region, regions, settings, log } = parts
   const functions = {
     vault: vaultFunction(runtime),
     keys: keysFunction(runtime),
@@ -247,34 +259,10 @@ function openGateway(
     identity: identityFunction(runtime),
     audit: auditFunction(runtime),
   }
-  const { faults, peers } = parts
-  // An empty message takes the same way as any other.
-  const answers = (peer: string) =>
-    answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], peers.get(peer)))
-  const others = regions.filter((other) => other !== region)
-  const health = () => regionHealth({ region, peers: others, store, settings, runtime, answers, ...watched })
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
   const isOwnHost = (host: string, port: number) => hosts.isOwnHost(host, port)
-  return new HttpGateway({ functions, health, maxFileBytes, onError, isOwnHost })
-}
-
-/** A health check is answered soon, whatever a peer does. */
-const answerMs = 1000
-
-async function answersInTime(sent: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(false)
-    }, answerMs)
-  })
-  try {
-    return await Promise.race([sent.then(() => true), late])
-  } catch {
-    return false
-  } finally {
-    clearTimeout(timer)
-  }
+  const { requestWatch } = runtime
+  return new HttpGateway({ functions, ...pages, maxFileBytes, onError, isOwnHost, requestWatch })
 }

@@ -19,6 +19,12 @@ export class LagWindow implements LagMeter {
   readonly #peers = new Map<string, number[]>()
   readonly #links = new LruCache<number[]>(maxVaults)
   readonly #diverged = new Map<string, number>()
+  readonly #onRecord: LagMeter['record']
+
+  /** `onRecord` is told each measurement too. */
+  constructor(onRecord: LagMeter['record'] = () => undefined) {
+    this.#onRecord = onRecord
+  }
 
   record(link: VaultLink, lagMs: number): void {
     const ofPeer = this.#peers.get(link.peer) ?? []
@@ -27,6 +33,7 @@ export class LagWindow implements LagMeter {
     const ofLink = this.#links.get(nameOf(link)) ?? []
     this.#links.set(nameOf(link), ofLink)
     add(ofLink, lagMs, capacityOfVault)
+    this.#onRecord(link, lagMs)
   }
 
   diverged({ peer }: VaultLink, count: number): void {

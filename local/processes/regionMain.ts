@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { createBirpc } from 'birpc'
 import { verifyMessage } from '../../lib/replication/messages/signedMessage.ts'
-import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { join } from 'node:path'
 import { besides } from '../besides.ts'
 import { Faults } from '../faults.ts'
 import { openBackups } from '../openBackups.ts'
+import { processLogger } from '../processLogger.ts'
 import { regionHost, type RegionHost } from '../regionHost.ts'
 import { openRegion, type Peer } from '../startRegion.ts'
 import { InboxGate } from './inboxGate.ts'
@@ -36,7 +36,7 @@ process.on('SIGTERM', () => undefined)
 new Worker(besides('watchParent', import.meta.url), { workerData: process.ppid }).unref()
 
 async function open({ region, path, settings, logLevel, ports: rows, ...rest }: Opening) {
-  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
+  const log = processLogger(logLevel)
   const faults = new Faults(rest.regions)
   const ports = new KnownPorts(rows, cloud)
   const peers = new Map<string, Peer>()
