@@ -34,8 +34,6 @@ export const refusalReasons = {
   // 404: absent and forbidden, which an answer never tells apart
   notGranted: ({ userId, permissions, compartmentId }: Grant) =>
     `no statement grants user ${userId} ${permissions.join(' and ')} in compartment ${compartmentId}`,
-  denied: ({ userId, permissions, compartmentId }: Grant) =>
-    `a deny statement takes ${permissions.join(' and ')} in compartment ${compartmentId} from user ${userId}`,
   grantedNowhere: ({ userId, permissions }: Omit<Grant, 'compartmentId'>) =>
     `no statement grants user ${userId} ${permissions.join(' and ')} in any compartment`,
   serviceNotGranted: ({ service, permission, compartmentId, tenancyId }: ServiceGrant) =>

@@ -1,8 +1,7 @@
 import { KmsError, notFoundOrForbidden, notFoundText } from '../errors.ts'
 import type { Permission } from '../iam/permissions.ts'
-import { isAllowedButForDenials } from '../iam/policy.ts'
 import { reasonText, type RefusalReason } from '../refusalReasons.ts'
-import { accessOf, isAuthorized, type Variables } from './isAuthorized.ts'
+import { isAuthorized, type Variables } from './isAuthorized.ts'
 import type { Request } from './operation.ts'
 import { operations } from './operations.ts'
 
@@ -31,10 +30,8 @@ export function missingGrant(
   compartmentId: string,
   variables: Variables,
 ): RefusalReason {
-  const { tree, principal, policies } = request.caller
+  const { tree, principal } = request.caller
   if (tree.ancestors(compartmentId).length === 0) return { name: 'noSuchCompartment', compartmentId }
   const missing = permissions.filter((each) => !isAuthorized(request, [each], compartmentId, variables))
-  const access = accessOf(request, missing, compartmentId, variables)
-  const isDenied = isAllowedButForDenials(policies, tree, principal, access)
-  return { name: isDenied ? 'denied' : 'notGranted', userId: principal.id, permissions: missing, compartmentId }
+  return { name: 'notGranted', userId: principal.id, permissions: missing, compartmentId }
 }

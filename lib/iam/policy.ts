@@ -79,17 +79,6 @@ export function isAllowed(
   )
 }
 
-/** Whether nothing but deny statements keeps it from being allowed. */
-export function isAllowedButForDenials(
-  policies: readonly CompiledPolicy[],
-  tree: CompartmentTree,
-  principal: Principal,
-  request: AccessRequest,
-): boolean {
-  const undenied = policies.map((policy): CompiledPolicy => ({ ...policy, denials: new Map() }))
-  return isAllowed(undenied, tree, principal, request)
-}
-
 /** Whether a service itself may act, as `keymanagementservice` must for replicas (contract §5.4). */
 export function isServiceAllowed(
   policies: readonly CompiledPolicy[],

@@ -85,7 +85,7 @@ export function signatureRefusal(
   if (skewedDate === undefined || !isOverBy(signature, publicKey)) {
     return notAuthenticated({ name: 'signatureDiffers', signed: signature.headers })
   }
-  const reason = { name: 'dateOff', seconds: Math.round(Math.abs(now - parseHttpDate(skewedDate)) / 1000) } as const
+  const reason = { name: 'dateOff', seconds: Math.floor(Math.abs(now - parseHttpDate(skewedDate)) / 1000) } as const
   return new KmsError(
     'notAuthenticated',
     `The request is dated ${skewedDate} and the clock here says ${new Date(now).toUTCString()}; they may differ by ${maxSkewMs / 60_000} minutes. Set your machine's clock.`,

@@ -1,3 +1,4 @@
+import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { RateLimits } from '../../lib/http/rateLimit.ts'
 import type { ServiceLimits } from '../../lib/kms/usage/serviceLimits.ts'
 
@@ -5,7 +6,9 @@ import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
 
 export interface TestCloudOptions {
   readonly isStrict?: boolean
-  readonly logLevel?: 'silent' | 'error'
+  readonly logLevel?: LogLevel
+  /** Takes the log's lines instead of the standard error. */
+  readonly writeLog?: (line: string) => void
   readonly keyCacheMs?: number
   readonly preparesKeys?: boolean
   readonly rateLimits?: RateLimits

@@ -97,15 +97,26 @@ export function composeTestRegion({ settings, cryptoAudit: crypto = 'on', ...por
   })
 }
 
+const writeToStandardError = (line: string) => {
+  process.stderr.write(`${line}\n`)
+}
+
 /** Two regions over the real functions, in memory, whose streams and queues run only when a test says so. */
 export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCloud> {
-  const { logLevel = 'silent', isStrict = false, cryptoAudit = 'on', generateRsa = knownRsaPair, ...others } = options
+  const {
+    writeLog = writeToStandardError,
+    logLevel = 'silent',
+    isStrict = false,
+    cryptoAudit = 'on',
+    generateRsa = knownRsaPair,
+    ...others
+  } = options
   const settings = { ...others, replicationAck: isStrict ? 'strict' : 'available' } as const
   const clock = { now: Date.now() }
   const link: TestCloud['link'] = { isUp: true, isStuck: false, sent: [] }
   const tenancyId = newOcid(randomBytes, 'tenancy')
   const stores = new Map<string, SqliteRegionStore>()
-  const log = jsonLogger((line) => process.stderr.write(`${line}\n`), logLevel)
+  const log = jsonLogger(writeLog, logLevel)
   const objects = new Map<string, string>()
   const open = (region: string): TestRegion => {
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })

@@ -24,7 +24,7 @@ interface Signer {
 
 export function callerOf({ tenancyId, administrator }: Cloud): SignedCaller {
   const { userId, fingerprint, privateKeyPem } = administrator
-  return caller({ keyId: `${tenancyId}/${userId}/${fingerprint}`, privateKeyPem })
+  return callerAs({ keyId: `${tenancyId}/${userId}/${fingerprint}`, privateKeyPem })
 }
 
 /** By the profile that the service wrote into its directory. */
@@ -32,10 +32,10 @@ export function callerByProfile(directory: string, clock = Date.now): SignedCall
   const text = readFileSync(join(directory, 'oci', 'config'), 'utf8')
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
   const keyId = `${value('tenancy')}/${value('user')}/${value('fingerprint')}`
-  return caller({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') }, clock)
+  return callerAs({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') }, clock)
 }
 
-function caller({ keyId, privateKeyPem }: Signer, clock = Date.now): SignedCaller {
+export function callerAs({ keyId, privateKeyPem }: Signer, clock = Date.now): SignedCaller {
   const privateKey = createPrivateKey(privateKeyPem)
   return async (method, url, body, unsigned = {}) => {
     const { host, pathname, search } = new URL(url)
