@@ -34,7 +34,7 @@ export async function authorizedMembership(request: Request): Promise<Membership
   const id = request.parameters['membershipId'] ?? ''
   request.target.resourceId = id
   const row = await membershipById(request.ports, tenancyId, id)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'membership', id })
   await authorizeMembership(request, row)
   return row
 }
@@ -47,6 +47,7 @@ export async function authorizeMembership(
   const { tenancyId } = request.caller.principal
   const user = await namedById(request.ports, tenancyId, 'user', userId)
   const group = await namedById(request.ports, tenancyId, 'group', groupId)
-  if (user === undefined || group === undefined) throw notFoundOrForbidden()
+  if (user === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'user', id: userId })
+  if (group === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'group', id: groupId })
   authorizedCompartment(request, tenancyId, targetVariables(user, group))
 }

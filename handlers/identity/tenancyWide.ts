@@ -29,7 +29,7 @@ export async function authorizedNamed<K extends NamedKind>(
   const { tenancyId } = request.caller.principal
   request.target.resourceId = id
   const row = await namedById(request.ports, tenancyId, kind, id)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind, id })
   if (isOwn) request.target.compartmentId = tenancyId
   else authorizedCompartment(request, tenancyId, targetVariables(row))
   request.target.resourceName = row.name

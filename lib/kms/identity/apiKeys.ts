@@ -31,7 +31,8 @@ type Place = Pick<ApiKeyRow, 'userId' | 'fingerprint'>
 
 function apiKeyAt(state: TenancyState, { userId, fingerprint }: Place): ApiKey {
   const row = apiKeysIn(state, userId).find((each) => each.fingerprint === fingerprint)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined)
+    throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'API key', id: `${userId}/${fingerprint}` })
   return row
 }
 

@@ -31,7 +31,7 @@ export async function membershipById(
 
 async function requireMembership(ports: IdentityPorts, tenancyId: string, id: string): Promise<Membership> {
   const row = await membershipById(ports, tenancyId, id)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'membership', id })
   return row
 }
 
@@ -81,7 +81,7 @@ export function removeUserFromGroup(
     load: async () => {
       const state = await tenancyState(ports, tenancyId)
       const row = membershipsIn(state).find((each) => each.id === id)
-      if (row === undefined) throw notFoundOrForbidden()
+      if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'membership', id })
       return { state, row }
     },
     etagOf: ({ row }) => row.etag,

@@ -100,7 +100,7 @@ function namedAt<K extends NamedKind>(state: TenancyState, kind: K, id: string):
 /** @throws KmsError notAuthorizedOrNotFound */
 export function requireNamed<K extends NamedKind>(state: TenancyState, kind: K, id: string): Named<K> {
   const row = namedAt(state, kind, id)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind, id })
   return row
 }
 
@@ -204,7 +204,7 @@ async function namedOfEarlier<K extends NamedKind>(
 ): Promise<Named<K>> {
   const row = await namedById(ports, tenancyId, kind, earlier.resourceId)
   requireUnchanged(earlier, row?.etag)
-  if (row === undefined) throw notFoundOrForbidden()
+  if (row === undefined) throw notFoundOrForbidden({ name: 'earlierResultGone', resourceId: earlier.resourceId })
   return row
 }
 

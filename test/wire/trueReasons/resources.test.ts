@@ -83,6 +83,11 @@ const absentOrForbidden: readonly Case[] = [
     call: () => stage.cloud.call(stage.cloud.a, 'GET', '/20160918/policies/ocid1.policy.oc1..gone'),
   },
   {
+    name: 'noSuchIdentity',
+    why: 'user ocid1.user.oc1..gone',
+    call: () => stage.cloud.call(stage.cloud.a, 'GET', '/20160918/users/ocid1.user.oc1..gone'),
+  },
+  {
     name: 'vaultOfAnotherTenancy',
     why: 'belongs to another tenancy',
     call: async () => {

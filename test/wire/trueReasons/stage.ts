@@ -26,6 +26,7 @@ const suites = {
   serviceNotGranted: 'resources',
   noSuchCompartment: 'resources',
   noSuchPolicy: 'resources',
+  noSuchIdentity: 'resources',
   noSuchVault: 'resources',
   vaultOfAnotherTenancy: 'resources',
   vaultDeleted: 'resources',
