@@ -1,5 +1,6 @@
 import { listAtRisk } from '../lib/replication/atRisk.ts'
 import { deadChanges } from '../lib/replication/deadChanges.ts'
+import { parkedCount } from '../lib/replication/lane/parked.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { LinkState } from '../lib/replication/compared.ts'
@@ -82,9 +83,10 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   const { tables, queues } = store
   const now = runtime.clock()
   const vaults = await linkReport(runtime, maxVaults)
-  const [inbox, outbox, dead, unsent, answering, links] = await Promise.all([
+  const [inbox, outbox, parked, dead, unsent, answering, links] = await Promise.all([
     queues.counts('inbox'),
     queues.counts('outbox'),
+    Promise.all(peers.map((peer) => parkedCount(tables, peer, maxCounted))),
     Promise.all(deadLetterQueues.map((name) => queues.counts(name))),
     deadChanges(tables, maxCounted),
     Promise.all(peers.map(answers)),
@@ -119,7 +121,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     audit: { lost: audit.lost },
     queues: {
       inbox: inbox.visible + inbox.inFlight + inbox.delayed,
-      outbox: outbox.visible + outbox.inFlight + outbox.delayed,
+      outbox: parked.reduce((sum, each) => sum + each, outbox.visible + outbox.inFlight + outbox.delayed),
       deadLetters: dead.reduce((sum, { visible }) => sum + visible, unsent.length),
     },
   }

@@ -5,7 +5,8 @@ import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.
 import { buryChange } from '../../lib/replication/deadChanges.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
 import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
-import { fanOut, resendKeys, workOutbox, type Changed } from '../../lib/replication/fanOut.ts'
+import { fanOut, type Changed } from '../../lib/replication/fanOut.ts'
+import { resendWaiting, workOutbox } from '../../lib/replication/outbox.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { batchFunction, failedOf, type BatchFailures } from './batchFailures.ts'
@@ -142,7 +143,7 @@ async function workMessages(ports: ReplicationPorts, { Records }: SQSEvent): Pro
   }
   const failed = await Promise.all([
     failedOf(others, (entry) => workEntry(ports, entry), report),
-    ...[...keysOf].map(([vaultId, waiting]) => resendWaiting(ports, vaultId, waiting, report)),
+    ...[...keysOf].map(([vaultId, waiting]) => resendKeys(ports, vaultId, waiting, report)),
   ])
   return failed.flat()
 }
@@ -176,14 +177,14 @@ async function workEntry(ports: ReplicationPorts, entry: OutboxEntry): Promise<v
 }
 
 /** Keys of one vault go together. */
-async function resendWaiting(
+async function resendKeys(
   ports: ReplicationPorts,
   vaultId: string,
   waiting: readonly WaitingKey[],
   report: (cause: unknown) => void,
 ): Promise<readonly string[]> {
   const keyIds = [...new Set(waiting.map(({ keyId }) => keyId))]
-  const [outcome] = await Promise.allSettled([resendKeys(ports, vaultId, keyIds)])
+  const [outcome] = await Promise.allSettled([resendWaiting(ports, vaultId, keyIds)])
   const failed = new Set(
     keyIds.filter((_, index) => outcome.status === 'rejected' || outcome.value[index]?.status === 'rejected'),
   )

@@ -19,7 +19,11 @@ export function atRiskPk(peer: string): string {
 }
 
 export async function listAtRisk(tables: Pick<Tables, 'query'>, peer: string, limit: number): Promise<Page> {
-  return tables.query('Replication', atRiskPk(peer), '', { limit })
+  return riskPage(tables, peer, { limit })
+}
+
+export async function riskPage(tables: Pick<Tables, 'query'>, peer: string, request: PageRequest): Promise<Page> {
+  return tables.query('Replication', atRiskPk(peer), '', request)
 }
 
 export async function markAtRisk(

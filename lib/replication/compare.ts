@@ -12,7 +12,8 @@ import {
   type LeafRange,
   type RangeAnswer,
 } from './messages/comparison.ts'
-import { enqueue, sendOrStore } from './messages/send.ts'
+import { sendOrPark } from './lane/sendOrPark.ts'
+import { enqueue } from './messages/send.ts'
 import type { Task } from './messages/task.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { recountSome } from './recount.ts'
@@ -55,7 +56,7 @@ export async function onCompare(ports: ReplicationPorts, envelope: Envelope, bod
     body.ranges === undefined
       ? { ...about, ...(isEqual ? {} : { leaves: Object.fromEntries(sums.leaves) }) }
       : { ...about, ...(await answers(ports, vaultId, body.ranges)) }
-  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'compared', ...answer })
+  await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'compared', ...answer })
 }
 
 /** Goes on with what `onCompare` began in a vault that 0.1.0 replicated. */

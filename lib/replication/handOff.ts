@@ -2,7 +2,7 @@ import type { Change, HandOff } from '../kms/kmsPorts.ts'
 import { isAtLeast } from '../kms/rows/epoch.ts'
 import type { VaultRow } from '../kms/rows/rows.ts'
 import { markAtRisk } from './atRisk.ts'
-import { send } from './messages/send.ts'
+import { signed, toPeer } from './messages/send.ts'
 import { coveredOrder } from './messages/receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from './messages/record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
@@ -57,10 +57,18 @@ export async function sendRecords(
   peer: string,
   records: readonly (KeyRecord | VaultRecord)[],
 ): Promise<void> {
+  const envelopes: string[] = []
+  const to = { region: peer, name: 'inbox' } as const
   for (const batch of batches(records)) {
-    await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'records', vaultId, fence, records: batch })
+    const body = { kind: 'records', vaultId, fence, records: batch } as const
+    envelopes.push(await signed(ports, { tenancyId, destination: peer }, body))
+    if (envelopes.length === maxEnvelopes) await toPeer(ports, to, envelopes.splice(0))
   }
+  if (envelopes.length > 0) await toPeer(ports, to, envelopes)
 }
+
+/** So many go to the peer in one request. */
+const maxEnvelopes = 10
 
 /** A message has at most 256,000 bytes; canonical text inside JSON grows by its quotes. */
 const maxBatchBytes = 150_000

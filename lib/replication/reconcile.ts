@@ -4,6 +4,8 @@ import { adoptKeys } from './adoptKeys.ts'
 import { clearArrived } from './atRisk.ts'
 import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
+import { isOwed } from './lane/parked.ts'
+import { callDrain } from './lane/peerLane.ts'
 import { linkedPk } from './link/links.ts'
 import { rootOf, type LeafRange } from './messages/comparison.ts'
 import { PeerUnreachable, send } from './messages/send.ts'
@@ -28,7 +30,11 @@ const budgetMs = 20_000
  */
 export async function reconcile(ports: ReplicationPorts): Promise<void> {
   await reconcileIdentity(ports)
-  for (const peer of ports.regions) if (peer !== ports.region) await clearArrived(ports, peer)
+  for (const peer of ports.regions) {
+    if (peer === ports.region) continue
+    await clearArrived(ports, peer)
+    if (await isOwed(ports.tables, peer)) await callDrain(ports, peer)
+  }
   const end = ports.clock() + budgetMs
   const stored = (await ports.tables.get('Replication', cursorKey.pk, cursorKey.sk)) as CursorRow | undefined
   let after = stored?.after ?? null

@@ -1,4 +1,4 @@
-import { isKmsError } from '../errors.ts'
+import { isRefusal } from '../isRefusal.ts'
 import type { Clock, QueueAddress, QueueMessage, Queues, Timers } from '../ports.ts'
 
 export interface PeerBreakerOptions {
@@ -61,7 +61,7 @@ export class PeerBreaker implements Queues {
       await queues.send(to, messages)
       count(false)
     } catch (cause) {
-      count(!isOurs(cause))
+      count(!isRefusal(cause))
       throw cause
     } finally {
       callOff()
@@ -73,9 +73,4 @@ export class PeerBreaker implements Queues {
     this.#peers.set(region, peer)
     return peer
   }
-}
-
-/** What no peer would take says nothing about this one. */
-function isOurs(cause: unknown): boolean {
-  return cause instanceof RangeError || isKmsError(cause, 'invalidParameter')
 }

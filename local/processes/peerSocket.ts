@@ -1,4 +1,5 @@
 import { Agent, createServer, request as requestOver, type IncomingMessage, type ServerResponse } from 'node:http'
+import { KmsError } from '../../lib/errors.ts'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
 import { listenPrivately, socketPath } from '../privateSocket.ts'
 import type { Peer } from '../startRegion.ts'
@@ -129,7 +130,7 @@ export class PeerSocket implements Peer {
         (response) => {
           reasonOf(response).then((reason) => {
             if (response.statusCode === 204) sent()
-            else failed(new Error(`${this.#region} answers ${response.statusCode ?? 0}: ${reason}`))
+            else failed(refusal(`${this.#region} answers ${response.statusCode ?? 0}: ${reason}`, response.statusCode))
           }, fail)
         },
       )
@@ -142,6 +143,11 @@ export class PeerSocket implements Peer {
   close(): void {
     this.#agent.destroy()
   }
+}
+
+/** What the sender did wrong says nothing about whether the region can be reached. */
+function refusal(text: string, status = 0): Error {
+  return status >= 400 && status < 500 ? new KmsError('invalidParameter', text) : new Error(text)
 }
 
 /** Whoever sends gives up sooner; this only ends what nobody waits for any more. */

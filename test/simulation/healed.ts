@@ -4,6 +4,8 @@ import { requestSk } from '../../lib/kms/mutation.ts'
 import { prefixKey } from '../../lib/kms/vaults/vaults.ts'
 import type { Item } from '../../lib/ports.ts'
 import { atRiskPk } from '../../lib/replication/atRisk.ts'
+import { parkedPk } from '../../lib/replication/lane/parked.ts'
+import { lanePk } from '../../lib/replication/lane/peerLane.ts'
 import { replicationStatus } from '../../lib/replication/status.ts'
 import { isPromised, requireComplete, requireOpens } from './during.ts'
 import { regionA, regionB } from './composeSimulated.ts'
@@ -107,6 +109,11 @@ function ofIdentity(a: Region, b: Region): string | undefined {
 function leftOver(region: Region, peer: string): string | undefined {
   const [mark] = region.tables.partition('Replication', atRiskPk(peer))
   if (mark !== undefined) return `${mark.sk} is still listed as at risk in ${region.name}`
+  const [owed] = [
+    ...region.tables.partition('Replication', lanePk(peer)),
+    ...region.tables.partition('Replication', parkedPk(peer)),
+  ]
+  if (owed !== undefined) return `${owed.pk} ${owed.sk} is left in ${region.name}`
   const [dead] = [...region.queues.dead.inbox, ...region.queues.dead.outcome, ...region.queues.dead.outbox]
   return dead === undefined ? undefined : `a dead letter is left in ${region.name}: ${dead.body.slice(0, 300)}`
 }

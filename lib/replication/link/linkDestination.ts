@@ -9,7 +9,7 @@ import { verifiedRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { wrappingKeyWrite } from '../apply.ts'
-import { sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { fenceStands, knownFence } from './fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -58,7 +58,7 @@ export async function onLinkRequest(
   const transport = await transportAt(ports, transportPlace(vaultId, fence), context)
   if (transport === undefined) return onLinkRequest(ports, envelope, body)
   const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
-  await sendOrStore(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })
+  await sendOrPark(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })
   return undefined
 }
 
@@ -151,5 +151,5 @@ async function accept(
   vaultId: string,
   fence: number,
 ): Promise<undefined> {
-  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'linkAccepted', vaultId, fence })
+  await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'linkAccepted', vaultId, fence })
 }

@@ -10,7 +10,8 @@ import { adoptKeys } from '../adoptKeys.ts'
 import { clearAtRisk, clearRisksOf } from '../atRisk.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { inLanes } from '../inLanes.ts'
-import { enqueue, sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
+import { enqueue } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { sendRecords } from '../handOff.ts'
@@ -52,7 +53,7 @@ export async function onLinkOffer(
   const { wrapped } = stored as unknown as VaultKeysRow
   const bundle = await ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer)
   const to = { region: envelope.source, queue: 'inbox', tenancyId: row.tenancyId } as const
-  await sendOrStore(ports, to, {
+  await sendOrPark(ports, to, {
     kind: 'linkBundle',
     vaultId: row.id,
     fence: row.fence,

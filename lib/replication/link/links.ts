@@ -14,7 +14,7 @@ import {
   type VaultMembers,
 } from '../../kms/vaults/vaults.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
-import { sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
 import { withinBudget } from '../withinBudget.ts'
@@ -127,8 +127,8 @@ export async function driveLink(ports: ReplicationPorts, row: VaultRow): Promise
   if (peer === null || row.handOffTo !== null || row.primaryRegion !== ports.region) return
   const { id: vaultId, fence, tenancyId } = row
   const to = { region: peer, queue: 'inbox', tenancyId } as const
-  if (row.replicaStatus === 'DELETING') return sendOrStore(ports, to, { kind: 'purge', vaultId, fence })
-  await sendOrStore(ports, to, { kind: 'linkRequest', vaultId, fence, context: transferContext(row, peer) })
+  if (row.replicaStatus === 'DELETING') return sendOrPark(ports, to, { kind: 'purge', vaultId, fence })
+  await sendOrPark(ports, to, { kind: 'linkRequest', vaultId, fence, context: transferContext(row, peer) })
 }
 
 /** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */

@@ -8,7 +8,8 @@ import { vaultKeysSk } from '../../kms/vaultCache.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { coverageDelete } from '../coverage.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
-import { enqueue, sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
+import { enqueue } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { knownFence, raiseFence } from './fence.ts'
@@ -72,7 +73,7 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
     if (count >= pageSize) return enqueue(ports, 'inbox', task)
   }
   if (!(await purged(ports, vaultId, await treeRemains(ports.tables, vaultId)))) return
-  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })
+  await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })
 }
 
 /**

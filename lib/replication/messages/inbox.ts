@@ -2,7 +2,7 @@ import { applyRecords } from '../apply.ts'
 import { onBackupKeysBundle, onBackupKeysOffer } from '../tenancy/replicateBackupKeys.ts'
 import { onCompare, workAdoption } from '../compare.ts'
 import { retryIfChanged } from '../changedMeanwhile.ts'
-import { sendOrStore } from './send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import { parseTask, type Task } from './task.ts'
 import { verifyMessage, type Envelope } from './signedMessage.ts'
 import { noteMarks } from '../peerMarks.ts'
@@ -43,7 +43,7 @@ export async function workInbox(ports: ReplicationPorts, messages: readonly stri
   for (const { source, tenancyId, receipts } of batches.values()) {
     for (let start = 0; start < receipts.length; start += maxReceipts) {
       const body = { kind: 'receipts', ...receiptBatch(receipts.slice(start, start + maxReceipts)) } as const
-      await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, body)
+      await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, body)
     }
   }
   return worked.map(({ delivered }) => delivered)

@@ -4,6 +4,8 @@ import type { Changed } from '../fanOut.ts'
 
 /** Work a region puts into a queue of its own, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
 export type Task =
+  /** `after`: the mark up to which a drain that goes on has come; null: it begins. */
+  | { readonly task: 'drain'; readonly peer: string; readonly drain: string; readonly after: string | null }
   | { readonly task: 'forward'; readonly to: string; readonly queue: QueueName; readonly envelope: string }
   | { readonly task: 'resendKey'; readonly vaultId: string; readonly keyId: string }
   | { readonly task: 'resendVault'; readonly vaultId: string }

@@ -15,7 +15,7 @@ import type { Item, Write } from '../../ports.ts'
 import { wrappingKeyWrite } from '../apply.ts'
 import { requestWrite } from '../storeKey.ts'
 import { linkedKey } from '../link/links.ts'
-import { sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import type { StandingKey, StandingVault } from './standing.ts'
 
@@ -143,7 +143,7 @@ export async function replicateAnew(ports: ReplicationPorts, vaultId: string): P
   const next = nextVault(ports, vault, { replicaStatus: 'CREATING', handOffTo: null, fence: purged + 1 })
   const condition = { kind: 'revision', revision } as const
   await ports.tables.write([{ op: 'put', table: 'Vaults', item: { ...next }, condition }])
-  await sendOrStore(
+  await sendOrPark(
     ports,
     { region: replicaRegion, queue: 'inbox', tenancyId },
     { kind: 'purge', vaultId, fence: purged },

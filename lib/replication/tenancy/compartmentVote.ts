@@ -1,7 +1,7 @@
 import { firstContained } from '../../kms/identity/compartmentContents.ts'
 import { compartmentById } from '../../kms/identity/compartments.ts'
 import type { LogEntry } from '../../kms/identity/identityRows.ts'
-import { sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 
@@ -24,6 +24,6 @@ export async function voteOnDeletions(
     if (lifecycleState !== 'DELETING' || workRequestId === null || workRequestId !== put.workRequestId) continue
     const isEmpty = (await firstContained(ports, compartmentId)) === undefined
     const to = { region: source, queue: 'outcome', tenancyId } as const
-    await sendOrStore(ports, to, { kind: 'compartmentVote', compartmentId, workRequestId, isEmpty })
+    await sendOrPark(ports, to, { kind: 'compartmentVote', compartmentId, workRequestId, isEmpty })
   }
 }

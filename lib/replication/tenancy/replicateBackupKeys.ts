@@ -1,7 +1,7 @@
 import type { TransferContext } from '../../hsm/hsm.ts'
 import { backupContext, backupKeys, backupKeysWrite, storedBackupKeys } from '../../kms/backup/backupKeys.ts'
 import { KmsError } from '../../errors.ts'
-import { sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
@@ -23,7 +23,7 @@ export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string)
   const transport = await transportAt(ports, transportPlace(tenancyId), context)
   if (transport === undefined) return wantBackupKeys(ports, tenancyId)
   const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
-  await sendOrStore(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
+  await sendOrPark(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
 }
 
 /** In the home region. */
@@ -36,7 +36,7 @@ export async function onBackupKeysOffer(
     throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
   const { wrapped } = await backupKeys(ports, tenancyId)
   const bundle = await ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer)
-  await sendOrStore(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
+  await sendOrPark(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
 }
 
 /** In the region that asked. */

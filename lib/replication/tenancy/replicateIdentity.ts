@@ -7,7 +7,8 @@ import { eachItem, eachPage } from '../../kms/rows/pages.ts'
 import type { Item, PageRequest } from '../../ports.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { voteOnDeletions } from './compartmentVote.ts'
-import { enqueue, send, sendOrStore } from '../messages/send.ts'
+import { sendOrPark } from '../lane/sendOrPark.ts'
+import { enqueue, send } from '../messages/send.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { IdentityRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -23,8 +24,9 @@ type SendPorts = Pick<
   'tables' | 'queues' | 'hsm' | 'clock' | 'timers' | 'region' | 'log' | 'commitMark'
 >
 
-/** Sends a peer every entry it has not acknowledged, in order. @throws where it cannot be reached. */
-export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: string): Promise<void> {
+/** Sends a peer every entry it has not acknowledged, in order; resolves with how many. @throws where it cannot be reached. */
+export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: string): Promise<number> {
+  let count = 0
   const { pk, sk } = receiptKey(tenancyId, peer)
   const acknowledged = await ports.tables.get('Replication', pk, sk)
   const after = identitySk.log(acknowledged?.revision ?? 0)
@@ -33,7 +35,9 @@ export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: st
     const records = entries.map(identityRecord)
     if (records.length > 0)
       await send(ports, { region: peer, queue: 'inbox', tenancyId }, { kind: 'identity', records })
+    count += records.length
   }
+  return count
 }
 
 /** Sends what a peer has not acknowledged, for every tenancy of which there is something. */
@@ -75,7 +79,7 @@ export async function resendEntry(
   const entry = await ports.tables.get('Identity', tenancyId, identitySk.log(seq))
   if (entry === undefined) throw new KmsError('integrityFailure', `The identity entry ${seq} is missing.`)
   const to = { region: peer, queue: 'inbox', tenancyId } as const
-  await sendOrStore(ports, to, { kind: 'identity', records: [identityRecord(entry)] })
+  await sendOrPark(ports, to, { kind: 'identity', records: [identityRecord(entry)] })
 }
 
 /** Applies entries in their order. `wait`: one before them has not come yet. */
@@ -101,7 +105,7 @@ export async function applyIdentity(
   const seq = await headSeq(ports, tenancyId)
   // Not only when it is read next: what was applied must not be taken back in between.
   ports.hsm.advanceIdentityHead(tenancyId, seq)
-  await sendOrStore(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
+  await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'identityReceipt', seq })
   return undefined
 }
 

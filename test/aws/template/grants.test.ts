@@ -142,8 +142,6 @@ test.each(functions)('the role of %s allows everything that the function does', 
 
 /** What only a rare meeting of two functions brings about; each has its line of code. */
 const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
-  // atRisk.markAtRisk: the receipt came while the mark was made.
-  fanOut: ['Replication delete'],
   // linkSource: a key that a crash left open; what a gap lacks.
   outcome: ['Vaults check', 'Keys list', 'Keys put', 'Identity query', 'send to own outbox'],
   // purge.purgeKeys: a replica of more than 25 keys; compare: a vault that 0.1.0 replicated.
