@@ -3,9 +3,9 @@ import { isAuthorized } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { compartmentById } from '../../lib/kms/identity/compartments.ts'
+import { compartmentById, requireSubcompartment } from '../../lib/kms/identity/compartments.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
-import type { CompartmentRow } from '../../lib/kms/identity/identityRows.ts'
+import type { CompartmentRow, SubcompartmentRow } from '../../lib/kms/identity/identityRows.ts'
 
 /** The tenancy is its own parent on the wire: clients dereference `compartmentId`. */
 const rootFacts = {
@@ -57,4 +57,10 @@ export async function authorizedCompartmentRow(request: Request): Promise<Compar
   request.target.compartmentId = row.parentId ?? row.id
   authorize(request, operations[request.operation].permissions, compartmentId)
   return row
+}
+
+/** The same for what the tenancy itself, the root, does not take. */
+export async function authorizedSubcompartment(request: Request): Promise<SubcompartmentRow> {
+  const { id } = await authorizedCompartmentRow(request)
+  return requireSubcompartment(request.ports, request.caller.principal.tenancyId, id)
 }

@@ -16,15 +16,26 @@ import { getCompartmentOperation } from './getCompartment.ts'
 import { getDynamicGroupOperation } from './getDynamicGroup.ts'
 import { getGroupOperation } from './getGroup.ts'
 import { getPolicyOperation } from './getPolicy.ts'
+import { getTenancyOperation } from './getTenancy.ts'
 import { getUserGroupMembershipOperation } from './getUserGroupMembership.ts'
 import { getUserOperation } from './getUser.ts'
+import { getWorkRequestOperation } from './getWorkRequest.ts'
 import { listApiKeysOperation } from './listApiKeys.ts'
+import { listAvailabilityDomainsOperation } from './listAvailabilityDomains.ts'
 import { listCompartmentsOperation } from './listCompartments.ts'
 import { listDynamicGroupsOperation } from './listDynamicGroups.ts'
+import { listFaultDomainsOperation } from './listFaultDomains.ts'
 import { listGroupsOperation } from './listGroups.ts'
 import { listPoliciesOperation } from './listPolicies.ts'
+import { listRegionSubscriptionsOperation } from './listRegionSubscriptions.ts'
+import { listRegionsOperation } from './listRegions.ts'
 import { listUserGroupMembershipsOperation } from './listUserGroupMemberships.ts'
 import { listUsersOperation } from './listUsers.ts'
+import { listWorkRequestErrorsOperation } from './listWorkRequestErrors.ts'
+import { listWorkRequestLogsOperation } from './listWorkRequestLogs.ts'
+import { listWorkRequestsOperation } from './listWorkRequests.ts'
+import { moveCompartmentOperation } from './moveCompartment.ts'
+import { recoverCompartmentOperation } from './recoverCompartment.ts'
 import { removeUserFromGroupOperation } from './removeUserFromGroup.ts'
 import { updateCompartmentOperation } from './updateCompartment.ts'
 import { updateDynamicGroupOperation } from './updateDynamicGroup.ts'
@@ -41,6 +52,17 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     listCompartmentsOperation,
     updateCompartmentOperation,
     deleteCompartmentOperation,
+    moveCompartmentOperation,
+    recoverCompartmentOperation,
+    listWorkRequestsOperation,
+    getWorkRequestOperation,
+    listWorkRequestErrorsOperation,
+    listWorkRequestLogsOperation,
+    getTenancyOperation,
+    listRegionSubscriptionsOperation,
+    listRegionsOperation,
+    listAvailabilityDomainsOperation,
+    listFaultDomainsOperation,
     createPolicyOperation,
     getPolicyOperation,
     listPoliciesOperation,

@@ -16,6 +16,8 @@ interface Row {
    * INVARIANT: no row is empty, for that would be no question. `chosen` marks what no Oracle table settles.
    */
   readonly permissions: readonly [Permission, ...Permission[]]
+  /** Whoever can sign may call it, as in OCI: it tells nothing of the tenancy. */
+  readonly isOpen?: true
   /** Where OCI publishes a rate. */
   readonly rateClass?: RateClass
   /** JSON of at most `maxBodyBytes` unless it is a file, whose limit is the host's (contract §7.2). */
@@ -35,6 +37,8 @@ const versions = `${key}/keyVersions`
 const version = `${versions}/{keyVersionId}`
 const compartments = '/20160918/compartments'
 const policies = '/20160918/policies'
+const workRequests = '/20160918/workRequests'
+const tenancies = '/20160918/tenancies'
 const users = '/20160918/users'
 const user = `${users}/{userId}`
 const groups = '/20160918/groups'
@@ -104,6 +108,18 @@ const identityRows = {
   GetCompartment: { method: 'GET', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_INSPECT'] },
   UpdateCompartment: { method: 'PUT', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_UPDATE'] },
   DeleteCompartment: { method: 'DELETE', path: `${compartments}/{compartmentId}`, permissions: ['COMPARTMENT_DELETE'] },
+  // chosen: OCI wants all resources managed in what holds both; here compartments, where it is and where it goes
+  MoveCompartment: { method: 'POST', path: `${compartments}/{compartmentId}/actions/moveCompartment`, permissions: ['COMPARTMENT_CREATE', 'COMPARTMENT_DELETE'] },
+  RecoverCompartment: { method: 'POST', path: `${compartments}/{compartmentId}/actions/recoverCompartment`, permissions: ['COMPARTMENT_RECOVER'] },
+  ListWorkRequests: { method: 'GET', path: workRequests, permissions: ['COMPARTMENT_INSPECT'] },
+  GetWorkRequest: { method: 'GET', path: `${workRequests}/{workRequestId}`, permissions: ['COMPARTMENT_INSPECT'] },
+  ListWorkRequestErrors: { method: 'GET', path: `${workRequests}/{workRequestId}/errors`, permissions: ['COMPARTMENT_INSPECT'] },
+  ListWorkRequestLogs: { method: 'GET', path: `${workRequests}/{workRequestId}/logs`, permissions: ['COMPARTMENT_INSPECT'] },
+  GetTenancy: { method: 'GET', path: `${tenancies}/{tenancyId}`, permissions: ['TENANCY_INSPECT'] },
+  ListRegionSubscriptions: { method: 'GET', path: `${tenancies}/{tenancyId}/regionSubscriptions`, permissions: ['TENANCY_INSPECT'] },
+  ListRegions: { method: 'GET', path: '/20160918/regions', permissions: ['TENANCY_INSPECT'], isOpen: true },
+  ListAvailabilityDomains: { method: 'GET', path: '/20160918/availabilityDomains', permissions: ['COMPARTMENT_INSPECT'] },
+  ListFaultDomains: { method: 'GET', path: '/20160918/faultDomains', permissions: ['COMPARTMENT_INSPECT'] },
   ListPolicies: { method: 'GET', path: policies, permissions: ['POLICY_READ'] },
   CreatePolicy: { method: 'POST', path: policies, permissions: ['POLICY_CREATE'] },
   GetPolicy: { method: 'GET', path: `${policies}/{policyId}`, permissions: ['POLICY_READ'] },

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type OperationName, operations as rows } from '../../lib/http/operations.ts'
+import { type OperationName, operations as rows, rowOf } from '../../lib/http/operations.ts'
 import { permissionsByVerb, permissionsOf, type ResourceType, verbs } from '../../lib/iam/permissions.ts'
 import { allows, anAccess, aUser } from './policyFixtures.ts'
 
@@ -66,7 +66,10 @@ function verbLines(): readonly string[] {
 }
 
 function operationLines(): readonly string[] {
-  return operations.map((operation) => `${operation}: ${rows[operation].permissions.join(' ')}`)
+  return operations.map(
+    (operation) =>
+      `${operation}: ${rowOf(operation).isOpen === true ? 'asked of nobody' : rows[operation].permissions.join(' ')}`,
+  )
 }
 
 function roleLines(): readonly string[] {

@@ -107,7 +107,7 @@ test.each([
   ['POST', '/20160918/users/x/uiPassword', 'passwords'],
   ['POST', '/20160918/users/x/mfaTotpDevices', 'MFA'],
   ['GET', '/20160918/users/x/authTokens', 'tokens'],
-  ['GET', '/20160918/regions', 'regions'],
+  ['GET', '/20160918/tagNamespaces', 'tag namespaces'],
   ['GET', '/20180608/secrets', 'secrets'],
   ['GET', '/20190301/secretbundles/x', 'secrets'],
 ])('%s %s is known and not offered: 501 with a sentence', async (method, path, what) => {

@@ -14,6 +14,8 @@ import {
   type RequestRow,
 } from '../mutation.ts'
 import { newOcid } from '../../ocid.ts'
+import { requireDepth } from './compartmentDepth.ts'
+import { tenancyState } from './tenancyState.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
@@ -29,9 +31,6 @@ export interface CompartmentInput {
 }
 
 export type CompartmentChange = Partial<Omit<CompartmentInput, 'compartmentId'>>
-
-/** Levels below the tenancy (OCI's limit). */
-const maxDepth = 6
 
 /** The tenancy or a compartment of it; undefined where there is none. */
 export function compartmentById(
@@ -77,7 +76,7 @@ export function createCompartment(
     load: () => requireCompartmentActive(ports, tenancyId, parentId),
     judge: async () => {
       await requireNameFree(ports, tenancyId, nameSk)
-      await requireDepth(ports, tenancyId, parentId)
+      requireDepth(await tenancyState(ports, tenancyId), parentId)
       const row = {
         sk: identitySk.compartment(id),
         kind: 'compartment',
@@ -127,8 +126,8 @@ export function updateCompartment(
   })
 }
 
-/** The row of a name keeps it unique in its parent, so it goes along. */
-async function renaming(
+/** The row of a name keeps it unique in its parent, so it goes along where the name or the parent is another one. */
+export async function renaming(
   ports: ReadPorts,
   tenancyId: string,
   before: SubcompartmentRow,
@@ -143,26 +142,12 @@ async function renaming(
   return { puts: [row, name], absent: [nameSk], deletes: [skBefore] }
 }
 
-async function requireNameFree({ tables }: ReadPorts, tenancyId: string, nameSk: string): Promise<void> {
+export async function requireNameFree({ tables }: ReadPorts, tenancyId: string, nameSk: string): Promise<void> {
   if ((await tables.get('Identity', tenancyId, nameSk)) === undefined) return
   throw new KmsError(
     'nameAlreadyExists',
     'A compartment of this name exists in the parent compartment; choose another name.',
   )
-}
-
-/** A compartment's depth never changes, so what is cached serves. */
-async function requireDepth({ identity }: CompartmentPorts, tenancyId: string, parentId: string): Promise<void> {
-  const { compartments } = await identity.tenancy(tenancyId)
-  const parentOf = new Map(compartments.map((row) => [row.id, row.parentId]))
-  let depth = 0
-  for (let id: string | null | undefined = parentId; id != null && depth <= maxDepth; id = parentOf.get(id)) depth += 1
-  if (depth > maxDepth) {
-    throw new KmsError(
-      'limitExceeded',
-      `Compartments nest at most ${maxDepth} levels below the tenancy; choose a parent further up.`,
-    )
-  }
 }
 
 export async function compartmentOfEarlier(

@@ -27,6 +27,15 @@ export interface RootRow extends IdentityRowBase {
 
 export type CompartmentState = 'ACTIVE' | 'DELETING' | 'DELETED'
 
+export interface CompartmentWork extends JsonObject {
+  readonly operationType: 'DELETE_COMPARTMENT' | 'MOVE_COMPARTMENT'
+  readonly timeAccepted: string
+  /** Null while it goes on. */
+  readonly timeFinished: string | null
+  /** Why it came to nothing. */
+  readonly error: string | null
+}
+
 export interface SubcompartmentRow extends IdentityRowBase {
   readonly kind: 'compartment'
   readonly id: string
@@ -36,8 +45,10 @@ export interface SubcompartmentRow extends IdentityRowBase {
   readonly lifecycleState: CompartmentState
   readonly timeCreated: string
   readonly etag: string
-  /** The last attempt to delete it; votes name the attempt they are for. */
+  /** The last attempt to delete or to move it; votes name the attempt they are for. */
   readonly workRequestId: string | null
+  /** What that is; versions before 0.2 did not keep it. */
+  readonly work?: CompartmentWork
   readonly freeformTags: Tags
   readonly definedTags: DefinedTags
 }

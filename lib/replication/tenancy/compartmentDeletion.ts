@@ -55,7 +55,14 @@ export async function deleteCompartment(
       if (compartment.lifecycleState === 'DELETING') return { standing: compartment }
       await requireCompartmentActive(ports, tenancyId, compartmentId)
       await requireEmpty(ports, await ports.identity.freshTenancy(tenancyId), compartmentId)
-      const next = { ...compartment, lifecycleState: 'DELETING', workRequestId, etag: newEtag(ports.random) } as const
+      const work = {
+        operationType: 'DELETE_COMPARTMENT',
+        timeAccepted: new Date(ports.clock()).toISOString(),
+        timeFinished: null,
+        error: null,
+      } as const
+      const etag = newEtag(ports.random)
+      const next = { ...compartment, lifecycleState: 'DELETING', workRequestId, work, etag } as const
       return {
         puts: [next],
         effect: { ...compartmentEffect(next, compartment), suffix: '.begin' },
@@ -132,7 +139,7 @@ export async function decideDeletion(ports: ReplicationPorts, tenancyId: string,
     if (verdict === undefined) return 'open'
     const isDeleted = verdict.lifecycleState === 'DELETED'
     const deletes = isDeleted ? [identitySk.compartmentName(row.parentId, row.name)] : []
-    const puts = [{ ...row, lifecycleState: verdict.lifecycleState }]
+    const puts = [{ ...row, lifecycleState: verdict.lifecycleState, ...finished(row, verdict, ports.clock()) }]
     const isDone = await appendIdentity(ports, tenancyId, { after, puts, deletes }, [
       ...items.map(({ pk, sk }): Write => ({ op: 'delete', table: 'Replication', pk, sk })),
       ...(begin === undefined ? [] : markedAuditWrites(endOf(begin.begin, ports.clock(), ports.random, verdict))),
@@ -141,12 +148,22 @@ export async function decideDeletion(ports: ReplicationPorts, tenancyId: string,
   })
 }
 
+type Verdict =
+  { readonly lifecycleState: 'DELETED' } | { readonly lifecycleState: 'ACTIVE'; readonly notEmptyIn: string }
+
+/** A deletion that an older version began has no account of it. */
+function finished({ work }: SubcompartmentRow, verdict: Verdict, now: number): Pick<SubcompartmentRow, 'work'> {
+  if (work === undefined) return {}
+  const error = 'notEmptyIn' in verdict ? `The compartment is not empty in ${verdict.notEmptyIn}.` : null
+  return { work: { ...work, timeFinished: new Date(now).toISOString(), error } }
+}
+
 /** Undefined while a region has not voted. */
 async function verdictOf(
   ports: ReplicationPorts,
   { id }: SubcompartmentRow,
   votes: readonly VoteRow[],
-): Promise<{ lifecycleState: 'DELETED' } | { lifecycleState: 'ACTIVE'; notEmptyIn: string } | undefined> {
+): Promise<Verdict | undefined> {
   const isEmptyHere = (await firstContained(ports, id)) === undefined
   const notEmptyIn = isEmptyHere ? votes.find(({ isEmpty }) => !isEmpty)?.region : ports.region
   if (notEmptyIn !== undefined) return { lifecycleState: 'ACTIVE', notEmptyIn }

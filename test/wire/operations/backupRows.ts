@@ -1,6 +1,6 @@
 import { models } from 'oci-keymanagement'
 import { makeKey, makeVault, shapes } from '../ociCloud.ts'
-import { sendTo } from './commonRows.ts'
+import { sendTo } from './sendTo.ts'
 import { conflict, invalid, invalidatedToken, notFound, rowsOf } from './row.ts'
 import { freshKey, freshVault, placeOf, type Stage, type Target } from './stage.ts'
 import { subjects } from './subjects.ts'

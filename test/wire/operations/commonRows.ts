@@ -1,6 +1,6 @@
 import { rowOf, type OperationName } from '../../../lib/http/operations.ts'
-import type { Caller } from './callers.ts'
 import { notFound, success, type Row } from './row.ts'
+import { sendTo } from './sendTo.ts'
 import type { Stage, Target } from './stage.ts'
 import type { Subject } from './subject.ts'
 import { subjects } from './subjects.ts'
@@ -38,7 +38,7 @@ function rowsOf(operation: OperationName, subject: Subject): readonly Row[] {
       }
     }),
     row("another's signature", '401 NotAuthenticated', call(ready, 'impostor')),
-    row(forbidden, notFound, call(ready, 'stranger')),
+    ...(route.isOpen === true ? [] : [row(forbidden, notFound, call(ready, 'stranger'))]),
     ...(about === 'none' || about === 'tenancy'
       ? []
       : [
@@ -137,37 +137,6 @@ function bodyRows(
       ),
     ),
   ]
-}
-
-/** A request by hand, for what the client does not let through. */
-export function sendTo(
-  who: Caller,
-  operation: OperationName,
-  target: Target,
-  body?: string,
-  query = '',
-): Promise<unknown> {
-  const { method, path, plane } = rowOf(operation)
-  const { vault, oldVersionId, subcompartmentId, compartmentId } = target
-  const segments: Readonly<Record<string, string>> = {
-    ...texts(target),
-    vaultId: vault.id,
-    keyVersionId: oldVersionId,
-    compartmentId: subcompartmentId,
-  }
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segments[name] ?? '')
-  const restores = operation === 'RestoreVaultFromObjectStore' ? `?compartmentId=${compartmentId}` : ''
-  return who.send(
-    method,
-    `${plane === 'vault' ? vault.managementEndpoint : target.region}${filled}${query || restores}`,
-    body,
-  )
-}
-
-function texts(target: Target): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(target).filter((each): each is [string, string] => typeof each[1] === 'string'),
-  )
 }
 
 /** The region's endpoint in place of the vault's and the other way round. */

@@ -1,6 +1,6 @@
 import type { OperationName } from '../../../lib/http/operations.ts'
 import { base64, shapes } from '../ociCloud.ts'
-import { sendTo } from './commonRows.ts'
+import { sendTo } from './sendTo.ts'
 import { incorrectState, invalid, notFound, rowsOf, type Tried } from './row.ts'
 import { freshKey, type Stage, type Target } from './stage.ts'
 import { subjects } from './subjects.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { named, type Stage, type Target } from './stage.ts'
+import { goneCompartment, named, type Stage, type Target } from './stage.ts'
 import { listed, someText, type Subject } from './subject.ts'
 
 const statements = ['Allow group Administrators to read keys in tenancy']
@@ -53,6 +53,32 @@ export const identitySubjects = {
       who.identity(region).deleteCompartment({ compartmentId, ...conditions }),
     fresh: freshCompartment,
     answers: { opcWorkRequestId: someText },
+    about: 'subcompartment',
+    takes: ['if-match'],
+    homeRegionOnly: true,
+  },
+  MoveCompartment: {
+    call: (who, { region, subcompartmentId, compartmentId: targetCompartmentId }, conditions) => {
+      const moveCompartmentDetails = { targetCompartmentId }
+      const request = { compartmentId: subcompartmentId, moveCompartmentDetails, ...conditions }
+      return who.identity(region).moveCompartment(request)
+    },
+    fresh: async (stage) => {
+      const { compartmentId, ...target } = await freshCompartment(stage)
+      return { ...target, compartmentId: (await freshCompartment(stage)).subcompartmentId || compartmentId }
+    },
+    answers: { opcWorkRequestId: someText },
+    about: 'subcompartment',
+    takes: ['if-match', 'opc-retry-token'],
+    body: ({ subcompartmentId }) => ({ targetCompartmentId: subcompartmentId }),
+    required: ['targetCompartmentId'],
+    homeRegionOnly: true,
+  },
+  RecoverCompartment: {
+    call: (who, { region, subcompartmentId: compartmentId }, conditions) =>
+      who.identity(region).recoverCompartment({ compartmentId, ...conditions }),
+    fresh: async ({ oci, ready }) => ({ ...ready, ...(await goneCompartment(oci)) }),
+    answers: { compartment: { lifecycleState: 'ACTIVE' }, etag: someText },
     about: 'subcompartment',
     takes: ['if-match'],
     homeRegionOnly: true,

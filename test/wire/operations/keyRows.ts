@@ -1,6 +1,6 @@
 import { models } from 'oci-keymanagement'
 import { makeKey, makeVault, shapes } from '../ociCloud.ts'
-import { sendTo } from './commonRows.ts'
+import { sendTo } from './sendTo.ts'
 import { days } from './days.ts'
 import { conflict, incorrectState, invalid, invalidatedToken, missing, notFound, rowsOf } from './row.ts'
 import { freshKey, type Stage, type Target } from './stage.ts'

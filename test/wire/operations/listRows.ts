@@ -1,5 +1,5 @@
 import type { OperationName } from '../../../lib/http/operations.ts'
-import { sendTo } from './commonRows.ts'
+import { sendTo } from './sendTo.ts'
 import { invalid, missing, type Row } from './row.ts'
 
 /** Queries that a list refuses; what the client would not send goes by hand. */
@@ -33,6 +33,7 @@ const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ],
   ListKeyVersions: list,
   ListPolicies: list,
+  ListWorkRequests: list,
   ListUsers: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListDynamicGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
@@ -67,6 +68,9 @@ const withCompartment = [
   'ListGroups',
   'ListDynamicGroups',
   'ListUserGroupMemberships',
+  'ListWorkRequests',
+  'ListAvailabilityDomains',
+  'ListFaultDomains',
 ] as const
 const missingParameters: Partial<Record<OperationName, readonly Query[]>> = {
   ...Object.fromEntries(withCompartment.map((operation) => [operation, [['no compartmentId', range] as const]])),

@@ -51,6 +51,9 @@ export interface Target {
   readonly material: string
   /** A compartment below the tenancy, in which nothing is. */
   readonly subcompartmentId: string
+  /** Of a compartment's deletion that has succeeded. */
+  readonly workRequestId: string
+  readonly tenancyId: string
   /** A user in a group, with an API key of this fingerprint. */
   readonly userId: string
   readonly groupId: string
@@ -69,7 +72,11 @@ export interface Target {
 }
 
 /** What all targets of a stage have in common. */
-type Common = Pick<Target, 'policyId' | 'material' | 'subcompartmentId' | 'vaultPlace' | 'vaultFile'> & People
+type Common = Pick<
+  Target,
+  'policyId' | 'material' | 'subcompartmentId' | 'workRequestId' | 'tenancyId' | 'vaultPlace' | 'vaultFile'
+> &
+  People
 
 export async function openStage(): Promise<Stage> {
   const oci = await ociCloud({}, { isScheduled: false })
@@ -113,7 +120,19 @@ async function inCommon(oci: OciCloud, unservedId: string): Promise<Omit<Common,
   const createCompartmentDetails = { compartmentId: oci.tenancyId, name: 'empty', description: 'd' }
   const { compartment } = await oci.identity().createCompartment({ createCompartmentDetails })
   const policyId = await allowReplicationBut(oci, unservedId)
-  return { policyId, subcompartmentId: compartment.id, vaultPlace: placeOf('ready'), ...(await people(oci)) }
+  const { tenancyId } = oci
+  const workRequestId = (await goneCompartment(oci)).workRequestId
+  const subcompartmentId = compartment.id
+  return { policyId, subcompartmentId, workRequestId, tenancyId, vaultPlace: placeOf('ready'), ...(await people(oci)) }
+}
+
+/** A compartment that is DELETED by now, and the request that did it. */
+export async function goneCompartment(oci: OciCloud): Promise<Pick<Target, 'subcompartmentId' | 'workRequestId'>> {
+  const createCompartmentDetails = { compartmentId: oci.tenancyId, name: randomUUID(), description: 'd' }
+  const { id: compartmentId } = (await oci.identity().createCompartment({ createCompartmentDetails })).compartment
+  const { opcWorkRequestId } = await oci.identity().deleteCompartment({ compartmentId })
+  await oci.cloud.idle()
+  return { subcompartmentId: compartmentId, workRequestId: opcWorkRequestId }
 }
 
 export function placeOf(objectName: string): Place {
@@ -166,6 +185,8 @@ function nothing({ cloud }: OciCloud, ready: Target): Target {
     policyId: newOcid(randomBytes, 'policy'),
     compartmentId: newOcid(randomBytes, 'compartment'),
     subcompartmentId: newOcid(randomBytes, 'compartment'),
+    workRequestId: newOcid(randomBytes, 'workrequest'),
+    tenancyId: newOcid(randomBytes, 'tenancy'),
     ...nobody(),
     replicationId: 'bm9uZQ',
     replicaRegion: 'eu-frankfurt-1',

@@ -25,6 +25,7 @@ export interface Subject {
     | 'compartment'
     | 'subcompartment'
     | 'tenancy'
+    | 'workRequest'
     | 'replication'
     | 'user'
     | 'group'

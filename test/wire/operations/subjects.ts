@@ -5,6 +5,7 @@ import { groupSubjects } from './groupSubjects.ts'
 import { identitySubjects } from './identitySubjects.ts'
 import { keySubjects } from './keySubjects.ts'
 import type { Subject } from './subject.ts'
+import { tenancySubjects } from './tenancySubjects.ts'
 import { userSubjects } from './userSubjects.ts'
 import { vaultSubjects } from './vaultSubjects.ts'
 import { versionSubjects } from './versionSubjects.ts'
@@ -19,4 +20,5 @@ export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...identitySubjects,
   ...userSubjects,
   ...groupSubjects,
+  ...tenancySubjects,
 }
