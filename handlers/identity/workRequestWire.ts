@@ -49,7 +49,8 @@ export async function authorizedWorkRequest(request: Request): Promise<WorkReque
   request.target.resourceId = workRequestId
   const state = await request.ports.identity.state(request.caller.principal.tenancyId)
   const found = workRequestsIn(state).find(({ id }) => id === workRequestId)
-  if (found === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
+  if (found === undefined)
+    throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
   authorizedCompartment(request, found.compartment.id)
   return found
 }
