@@ -36,6 +36,10 @@ export class LruCache<V> {
     for (const [id, value] of this.#entries) if (isChosen(id)) this.#drop(id, value)
   }
 
+  values(): Iterable<V> {
+    return this.#entries.values()
+  }
+
   /** All at once, the oldest first; nothing is left. */
   takeAll(): readonly string[] {
     const ids = [...this.#entries.keys()]

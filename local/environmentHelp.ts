@@ -12,6 +12,7 @@ const variables = [
   ['SERVICE_LIMITS', 'off | on | NAME=NUMBER,…: OCI’s limits of a new tenancy'],
   ['BACKUP_ROOT', 'where backups to buckets are kept (DIR/backups)'],
   ['BACKUP_URI_HOSTS', 'hosts of pre-authenticated URIs, separated by commas'],
+  ['WORKERS', 'threads in each region that answer requests, where --workers is not given (the number of cores)'],
   ['LOG_LEVEL', 'info | warn | error | silent: info has every request, warn every refusal with its reason'],
 ] as const
 

@@ -47,8 +47,11 @@ export class HttpGateway {
     this.#unread = new UnreadAnswers(options.maxUnreadBytes ?? defaultMaxUnreadBytes)
   }
 
-  /** Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken. */
-  async listen(port: number, host: string): Promise<number> {
+  /**
+   * Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken.
+   * `reusePort`: others of this user may listen there too, and the kernel shares connections out.
+   */
+  async listen(port: number, host: string, reusePort = false): Promise<number> {
     const server = createServer(
       {
         keepAliveTimeout: 65_000,
@@ -71,7 +74,7 @@ export class HttpGateway {
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(port, host, resolve)
+      server.listen({ port, host, reusePort }, resolve)
     })
     server.on('error', this.#options.onError)
     const actual = (server.address() as AddressInfo).port

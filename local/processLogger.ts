@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import type { Logger } from '../lib/ports.ts'
 import { jsonLogger, type LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { terminalLogger } from '../lib/runtime/terminalLogger.ts'
@@ -7,5 +8,6 @@ export function processLogger(level: LogLevel): Logger {
   const write = (line: string) => {
     process.stderr.write(`${line}\n`)
   }
-  return process.stderr.isTTY ? terminalLogger(write, level, Date.now) : jsonLogger(write, level)
+  // In a worker thread the stream itself is none.
+  return isatty(2) ? terminalLogger(write, level, Date.now) : jsonLogger(write, level)
 }

@@ -7,6 +7,7 @@ import type { LinkState } from '../lib/replication/compared.ts'
 import { linkReport } from '../lib/replication/linkReport.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import type { LagFigures, LagWindow } from '../lib/replication/lagWindow.ts'
+import type { WorkerFigures } from './workers/cryptoWorkers.ts'
 import { version } from './version.ts'
 
 /** What the region itself has counted. */
@@ -14,6 +15,7 @@ export interface Watched {
   readonly lag: LagWindow
   readonly audit: { readonly lost: number }
   readonly found: { putBack?: PutBack }
+  readonly workers: () => readonly WorkerFigures[]
 }
 
 /** What a start has done about a region that was put back to an older copy of its data. */
@@ -60,6 +62,8 @@ export interface RegionHealth {
     readonly vaults: number
     readonly behind: number
   }[]
+  /** The threads that answer for crypto; none where the region's one thread does. */
+  readonly workers: readonly WorkerFigures[]
   /** Events that are in no table and never will be, since the start. */
   readonly audit: { readonly lost: number }
   readonly queues: { readonly inbox: number; readonly outbox: number; readonly deadLetters: number }
@@ -79,7 +83,7 @@ function isBehind({ oldestWaitingSince, comparison }: LinkState, now: number): b
 }
 
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
-  const { region, peers, store, lag, audit, found, settings, runtime, answers } = sources
+  const { region, peers, store, lag, audit, found, settings, runtime, answers, workers } = sources
   const { tables, queues } = store
   const now = runtime.clock()
   const vaults = await linkReport(runtime, maxVaults)
@@ -118,6 +122,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     hsm: 'simulated HSM (software)',
     replicationAck: settings.replicationAck,
     links,
+    workers: workers(),
     audit: { lost: audit.lost },
     queues: {
       inbox: inbox.visible + inbox.inFlight + inbox.delayed,

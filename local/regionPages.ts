@@ -1,7 +1,7 @@
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import { RegionMetrics } from './metrics/regionMetrics.ts'
-import type { RequestMetrics } from './metrics/requestMetrics.ts'
+import type { CountedRequests, RequestMetrics } from './metrics/requestMetrics.ts'
 import { regionHealth, type RegionHealth, type Watched } from './regionHealth.ts'
 import type { RegionParts } from './startRegion.ts'
 
@@ -9,10 +9,12 @@ interface Sources extends Watched, Pick<RegionParts, 'region' | 'regions' | 'set
   readonly store: SqliteRegionStore
   readonly runtime: Runtime
   readonly requests: RequestMetrics
+  /** What each of its workers has counted. */
+  readonly counted: () => Promise<readonly CountedRequests[]>
 }
 
 /** What a region answers about itself to whoever asks: GET /healthz and GET /metrics. */
-export function regionPages({ requests, regions, ...sources }: Sources): {
+export function regionPages({ requests, counted, regions, ...sources }: Sources): {
   readonly health: () => Promise<RegionHealth>
   readonly metrics: RegionMetrics
 } {
@@ -22,7 +24,14 @@ export function regionPages({ requests, regions, ...sources }: Sources): {
     answersInTime(faults.send(region, { region: peer, name: 'inbox' }, [], peers.get(peer)))
   const others = regions.filter((other) => other !== region)
   const health = () => regionHealth({ ...sources, peers: others, answers })
-  return { health, metrics: new RegionMetrics({ region, threads: async () => [await requests.counted()], health }) }
+  return {
+    health,
+    metrics: new RegionMetrics({
+      region,
+      threads: async () => [await requests.counted(), ...(await counted())],
+      health,
+    }),
+  }
 }
 
 /** A health check is answered soon, whatever a peer does. */

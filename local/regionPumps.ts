@@ -11,7 +11,7 @@ import { MinuteTimer } from './minuteTimer.ts'
 import { QueuePump } from './queuePump.ts'
 import type { RegionParts } from './startRegion.ts'
 import { StreamPump } from './streamPump.ts'
-import { UnstoredRecords } from './unstoredRecords.ts'
+import { UnstoredRecords, type Told } from './unstoredRecords.ts'
 
 /** What works off a region's streams, queues and minutes. */
 export interface Pumps {
@@ -21,6 +21,8 @@ export interface Pumps {
   /** Does now what is done every minute. */
   runDue(): Promise<void>
   readonly arrivals: Required<Arrivals>
+  /** Vaults and keys of which records wait, each as often as one does. */
+  arrived(): readonly string[]
 }
 
 export const nothingArrives: Required<Arrivals> = {
@@ -43,6 +45,7 @@ export function startPumps(
     isScheduled,
     settings: { arrivalsMs },
   }: Pick<RegionParts, 'log' | 'clock' | 'isScheduled' | 'settings'>,
+  told?: Told,
 ): Pumps {
   const onError = (cause: unknown) => {
     log.error('A pump failed.', cause)
@@ -55,7 +58,7 @@ export function startPumps(
         { consume: fanOut, onError, ...(table === 'Keys' ? { windowMs: keysWindowMs } : {}) },
       ),
   )
-  const unstored = new UnstoredRecords(store.queues)
+  const unstored = new UnstoredRecords(store.queues, told)
   const inbox = new QueuePump(store.queues, {
     name: 'inbox',
     consume: applyFunction(runtime),
@@ -92,6 +95,7 @@ export function startPumps(
       awaited: () => inbox.worked(arrivalsMs),
       stored: (ids) => (unstored.has(ids) ? unstored.stored(ids, inbox.worked(arrivalsMs)) : undefined),
     },
+    arrived: () => unstored.ids(),
     isIdle: () => [...timers, ...streams, ...queues].every((pump) => pump.isIdle),
   }
 }

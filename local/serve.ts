@@ -18,6 +18,7 @@ export async function serve({
   port,
   regions,
   host,
+  workers,
   cut,
   recover,
   import: record,
@@ -35,6 +36,7 @@ export async function serve({
     settings,
     log,
     logLevel: level,
+    workers,
     ...(regions === undefined ? {} : { regions }),
     ...(cut === undefined ? {} : { cut }),
     begin: async (home, tenancyId) => {

@@ -1,22 +1,16 @@
-import { deadMessages } from './deadMessages.ts'
 import { randomUUID } from 'node:crypto'
-import { auditFunction } from '../handlers/audit/auditFunction.ts'
-import { cryptoFunction } from '../handlers/crypto/cryptoFunction.ts'
-import { identityFunction } from '../handlers/identity/identityFunction.ts'
-import { keysFunction } from '../handlers/keys/keysFunction.ts'
-import { vaultFunction } from '../handlers/vault/vaultFunction.ts'
 import type { RsaGenerator } from '../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
 import { realm } from '../lib/ocid.ts'
 import type { Clock, Logger, QueueMessage, QueueName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
-import type { RequestWatch } from '../lib/http/requestWatch.ts'
-import { composeRegion, type Runtime } from '../lib/runtime/composeRegion.ts'
+import type { Runtime } from '../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../lib/runtime/systemTimers.ts'
 import { GroupedAuditSink } from '../lib/kms/groupedAuditSink.ts'
-import { pooledRandom } from '../lib/pooledRandom.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { failureLimit } from '../lib/http/failedAuthentications.ts'
+import { composeEmbedded } from './composeEmbedded.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
@@ -29,9 +23,13 @@ import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
 import type { PutBack, Watched } from './regionHealth.ts'
 import { regionPages } from './regionPages.ts'
+import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from './requireFreePorts.ts'
 import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
+import type { Gateway } from './workers/gateway.ts'
+import { Notices } from './workers/notices.ts'
+import { openWorkers, type WorkerSettings } from './workers/regionWorkers.ts'
 import { UserError } from '../lib/userError.ts'
 import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
 
@@ -51,6 +49,8 @@ export interface RegionParts {
   /** Whether what falls due and reconciliation are looked at every minute. */
   readonly isScheduled: boolean
   readonly generateRsa?: RsaGenerator
+  /** Undefined: this thread alone answers. */
+  readonly workers?: WorkerSettings
   /** How each region, this one too, is sent to, by name, once it is open. */
   readonly peers: ReadonlyMap<string, Peer>
 }
@@ -83,6 +83,8 @@ export interface Region {
   /** How every region's names are reached. */
   advertise(origins: NameOrigins): void
   isIdle(): boolean
+  /** As when one of its threads dies. @throws where there is none of that number. */
+  killWorker(index: number): Promise<void>
   /** For /healthz. */
   notePutBack(putBack: PutBack): void
   /** Does now what is done every minute. */
@@ -96,15 +98,21 @@ const sweepMs = 60_000
 export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock, generateRsa } = parts
   const hsmFile = directory.file('hsm', `${region}.json`)
+  const notices = new Notices()
   const hsm = openSoftwareHsm({
     region,
     realm,
+    onChange: (change) => {
+      notices.give({ kind: 'hsm', change })
+    },
     ...(hsmFile === undefined ? {} : { file: hsmFile }),
     ...(generateRsa === undefined ? {} : { generateRsa }),
   })
   // After the HSM's file: a store without one is a store whose HSM was lost.
+  const file = directory.file('regions', `${region}.db`)
   const store = openSqliteRegionStore({
-    file: directory.file('regions', `${region}.db`) ?? ':memory:',
+    file: file ?? ':memory:',
+    hasReaders: parts.workers !== undefined,
     clock,
     newId: randomUUID,
   })
@@ -120,6 +128,7 @@ export function openRegion(parts: RegionParts): Region {
     isIdle: () => true,
     runDue: async () => undefined,
     arrivals: nothingArrives,
+    arrived: () => [],
   }
   const own: Own = { origins: {} }
   const arrivals: Arrivals = {
@@ -134,12 +143,50 @@ export function openRegion(parts: RegionParts): Region {
     ownPort: () => own.port,
     origins: () => own.origins,
   })
+  const takeFailure = failureLimit()
   const requestWatch = watchRequests({ log, region, metrics: requests, runtime: () => runtime })
-  const runtime: Runtime = compose(parts, store, hsm, lag, audit, { hosts, arrivals, requestWatch })
-  invalidateOnCommit(store, runtime)
+  const runtime: Runtime = composeEmbedded(parts, store, hsm, lag, audit, {
+    hosts,
+    arrivals,
+    takeFailure,
+    requestWatch,
+  })
+  invalidateOnCommit(store, runtime, (items) => {
+    notices.give({ kind: 'touched', items })
+  })
   const found: Watched['found'] = {}
-  const { health, metrics } = regionPages({ ...parts, store, runtime, requests, lag, audit, found })
-  const gateway = openGateway(parts, runtime, hosts, { health, metrics: () => metrics.text() })
+  const figures = () => workers?.figures() ?? []
+  const counted = () => workers?.counted() ?? Promise.resolve([])
+  const { health, metrics } = regionPages({
+    ...parts,
+    store,
+    runtime,
+    requests,
+    lag,
+    audit,
+    found,
+    workers: figures,
+    counted,
+  })
+  const served = { functions: regionFunctions(runtime), health, metrics: () => metrics.text() }
+  const arrived = () => running.arrived()
+  const workers =
+    parts.workers && file !== undefined
+      ? openWorkers(parts.workers, {
+          ...served,
+          parts,
+          file,
+          hsm,
+          runtime,
+          verified,
+          own,
+          audit,
+          takeFailure,
+          arrived,
+          notices,
+        })
+      : undefined
+  const gateway: Gateway = workers ?? openGateway(parts, runtime, hosts, served)
   const address = addressAt(settings, parts.regions.indexOf(region))
   const listening = new Set<number>()
   const listen = async (port: number) => {
@@ -156,12 +203,15 @@ export function openRegion(parts: RegionParts): Region {
   }, sweepMs).unref()
   parts.faults.attach(region, {
     break: async (how) => {
-      gateway.stand(how)
+      await gateway.stand(how)
       if (how === 'cut') await gateway.close()
     },
-    runDue: () => running.runDue(),
+    runDue: () => {
+      notices.give({ kind: 'clock', aheadMs: parts.faults.aheadMs })
+      return running.runDue()
+    },
     heal: async () => {
-      gateway.stand(undefined)
+      await gateway.stand(undefined)
       for (const port of listening) if (!gateway.isListening(port)) await gateway.listen(port, address)
       await running.retryNow()
     },
@@ -172,12 +222,15 @@ export function openRegion(parts: RegionParts): Region {
     store,
     hsm,
     run: () => {
-      running = startPumps(store, runtime, parts)
+      running = startPumps(store, runtime, parts, (kind, ids) => {
+        notices.give({ kind, ids })
+      })
     },
     listen: async (port, vaultId) => {
       if (vaultId !== undefined) return listen(port)
       try {
         own.port = await listen(port)
+        notices.give({ kind: 'ownPort', port: own.port })
         return own.port
       } catch (cause) {
         throw new UserError(portReason(port, cause), { cause })
@@ -187,6 +240,10 @@ export function openRegion(parts: RegionParts): Region {
       own.origins = origins
     },
     isIdle: () => running.isIdle(),
+    killWorker: async (index) => {
+      if (workers === undefined) throw new Error(`${region} has no workers.`)
+      await workers.kill(index)
+    },
     notePutBack: (putBack) => {
       found.putBack = putBack
     },
@@ -207,62 +264,16 @@ interface Own {
   origins: NameOrigins
 }
 
-function compose(
-  parts: RegionParts,
-  store: SqliteRegionStore,
-  hsm: SoftwareHsm,
-  lag: LagWindow,
-  audit: GroupedAuditSink,
-  {
-    hosts,
-    ...watched
-  }: { readonly hosts: RegionHosts; readonly arrivals: Arrivals; readonly requestWatch: RequestWatch },
-): Runtime {
-  const { region, homeRegion, regions, faults, settings, log, clock, peers } = parts
-  return composeRegion({
-    region,
-    homeRegion,
-    regions,
-    tables: store.tables,
-    commitMark: () => store.tables.commitMark(),
-    queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
-    hsm,
-    endpoints: hosts.endpoints,
-    vaultAt: (host, port) => hosts.vaultAt(host, port),
-    isRegionHost: (host, port) => hosts.isRegionHost(host, port),
-    hasDecodedPaths: false,
-    clock,
-    requestClock: parts.requestClock,
-    random: pooledRandom(),
-    log,
-    settings,
-    audit,
-    maxFileBytes,
-    backups: parts.backups,
-    deadMessages: deadMessages(store),
-    lag,
-    explainsRefusals: true,
-    ...watched,
-  })
-}
-
 function openGateway(
   { log }: RegionParts,
   runtime: Runtime,
   hosts: RegionHosts,
-  pages: Pick<GatewayOptions, 'health' | 'metrics'>,
+  served: Pick<GatewayOptions, 'functions' | 'health' | 'metrics'>,
 ): HttpGateway {
-  const functions = {
-    vault: vaultFunction(runtime),
-    keys: keysFunction(runtime),
-    crypto: cryptoFunction(runtime),
-    identity: identityFunction(runtime),
-    audit: auditFunction(runtime),
-  }
   const onError = (cause: unknown) => {
     log.error('The gateway failed.', cause)
   }
   const isOwnHost = (host: string, port: number) => hosts.isOwnHost(host, port)
   const { requestWatch } = runtime
-  return new HttpGateway({ functions, ...pages, maxFileBytes, onError, isOwnHost, requestWatch })
+  return new HttpGateway({ ...served, maxFileBytes, onError, isOwnHost, requestWatch })
 }

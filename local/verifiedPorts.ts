@@ -48,6 +48,11 @@ export class VerifiedPorts {
     return this.#check(vaultId, port)
   }
 
+  /** Whether what `vaultAt` says of a port stays so. */
+  isChecked(port: number): boolean {
+    return this.#checked.has(port)
+  }
+
   async #check(vaultId: string, port: number): Promise<string> {
     const vault = await this.#region().cache.vault(vaultId)
     // Nothing is found behind it: there is nothing to lead astray.

@@ -12,6 +12,7 @@ const modules = {
   cli: 'local/main.ts',
   regionMain: 'local/processes/regionMain.ts',
   watchParent: 'local/processes/watchParent.ts',
+  workerMain: 'local/workers/workerMain.ts',
 }
 
 const { version, license, description } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, string>

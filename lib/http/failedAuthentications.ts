@@ -15,11 +15,34 @@ interface Minute {
   passedOver: number
 }
 
+/** How many were passed over before this one; undefined where this one is. */
+export type TakeFailure = (tenancyId: string, now: number) => Promise<number | undefined> | number | undefined
+
+/** One for all threads of a process. `now` in Unix milliseconds. */
+export function failureLimit(): TakeFailure {
+  /** Of tenancies that exist, so that it stays small. */
+  const minutes = new Map<string, Minute>()
+  return (tenancyId, now) => {
+    const last = minutes.get(tenancyId)
+    if (last !== undefined && now - last.startedAt < 60_000) {
+      if (last.recorded >= maxAMinute) {
+        last.passedOver += 1
+        return undefined
+      }
+      last.recorded += 1
+      return 0
+    }
+    minutes.set(tenancyId, { startedAt: now, recorded: 1, passedOver: 0 })
+    return last?.passedOver ?? 0
+  }
+}
+
 interface Ports {
   readonly identity: Pick<IdentityCache, 'tenancy'>
   readonly audit: Pick<AuditSink, 'append'>
   readonly log: Logger
   readonly clock: Clock
+  readonly takeFailure: TakeFailure
 }
 
 type Unauthenticated = Omit<AuditedRequest, 'caller'>
@@ -30,8 +53,6 @@ type Unauthenticated = Omit<AuditedRequest, 'caller'>
  */
 export class FailedAuthentications {
   readonly #ports: Ports
-  /** Of tenancies that exist, so that it stays small. */
-  readonly #minutes = new Map<string, Minute>()
 
   constructor(ports: Ports) {
     this.#ports = ports
@@ -41,7 +62,7 @@ export class FailedAuthentications {
     try {
       const keyId = parseKeyId(parseAuthorizationHeader(request.request.headers['authorization'] ?? '')?.keyId ?? '')
       if (keyId === undefined || !(await this.#exists(keyId.tenancyId))) return
-      const passedOver = this.#take(keyId.tenancyId, request.receivedAt)
+      const passedOver = await this.#ports.takeFailure(keyId.tenancyId, request.receivedAt)
       if (passedOver === undefined) return
       const target = { ...request.target, details: { authentication: 'failed', passedOver } }
       const answer = { status: 401, message, answeredAt: this.#ports.clock() }
@@ -53,21 +74,6 @@ export class FailedAuthentications {
 
   async #exists(tenancyId: string): Promise<boolean> {
     return (await this.#ports.identity.tenancy(tenancyId)).compartments.length > 0
-  }
-
-  /** How many were passed over before this one; undefined where this one is. */
-  #take(tenancyId: string, now: number): number | undefined {
-    const last = this.#minutes.get(tenancyId)
-    if (last !== undefined && now - last.startedAt < 60_000) {
-      if (last.recorded >= maxAMinute) {
-        last.passedOver += 1
-        return undefined
-      }
-      last.recorded += 1
-      return 0
-    }
-    this.#minutes.set(tenancyId, { startedAt: now, recorded: 1, passedOver: 0 })
-    return last?.passedOver ?? 0
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Hsm } from '../hsm/hsm.ts'
-import { FailedAuthentications } from '../http/failedAuthentications.ts'
+import { FailedAuthentications, failureLimit, type TakeFailure } from '../http/failedAuthentications.ts'
 import type { DeadMessages, HttpPorts } from '../http/httpPorts.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
@@ -43,6 +43,8 @@ export interface RegionOptions {
   readonly log: Logger
   readonly settings: RuntimeSettings
   readonly audit: AuditSink
+  /** Undefined: a limit of this composition's own. */
+  readonly takeFailure?: TakeFailure
   readonly lag?: LagMeter
   readonly commitMark?: () => number
   readonly maxFileBytes: number
@@ -61,6 +63,7 @@ export type Runtime = HttpPorts & ReplicationPorts
 export function composeRegion(options: RegionOptions): Runtime {
   const { settings, lag = new LagWindow(), timers = systemTimers, requestClock = options.clock, ...ports } = options
   const { explainsRefusals = false, requestWatch = requestLog(options.log, options.region, options.clock) } = options
+  const takeFailure = options.takeFailure ?? failureLimit()
   const { arrivals = polledArrivals(timers, settings.arrivalsMs) } = options
   const { keyCacheMs, replicationAck, handOffBudgetMs } = settings
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
@@ -80,7 +83,7 @@ export function composeRegion(options: RegionOptions): Runtime {
     requestWatch,
     cache: new VaultCache(options, keyCacheMs),
     identity,
-    failedAuthentications: new FailedAuthentications({ ...ports, identity }),
+    failedAuthentications: new FailedAuthentications({ ...ports, takeFailure, identity }),
     handOff: createHandOff({ ...ports, timers }, handOff),
     identityHandOff: createIdentityHandOff({ ...ports, timers }, handOff),
   }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../chooseRegions.ts'
 import { environmentHelp } from '../environmentHelp.ts'
@@ -9,10 +10,13 @@ export interface StartFlags extends DataFlag {
   readonly host: string
   readonly domain?: string
   readonly advertise?: string
+  readonly workers: number
   readonly cut?: string
   readonly recover?: string
   readonly import?: string
 }
+
+const maxWorkers = 256
 
 export const start: CommandRow = {
   name: 'start',
@@ -40,6 +44,10 @@ export const start: CommandRow = {
         '--advertise <URL>',
         'what answers carry where another address or port leads here; its port stands for BASE',
       )
+      .option(
+        '--workers <N>',
+        'threads in each region that answer requests (default WORKERS, or the number of cores); 0 or 1: none beside its own',
+      )
       .option('--cut <REGION>', 'starts with this region cut off, until it is healed (faults heal)')
       .option(
         '--recover <REGION>',
@@ -47,9 +55,9 @@ export const start: CommandRow = {
       )
       .option('--import <FILE>', 'makes a vault in the home region from an older vault’s record (docs/operating.md)')
       .addHelpText('after', `\n${environmentHelp}`)
-      .action(async (flags: StartFlags) => {
+      .action(async (flags: Omit<StartFlags, 'workers'> & { readonly workers?: string }) => {
         const { serve } = await import('../serve.ts')
-        await serve(flags)
+        await serve({ ...flags, workers: workersOf(flags.workers) })
       })
   },
 }
@@ -58,6 +66,14 @@ function portOf(text: string): number {
   const port = Number(text)
   if (Number.isInteger(port) && port >= 1 && port <= 60_000) return port
   throw new UserError('--port takes a whole number from 1 to 60000.')
+}
+
+/** The flag, else the variable, else the cores. */
+function workersOf(flag: string | undefined): number {
+  const [name, text] = flag === undefined ? ['WORKERS', process.env['WORKERS'] ?? ''] : ['--workers', flag]
+  if (flag === undefined && text === '') return availableParallelism()
+  if (/^\d{1,3}$/.test(text) && Number(text) <= maxWorkers) return Number(text)
+  throw new UserError(`${name} takes a whole number from 0 to ${maxWorkers}, not "${text}".`)
 }
 
 function listOf(text: string): readonly string[] {

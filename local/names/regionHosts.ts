@@ -18,7 +18,7 @@ export interface RegionHostsOptions {
   readonly region: string
   readonly regions: readonly string[]
   readonly settings: Reached & { readonly hostNames: readonly string[] }
-  readonly verified: VerifiedPorts
+  readonly verified: Pick<VerifiedPorts, 'endpoints' | 'vaultAt'>
   readonly tables: Pick<Tables, 'get'>
   /** Where the region itself listens, once it does. */
   readonly ownPort: () => number | undefined

@@ -13,6 +13,8 @@ export interface Opening {
   readonly path: string
   readonly settings: CloudSettings
   readonly logLevel: LogLevel
+  /** Undefined: none, the region's one thread does all. */
+  readonly workers?: number
   /** The ports that vaults have already, in all regions. */
   readonly ports: readonly PortRow[]
 }
@@ -34,6 +36,8 @@ export interface RegionCommands extends Omit<RegionHost, 'name'> {
    */
   freeze(): Promise<number>
   thaw(): Promise<void>
+  /** As when one of its threads dies. @throws where there is none of that number. */
+  killWorker(index: number): Promise<void>
 }
 
 /** What a region's process asks of the cloud's. */

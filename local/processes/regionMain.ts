@@ -35,7 +35,7 @@ process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 new Worker(besides('watchParent', import.meta.url), { workerData: process.ppid }).unref()
 
-async function open({ region, path, settings, logLevel, ports: rows, ...rest }: Opening) {
+async function open({ region, path, settings, logLevel, workers, ports: rows, ...rest }: Opening) {
   const log = processLogger(logLevel)
   const faults = new Faults(rest.regions)
   const ports = new KnownPorts(rows, cloud)
@@ -56,6 +56,7 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
     clock: faults.clock,
     requestClock: Date.now,
     isScheduled: true,
+    ...(workers === undefined ? {} : { workers: { count: workers, logLevel } }),
     peers,
   })
   peers.set(region, opened.store.queues)
@@ -90,6 +91,7 @@ async function open({ region, path, settings, logLevel, ports: rows, ...rest }: 
     thaw: async () => {
       opened.store.thaw()
     },
+    killWorker: (index) => opened.killWorker(index),
     close: async () => {
       await closeInbox()
       for (const [, peer] of others) peer.close()

@@ -12,6 +12,7 @@ import { hostsCommand } from '../names/hostsCommand.ts'
 import { PortDirectory } from '../portDirectory.ts'
 import { prepareStart, startInDirectory, type Prepared, type StartOptions } from '../prepareStart.ts'
 import { redriveCommand } from '../redrive.ts'
+import { sharesPorts } from '../workers/sharedPort.ts'
 import { freePort } from '../requireFreePorts.ts'
 import { Snapshots } from '../snapshot/snapshots.ts'
 import { ProcessFaults } from './processFaults.ts'
@@ -24,6 +25,8 @@ export interface ProcessesOptions extends StartOptions {
   readonly log: Logger
   /** How much the regions log. */
   readonly logLevel: LogLevel
+  /** Threads that answer in each region; below 2 (the default) a region has one thread for all. */
+  readonly workers?: number
 }
 
 /** A running cloud whose regions have a process each. */
@@ -63,6 +66,7 @@ async function start(
   const { settings, log } = options
   if (directory.path !== undefined) await waitForFormer(directory.path, knownRegions(directory))
   const prepared = await prepareStart(directory, options, settings)
+  const workers = await usableWorkers(options)
   const { regions, homeRegion } = prepared
   const ports = new PortDirectory(directory, options.port)
   const faults = new ProcessFaults(processes, regions)
@@ -79,7 +83,7 @@ async function start(
       services,
       log,
       restarted: async () => {
-        await open(options, prepared, process)
+        await open(options, prepared, process, workers)
         await process.commands.selfTest()
         await faults.tell(process)
         await process.commands.run()
@@ -95,7 +99,7 @@ async function start(
     )
   }
   for (const process of processes) process.start()
-  await Promise.all(processes.map((process) => open(options, prepared, process)))
+  await Promise.all(processes.map((process) => open(options, prepared, process, workers)))
   if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = processes.map(({ commands }) => commands)
   const { endpoints, listening } = await bringUp(prepared, hosts, ports, log, options.begin)
@@ -107,9 +111,13 @@ async function start(
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
-    kill: async ([, region = '']) => {
+    kill: async ([, region = '', worker]) => {
       const process = processes.find(({ commands }) => commands.name === region)
       if (process === undefined) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)
+      if (worker !== undefined) {
+        await process.commands.killWorker(Number(worker))
+        return `worker ${worker} of ${region} is ended; it is started again`
+      }
       process.kill()
       return `the process of ${region} is killed; it is started again`
     },
@@ -130,6 +138,7 @@ async function open(
   { settings, logLevel }: ProcessesOptions,
   { directory, regions, homeRegion }: Prepared,
   process: RegionProcess,
+  workers: number | undefined,
 ): Promise<void> {
   const path = directory.path
   if (path === undefined) throw new Error('A cloud in memory has one process.')
@@ -140,6 +149,15 @@ async function open(
     path,
     settings,
     logLevel,
+    ...(workers === undefined ? {} : { workers }),
     ports: directory.ports(),
   })
+}
+
+/** Undefined: one thread answers at each port. */
+async function usableWorkers({ workers = 0, settings, log }: ProcessesOptions): Promise<number | undefined> {
+  if (workers < 2) return undefined
+  if (await sharesPorts(addressAt(settings, 0))) return workers
+  log.warn('This system does not share a port out between threads, so that each region answers with one.', { workers })
+  return undefined
 }

@@ -17,7 +17,7 @@ export type SignedCaller = (
   unsigned?: Readonly<Record<string, string>>,
 ) => Promise<Answered>
 
-interface Signer {
+export interface Signer {
   readonly keyId: string
   readonly privateKeyPem: string
 }
@@ -29,15 +29,26 @@ export function callerOf({ tenancyId, administrator }: Cloud): SignedCaller {
 
 /** By the profile that the service wrote into its directory. */
 export function callerByProfile(directory: string, clock = Date.now): SignedCaller {
+  return callerAs(signerByProfile(directory), clock)
+}
+
+export function signerByProfile(directory: string): Signer {
   const text = readFileSync(join(directory, 'oci', 'config'), 'utf8')
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? ''
   const keyId = `${value('tenancy')}/${value('user')}/${value('fingerprint')}`
-  return callerAs({ keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') }, clock)
+  return { keyId, privateKeyPem: readFileSync(value('key_file'), 'utf8') }
 }
 
-export function callerAs({ keyId, privateKeyPem }: Signer, clock = Date.now): SignedCaller {
+export interface Signed {
+  readonly headers: Readonly<Record<string, string>>
+  /** Undefined where the method has none. */
+  readonly text: string | undefined
+}
+
+/** Signs requests; the same one may be sent again and again while its date is in range. */
+export function signing({ keyId, privateKeyPem }: Signer, clock = Date.now) {
   const privateKey = createPrivateKey(privateKeyPem)
-  return async (method, url, body, unsigned = {}) => {
+  return (method: string, url: string, body?: unknown): Signed => {
     const { host, pathname, search } = new URL(url)
     const text = body === undefined ? '' : JSON.stringify(body)
     const content = {
@@ -53,7 +64,19 @@ export function callerAs({ keyId, privateKeyPem }: Signer, clock = Date.now): Si
     const headers = Object.keys(signed).join(' ')
     sent['authorization'] =
       `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="${headers}",signature="${signature}"`
-    const answer = await fetch(url, { method, headers: { ...sent, ...unsigned }, ...(hasBody ? { body: text } : {}) })
+    return { headers: sent, text: hasBody ? text : undefined }
+  }
+}
+
+export function callerAs(signer: Signer, clock = Date.now): SignedCaller {
+  const signed = signing(signer, clock)
+  return async (method, url, body, unsigned = {}) => {
+    const { headers, text } = signed(method, url, body)
+    const answer = await fetch(url, {
+      method,
+      headers: { ...headers, ...unsigned },
+      ...(text === undefined ? {} : { body: text }),
+    })
     const answered = await answer.text()
     const value: unknown = answered === '' ? {} : JSON.parse(answered)
     return {

@@ -68,8 +68,13 @@ export function startProgram(
   return { pid: child.pid, said, hasSaid, signal: (name) => child.kill(name), killAll, exited }
 }
 
-export function startService(directory: string, base: number, args: readonly string[] = []): StartedProcess {
-  return startProcess('local/main.ts', ['--data', directory, '--port', String(base), ...args])
+export function startService(
+  directory: string,
+  base: number,
+  args: readonly string[] = [],
+  environment: object = {},
+): StartedProcess {
+  return startProcess('local/main.ts', ['--data', directory, '--port', String(base), ...args], environment)
 }
 
 export async function isReady(service: StartedProcess): Promise<void> {

@@ -9,10 +9,13 @@ interface Held<T> {
 /** Opened keys by id. A handle is destroyed once it is both dropped and unused, never under a caller's hands. */
 export class HandleCache<T> {
   readonly #destroy: (handle: T) => void
+  readonly #onDrop: ((idStart: string) => void) | undefined
   readonly #held: LruCache<Held<T>>
 
-  constructor(capacity: number, destroy: (handle: T) => void) {
+  /** `onDrop` is told of every call of `drop`, for whoever holds the same handles elsewhere. */
+  constructor(capacity: number, destroy: (handle: T) => void, onDrop?: (idStart: string) => void) {
     this.#destroy = destroy
+    this.#onDrop = onDrop
     this.#held = new LruCache(capacity, (held) => {
       held.isDropped = true
       this.#destroyIfUnused(held)
@@ -36,6 +39,7 @@ export class HandleCache<T> {
   /** Lets go of every handle whose id begins so. */
   drop(idStart: string): void {
     this.#held.deleteThoseThat((id) => id.startsWith(idStart))
+    this.#onDrop?.(idStart)
   }
 
   #destroyIfUnused({ handle, users, isDropped }: Held<T>): void {

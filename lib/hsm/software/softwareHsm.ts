@@ -34,7 +34,8 @@ import { generateRsaMaterial, type RsaGenerator } from './material.ts'
 import { runSelfTest } from './selfTest.ts'
 import { keyGenerationShare, type PoolShare } from './poolShare.ts'
 import type { SoftwareKey } from './softwareKey.ts'
-import { MemoryState, newState, type StateStore } from './hsmState.ts'
+import { toldState, withoutRootKeys, type HsmChange } from './hsmCopy.ts'
+import { MemoryState, newState, type HsmState, type StateStore } from './hsmState.ts'
 import { StateFile } from './stateFile.ts'
 import { TenancyRoots } from './tenancyRoots.ts'
 import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
@@ -53,6 +54,8 @@ export interface SoftwareHsmOptions {
   readonly generateRsa?: RsaGenerator
   /** What making keys may take of the thread pool. Default: the process's. */
   readonly generationShare?: PoolShare
+  /** Told of what a copy of this HSM in another thread must follow. */
+  readonly onChange?: (change: HsmChange) => void
 }
 
 /** An opened vault and from which wrapped KEKs: the same vault is opened once with them and, once destroyed, without. */
@@ -68,6 +71,7 @@ export class SoftwareHsm implements Hsm {
   readonly region: string
   readonly identityPublicKey: string
   readonly #identity: KeyObject
+  readonly #store: StateStore
   readonly #root: VaultRoot
   readonly #tenancies: TenancyRoots
   readonly #statements: TrustedStatements
@@ -78,8 +82,10 @@ export class SoftwareHsm implements Hsm {
 
   /** @throws Error where the state file is unreadable, newer, of another region or open to other users. */
   constructor(options: SoftwareHsmOptions) {
-    const { region, realm, file, store = openStore(region, file) } = options
+    const { region, realm, file, onChange } = options
     const { handleCapacity = 1_000, generateRsa = generateRsaMaterial, generationShare = keyGenerationShare } = options
+    const store = toldState(options.store ?? openStore(region, file), onChange)
+    this.#store = store
     this.region = region
     this.#share = generationShare
     this.#generateRsa = generateRsa
@@ -88,9 +94,25 @@ export class SoftwareHsm implements Hsm {
     this.#root = new VaultRoot(Buffer.from(store.state.root, 'base64'))
     this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, store)
     this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
-    this.#handles = new HandleCache(handleCapacity, (key: SoftwareKey) => {
+    const destroy = (key: SoftwareKey) => {
       key.destroy()
-    })
+    }
+    this.#handles = new HandleCache(handleCapacity, destroy, (idStart) => onChange?.({ kind: 'dropped', idStart }))
+  }
+
+  /** For a copy in another thread of this process, which makes nothing and signs no statement. */
+  copiedState(): HsmState {
+    return withoutRootKeys(this.#store.state)
+  }
+
+  /** In a copy: what the HSM it was made of has changed since. */
+  follow(change: HsmChange): void {
+    if (change.kind === 'tenancy') {
+      this.#tenancies.follow(change.tenancyId, change.tenancy)
+      return
+    }
+    this.#handles.drop(change.idStart)
+    for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
   }
 
   selfTest(): Promise<HsmCapabilities> {

@@ -48,6 +48,12 @@ export class TenancyRoots {
     this.#store.setTenancy(tenancyId, { ...tenancy, identityHead: seq })
   }
 
+  /** What the same region's HSM in another thread has kept. */
+  follow(tenancyId: string, tenancy: TenancyState): void {
+    const identityHead = Math.max(tenancy.identityHead ?? 0, this.identityHead(tenancyId))
+    this.#keep(tenancyId, createPublicKey(tenancy.trustRoot), { ...tenancy, identityHead })
+  }
+
   #known(tenancyId: string): TenancyState {
     const known = this.#tenancy(tenancyId)
     if (known !== undefined) return known

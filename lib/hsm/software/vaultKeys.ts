@@ -145,6 +145,11 @@ export class SoftwareVaultKeys implements VaultKeys {
     this.#handles.drop(this.#handlePrefix)
   }
 
+  /** As destroyKeks, where another instance of this vault has dropped all its handles. */
+  followDrop(idStart: string): void {
+    if (idStart === this.#handlePrefix) this.destroyKeks()
+  }
+
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
   #handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''

@@ -36,7 +36,7 @@ export class ItemStatements {
   readonly #bySk: Direction
   readonly #byIndex: Readonly<Record<IndexName, Direction>>
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: Pick<SqliteDatabase, 'prepare'>) {
     this.#get = database.prepare(`SELECT ${columns} FROM item WHERE tbl = ? AND pk = ? AND sk = ? AND ${notExpired}`)
     this.#put = database.prepare(
       `INSERT INTO item (tbl, pk, sk, body, expires_at, gpk, by_time, by_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)

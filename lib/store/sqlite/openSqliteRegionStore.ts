@@ -8,6 +8,8 @@ type Opened = 'database' | 'commit'
 export interface SqliteRegionStoreOptions extends Omit<SqliteTablesOptions, Opened>, Omit<SqliteQueuesOptions, Opened> {
   /** The region's own file, whose directory exists, or ':memory:'. */
   readonly file: string
+  /** Whether other threads of this process read the file too (openSqliteReader). Default: no. */
+  readonly hasReaders?: boolean
   /** When waiting calls commit; a simulation decides it. Default: at the end of the event loop's turn. */
   readonly schedule?: Schedule
 }
@@ -30,8 +32,13 @@ export interface SqliteRegionStore {
 }
 
 /** @throws Error with one line that says what is wrong with the file. */
-export function openSqliteRegionStore({ file, schedule, ...options }: SqliteRegionStoreOptions): SqliteRegionStore {
-  const database = new SqliteDatabase(file)
+export function openSqliteRegionStore({
+  file,
+  schedule,
+  hasReaders = false,
+  ...options
+}: SqliteRegionStoreOptions): SqliteRegionStore {
+  const database = new SqliteDatabase(file, hasReaders)
   const commit = new GroupCommit(database, schedule)
   const tables = new SqliteTables({ ...options, database, commit })
   const queues = new SqliteQueues({ ...options, database, commit })

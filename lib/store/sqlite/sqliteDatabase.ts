@@ -5,6 +5,8 @@ import { regionStoreFormat, regionStoreSchema } from './regionStoreSchema.ts'
 /** SQLite's own default. */
 const checkpointPages = 1000
 
+const readerMs = 5_000
+
 /** SQLite's primary result codes for which opening has a clearer sentence than SQLite's own. */
 const refusals: Readonly<Record<number, string>> = {
   5: 'is in use by another process; stop that one first',
@@ -23,9 +25,14 @@ const refusals: Readonly<Record<number, string>> = {
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #written: StatementSync
+  readonly #owner: DatabaseSync | undefined
 
-  /** @throws Error with one line that says what is wrong with the file. */
-  constructor(file: string) {
+  /**
+   * `hasReaders`: other threads of this process read the file by connections of their own (SqliteReader). SQLite's own
+   * exclusive lock would shut them out, so that a file beside it is locked instead; whoever opens either way is refused by both.
+   * @throws Error with one line that says what is wrong with the file.
+   */
+  constructor(file: string, hasReaders = false) {
     try {
       // SQLite would create the file with mode 0644; its WAL takes over the file's own mode.
       if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
@@ -34,12 +41,17 @@ export class SqliteDatabase {
       throw new Error(`${file} ${refusals[14] ?? ''}.`, { cause })
     }
     try {
-      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE')
+      if (hasReaders) {
+        this.#owner = lockBeside(file)
+        // A reader is in the way for microseconds, and of a checkpoint alone.
+        this.#db.exec(`PRAGMA busy_timeout = ${readerMs}`)
+      } else this.#db.exec('PRAGMA locking_mode = EXCLUSIVE')
       requireFormat(this.#db, file)
       setUp(this.#db)
       this.#written = this.#db.prepare('SELECT total_changes() AS n')
     } catch (cause) {
       this.#db.close()
+      this.#owner?.close()
       throw clearer(cause, file)
     }
   }
@@ -80,7 +92,23 @@ export class SqliteDatabase {
   }
 
   close(): void {
-    if (this.#db.isOpen) this.#db.close()
+    if (!this.#db.isOpen) return
+    this.#db.close()
+    this.#owner?.close()
+  }
+}
+
+/** Held until it is closed, or its process ends. */
+function lockBeside(file: string): DatabaseSync {
+  const lock = `${file}.lock`
+  closeSync(openSync(lock, 'a', 0o600))
+  const owner = new DatabaseSync(lock, { timeout: 0 })
+  try {
+    owner.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT')
+    return owner
+  } catch (cause) {
+    owner.close()
+    throw cause
   }
 }
 

@@ -22,6 +22,7 @@ import { pageOf } from '../pageOf.ts'
 import { ChangeLog } from './changeLog.ts'
 import type { GroupCommit } from './groupCommit.ts'
 import { addressOf, IndexLag } from './indexLag.ts'
+import { ItemReads } from './itemReads.ts'
 import { ItemStatements, parseItem } from './itemStatements.ts'
 import { ReadTurns } from './readTurns.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
@@ -58,6 +59,7 @@ export class SqliteTables implements Tables {
   readonly #commit: GroupCommit
   readonly #clock: Clock
   readonly #items: ItemStatements
+  readonly #reads: ItemReads
   readonly #changes: ChangeLog
   readonly #turns = new ReadTurns()
   readonly #streamed: ReadonlySet<TableName>
@@ -68,23 +70,18 @@ export class SqliteTables implements Tables {
     this.#commit = commit
     this.#clock = clock
     this.#items = new ItemStatements(database)
+    this.#reads = new ItemReads(this.#items, clock, this.#turns)
     this.#changes = new ChangeLog(database, commit)
     this.#streamed = new Set(streamed)
     this.#lag = indexLagMs && new IndexLag(indexLagMs)
   }
 
-  async get(table: TableName, pk: string, sk: string): Promise<Item | undefined> {
-    return this.#items.get(table, pk, sk, this.#clock())
+  get(table: TableName, pk: string, sk: string): Promise<Item | undefined> {
+    return this.#reads.get(table, pk, sk)
   }
 
-  async query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
-    requirePage(request)
-    for (let turn = this.#turns.turn(); turn !== undefined; turn = this.#turns.turn()) await turn
-    const { limit, descending = false } = request
-    const range = keyRange(skPrefix, request)
-    const { items, isCut } = this.#items.list(table, 'sk', pk, range, descending, this.#clock(), limit + 1)
-    this.#turns.count(items.length)
-    return pageOf(items, limit, 'sk', isCut)
+  query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
+    return this.#reads.query(table, pk, skPrefix, request)
   }
 
   async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {

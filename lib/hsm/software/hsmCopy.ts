@@ -1,0 +1,34 @@
+import { withTenancy, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
+
+/**
+ * What a copy of an HSM in another thread of its process must follow, lest it know less than the HSM itself: a tenancy that
+ * was pinned or whose identity went on, and key material that was let go of.
+ */
+export type HsmChange =
+  | { readonly kind: 'tenancy'; readonly tenancyId: string; readonly tenancy: TenancyState }
+  | { readonly kind: 'dropped'; readonly idStart: string }
+
+/** The same store, which tells of each change once it is kept. */
+export function toldState(store: StateStore, onChange: ((change: HsmChange) => void) | undefined): StateStore {
+  if (onChange === undefined) return store
+  return {
+    get state() {
+      return store.state
+    },
+    setTenancy: (tenancyId, tenancy) => {
+      store.setTenancy(tenancyId, tenancy)
+      onChange({ kind: 'tenancy', tenancyId, tenancy: withoutRootKey(tenancy) })
+    },
+  }
+}
+
+export function withoutRootKeys(state: HsmState): HsmState {
+  return Object.entries(state.tenancies).reduce(
+    (copied, [tenancyId, tenancy]) => withTenancy(copied, tenancyId, withoutRootKey(tenancy)),
+    state,
+  )
+}
+
+function withoutRootKey({ rootKey: _, ...tenancy }: TenancyState): TenancyState {
+  return tenancy
+}

@@ -1,0 +1,94 @@
+import { isKmsError } from '../../lib/errors.ts'
+import type { HttpFunction } from '../../lib/http/httpFunction.ts'
+import type { FunctionName } from '../../lib/http/operations.ts'
+import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import type { AuditEvent, AuditSink } from '../../lib/kms/audit.ts'
+import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
+import type { Runtime } from '../../lib/runtime/composeRegion.ts'
+import type { TakeFailure } from '../../lib/http/failedAuthentications.ts'
+import type { RegionParts } from '../startRegion.ts'
+import type { VerifiedPorts } from '../verifiedPorts.ts'
+import { CryptoWorkers } from './cryptoWorkers.ts'
+import type { Notices } from './notices.ts'
+import type { RegionServices, VaultFound } from './protocol.ts'
+
+/** How many threads answer for a region, and how much they log. */
+export interface WorkerSettings {
+  readonly count: number
+  readonly logLevel: LogLevel
+}
+
+/** What of a region its workers ask. */
+export interface WorkersOf {
+  readonly parts: Pick<RegionParts, 'region' | 'homeRegion' | 'regions' | 'settings' | 'faults' | 'log'>
+  readonly file: string
+  readonly hsm: SoftwareHsm
+  readonly runtime: Runtime
+  readonly verified: VerifiedPorts
+  readonly own: { readonly port?: number }
+  readonly audit: AuditSink
+  readonly functions: Readonly<Record<FunctionName, HttpFunction>>
+  readonly health: () => Promise<object>
+  readonly metrics: () => Promise<string>
+  readonly takeFailure: TakeFailure
+  /** Vaults and keys of which records wait, each as often as one does. */
+  readonly arrived: () => readonly string[]
+  readonly notices: Notices
+}
+
+export function openWorkers({ count, logLevel }: WorkerSettings, of: WorkersOf): CryptoWorkers {
+  const { region, homeRegion, regions, settings, faults, log } = of.parts
+  return new CryptoWorkers({
+    count,
+    notices: of.notices,
+    start: () => ({
+      region,
+      homeRegion,
+      regions,
+      settings,
+      logLevel,
+      file: of.file,
+      hsm: of.hsm.copiedState(),
+      aheadMs: faults.aheadMs,
+      ...(of.own.port === undefined ? {} : { ownPort: of.own.port }),
+    }),
+    first: () => [{ kind: 'arrived', ids: of.arrived() }],
+    services: services(of),
+    keepEvent: (event) => void of.audit.append(JSON.parse(event) as AuditEvent),
+    log,
+  })
+}
+
+function services({ runtime, verified, audit, functions, health, metrics, takeFailure }: WorkersOf): RegionServices {
+  const waits = new Map<string, AsyncIterator<undefined>>()
+  return {
+    answer: (serves, event) => functions[serves](event),
+    health,
+    metrics,
+    endpointsOf: async ({ id, vaultPrefix }, at) => runtime.endpoints.of({ id, vaultPrefix }, at),
+    vaultAt: (port) => found(verified, port),
+    auditWritten: (event) => audit.written(JSON.parse(event) as AuditEvent),
+    takeFailure: async (tenancyId, now) => takeFailure(tenancyId, now),
+    stored: async (ids) => runtime.arrivals.stored?.(ids),
+    arrived: async (waitId) => {
+      const wait = waits.get(waitId) ?? runtime.arrivals.awaited()[Symbol.asyncIterator]()
+      waits.set(waitId, wait)
+      return (await wait.next()).done !== true
+    },
+    stopWaiting: async (waitId) => {
+      const wait = waits.get(waitId)
+      waits.delete(waitId)
+      await wait?.return?.()
+    },
+  }
+}
+
+async function found(verified: VerifiedPorts, port: number): Promise<VaultFound> {
+  try {
+    const vaultId = await verified.vaultAt(port)
+    return { vaultId, isChecked: verified.isChecked(port) }
+  } catch (cause) {
+    if (!isKmsError(cause)) throw cause
+    return { refused: { code: cause.code, message: cause.message } }
+  }
+}

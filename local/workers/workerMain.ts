@@ -1,0 +1,101 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { createBirpc } from 'birpc'
+import { cryptoFunction } from '../../handlers/crypto/cryptoFunction.ts'
+import type { HttpFunction } from '../../lib/http/httpFunction.ts'
+import type { FunctionName } from '../../lib/http/operations.ts'
+import { HttpGateway } from '../httpGateway.ts'
+import { maxFileBytes } from '../openBackups.ts'
+import { processLogger } from '../processLogger.ts'
+import { composeWorker } from './composeWorker.ts'
+import type { RegionServices, WorkerCommands, WorkerStart } from './protocol.ts'
+
+/**
+ * A thread that answers at every port of its region. Crypto it computes itself; all else it hands to the region's own
+ * thread. Events and calls go one way together, in order: text is an event, an object is birpc's.
+ */
+const start = workerData as WorkerStart
+const port = parentPort
+if (port === null) throw new Error('This is started as a worker.')
+
+/** Notices are taken at the start of each request; an idle worker takes them so often, so that they do not pile up. */
+const idleCatchUpMs = 200
+const maxUnreadBytes = 128 * 1024 * 1024
+
+const listeners = new Map<number, Promise<number>>()
+const log = processLogger(start.logLevel)
+const commands: WorkerCommands = {
+  listen,
+  counted: () => own.requests.counted(),
+  stand: async (how) => {
+    gateway.stand(how)
+  },
+  closeListeners: async () => {
+    listeners.clear()
+    await gateway.close()
+  },
+  end: async () => {
+    await gateway.drain()
+    clearInterval(timer)
+    own.close()
+  },
+}
+const region = createBirpc<RegionServices, WorkerCommands>(commands, {
+  post: (message) => {
+    port.postMessage(message)
+  },
+  on: (take) => port.on('message', take),
+  timeout: -1,
+})
+const keepEvent = (event: string) => {
+  port.postMessage(event)
+}
+const own = composeWorker(start, region, keepEvent, log)
+const gateway = new HttpGateway({
+  functions: functions(),
+  health: () => region.health(),
+  metrics: () => region.metrics(),
+  requestWatch: own.runtime.requestWatch,
+  maxFileBytes,
+  onError: (cause) => {
+    log.error('The gateway failed.', cause)
+  },
+  isOwnHost: (host, at) => {
+    own.catchUp()
+    return own.hosts.isOwnHost(host, at)
+  },
+  maxUnreadBytes: maxUnreadBytes / start.count,
+})
+const timer = setInterval(() => {
+  own.catchUp()
+}, idleCatchUpMs)
+
+/** A worker that was started again is told of a port twice, where a vault gets one at that moment. */
+async function listen(wanted: number, host: string): Promise<number> {
+  if (wanted === 0) return gateway.listen(wanted, host, true)
+  const listening = listeners.get(wanted) ?? gateway.listen(wanted, host, true)
+  listeners.set(wanted, listening)
+  return listening.catch((cause: unknown) => {
+    listeners.delete(wanted)
+    throw cause
+  })
+}
+
+function functions(): Record<FunctionName, HttpFunction> {
+  const answer = cryptoFunction(own.runtime)
+  const handOver =
+    (serves: FunctionName): HttpFunction =>
+    (event) =>
+      region.answer(serves, event)
+  return {
+    vault: handOver('vault'),
+    keys: handOver('keys'),
+    identity: handOver('identity'),
+    audit: handOver('audit'),
+    crypto: (event) => {
+      // INVARIANT: before anything cached is looked at. What was answered before this request came is known from here on.
+      own.catchUp()
+      Atomics.add(start.answered, 0, 1)
+      return answer(event)
+    },
+  }
+}

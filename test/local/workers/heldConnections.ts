@@ -1,0 +1,60 @@
+import { Agent, request } from 'node:http'
+import type { Signed } from '../signedCaller.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+/** One connection that is kept: all its requests come to the same worker. */
+export class HeldConnection {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+
+  post(url: string, { headers, text }: Signed): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { method: 'POST', agent: this.#agent, headers }, (answer) => {
+        const parts: Buffer[] = []
+        answer.on('data', (part: Buffer) => parts.push(part))
+        answer.on('error', reject)
+        answer.on('end', () => {
+          const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>
+          resolve({ status: answer.statusCode ?? 0, body })
+        })
+      })
+      sent.on('error', reject)
+      sent.end(text)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+/** Opens connections until each worker of a region has two, and resolves with all of them. */
+export async function connectionsToAll(
+  region: string,
+  url: string,
+  signed: Signed,
+): Promise<readonly HeldConnection[]> {
+  const connections: HeldConnection[] = []
+  const reached = new Map<number, number>()
+  let before = await answeredBy(region)
+  const isEnough = () => before.length > 0 && before.every((_, worker) => (reached.get(worker) ?? 0) >= 2)
+  while (!isEnough()) {
+    const connection = new HeldConnection()
+    await connection.post(url, signed)
+    connections.push(connection)
+    const after = await answeredBy(region)
+    const worker = after.findIndex((count, index) => count > (before[index] ?? 0))
+    reached.set(worker, (reached.get(worker) ?? 0) + 1)
+    before = after
+  }
+  return connections
+}
+
+/** How many crypto requests each worker has answered since its start. */
+export async function answeredBy(region: string): Promise<readonly number[]> {
+  const health = (await (await fetch(`${region}/healthz`)).json()) as { workers: readonly { answered: number }[] }
+  return health.workers.map(({ answered }) => answered)
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freeBase } from '../freePorts.ts'
+import { callerByProfile, signerByProfile, signing, type SignedCaller } from '../signedCaller.ts'
+import { isReady, startService, withDirectory, type StartedProcess } from '../startedService.ts'
+
+export const workers = 3
+
+/** `npm start` with workers, whatever this machine has of cores. */
+export interface StartedCloud {
+  readonly directory: string
+  readonly service: StartedProcess
+  readonly call: SignedCaller
+  readonly sign: ReturnType<typeof signing>
+  readonly tenancyId: string
+  readonly home: string
+  readonly other: string
+}
+
+export async function withCloud(
+  body: (cloud: StartedCloud) => Promise<void>,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await withDirectory(async (directory) => {
+    const service = startService(directory, await freeBase(), ['--workers', String(workers)], environment)
+    try {
+      await isReady(service)
+      const { regions, tenancyId } = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as {
+        regions: readonly { endpoint: string }[]
+        tenancyId: string
+      }
+      const [home = '', other = ''] = regions.map(({ endpoint }) => endpoint)
+      const call = callerByProfile(directory)
+      const sign = signing(signerByProfile(directory))
+      await body({ directory, service, call, sign, tenancyId, home, other })
+    } finally {
+      service.signal('SIGTERM')
+      await service.exited
+    }
+  })
+}
+
+export async function mayReplicate(call: SignedCaller, home: string, tenancyId: string): Promise<void> {
+  await call('POST', `${home}/20160918/policies`, {
+    compartmentId: tenancyId,
+    name: 'replication',
+    description: 'd',
+    statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
+  })
+}
