@@ -64,7 +64,13 @@ const storeys = {
     '^lib/kms/keys/',
     '^lib/kms/(schedule|backup)/',
   ],
-  'lib/hsm': ['^lib/hsm/[A-Za-z]+\\.ts$', '^lib/hsm/primitives/', '^lib/hsm/formats/', '^lib/hsm/software/'],
+  'lib/hsm': [
+    '^lib/hsm/[A-Za-z]+\\.ts$',
+    '^lib/hsm/primitives/',
+    '^lib/hsm/formats/',
+    '^lib/hsm/software/',
+    '^lib/hsm/pkcs11/',
+  ],
 }
 
 const upwards = Object.entries(storeys).flatMap(([room, of]) =>

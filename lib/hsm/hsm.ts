@@ -60,21 +60,21 @@ export interface WrappedKey {
 
 /** A vault's three keys under one region's root (AES-KWP, base64). Local to its region: never replicated as a row. */
 export interface WrappedVaultKeys {
-  readonly format: 'vaultspan/vault-keys/1'
+  /** With `+token` the KEK for HSM keys is under a token's root: its blob and a MAC, each base64, with a dot between. */
+  readonly format: 'vaultspan/vault-keys/1' | 'vaultspan/vault-keys/1+token'
   /** Null, as is `softwareKek` then, once destroyed. */
   readonly hsmKek: string | null
   readonly softwareKek: string | null
   readonly macKey: string
 }
 
-/** A vault's wrapping key as it is stored. */
 export interface WrappingKey {
   readonly context: WrappingKeyContext
   readonly wrapped: WrappedKey
 }
 
-/** A vault's keys together with the context they are wrapped for. */
 export interface VaultKeysOf {
+  /** For which they are wrapped. */
   readonly context: VaultContext
   readonly wrapped: WrappedVaultKeys
 }
@@ -93,7 +93,7 @@ export interface Binding {
   readonly material: MaterialContext
 }
 
-/** What one key can do while it is held. AES answers at once; RSA and ECDSA private operations run off the event loop. */
+/** A key while it is held. AES answers at once; RSA and ECDSA private operations run off the event loop. */
 export interface UsableKey {
   /** @throws KmsError invalidParameter for an algorithm that does not fit the key, or a plaintext too long for RSA. */
   encrypt(
@@ -192,7 +192,7 @@ export interface TransferContext {
   readonly epoch: string
 }
 
-/** Made by the destination's HSM for one transfer. `privateKey` is wrapped under its root: the caller stores it and deletes it after use. */
+/** Made by the destination's HSM for one transfer. `privateKey` is under its root: the caller stores it and deletes it after use. */
 export interface TransportKey {
   readonly offer: TransportOffer
   readonly privateKey: string
@@ -204,19 +204,25 @@ export interface TransportOffer {
   readonly transportKeyId: string
   /** 32 random bytes, base64. */
   readonly challenge: string
-  /** PEM SubjectPublicKeyInfo, RSA-3072, used for OAEP-SHA256 once. */
+  /** PEM SubjectPublicKeyInfo, RSA-3072, used for OAEP once. */
   readonly publicKey: string
+  /** By which OAEP, the best first (absent: SHA-256), and where the keys will be kept (absent: in a process). */
+  readonly wraps?: readonly OaepWrap[]
+  readonly keeper?: 'token'
   readonly statement: RegionStatement
   /** Over every other member, by the destination's identity key. */
   readonly signature: string
 }
 
+/** SHA-1 is for tokens that know no other. */
+export type OaepWrap = 'oaep-sha256' | 'oaep-sha1'
+
 export interface TransferBundle {
-  readonly format: 'vaultspan/transfer-bundle/1+oaep-sha256'
+  readonly format: `vaultspan/transfer-bundle/1+${OaepWrap}`
   readonly context: TransferContext
   readonly transportKeyId: string
   readonly challenge: string
-  /** An ephemeral AES-256 key under RSA-OAEP-SHA256, base64. */
+  /** An ephemeral AES-256 key under RSA-OAEP, base64. */
   readonly oaep: string
   /** Each vault key under the ephemeral key (AES-KWP), base64. */
   readonly kwp: { readonly hsmKek: string; readonly softwareKek: string; readonly macKey: string }
@@ -277,4 +283,18 @@ export interface Hsm {
     bundle: TransferBundle,
     transportKey: TransportKey,
   ): Promise<WrappedVaultKeys>
+}
+
+/** What whoever sets up a region asks of its HSM beside. */
+export interface ProvisionedHsm extends Hsm {
+  /** As the self test says it. */
+  readonly name: string
+  /** PEM SubjectPublicKeyInfo, P-384. */
+  readonly identityPublicKey: string
+  /** In the home region. Idempotent. Returns the PEM that every other region pins. */
+  createTenancyRoot(tenancyId: string): string
+  /** In the home region: says that this public key speaks for that region. */
+  issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement
+  /** In any region: pins the tenancy's root. Idempotent. @throws KmsError integrityFailure for another root. */
+  acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void>
 }

@@ -1,6 +1,4 @@
 import type { KeyShape, MaterialContext, TransferContext, VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
-import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 
 export const realm = 'oc1'
 export const tenancyId = 'ocid1.tenancy.oc1..home'
@@ -35,15 +33,6 @@ export function textsOf({ hsmKek, softwareKek, macKey }: WrappedVaultKeys) {
 
 export function aTransfer(changes: Partial<TransferContext> = {}): TransferContext {
   return { ...aVault(), source: 'eu-test-1', destination: 'us-test-1', epoch: '1:eu-test-1', ...changes }
-}
-
-/** Two regions of one tenancy whose home is the first. */
-export async function twoRegions(): Promise<{ home: SoftwareHsm; away: SoftwareHsm; trustRoot: string }> {
-  const home = openSoftwareHsm({ realm, region: 'eu-test-1', generateRsa: knownRsaPair })
-  const away = openSoftwareHsm({ realm, region: 'us-test-1', generateRsa: knownRsaPair })
-  const trustRoot = home.createTenancyRoot(tenancyId)
-  await away.acceptStatement(trustRoot, home.issueStatement(tenancyId, 'us-test-1', away.identityPublicKey))
-  return { home, away, trustRoot }
 }
 
 /** The same text with another character in its middle, where base64 has no padding bits. */

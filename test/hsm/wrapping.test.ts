@@ -27,7 +27,7 @@ test('a vault key never shows in what it was wrapped to, and its plaintext is cl
     softwareKek: Buffer.from(canaries.softwareKek),
     macKey: Buffer.from(canaries.macKey),
   }
-  const root = new VaultRoot(Buffer.alloc(32, 5))
+  const root = new VaultRoot(new Cmac(createSecretKey(Buffer.alloc(32, 5))))
   const wrapped = root.wrapVaultKeys(aVault(), (name) => taken[name])
   for (const name of ['hsmKek', 'softwareKek', 'macKey'] as const) {
     expectNoTrace(textsOf(wrapped)[name], canaries[name])

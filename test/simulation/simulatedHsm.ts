@@ -128,7 +128,7 @@ export class SimulatedHsm implements Hsm {
     await requireOffer(this, context, offer)
     const ephemeral = this.#newSecret()
     const kwp = mapNames((name) => sealText(ephemeral, name, this.#unwrapVaultKey(context, name, wrapped[name])))
-    return signBundle(this, offer, { oaep: sealFor(offer.publicKey, ephemeral), kwp })
+    return signBundle(this, offer, 'oaep-sha256', { oaep: sealFor(offer.publicKey, ephemeral), kwp })
   }
 
   async importVaultKeys(

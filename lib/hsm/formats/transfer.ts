@@ -1,16 +1,21 @@
 import { canonicalJson } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
-import type { Hsm, RegionStatement, TransferBundle, TransferContext, TransportOffer } from '../hsm.ts'
+import type { OaepHash } from '../algorithms.ts'
+import type { Hsm, OaepWrap, RegionStatement, TransferBundle, TransferContext, TransportOffer } from '../hsm.ts'
+import { keysOf } from '../../keysOf.ts'
 import { asJson, unsignedBytes } from './statement.ts'
 
 /** What every backend does alike when a vault's keys cross: which documents are signed, and what is checked before a key is touched. */
+
+export const oaepWraps = { 'oaep-sha256': 'sha256', 'oaep-sha1': 'sha1' } as const satisfies Record<OaepWrap, OaepHash>
+const allWraps = keysOf(oaepWraps)
 
 type Signer = Pick<Hsm, 'sign' | 'statement'>
 type Verifier = Pick<Hsm, 'region' | 'isSignedBy'>
 
 export async function signOffer(
   hsm: Signer,
-  fields: Pick<TransportOffer, 'context' | 'transportKeyId' | 'challenge' | 'publicKey'>,
+  fields: Pick<TransportOffer, 'context' | 'transportKeyId' | 'challenge' | 'publicKey' | 'wraps' | 'keeper'>,
 ): Promise<TransportOffer> {
   const statement = hsm.statement(fields.context.tenancyId)
   const unsigned = { format: 'vaultspan/transport-offer/1', ...fields, statement } as const
@@ -20,13 +25,31 @@ export async function signOffer(
 export async function signBundle(
   hsm: Signer,
   offer: TransportOffer,
+  wrap: OaepWrap,
   wrapped: Pick<TransferBundle, 'oaep' | 'kwp'>,
 ): Promise<TransferBundle> {
   const { context, transportKeyId, challenge } = offer
   const statement = hsm.statement(context.tenancyId)
-  const format = 'vaultspan/transfer-bundle/1+oaep-sha256'
+  const format = `vaultspan/transfer-bundle/1+${wrap}` as const
   const unsigned = { format, context, transportKeyId, challenge, ...wrapped, statement } as const
   return { ...unsigned, signature: (await hsm.sign(unsignedBytes(unsigned))).toString('base64') }
+}
+
+/** The first of the offer's that this backend can do. @throws KmsError integrityFailure */
+export function chooseWrap(
+  { wraps = ['oaep-sha256'] }: TransportOffer,
+  able: readonly OaepWrap[] = allWraps,
+): OaepWrap {
+  const chosen = wraps.find((wrap) => able.includes(wrap))
+  requireThat(chosen !== undefined, `the two HSMs have no wrapping in common (here: ${able.join(', ') || 'none'})`)
+  return chosen
+}
+
+/** How the bundle was wrapped. @throws KmsError integrityFailure where the offer did not say so. */
+export function wrapOf({ format }: TransferBundle, { wraps = ['oaep-sha256'] }: TransportOffer): OaepWrap {
+  const wrap = wraps.find((each) => format === `vaultspan/transfer-bundle/1+${each}`)
+  requireThat(wrap !== undefined, 'the bundle has an unknown format')
+  return wrap
 }
 
 /** The source's checks. @throws KmsError integrityFailure */
@@ -45,8 +68,7 @@ export async function requireBundle(
   bundle: TransferBundle,
   offer: TransportOffer,
 ): Promise<void> {
-  const isKnownFormat = (bundle.format as string) === 'vaultspan/transfer-bundle/1+oaep-sha256'
-  requireThat(isKnownFormat, 'the bundle has an unknown format')
+  wrapOf(bundle, offer)
   requireThat(context.destination === hsm.region, 'this region is not its destination')
   requireThat(isSame(offer.context, context), 'the transport key was made for another transfer')
   requireThat(isSame(bundle.context, context), 'the bundle is for another transfer')
@@ -58,7 +80,11 @@ export async function requireBundle(
 
 /** @throws KmsError integrityFailure */
 export function requireThat(isTrue: boolean, otherwise: string): asserts isTrue {
-  if (!isTrue) throw new KmsError('integrityFailure', `The transfer of the vault's keys is refused: ${otherwise}.`)
+  if (!isTrue) throw refusedTransfer(otherwise)
+}
+
+export function refusedTransfer(reason: string): KmsError {
+  return new KmsError('integrityFailure', `The transfer of the vault's keys is refused: ${reason}.`)
 }
 
 function isSigned(hsm: Verifier, document: TransportOffer | TransferBundle): Promise<boolean> {

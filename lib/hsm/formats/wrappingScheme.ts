@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
 import type { KeyShape, WrappingScheme } from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
-import { modulusLength, rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
+import { rsaEncrypt } from '../primitives/rsa.ts'
 
 /** How material crosses between a caller and a vault (contract §6.6, §6.7): under OAEP, or by AES-KWP with a key under OAEP. */
 
@@ -29,15 +29,21 @@ export function wrapMaterial(scheme: WrappingScheme, publicKey: KeyObject, mater
   }
 }
 
+/** RSA-OAEP-SHA256 with a private key, in whichever backend that lives. Undefined where the ciphertext does not open. */
+export interface OaepDecrypter {
+  /** Of the modulus, in bytes. */
+  readonly length: number
+  readonly decrypt: (ciphertext: Uint8Array) => Promise<Buffer | undefined>
+}
+
 /** Undefined, without a hint why, where the blob does not open. The caller fills the result with zeros. */
 export async function unwrapMaterial(
   scheme: WrappingScheme,
-  privateKey: KeyObject,
+  { length, decrypt }: OaepDecrypter,
   blob: Uint8Array,
 ): Promise<Buffer | undefined> {
-  if (scheme === 'RSA_OAEP_SHA256') return rsaDecrypt(privateKey, 'sha256', blob)
-  const length = modulusLength(privateKey)
-  const temporary = await rsaDecrypt(privateKey, 'sha256', blob.subarray(0, length))
+  if (scheme === 'RSA_OAEP_SHA256') return decrypt(blob)
+  const temporary = await decrypt(blob.subarray(0, length))
   const standIn = randomBytes(TEMPORARY_LENGTH)
   try {
     const isKey = temporary?.length === TEMPORARY_LENGTH

@@ -96,7 +96,7 @@ function encodePkcs1(hash: SigningHash, digest: Uint8Array, length: number): Buf
 /** The last byte of the hashes' object identifiers under 2.16.840.1.101.3.4.2. */
 const hashOids = { sha224: 4, sha256: 1, sha384: 2, sha512: 3 } as const satisfies Record<SigningHash, number>
 
-function digestInfo(hash: SigningHash, digest: Uint8Array): Buffer {
+export function digestInfo(hash: SigningHash, digest: Uint8Array): Buffer {
   const oid = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, hashOids[hash]]
   const algorithm = [0x30, oid.length + 2, ...oid, 0x05, 0x00]
   return Buffer.from([0x30, algorithm.length + 2 + digest.length, ...algorithm, 0x04, digest.length, ...digest])

@@ -29,6 +29,8 @@ export interface TenancyState {
 /** Where a simulated HSM keeps its state: a file (StateFile), or memory, from which a host may keep it elsewhere. */
 export interface StateStore {
   readonly state: HsmState
+  /** Those of the state. */
+  readonly tenancies: HsmState['tenancies']
   setTenancy(tenancyId: string, tenancy: TenancyState): void
 }
 
@@ -41,6 +43,10 @@ export class MemoryState implements StateStore {
 
   get state(): HsmState {
     return this.#state
+  }
+
+  get tenancies(): HsmState['tenancies'] {
+    return this.#state.tenancies
   }
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
@@ -79,20 +85,24 @@ const statementSchema = v.looseObject({
   publicKey: v.string(),
   signature: v.string(),
 })
+/** `rootKey`: how the backend keeps a tenancy's root. */
+export function tenanciesSchema(rootKey: v.GenericSchema<string>) {
+  return v.record(
+    v.string(),
+    v.looseObject({
+      trustRoot: publicPem,
+      statement: statementSchema,
+      rootKey: v.exactOptional(rootKey),
+      identityHead: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    }),
+  )
+}
 const stateSchema = v.looseObject({
   format: v.literal(FORMAT),
   region: v.string(),
   root: v.pipe(v.string(), v.base64(), v.check(isRoot)),
   identity: privatePem,
-  tenancies: v.record(
-    v.string(),
-    v.looseObject({
-      trustRoot: publicPem,
-      statement: statementSchema,
-      rootKey: v.exactOptional(privatePem),
-      identityHead: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
-    }),
-  ),
+  tenancies: tenanciesSchema(privatePem),
 })
 
 /** `place` names where the text was found. Nothing of the content is quoted in an error: it holds keys. */
@@ -110,7 +120,10 @@ export function parseState(place: string, text: string, region: string): HsmStat
   }
   const { success, output } = v.safeParse(v.object({ format: v.string() }), content)
   if (success && output.format !== FORMAT) {
-    throw new Error(`The HSM state ${place} has format ${output.format}; this program reads ${FORMAT} only.`)
+    const hint = output.format.startsWith('vaultspan/pkcs11-hsm/')
+      ? ' Its region has its keys in a token: set HSM=pkcs11.'
+      : ''
+    throw new Error(`The HSM state ${place} has format ${output.format}; this program reads ${FORMAT} only.${hint}`)
   }
   throw new Error(`The HSM state ${place} is damaged; restore it from a backup.`)
 }

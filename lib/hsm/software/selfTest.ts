@@ -23,6 +23,8 @@ const shapes = [
   ...keysOf(curves).map((curveId) => `ECDSA_${curveId}`),
 ]
 
+export const simulatedName = 'simulated HSM (software)'
+
 /** A known answer for each algorithm in some 20 ms. @throws Error naming what failed. */
 export async function runSelfTest(): Promise<HsmCapabilities> {
   testCmac()
@@ -37,7 +39,7 @@ export async function runSelfTest(): Promise<HsmCapabilities> {
       row.family === 'RSA' ? testRsaSigning(privateKey, row) : testEcdsa(row),
     ),
   )
-  return { name: 'simulated HSM (software)', isSimulated: true, shapes }
+  return { name: simulatedName, isSimulated: true, shapes }
 }
 
 function expectThat(isTrue: boolean, what: string): asserts isTrue {

@@ -2,16 +2,15 @@ import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
-  publicEncrypt,
-  constants,
   randomBytes,
   randomUUID,
   type KeyObject,
 } from 'node:crypto'
 import { ciphertextMaterialId } from '../formats/ciphertext.ts'
 import type {
-  Hsm,
   HsmCapabilities,
+  OaepWrap,
+  ProvisionedHsm,
   RegionStatement,
   TransferBundle,
   TransferContext,
@@ -23,15 +22,25 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
+import { Cmac } from '../primitives/cmac.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { LruCache } from '../../lruCache.ts'
 import { isP384Signature, publicKeyPem, signP384 } from '../primitives/p384.ts'
-import { rsaDecrypt } from '../primitives/rsa.ts'
+import { rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
 import { TrustedStatements, unsignedBytes } from '../formats/statement.ts'
-import { requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
+import {
+  chooseWrap,
+  oaepWraps,
+  requireBundle,
+  requireOffer,
+  requireThat,
+  signBundle,
+  signOffer,
+  wrapOf,
+} from '../formats/transfer.ts'
 import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial, type RsaGenerator } from './material.ts'
-import { runSelfTest } from './selfTest.ts'
+import { runSelfTest, simulatedName } from './selfTest.ts'
 import { keyGenerationShare, type PoolShare } from './poolShare.ts'
 import type { SoftwareKey } from './softwareKey.ts'
 import { toldState, withoutRootKeys, type HsmChange } from './hsmCopy.ts'
@@ -63,11 +72,14 @@ interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
   readonly keys: SoftwareVaultKeys
 }
 
-const TRANSPORT_KEY_BITS = 3072
+/** Every region opens either, so that a token that knows SHA-1 only can send to it. */
+const wraps: readonly OaepWrap[] = ['oaep-sha256', 'oaep-sha1']
+export const TRANSPORT_KEY_BITS = 3072
 const TRANSPORT_KEY_LENGTH = 32
 
 /** A simulated HSM: the whole port over node:crypto, its root in a file. Calls itself simulated wherever it is named. */
-export class SoftwareHsm implements Hsm {
+export class SoftwareHsm implements ProvisionedHsm {
+  readonly name = simulatedName
   readonly region: string
   readonly identityPublicKey: string
   readonly #identity: KeyObject
@@ -91,7 +103,7 @@ export class SoftwareHsm implements Hsm {
     this.#generateRsa = generateRsa
     this.#identity = createPrivateKey(store.state.identity)
     this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
-    this.#root = new VaultRoot(Buffer.from(store.state.root, 'base64'))
+    this.#root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(store.state.root, 'base64'))))
     this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, store)
     this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
     const destroy = (key: SoftwareKey) => {
@@ -185,17 +197,14 @@ export class SoftwareHsm implements Hsm {
     return signer !== undefined && isP384Signature(signer, bytes, signature)
   }
 
-  /** Provisioning, in the home region. Idempotent. Returns the PEM that every other region pins. */
   createTenancyRoot(tenancyId: string): string {
     return this.#tenancies.create(tenancyId)
   }
 
-  /** Provisioning, in the home region: says that this public key speaks for that region. */
   issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement {
     return this.#tenancies.issue(tenancyId, region, publicKeyPem)
   }
 
-  /** Provisioning, in any region: pins the tenancy's root. Idempotent. @throws KmsError integrityFailure for another root. */
   acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void> {
     return this.#tenancies.accept(trustRootPem, statement)
   }
@@ -205,7 +214,8 @@ export class SoftwareHsm implements Hsm {
     const { secret, publicKey } = await this.#share.run(context.vaultId, () => this.#generateRsa(TRANSPORT_KEY_BITS))
     try {
       const challenge = randomBytes(32).toString('base64')
-      const offer = await signOffer(this, { context, transportKeyId: randomUUID(), challenge, publicKey })
+      const fields = { context, transportKeyId: randomUUID(), challenge, publicKey, wraps }
+      const offer = await signOffer(this, fields)
       return { offer, privateKey: wrapKey(this.#transportWrappingKey(offer), secret).toString('base64') }
     } finally {
       secret.fill(0)
@@ -218,13 +228,14 @@ export class SoftwareHsm implements Hsm {
     offer: TransportOffer,
   ): Promise<TransferBundle> {
     await requireOffer(this, context, offer)
+    const wrap = chooseWrap(offer, wraps)
     const keys = this.#root.openVaultKeys(context, wrapped)
     const ephemeral = randomBytes(TRANSPORT_KEY_LENGTH)
     try {
       const kek = createSecretKey(ephemeral)
       const kwp = mapVaultKeys((name) => wrapExported(kek, keys[name]))
-      const oaep = publicEncrypt({ ...oaepSha256, key: offer.publicKey }, ephemeral).toString('base64')
-      return await signBundle(this, offer, { oaep, kwp })
+      const oaep = rsaEncrypt(createPublicKey(offer.publicKey), oaepWraps[wrap], ephemeral).toString('base64')
+      return await signBundle(this, offer, wrap, { oaep, kwp })
     } finally {
       ephemeral.fill(0)
     }
@@ -251,7 +262,8 @@ export class SoftwareHsm implements Hsm {
     let ephemeral: Buffer | undefined
     try {
       const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-      ephemeral = await rsaDecrypt(key, 'sha256', Buffer.from(bundle.oaep, 'base64'))
+      const wrap = wrapOf(bundle, transportKey.offer)
+      ephemeral = await rsaDecrypt(key, oaepWraps[wrap], Buffer.from(bundle.oaep, 'base64'))
       requireThat(ephemeral?.length === TRANSPORT_KEY_LENGTH, 'its ephemeral key does not decrypt')
       return createSecretKey(ephemeral)
     } finally {
@@ -268,8 +280,6 @@ export class SoftwareHsm implements Hsm {
 function openStore(region: string, file: string | undefined): StateStore {
   return file === undefined ? new MemoryState(newState(region)) : new StateFile(region, file)
 }
-
-const oaepSha256 = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
 
 function wrapExported(kek: KeyObject, key: KeyObject): string {
   const secret = key.export()

@@ -92,7 +92,7 @@ export function ecdsaKey({ curveId }: Shape<'ECDSA'>, privateKey: KeyObject): So
   }
 }
 
-function requireNoAssociatedData(associatedData: Readonly<Record<string, string>>): void {
+export function requireNoAssociatedData(associatedData: Readonly<Record<string, string>>): void {
   if (Object.keys(associatedData).length === 0) return
   throw new KmsError('invalidParameter', 'associatedData has a meaning for AES keys only.')
 }

@@ -3,7 +3,7 @@ import { KmsError } from '../../errors.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PublicKey, publicKeyPem } from '../primitives/p384.ts'
 import { isStatementOf, unsignedBytes } from '../formats/statement.ts'
-import type { StateStore, TenancyState } from './hsmState.ts'
+import type { TenancyState } from './hsmState.ts'
 
 interface Owner {
   readonly realm: string
@@ -12,16 +12,41 @@ interface Owner {
   readonly publicKey: string
 }
 
+/** The roots of the tenancies whose home this region is, in whichever backend they live. */
+export interface RootKeys {
+  /** A new one: what the tenancy's state keeps of it, and its public half. */
+  create(tenancyId: string): { readonly rootKey: string; readonly publicKey: KeyObject }
+  /** ECDSA P-384 with SHA-384, DER. */
+  sign(rootKey: string, bytes: Uint8Array): Buffer
+}
+
+/** Roots as PKCS#8 PEM, in the state itself. */
+const softwareRoots: RootKeys = {
+  create: () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    return { rootKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), publicKey }
+  },
+  sign: (rootKey, bytes) => sign('sha384', bytes, { key: createPrivateKey(rootKey), dsaEncoding: 'der' }),
+}
+
+/** Where the tenancies are kept. */
+export interface TenancyStore {
+  readonly tenancies: Readonly<Record<string, TenancyState>>
+  setTenancy(tenancyId: string, tenancy: TenancyState): void
+}
+
 /** The tenancies that a region knows, each with the root that it pins. Provisioning is rare, so it may block. */
 export class TenancyRoots {
   readonly #owner: Owner
-  readonly #store: StateStore
+  readonly #store: TenancyStore
+  readonly #roots: RootKeys
   readonly #trustRoots = new Map<string, KeyObject>()
 
-  constructor(owner: Owner, store: StateStore) {
+  constructor(owner: Owner, store: TenancyStore, roots: RootKeys = softwareRoots) {
     this.#owner = owner
     this.#store = store
-    for (const [tenancyId, { trustRoot }] of Object.entries(store.state.tenancies)) {
+    this.#roots = roots
+    for (const [tenancyId, { trustRoot }] of Object.entries(store.tenancies)) {
       this.#trustRoots.set(tenancyId, createPublicKey(trustRoot))
     }
   }
@@ -64,12 +89,12 @@ export class TenancyRoots {
     const known = this.#tenancy(tenancyId)
     if (known?.rootKey !== undefined) return known.trustRoot
     if (known !== undefined) throw refused(`the root of tenancy ${tenancyId} is in another region`)
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    const { rootKey, publicKey } = this.#roots.create(tenancyId)
     const { region, publicKey: identity } = this.#owner
     this.#keep(tenancyId, publicKey, {
       trustRoot: publicKeyPem(publicKey),
-      statement: this.#signed(privateKey, tenancyId, region, identity),
-      rootKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      statement: this.#signed(rootKey, tenancyId, region, identity),
+      rootKey,
     })
     return publicKeyPem(publicKey)
   }
@@ -79,7 +104,7 @@ export class TenancyRoots {
     if (rootKey === undefined) throw refused(`the root of tenancy ${tenancyId} is not in this region`)
     const publicKey = p384PublicKey(pem)
     if (publicKey === undefined) throw refused(`the identity of region ${region} is no P-384 public key`)
-    return this.#signed(createPrivateKey(rootKey), tenancyId, region, publicKeyPem(publicKey))
+    return this.#signed(rootKey, tenancyId, region, publicKeyPem(publicKey))
   }
 
   async accept(trustRootPem: string, statement: RegionStatement): Promise<void> {
@@ -100,16 +125,16 @@ export class TenancyRoots {
     return statement.realm === realm && statement.region === region && statement.publicKey === publicKey
   }
 
-  #signed(rootKey: KeyObject, tenancyId: string, region: string, publicKey: string): RegionStatement {
+  #signed(rootKey: string, tenancyId: string, region: string, publicKey: string): RegionStatement {
     const { realm } = this.#owner
     const unsigned = { format: 'vaultspan/region-statement/1', realm, tenancyId, region, publicKey } as const
-    const signature = sign('sha384', unsignedBytes(unsigned), { key: rootKey, dsaEncoding: 'der' })
+    const signature = this.#roots.sign(rootKey, unsignedBytes(unsigned))
     return { ...unsigned, signature: signature.toString('base64') }
   }
 
   /** The own property only: a tenancy may have any name, and `constructor` is one that every object knows. */
   #tenancy(tenancyId: string): TenancyState | undefined {
-    return this.#trustRoots.has(tenancyId) ? this.#store.state.tenancies[tenancyId] : undefined
+    return this.#trustRoots.has(tenancyId) ? this.#store.tenancies[tenancyId] : undefined
   }
 
   #keep(tenancyId: string, root: KeyObject, tenancy: TenancyState): void {

@@ -17,6 +17,7 @@ import type {
   WrappingScheme,
 } from '../hsm.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
+import { modulusLength, rsaDecrypt } from '../primitives/rsa.ts'
 import { recipientKey } from '../formats/recipientKey.ts'
 import { requireScheme, unwrapMaterial, wrapMaterial } from '../formats/wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
@@ -27,7 +28,7 @@ import { keyGenerationShare, type PoolShare } from './poolShare.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 import { keksDestroyed } from './vaultRoot.ts'
 
-const WRAPPING_KEY_LENGTH = 512
+export const WRAPPING_KEY_LENGTH = 512
 
 export interface OpenedVaultKeys {
   readonly hsmKek: KeyObject
@@ -35,7 +36,13 @@ export interface OpenedVaultKeys {
   readonly macKey: KeyObject
 }
 
-type Keks = Readonly<Record<MaterialContext['protectionMode'], KeyObject>>
+/** What a process may hold of a vault's keys: with the KEK for HSM keys in a token, the others; without KEKs, the MAC key. */
+export type HeldVaultKeys = Pick<OpenedVaultKeys, 'macKey'> & Partial<OpenedVaultKeys>
+
+interface Keks {
+  readonly HSM: KeyObject | undefined
+  readonly SOFTWARE: KeyObject
+}
 
 export class SoftwareVaultKeys implements VaultKeys {
   readonly #context: VaultContext
@@ -50,14 +57,14 @@ export class SoftwareVaultKeys implements VaultKeys {
   /** Without KEKs it authenticates rows and nothing else. */
   constructor(
     context: VaultContext,
-    keys: OpenedVaultKeys | Pick<OpenedVaultKeys, 'macKey'>,
+    keys: HeldVaultKeys,
     handles: HandleCache<SoftwareKey>,
     identity: string,
     generateRsa: RsaGenerator = generateRsaMaterial,
     share: PoolShare = keyGenerationShare,
   ) {
     this.#context = context
-    this.#keks = 'hsmKek' in keys ? { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek } : undefined
+    this.#keks = keys.softwareKek && { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek }
     this.#mac = new Cmac(keys.macKey)
     this.#handles = handles
     this.#handlePrefix = hash('sha256', identity, 'hex')
@@ -77,13 +84,16 @@ export class SoftwareVaultKeys implements VaultKeys {
     requireMaterialId(context.materialId)
     this.#requireKeks() // before a second goes into a key pair
     const make = () => generateMaterial(context.shape, this.#generateRsa)
-    return this.#wrap(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
+    return this.wrapMaterial(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
     requireMaterialId(materialId)
     this.#requireKeks()
-    return this.#wrap({ keyId, materialId }, await this.#inShare(() => this.#generateRsa(WRAPPING_KEY_LENGTH * 8)))
+    return this.wrapMaterial(
+      { keyId, materialId },
+      await this.#inShare(() => this.#generateRsa(WRAPPING_KEY_LENGTH * 8)),
+    )
   }
 
   #inShare<T>(work: () => Promise<T>): Promise<T> {
@@ -98,13 +108,24 @@ export class SoftwareVaultKeys implements VaultKeys {
   ): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
     requireImportable(context.shape, scheme)
-    const secret = await unwrapMaterial(scheme, this.#openWrappingKey(wrappingKey), blob)
+    const key = this.#openWrappingKey(wrappingKey)
+    const decrypter = { length: modulusLength(key), decrypt: (bytes: Uint8Array) => rsaDecrypt(key, 'sha256', bytes) }
+    const secret = await unwrapMaterial(scheme, decrypter, blob)
+    return this.withImported(context, secret, (material) => this.wrapMaterial(context, material))
+  }
+
+  /** Gives `work` what a caller brought, once it is known to be a key of this shape; filled with zeros afterwards. */
+  async withImported<T>(
+    context: MaterialContext,
+    secret: Buffer | undefined,
+    work: (material: Material) => T,
+  ): Promise<T> {
     if (secret === undefined) throw unusableImport()
     try {
       // A pair that is brought has its primes checked, which takes the pool as long as making one.
       const material = await this.#inShare(() => importedMaterial(context.shape, secret))
       if (material === undefined) throw refusedMaterial(context.shape, secret)
-      return this.#wrap(context, material)
+      return work(material)
     } finally {
       secret.fill(0)
     }
@@ -132,11 +153,11 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
-    return this.#handles.use(this.#handleId(context, wrapped), () => this.#open(context, wrapped), work)
+    return this.#handles.use(this.handleId(context, wrapped), () => this.#open(context, wrapped), work)
   }
 
   dropHandle(context: MaterialContext, wrapped: WrappedKey): void {
-    this.#handles.drop(this.#handleId(context, wrapped))
+    this.#handles.drop(this.handleId(context, wrapped))
   }
 
   /** For whoever still holds this object, and the handles that came of it. */
@@ -151,7 +172,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
-  #handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
+  handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
     const { format, blob, mac, publicKey = '' } = wrapped
     const context = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
@@ -178,20 +199,30 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   /** Wraps the material, which is filled with zeros. */
-  #wrap(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
+  wrapMaterial(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
     try {
-      const blob = wrapKey(this.#kek(context), secret).toString('base64')
-      const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
-      return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
+      return this.bind(context, wrapKey(this.#kek(context), secret), publicKey)
     } finally {
       secret.fill(0)
     }
   }
 
-  /** Verifies, unwraps and gives the material to `work`; it is filled with zeros afterwards. */
-  #withMaterial<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+  /** A blob that was wrapped under this vault's KEK, bound to its context. */
+  bind(context: BlobContext, wrapped: Buffer, publicKey: string | undefined): WrappedKey {
+    const blob = wrapped.toString('base64')
+    const unsigned = { format: 'vaultspan/key/1', blob, ...(publicKey === undefined ? {} : { publicKey }) } as const
+    return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
+  }
+
+  /** @throws KmsError integrityFailure where the blob is not bound to this context. */
+  requireBound(context: BlobContext, wrapped: WrappedKey): void {
     requireFormat(`The material ${context.materialId}`, wrapped, 'vaultspan/key/1')
     if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
+  }
+
+  /** Verifies, unwraps and gives the material to `work`; it is filled with zeros afterwards. */
+  #withMaterial<T>(context: BlobContext, wrapped: WrappedKey, work: (secret: Buffer) => T): T {
+    this.requireBound(context, wrapped)
     const secret = unwrapKey(this.#kek(context), Buffer.from(wrapped.blob, 'base64'))
     if (secret === undefined) throw broken(context)
     try {
@@ -202,7 +233,9 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   #kek(context: BlobContext): KeyObject {
-    return this.#requireKeks()['shape' in context ? context.protectionMode : 'HSM']
+    const kek = this.#requireKeks()['shape' in context ? context.protectionMode : 'HSM']
+    if (kek === undefined) throw new TypeError('What is HSM-protected opens in the token only.')
+    return kek
   }
 
   #requireKeks(): Keks {
@@ -223,12 +256,12 @@ function isSameMaterial(from: MaterialContext, to: MaterialContext): boolean {
   )
 }
 
-function requireMaterialId(materialId: string): void {
+export function requireMaterialId(materialId: string): void {
   if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
 }
 
 /** What the caller can know is wrong without the blob has a text of its own. */
-function requireImportable(shape: KeyShape, scheme: WrappingScheme): void {
+export function requireImportable(shape: KeyShape, scheme: WrappingScheme): void {
   if (shape.algorithm === 'ECDSA') throw new KmsError('invalidParameter', 'ECDSA keys cannot be imported.')
   requireScheme(shape, scheme)
 }
@@ -242,6 +275,6 @@ function requireExportable({ keyId, protectionMode, isExportable }: MaterialCont
   )
 }
 
-function broken({ keyId }: BlobContext): KmsError {
+export function broken({ keyId }: BlobContext): KmsError {
   return new KmsError('integrityFailure', `The stored material of key ${keyId} does not fit its row.`)
 }

@@ -4,20 +4,20 @@ import { KmsError } from '../../errors.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
-import { deriveKey } from '../primitives/kdf.ts'
+import { deriveKey, type CmacKey } from '../primitives/kdf.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import type { OpenedVaultKeys } from './vaultKeys.ts'
 
-const VAULT_KEY_LENGTH = 32
+export const VAULT_KEY_LENGTH = 32
 const format = 'vaultspan/vault-keys/1'
 export type VaultKeyName = keyof OpenedVaultKeys
 
 /** A region's root. It wraps nothing itself: each thing goes under a key derived for it, since AES-KWP takes no context. */
 export class VaultRoot {
-  readonly #root: Cmac
+  readonly #root: CmacKey
 
-  constructor(root: Uint8Array) {
-    this.#root = new Cmac(createSecretKey(root))
+  constructor(root: CmacKey) {
+    this.#root = root
   }
 
   createVaultKeys(context: VaultContext): WrappedVaultKeys {
@@ -26,27 +26,28 @@ export class VaultRoot {
 
   /** `take` gives each key in plaintext; it is filled with zeros here. */
   wrapVaultKeys(context: VaultContext, take: (name: VaultKeyName) => Buffer): WrappedVaultKeys {
-    const wrapped = mapVaultKeys((name) => {
-      const secret = take(name)
-      try {
-        return wrapKey(this.#wrappingKey(context, name), secret).toString('base64')
-      } finally {
-        secret.fill(0)
-      }
-    })
-    return { format, ...wrapped }
+    return { format, ...mapVaultKeys((name) => this.wrapVaultKey(context, name, take(name))) }
+  }
+
+  /** The key in plaintext is filled with zeros. */
+  wrapVaultKey(context: VaultContext, name: VaultKeyName, secret: Buffer): string {
+    try {
+      return wrapKey(this.#wrappingKey(context, name), secret).toString('base64')
+    } finally {
+      secret.fill(0)
+    }
   }
 
   /** @throws KmsError integrityFailure, also where the KEKs were destroyed. */
   openVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): OpenedVaultKeys {
     requireKeysFormat(wrapped)
-    return mapVaultKeys((name) => this.#open(context, name, wrapped[name]))
+    return mapVaultKeys((name) => this.openVaultKey(context, name, wrapped[name]))
   }
 
   /** All that is left of a vault whose KEKs were destroyed. @throws KmsError integrityFailure */
   openMacKey(context: VaultContext, wrapped: WrappedVaultKeys): Pick<OpenedVaultKeys, 'macKey'> {
     requireKeysFormat(wrapped)
-    return { macKey: this.#open(context, 'macKey', wrapped.macKey) }
+    return { macKey: this.openVaultKey(context, 'macKey', wrapped.macKey) }
   }
 
   /** For a transport key: bound to its whole offer, so that a stored offer cannot be changed under it. */
@@ -54,7 +55,8 @@ export class VaultRoot {
     return deriveKey(this.#partition(context), 'transport', offer)
   }
 
-  #open(context: VaultContext, name: VaultKeyName, wrapped: string | null): KeyObject {
+  /** @throws KmsError integrityFailure, also where the key was destroyed. */
+  openVaultKey(context: VaultContext, name: VaultKeyName, wrapped: string | null): KeyObject {
     if (wrapped === null) throw keksDestroyed(context)
     const secret = unwrapKey(this.#wrappingKey(context, name), Buffer.from(wrapped, 'base64'))
     if (secret?.length !== VAULT_KEY_LENGTH) throw notOurs(context)
@@ -73,7 +75,7 @@ export class VaultRoot {
   }
 
   /** Simulates the partition that a private vault has to itself. */
-  #partition({ isPrivate, vaultId }: VaultContext): Cmac {
+  #partition({ isPrivate, vaultId }: VaultContext): CmacKey {
     return isPrivate ? new Cmac(deriveKey(this.#root, 'partition', vaultId)) : this.#root
   }
 }
@@ -93,6 +95,6 @@ function requireKeysFormat(wrapped: WrappedVaultKeys): void {
   requireFormat('A row of wrapped vault keys', wrapped, format)
 }
 
-function notOurs({ vaultId }: VaultContext): KmsError {
+export function notOurs({ vaultId }: VaultContext): KmsError {
   return new KmsError('integrityFailure', `The keys of vault ${vaultId} were not wrapped by this HSM for this vault.`)
 }

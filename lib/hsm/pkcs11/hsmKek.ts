@@ -1,0 +1,95 @@
+import type { KmsError } from '../../errors.ts'
+import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
+import { CKA, CKM } from './constants.ts'
+import { mechanism, type Template } from './encode.ts'
+import { aesTemplate } from './templates.ts'
+import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
+import type { RegionToken, TokenObjects } from './regionToken.ts'
+import type { Handle, Session } from './session.ts'
+
+const newKek: Template = [
+  ...aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true }),
+  [CKA.VALUE_LEN, VAULT_KEY_LENGTH],
+]
+
+/** A new vault's KEK, under the root. */
+export function newKekBlob(session: Session, { kwp, wrappingRoot }: TokenObjects): Buffer {
+  const kek = session.generateKey(mechanism(CKM.AES_KEY_GEN), newKek)
+  try {
+    return session.wrap(kwp, wrappingRoot, kek)
+  } finally {
+    session.destroy(kek)
+  }
+}
+
+/** A vault's KEK for HSM keys, opened in the token and, where the token was lost meanwhile, opened there again. */
+export class HsmKek {
+  readonly #token: RegionToken
+  readonly #blob: Buffer
+  readonly #refused: () => KmsError
+  #handle: Handle | undefined
+  #life = -1
+
+  /** `refused` is what is thrown where the blob does not open. */
+  constructor(token: RegionToken, blob: Buffer, refused: () => KmsError) {
+    this.#token = token
+    this.#blob = blob
+    this.#refused = refused
+  }
+
+  /** For material: to wrap what is made, to unwrap what is used. */
+  handle(session: Session, objects: TokenObjects): Handle {
+    if (this.#handle === undefined || this.#life !== this.#token.life) {
+      this.#handle = this.#open(session, objects, [CKA.WRAP, CKA.UNWRAP], false)
+      this.#life = this.#token.life
+    }
+    return this.#handle
+  }
+
+  /** For one call: to be wrapped for another region or a backup, or to derive. */
+  lend<T>(
+    session: Session,
+    objects: TokenObjects,
+    uses: readonly number[],
+    isExtractable: boolean,
+    work: (kek: Handle) => T,
+  ): T {
+    const kek = this.#open(session, objects, uses, isExtractable)
+    try {
+      return work(kek)
+    } finally {
+      session.destroy(kek)
+    }
+  }
+
+  /** It opens again where it is still asked for. */
+  release(): void {
+    const handle = this.#handle
+    this.#handle = undefined
+    if (handle === undefined || this.#life !== this.#token.life || !this.#token.isConnected()) return
+    this.#token.run((session) => {
+      session.destroy(handle)
+    }, this.#life)
+  }
+
+  #open(
+    session: Session,
+    { wrappingRoot, kwp }: TokenObjects,
+    uses: readonly number[],
+    isExtractable: boolean,
+  ): Handle {
+    return unwrapOr(this.#refused, () =>
+      session.unwrap(kwp, wrappingRoot, this.#blob, aesTemplate(uses, { isExtractable })),
+    )
+  }
+}
+
+/** What the token answers to bytes that do not open differs from token to token; what says that it is gone does not. */
+export function unwrapOr<T>(refused: () => Error, unwrap: () => T): T {
+  try {
+    return unwrap()
+  } catch (cause) {
+    if (isPkcs11Error(cause) && !isLoss(cause, { isGeneralOne: false })) throw refused()
+    throw cause
+  }
+}

@@ -1,0 +1,165 @@
+import { encodeInitializeArgs, readUlong, ulong, type Encoded } from './encode.ts'
+import { CKF, CKR } from './constants.ts'
+import { koffi } from './koffi.ts'
+import { Pkcs11Error } from './pkcs11Error.ts'
+import { UserError } from '../../userError.ts'
+
+const pointer = 'void *'
+const word = 'ulong'
+
+/** Where each function stands in CK_FUNCTION_LIST, and what it takes. Everything is a number or memory. */
+const functions = {
+  C_Initialize: [0, [pointer]],
+  C_GetSlotList: [4, ['uint8', pointer, pointer]],
+  C_GetTokenInfo: [6, [word, pointer]],
+  C_InitToken: [9, [word, pointer, word, pointer]],
+  C_InitPIN: [10, [word, pointer, word]],
+  C_OpenSession: [12, [word, word, pointer, pointer, pointer]],
+  C_CloseSession: [13, [word]],
+  C_CloseAllSessions: [14, [word]],
+  C_Login: [18, [word, word, pointer, word]],
+  C_Logout: [19, [word]],
+  C_CreateObject: [20, [word, pointer, word, pointer]],
+  C_CopyObject: [21, [word, word, pointer, word, pointer]],
+  C_DestroyObject: [22, [word, word]],
+  C_GetAttributeValue: [24, [word, word, pointer, word]],
+  C_SetAttributeValue: [25, [word, word, pointer, word]],
+  C_FindObjectsInit: [26, [word, pointer, word]],
+  C_FindObjects: [27, [word, pointer, word, pointer]],
+  C_FindObjectsFinal: [28, [word]],
+  C_EncryptInit: [29, [word, pointer, word]],
+  C_DecryptInit: [33, [word, pointer, word]],
+  C_Decrypt: [34, [word, pointer, word, pointer, pointer]],
+  C_SignInit: [42, [word, pointer, word]],
+  C_Sign: [43, [word, pointer, word, pointer, pointer]],
+  C_GenerateKey: [58, [word, pointer, pointer, word, pointer]],
+  C_GenerateKeyPair: [59, [word, pointer, pointer, word, pointer, word, pointer, pointer]],
+  C_WrapKey: [60, [word, pointer, word, word, pointer, pointer]],
+  C_UnwrapKey: [61, [word, pointer, word, pointer, word, pointer, word, pointer]],
+} as const
+
+export type FunctionName = keyof typeof functions
+export type Argument = number | Buffer | Encoded | null
+
+interface Callable {
+  (...args: readonly (number | Buffer | null)[]): number
+  readonly async: (...args: readonly unknown[]) => void
+}
+
+const libraries: unknown[] = []
+/** INVARIANT: what the memory of a call points to is reachable until the call is over. Nothing else holds it. */
+const running = new Set<readonly Argument[]>()
+
+function memoryOf(argument: Argument): number | Buffer | null {
+  return argument === null || typeof argument === 'number' || Buffer.isBuffer(argument) ? argument : argument.bytes
+}
+
+const loaded = new Map<string, Pkcs11Module>()
+
+/** A PKCS#11 library in this process: loaded and initialized once, for all tokens. It is never finalized. */
+export class Pkcs11Module {
+  readonly path: string
+  readonly #functions: Readonly<Record<FunctionName, Callable>>
+
+  private constructor(path: string, table: readonly [FunctionName, Callable][]) {
+    this.path = path
+    // INVARIANT: `load` gives one entry for each name.
+    this.#functions = Object.fromEntries(table) as Record<FunctionName, Callable>
+  }
+
+  /** @throws UserError where it is no PKCS#11 library. */
+  static load(path: string, initArguments?: string): Pkcs11Module {
+    const known = loaded.get(path)
+    if (known !== undefined) return known
+    const module = new Pkcs11Module(path, functionsOf(path))
+    const args = encodeInitializeArgs(CKF.OS_LOCKING_OK, initArguments)
+    const code = module.code('C_Initialize', args)
+    if (code !== CKR.OK && code !== CKR.CRYPTOKI_ALREADY_INITIALIZED) {
+      throw new UserError(`${path} does not start: ${new Pkcs11Error('C_Initialize', code).message}`)
+    }
+    loaded.set(path, module)
+    return module
+  }
+
+  code(name: FunctionName, ...args: readonly Argument[]): number {
+    running.add(args)
+    try {
+      return this.#functions[name](...args.map(memoryOf))
+    } finally {
+      running.delete(args)
+    }
+  }
+
+  /** In the event loop. @throws Pkcs11Error */
+  call(name: FunctionName, ...args: readonly Argument[]): void {
+    const code = this.code(name, ...args)
+    if (code !== CKR.OK) throw new Pkcs11Error(name, code)
+  }
+
+  /** On a thread of koffi's. @throws Pkcs11Error */
+  callOnThread(name: FunctionName, ...args: readonly Argument[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      running.add(args)
+      this.#functions[name].async(...args.map(memoryOf), (error: Error | null, code: number) => {
+        running.delete(args)
+        if (error !== null) reject(error)
+        else if (code !== CKR.OK) reject(new Pkcs11Error(name, code))
+        else resolve()
+      })
+    })
+  }
+
+  /** The slots that hold a token. */
+  slots(): readonly number[] {
+    const count = ulong(0)
+    this.call('C_GetSlotList', 1, null, count)
+    const list = Buffer.alloc(8 * (readUlong(count) + 4))
+    count.writeBigUInt64LE(BigInt(list.length / 8))
+    this.call('C_GetSlotList', 1, list, count)
+    return Array.from({ length: readUlong(count) }, (_, index) => readUlong(list, index))
+  }
+
+  tokenInfo(slot: number): TokenInfo {
+    const info = Buffer.alloc(256)
+    this.call('C_GetTokenInfo', slot, info)
+    const text = (start: number, length: number) => info.toString('utf8', start, start + length).trimEnd()
+    const flags = readUlong(info.subarray(96))
+    return {
+      label: text(0, 32),
+      manufacturer: text(32, 32),
+      model: text(64, 16),
+      serial: text(80, 16),
+      isInitialized: (flags & CKF.TOKEN_INITIALIZED) !== 0,
+    }
+  }
+}
+
+export interface TokenInfo {
+  readonly label: string
+  readonly manufacturer: string
+  readonly model: string
+  readonly serial: string
+  readonly isInitialized: boolean
+}
+
+function functionsOf(path: string): readonly [FunctionName, Callable][] {
+  const { load, proto, decode } = koffi()
+  let list: unknown
+  try {
+    const library = load(path)
+    // Koffi unloads a library that nobody holds.
+    libraries.push(library)
+    const get = library.func('C_GetFunctionList', 'ulong', [pointer])
+    const place = Buffer.alloc(8)
+    if (get(place) !== CKR.OK) throw new Error('C_GetFunctionList fails.')
+    list = place.readBigUInt64LE()
+  } catch (cause) {
+    throw new UserError(`${path} is no PKCS#11 library that this system loads.`, { cause })
+  }
+  return Object.entries(functions).map(([name, [index, parameters]]) => {
+    // After the version, which takes a word.
+    const address: unknown = decode(list, 8 * (index + 1), 'uint64')
+    const callable: unknown = decode(BigInt(String(address)), proto('ulong', [...parameters]))
+    return [name as FunctionName, callable as Callable]
+  })
+}

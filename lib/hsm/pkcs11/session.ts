@@ -1,0 +1,189 @@
+import { CKF, CKR } from './constants.ts'
+import { encodeRoom, encodeTemplate, lengthAt, readUlong, ulong, type Mechanism, type Template } from './encode.ts'
+import { Pkcs11Error } from './pkcs11Error.ts'
+import type { Argument, FunctionName, Pkcs11Module } from './pkcs11Module.ts'
+
+/** An object's number. It holds in every session of this process, until the session that made it is closed. */
+export type Handle = number
+
+export interface KeyPair {
+  readonly publicKey: Handle
+  readonly privateKey: Handle
+}
+
+/** What fits any signature, and any wrapped key of ours: an RSA-4096 key as PKCS#8 is 2.4 kB. */
+const ROOM = 4096
+
+/**
+ * One session, one operation at a time: whoever takes a second step before the first is over gets CKR_OPERATION_ACTIVE.
+ * Every method throws Pkcs11Error.
+ */
+export class Session {
+  readonly #module: Pkcs11Module
+  readonly handle: number
+  /** For what comes back in the event loop, where nothing runs between a call and the copy of its answer. */
+  readonly #room = Buffer.alloc(ROOM)
+
+  private constructor(module: Pkcs11Module, handle: number) {
+    this.#module = module
+    this.handle = handle
+  }
+
+  static open(module: Pkcs11Module, slot: number): Session {
+    const handle = ulong(0)
+    module.call('C_OpenSession', slot, CKF.SERIAL_SESSION | CKF.RW_SESSION, null, null, handle)
+    return new Session(module, readUlong(handle))
+  }
+
+  close(): void {
+    this.#module.code('C_CloseSession', this.handle)
+  }
+
+  login(user: number, pin: string): void {
+    const bytes = Buffer.from(pin)
+    try {
+      this.#call('C_Login', user, bytes, bytes.length)
+    } finally {
+      bytes.fill(0)
+    }
+  }
+
+  find(template: Template, limit = 16): readonly Handle[] {
+    const encoded = encodeTemplate(template)
+    this.#call('C_FindObjectsInit', encoded, encoded.count)
+    try {
+      const [found, handles] = [ulong(0), Buffer.alloc(8 * limit)]
+      this.#call('C_FindObjects', handles, limit, found)
+      return Array.from({ length: readUlong(found) }, (_, index) => readUlong(handles, index))
+    } finally {
+      this.#module.code('C_FindObjectsFinal', this.handle)
+    }
+  }
+
+  /** @throws Pkcs11Error where one may not be read. */
+  attributes(object: Handle, ...types: readonly number[]): Buffer[] {
+    const asked = encodeRoom(types)
+    this.#call('C_GetAttributeValue', object, asked, asked.count)
+    const rooms = types.map((_, index) => Buffer.alloc(lengthAt(asked, index) ?? 0))
+    const filled = encodeRoom(types, rooms)
+    this.#call('C_GetAttributeValue', object, filled, filled.count)
+    return rooms
+  }
+
+  setAttributes(object: Handle, template: Template): void {
+    const encoded = encodeTemplate(template)
+    this.#call('C_SetAttributeValue', object, encoded, encoded.count)
+  }
+
+  create(template: Template): Handle {
+    const encoded = encodeTemplate(template)
+    return this.#handleOf((place) => {
+      this.#call('C_CreateObject', encoded, encoded.count, place)
+    })
+  }
+
+  copy(object: Handle, template: Template): Handle {
+    const encoded = encodeTemplate(template)
+    return this.#handleOf((place) => {
+      this.#call('C_CopyObject', object, encoded, encoded.count, place)
+    })
+  }
+
+  /** Whatever the token says to it: what cannot be destroyed is gone with its session. */
+  destroy(object: Handle): void {
+    this.#module.code('C_DestroyObject', this.handle, object)
+  }
+
+  generateKey(how: Mechanism, template: Template): Handle {
+    const encoded = encodeTemplate(template)
+    return this.#handleOf((place) => {
+      this.#call('C_GenerateKey', how, encoded, encoded.count, place)
+    })
+  }
+
+  generateKeyPair(how: Mechanism, publicTemplate: Template, privateTemplate: Template): KeyPair {
+    const { args, pair } = pairArguments(how, publicTemplate, privateTemplate)
+    this.#call('C_GenerateKeyPair', ...args)
+    return pair()
+  }
+
+  async generateKeyPairOnThread(how: Mechanism, publicTemplate: Template, privateTemplate: Template): Promise<KeyPair> {
+    const { args, pair } = pairArguments(how, publicTemplate, privateTemplate)
+    await this.#module.callOnThread('C_GenerateKeyPair', this.handle, ...args)
+    return pair()
+  }
+
+  wrap(how: Mechanism, wrappingKey: Handle, key: Handle): Buffer {
+    return this.#outputOf((room, length) => {
+      this.#call('C_WrapKey', how, wrappingKey, key, room, length)
+    })
+  }
+
+  unwrap(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Handle {
+    const encoded = encodeTemplate(template)
+    return this.#handleOf((place) => {
+      this.#call('C_UnwrapKey', how, unwrappingKey, wrapped, wrapped.length, encoded, encoded.count, place)
+    })
+  }
+
+  sign(how: Mechanism, key: Handle, data: Buffer): Buffer {
+    this.#call('C_SignInit', how, key)
+    return this.#outputOf((room, length) => {
+      this.#call('C_Sign', data, data.length, room, length)
+    })
+  }
+
+  encryptInit(how: Mechanism, key: Handle): void {
+    this.#call('C_EncryptInit', how, key)
+  }
+
+  async signOnThread(how: Mechanism, key: Handle, data: Buffer): Promise<Buffer> {
+    this.#call('C_SignInit', how, key)
+    return this.#outputOnThread('C_Sign', data)
+  }
+
+  async decryptOnThread(how: Mechanism, key: Handle, data: Buffer): Promise<Buffer> {
+    this.#call('C_DecryptInit', how, key)
+    return this.#outputOnThread('C_Decrypt', data)
+  }
+
+  async #outputOnThread(name: 'C_Sign' | 'C_Decrypt', data: Buffer): Promise<Buffer> {
+    const [room, length] = [Buffer.alloc(ROOM), ulong(ROOM)]
+    await this.#module.callOnThread(name, this.handle, data, data.length, room, length)
+    return taken(room, length)
+  }
+
+  #outputOf(call: (room: Buffer, length: Buffer) => void): Buffer {
+    const length = ulong(ROOM)
+    call(this.#room, length)
+    return taken(this.#room, length)
+  }
+
+  #handleOf(call: (place: Buffer) => void): Handle {
+    const place = ulong(0)
+    call(place)
+    return readUlong(place)
+  }
+
+  #call(name: FunctionName, ...args: readonly Argument[]): void {
+    const code = this.#module.code(name, this.handle, ...args)
+    if (code !== CKR.OK) throw new Pkcs11Error(name, code)
+  }
+}
+
+/** A copy, so that a short answer does not keep its room; the room is cleared. */
+function taken(room: Buffer, length: Buffer): Buffer {
+  const answer = room.subarray(0, readUlong(length))
+  const output = Buffer.from(answer)
+  answer.fill(0)
+  return output
+}
+
+function pairArguments(how: Mechanism, publicTemplate: Template, privateTemplate: Template) {
+  const [open, secret] = [encodeTemplate(publicTemplate), encodeTemplate(privateTemplate)]
+  const [publicPlace, privatePlace] = [ulong(0), ulong(0)]
+  return {
+    args: [how, open, open.count, secret, secret.count, publicPlace, privatePlace] as const,
+    pair: (): KeyPair => ({ publicKey: readUlong(publicPlace), privateKey: readUlong(privatePlace) }),
+  }
+}

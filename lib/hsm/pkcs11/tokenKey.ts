@@ -1,0 +1,174 @@
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { rsaDoesNotOpen } from '../../errors.ts'
+import {
+  digestLengths,
+  requireDigestLength,
+  requireEcdsaSigning,
+  requireOaepHash,
+  requireRsaSigning,
+  unfit,
+  type OaepHash,
+  type RsaSigning,
+  type SigningHash,
+} from '../algorithms.ts'
+import { decryptWith, encryptWith, type MasterKey } from '../formats/ciphertext.ts'
+import type { KeyShape, MessageType } from '../hsm.ts'
+import { isEcdsaSignature } from '../primitives/ecdsa.ts'
+import { decodeOaep } from '../primitives/oaep.ts'
+import { digestInfo, isRsaSignature, modulusLength, rsaEncrypt } from '../primitives/rsa.ts'
+import { requireNoAssociatedData, type SoftwareKey } from '../software/softwareKey.ts'
+import { CKG, CKM } from './constants.ts'
+import { encodeWords, mechanism, type Mechanism } from './encode.ts'
+import { derSignature } from './publicKeys.ts'
+import type { Handle, Session } from './session.ts'
+
+/** A session object, and the token as long as the object lives in it. */
+export interface HeldObject {
+  readonly handle: Handle
+  /** In the event loop. @throws KmsError unavailable where the object is lost. */
+  readonly run: <R>(work: (session: Session) => R) => R
+  readonly onThread: <R>(work: (session: Session) => Promise<R>) => Promise<R>
+  readonly destroy: () => void
+}
+
+type Shape<A extends KeyShape['algorithm']> = Extract<KeyShape, { algorithm: A }>
+
+const cmac = mechanism(CKM.AES_CMAC)
+const BLOCK = 16
+
+/** The message's key is derived in the token; with it, for this message, the process encrypts. */
+export function aesTokenKey({ length }: Shape<'AES'>, materialId: string, object: HeldObject): SoftwareKey {
+  const derive = (messages: Uint8Array) =>
+    object.run((session) => {
+      const blocks = Buffer.alloc(messages.length)
+      for (let start = 0; start < messages.length; start += BLOCK) {
+        const tag = session.sign(cmac, object.handle, Buffer.from(messages.subarray(start, start + BLOCK)))
+        blocks.set(tag, start)
+        tag.fill(0)
+      }
+      return blocks
+    })
+  const master: MasterKey = { length, materialId, derive }
+  return {
+    encrypt(algorithm, plaintext, associatedData) {
+      if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
+      return encryptWith(master, plaintext, associatedData)
+    },
+    decrypt(algorithm, ciphertext, associatedData) {
+      if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
+      return decryptWith(master, ciphertext, associatedData)
+    },
+    async sign(algorithm) {
+      throw unfit(algorithm, 'an AES')
+    },
+    async verify(algorithm) {
+      throw unfit(algorithm, 'an AES')
+    },
+    destroy: object.destroy,
+  }
+}
+
+export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareKey {
+  const publicKey = createPublicKey(publicKeyPem)
+  return {
+    async encrypt(algorithm, plaintext, associatedData) {
+      const hashName = requireOaepHash(algorithm)
+      requireNoAssociatedData(associatedData)
+      return rsaEncrypt(publicKey, hashName, plaintext)
+    },
+    async decrypt(algorithm, ciphertext, associatedData) {
+      const hashName = requireOaepHash(algorithm)
+      requireNoAssociatedData(associatedData)
+      const plaintext = await rsaTokenDecrypt(publicKey, object, hashName, ciphertext)
+      if (plaintext === undefined) throw rsaDoesNotOpen()
+      return plaintext
+    },
+    async sign(algorithm, messageType, message) {
+      const row = requireRsaSigning(algorithm)
+      requireDigestLength(row.hash, messageType, message)
+      const digest = digestOf(row.hash, messageType, message)
+      const data = row.padding === 'PKCS1' ? digestInfo(row.hash, digest) : digest
+      return object.onThread((session) => session.signOnThread(rsaMechanism(row), object.handle, data))
+    },
+    async verify(algorithm, messageType, message, signature) {
+      const row = requireRsaSigning(algorithm)
+      requireDigestLength(row.hash, messageType, message)
+      return isRsaSignature(publicKey, row, messageType, message, signature)
+    },
+    destroy: object.destroy,
+  }
+}
+
+/** The bare operation in the token, the padding here: SoftHSM knows OAEP with SHA-1 only. */
+export async function rsaTokenDecrypt(
+  publicKey: KeyObject,
+  object: HeldObject,
+  hashName: OaepHash,
+  ciphertext: Uint8Array,
+): Promise<Buffer | undefined> {
+  if (!isBelowModulus(publicKey, ciphertext)) return undefined
+  const data = Buffer.from(ciphertext)
+  const block = await object.onThread((session) => session.decryptOnThread(rawRsa, object.handle, data))
+  return decodeOaep(hashName, padded(block, modulusLength(publicKey)))
+}
+
+const rawRsa = mechanism(CKM.RSA_X_509)
+
+function isBelowModulus(publicKey: KeyObject, ciphertext: Uint8Array): boolean {
+  if (ciphertext.length !== modulusLength(publicKey)) return false
+  const { n = '' } = publicKey.export({ format: 'jwk' })
+  return Buffer.compare(ciphertext, Buffer.from(n, 'base64url')) < 0
+}
+
+/** Some tokens leave leading zeros out. */
+function padded(block: Buffer, length: number): Buffer {
+  if (block.length === length) return block
+  const whole = Buffer.alloc(length)
+  whole.set(block, length - block.length)
+  block.fill(0)
+  return whole
+}
+
+export function ecdsaTokenKey({ curveId }: Shape<'ECDSA'>, publicKeyPem: string, object: HeldObject): SoftwareKey {
+  const publicKey = createPublicKey(publicKeyPem)
+  return {
+    async encrypt(algorithm) {
+      throw unfit(algorithm, 'an ECDSA')
+    },
+    async decrypt(algorithm) {
+      throw unfit(algorithm, 'an ECDSA')
+    },
+    async sign(algorithm, messageType, message) {
+      const row = requireEcdsaSigning(algorithm, curveId)
+      requireDigestLength(row.hash, messageType, message)
+      const digest = digestOf(row.hash, messageType, message)
+      return derSignature(await object.onThread((session) => session.signOnThread(ecdsa, object.handle, digest)))
+    },
+    async verify(algorithm, messageType, message, signature) {
+      const row = requireEcdsaSigning(algorithm, curveId)
+      requireDigestLength(row.hash, messageType, message)
+      return isEcdsaSignature(publicKey, row, messageType, message, signature)
+    },
+    destroy: object.destroy,
+  }
+}
+
+export const ecdsa = mechanism(CKM.ECDSA)
+const pkcs1 = mechanism(CKM.RSA_PKCS)
+const hashes = {
+  sha224: [CKM.SHA224, CKG.MGF1_SHA224],
+  sha256: [CKM.SHA256, CKG.MGF1_SHA256],
+  sha384: [CKM.SHA384, CKG.MGF1_SHA384],
+  sha512: [CKM.SHA512, CKG.MGF1_SHA512],
+} as const satisfies Record<SigningHash, readonly [number, number]>
+
+function rsaMechanism({ padding, hash: name }: RsaSigning): Mechanism {
+  if (padding === 'PKCS1') return pkcs1
+  const [digest, mask] = hashes[name]
+  return mechanism(CKM.RSA_PKCS_PSS, encodeWords(digest, mask, digestLengths[name]))
+}
+
+/** A message is hashed here: it is no secret of the HSM's. */
+function digestOf(hashName: SigningHash, messageType: MessageType, message: Uint8Array): Buffer {
+  return messageType === 'DIGEST' ? Buffer.from(message) : hash(hashName, message, 'buffer')
+}

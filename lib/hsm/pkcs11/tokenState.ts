@@ -1,0 +1,104 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import * as v from 'valibot'
+import { canonicalJson, type Json } from '../../canonicalJson.ts'
+import { writeFileDurably } from '../../durableFile.ts'
+import { UserError } from '../../userError.ts'
+import { isSameMac } from '../formats/blobMac.ts'
+import type { CmacKey } from '../primitives/kdf.ts'
+import { tenanciesSchema, type TenancyState } from '../software/hsmState.ts'
+import type { TenancyStore } from '../software/tenancyRoots.ts'
+
+const FORMAT = 'vaultspan/pkcs11-hsm/1'
+
+const stateSchema = v.looseObject({
+  format: v.literal(FORMAT),
+  region: v.string(),
+  token: v.string(),
+  tenancies: tenanciesSchema(v.string()),
+  mac: v.pipe(v.string(), v.base64()),
+})
+
+interface State {
+  readonly format: string
+  readonly region: string
+  /** Its label. */
+  readonly token: string
+  readonly tenancies: Readonly<Record<string, TenancyState>>
+}
+
+/**
+ * What a region with a token keeps beside it: which tenancies it knows and the root that it pins for each. Nothing of it is
+ * secret; a MAC by the token's root tells where it was changed.
+ */
+export class TokenState implements TenancyStore {
+  readonly #file: string | undefined
+  readonly #mac: CmacKey
+  #state: State
+
+  /** Without a file it lives in memory. @throws UserError where the file is not this token's. */
+  constructor(region: string, token: string, file: string | undefined, mac: CmacKey) {
+    this.#file = file
+    this.#mac = mac
+    this.#state = { format: FORMAT, region, token, tenancies: {} }
+    if (file === undefined) return
+    if (existsSync(file)) this.#state = this.#read(file)
+    else {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      this.#write(file, this.#state, true)
+    }
+  }
+
+  get tenancies(): Readonly<Record<string, TenancyState>> {
+    return this.#state.tenancies
+  }
+
+  setTenancy(tenancyId: string, tenancy: TenancyState): void {
+    const next = { ...this.#state, tenancies: { ...this.#state.tenancies, [tenancyId]: tenancy } }
+    if (this.#file !== undefined) this.#write(this.#file, next, false)
+    this.#state = next
+  }
+
+  #read(file: string): State {
+    const parsed = v.safeParse(stateSchema, jsonOf(file))
+    if (!parsed.success) throw new UserError(notAState(file))
+    const { mac, ...state } = parsed.output
+    const { region, token } = this.#state
+    if (state.region !== region)
+      throw new UserError(`The HSM state ${file} belongs to region ${state.region}, not to ${region}.`)
+    if (!isSameMac(this.#macOf(state), Buffer.from(mac, 'base64'))) {
+      throw new UserError(
+        `The HSM state ${file} was not written with the token ${token}: another token has its label, or the file was changed. Put back what belongs together.`,
+      )
+    }
+    return state
+  }
+
+  /** What was read of a newer version is passed on. */
+  #write(file: string, state: State, isNew: boolean): void {
+    const text = JSON.stringify({ ...state, mac: this.#macOf(state).toString('base64') }, undefined, 2)
+    writeFileDurably(file, text, { mode: 0o600, isNew })
+  }
+
+  #macOf(state: object): Buffer {
+    return this.#mac.tag(Buffer.from(`state/v1\0${canonicalJson(state as Json)}`))
+  }
+}
+
+function jsonOf(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined
+    throw cause
+  }
+}
+
+function notAState(file: string): string {
+  const content = v.safeParse(v.object({ format: v.string() }), jsonOf(file))
+  if (!content.success) return `The HSM state ${file} is damaged; restore it from a backup.`
+  const { format } = content.output
+  if (format !== 'vaultspan/simulated-hsm/1')
+    return `The HSM state ${file} has format ${format}; this program reads ${FORMAT} only.`
+  return `The region of ${file} was made with the simulated HSM, so its keys are in no token. Start it without HSM=pkcs11, or start anew with another --data.`
+}

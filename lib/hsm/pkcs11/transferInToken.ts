@@ -1,0 +1,168 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { refusedTransfer, requireThat } from '../formats/transfer.ts'
+import type { OaepWrap, TransferBundle, VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import { mapVaultKeys, VAULT_KEY_LENGTH, type VaultKeyName } from '../software/vaultRoot.ts'
+import { oaepMechanism } from './abilities.ts'
+import { CKA, CKK, CKM, CKO } from './constants.ts'
+import { aesObject, aesTemplate, readableAes, rsaPrivateTemplate } from './templates.ts'
+import { mechanism, type Template } from './encode.ts'
+import { unwrapOr } from './hsmKek.ts'
+import type { RsaGenerator } from '../software/material.ts'
+import { TRANSPORT_KEY_BITS } from '../software/softwareHsm.ts'
+import { generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
+import type { TokenObjects } from './regionToken.ts'
+import type { Handle, Session } from './session.ts'
+import { isWrappedVaultKey, type TokenVaultRoot } from './tokenVaultRoot.ts'
+
+const transportTemplate = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: false })
+const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
+
+/** A pair for one transfer. `generateRsa`: for tests, which do not wait for a new one each time. */
+export async function transportPair(
+  session: Session,
+  { kwp }: TokenObjects,
+  generateRsa: RsaGenerator | undefined,
+): Promise<Required<MadeKey>> {
+  if (generateRsa === undefined) return generateRsaPair(session, TRANSPORT_KEY_BITS, [CKA.UNWRAP])
+  const { secret, publicKey } = await generateRsa(TRANSPORT_KEY_BITS)
+  const template = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: true })
+  return { handle: intoToken(session, kwp, secret, template), publicKey: createPublicKey(publicKey) }
+}
+
+/** The vault's keys under an ephemeral key that is made in the token and leaves it under the peer's public key only. */
+export function exportInToken(
+  session: Session,
+  objects: TokenObjects,
+  root: TokenVaultRoot,
+  {
+    context,
+    wrapped,
+    recipient,
+    wrap,
+  }: {
+    readonly context: VaultContext
+    readonly wrapped: WrappedVaultKeys
+    readonly recipient: string
+    readonly wrap: OaepWrap
+  },
+): Pick<TransferBundle, 'oaep' | 'kwp'> {
+  const made: Handle[] = []
+  const keep = (handle: Handle) => {
+    made.push(handle)
+    return handle
+  }
+  try {
+    const ephemeral = keep(
+      session.generateKey(mechanism(CKM.AES_KEY_GEN), [
+        ...aesTemplate([CKA.WRAP], { isExtractable: true }),
+        [CKA.VALUE_LEN, VAULT_KEY_LENGTH],
+      ]),
+    )
+    const kwp = mapVaultKeys((name) => {
+      const key = keep(vaultKeyObject(session, objects, root, context, wrapped, name))
+      return session.wrap(objects.kwp, ephemeral, key).toString('base64')
+    })
+    const peer = keep(session.create(publicTemplate(createPublicKey(recipient))))
+    return { oaep: session.wrap(oaepMechanism(wrap), peer, ephemeral).toString('base64'), kwp }
+  } finally {
+    for (const handle of made) session.destroy(handle)
+  }
+}
+
+/** The KEK for HSM keys from its blob; the other two are the process's, and objects for the moment. */
+function vaultKeyObject(
+  session: Session,
+  objects: TokenObjects,
+  root: TokenVaultRoot,
+  context: VaultContext,
+  wrapped: WrappedVaultKeys,
+  name: VaultKeyName,
+): Handle {
+  if (name === 'hsmKek') {
+    const blob = root.hsmKekBlob(context, wrapped.hsmKek)
+    return unwrapOr(
+      () => root.notOurs(context),
+      () => session.unwrap(objects.kwp, objects.wrappingRoot, blob, kekTemplate),
+    )
+  }
+  const secret = root.held.openVaultKey(context, name, wrapped[name]).export()
+  try {
+    const template = aesObject(secret, []).filter(([type]) => type !== CKA.EXTRACTABLE)
+    return session.create([...template, [CKA.EXTRACTABLE, true]])
+  } finally {
+    secret.fill(0)
+  }
+}
+
+/** What came under the ephemeral key, under this token's root. */
+export function importInToken(
+  session: Session,
+  objects: TokenObjects,
+  root: TokenVaultRoot,
+  {
+    context,
+    bundle,
+    transportKey,
+    wrap,
+  }: {
+    readonly context: VaultContext
+    readonly bundle: TransferBundle
+    /** Under the wrapping root. */
+    readonly transportKey: Buffer
+    readonly wrap: OaepWrap
+  },
+): WrappedVaultKeys {
+  const made: Handle[] = []
+  const opened = (
+    unwrappingKey: Handle,
+    blob: string | Buffer,
+    template: Template,
+    otherwise: string,
+    how = objects.kwp,
+  ) => {
+    const bytes = typeof blob === 'string' ? Buffer.from(blob, 'base64') : blob
+    const handle = unwrapOr(
+      () => refusedTransfer(otherwise),
+      () => session.unwrap(how, unwrappingKey, bytes, template),
+    )
+    made.push(handle)
+    return handle
+  }
+  try {
+    const otherwise = 'the transport key was not made by this HSM for this offer'
+    const transport = opened(objects.wrappingRoot, transportKey, transportTemplate, otherwise)
+    const unwrapper = aesTemplate([CKA.UNWRAP], { isExtractable: false })
+    const ephemeral = opened(
+      transport,
+      bundle.oaep,
+      unwrapper,
+      'its ephemeral key does not decrypt',
+      oaepMechanism(wrap),
+    )
+    const take = (name: VaultKeyName, template: Template) =>
+      opened(ephemeral, bundle.kwp[name], template, 'a vault key does not unwrap')
+    const kek = take('hsmKek', kekTemplate)
+    const blob = session.wrap(objects.kwp, objects.wrappingRoot, kek)
+    requireThat(isWrappedVaultKey(blob), 'a vault key does not unwrap')
+    return root.wrapped(context, blob, (name) => {
+      const [secret = Buffer.alloc(0)] = session.attributes(take(name, readableAes), CKA.VALUE)
+      requireThat(secret.length === VAULT_KEY_LENGTH, 'a vault key does not unwrap')
+      return secret
+    })
+  } finally {
+    for (const handle of made) session.destroy(handle)
+  }
+}
+
+function publicTemplate(key: KeyObject): Template {
+  const { n = '', e = '' } = key.export({ format: 'jwk' })
+  return [
+    [CKA.CLASS, CKO.PUBLIC_KEY],
+    [CKA.KEY_TYPE, CKK.RSA],
+    [CKA.TOKEN, false],
+    [CKA.PRIVATE, false],
+    [CKA.WRAP, true],
+    [CKA.MODULUS, Buffer.from(n, 'base64url')],
+    [CKA.PUBLIC_EXPONENT, Buffer.from(e, 'base64url')],
+  ]
+}

@@ -1,0 +1,37 @@
+import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { realm, tenancyId } from './fixtures.ts'
+import { softHsmPath, tokenHsm } from './softHsm.ts'
+
+/** Every backend, for suites that run on each. */
+const backends = {
+  software: (region: string): ProvisionedHsm => openSoftwareHsm({ realm, region, generateRsa: knownRsaPair }),
+  token: (region: string): ProvisionedHsm =>
+    tokenHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }),
+} as const
+
+export type Backend = keyof typeof backends
+
+/** Which backends this machine has. */
+export const backendNames: readonly Backend[] = softHsmPath === undefined ? ['software'] : ['software', 'token']
+
+/** Source and destination in every pairing that this machine has. */
+export const pairings: readonly (readonly [Backend, Backend])[] = backendNames.flatMap((source) =>
+  backendNames.map((destination) => [source, destination] as const),
+)
+
+export function openBackend(backend: Backend, region: string): ProvisionedHsm {
+  return backends[backend](region)
+}
+
+/** Two regions of one tenancy whose home is the first. */
+export async function twoRegions(
+  source: Backend = 'software',
+  destination: Backend = source,
+): Promise<{ home: ProvisionedHsm; away: ProvisionedHsm; trustRoot: string }> {
+  const [home, away] = [openBackend(source, 'eu-test-1'), openBackend(destination, 'us-test-1')]
+  const trustRoot = home.createTenancyRoot(tenancyId)
+  await away.acceptStatement(trustRoot, home.issueStatement(tenancyId, 'us-test-1', away.identityPublicKey))
+  return { home, away, trustRoot }
+}

@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm, type Pkcs11HsmOptions } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { realm } from './fixtures.ts'
+
+const places = [
+  process.env['PKCS11_MODULE'],
+  '/usr/lib/softhsm/libsofthsm2.so',
+  '/usr/lib64/pkcs11/libsofthsm2.so',
+  '/opt/homebrew/lib/softhsm/libsofthsm2.so',
+]
+
+/** SoftHSM2, where this machine has it; CI installs it and sets REQUIRE_SOFTHSM. */
+export const softHsmPath = places.find((place) => place !== undefined && existsSync(place))
+if (softHsmPath === undefined && process.env['REQUIRE_SOFTHSM'] !== undefined) {
+  throw new Error('SoftHSM2 is not installed, and REQUIRE_SOFTHSM is set.')
+}
+
+/** Suites that need a token: run where there is one, skipped with a line that says why where not. */
+export const describeWithToken = softHsmPath === undefined ? describe.skip : describe
+if (softHsmPath === undefined) console.warn('SoftHSM2 is not installed: what runs on PKCS#11 tokens is skipped.')
+
+export const pins = { soPin: 'the officer’s', pin: 'the service’s' } as const
+
+let directory: string | undefined
+let count = 0
+
+/** The library with a token directory of this process's own, which is set before it is loaded and goes with the process. */
+export function softHsm(): Pkcs11Module {
+  if (softHsmPath === undefined) throw new Error('SoftHSM2 is not installed.')
+  directory ??= tokenDirectory()
+  return Pkcs11Module.load(softHsmPath)
+}
+
+/** SoftHSM reads its configuration once in a process, and jest runs several files in one. */
+function tokenDirectory(): string {
+  const known = process.env['VAULTSPAN_TEST_TOKENS']
+  if (known !== undefined) return known
+  const made = mkdtempSync(join(tmpdir(), 'vaultspan-tokens-'))
+  writeSoftHsmConfig(made)
+  process.env['SOFTHSM2_CONF'] = join(made, 'softhsm2.conf')
+  process.env['VAULTSPAN_TEST_TOKENS'] = made
+  process.on('exit', () => {
+    rmSync(made, { recursive: true, force: true })
+  })
+  return made
+}
+
+/** What SoftHSM is told: where its tokens lie. */
+export function writeSoftHsmConfig(place: string): string {
+  mkdirSync(join(place, 'tokens'))
+  const file = join(place, 'softhsm2.conf')
+  writeFileSync(
+    file,
+    `directories.tokendir = ${join(place, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+  )
+  return file
+}
+
+/** A new token with a region's roots in it. */
+export function newToken(): string {
+  const label = `test ${process.pid} ${Date.now() % 1e9} ${count++}`
+  initToken({ module: softHsm(), label, ...pins })
+  return label
+}
+
+/** A region's HSM on a new token, or on that of this label. */
+export function tokenHsm(options: Partial<Pkcs11HsmOptions> = {}, label = newToken()): Pkcs11Hsm {
+  const token = { module: softHsm(), label, pin: () => pins.pin }
+  return openPkcs11Hsm({ realm, region: 'eu-test-1', token, ...options })
+}
