@@ -218,7 +218,7 @@ export interface TransportOffer {
 export type OaepWrap = 'oaep-sha256' | 'oaep-sha1'
 
 export interface TransferBundle {
-  readonly format: `vaultspan/transfer-bundle/1+${OaepWrap}`
+  readonly format: 'vaultspan/transfer-bundle/1+oaep-sha256' | 'vaultspan/transfer-bundle/1+oaep-sha1'
   readonly context: TransferContext
   readonly transportKeyId: string
   readonly challenge: string

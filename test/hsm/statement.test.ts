@@ -10,7 +10,7 @@ describe.each(pairings)('with a %s as home and a %s away', (source, destination)
   let away: ProvisionedHsm
   let trustRoot: string
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     ;({ home, away, trustRoot } = await twoRegions(source, destination))
   })
 

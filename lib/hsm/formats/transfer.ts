@@ -9,6 +9,10 @@ import { asJson, unsignedBytes } from './statement.ts'
 
 export const oaepWraps = { 'oaep-sha256': 'sha256', 'oaep-sha1': 'sha1' } as const satisfies Record<OaepWrap, OaepHash>
 const allWraps = keysOf(oaepWraps)
+const bundleFormats = {
+  'oaep-sha256': 'vaultspan/transfer-bundle/1+oaep-sha256',
+  'oaep-sha1': 'vaultspan/transfer-bundle/1+oaep-sha1',
+} as const satisfies Record<OaepWrap, TransferBundle['format']>
 
 type Signer = Pick<Hsm, 'sign' | 'statement'>
 type Verifier = Pick<Hsm, 'region' | 'isSignedBy'>
@@ -30,7 +34,7 @@ export async function signBundle(
 ): Promise<TransferBundle> {
   const { context, transportKeyId, challenge } = offer
   const statement = hsm.statement(context.tenancyId)
-  const format = `vaultspan/transfer-bundle/1+${wrap}` as const
+  const format = bundleFormats[wrap]
   const unsigned = { format, context, transportKeyId, challenge, ...wrapped, statement } as const
   return { ...unsigned, signature: (await hsm.sign(unsignedBytes(unsigned))).toString('base64') }
 }
@@ -47,7 +51,7 @@ export function chooseWrap(
 
 /** How the bundle was wrapped. @throws KmsError integrityFailure where the offer did not say so. */
 export function wrapOf({ format }: TransferBundle, { wraps = ['oaep-sha256'] }: TransportOffer): OaepWrap {
-  const wrap = wraps.find((each) => format === `vaultspan/transfer-bundle/1+${each}`)
+  const wrap = wraps.find((each) => format === bundleFormats[each])
   requireThat(wrap !== undefined, 'the bundle has an unknown format')
   return wrap
 }
