@@ -29,8 +29,6 @@ export interface TenancyState {
 /** Where a simulated HSM keeps its state: a file (StateFile), or memory, from which a host may keep it elsewhere. */
 export interface StateStore {
   readonly state: HsmState
-  /** Those of the state. */
-  readonly tenancies: HsmState['tenancies']
   setTenancy(tenancyId: string, tenancy: TenancyState): void
 }
 
@@ -43,10 +41,6 @@ export class MemoryState implements StateStore {
 
   get state(): HsmState {
     return this.#state
-  }
-
-  get tenancies(): HsmState['tenancies'] {
-    return this.#state.tenancies
   }
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {

@@ -46,7 +46,7 @@ import type { SoftwareKey } from './softwareKey.ts'
 import { toldState, withoutRootKeys, type HsmChange } from './hsmCopy.ts'
 import { MemoryState, newState, type HsmState, type StateStore } from './hsmState.ts'
 import { StateFile } from './stateFile.ts'
-import { TenancyRoots } from './tenancyRoots.ts'
+import { softwareTenancies, TenancyRoots } from './tenancyRoots.ts'
 import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
 import { SoftwareVaultKeys } from './vaultKeys.ts'
 import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
@@ -104,7 +104,7 @@ export class SoftwareHsm implements ProvisionedHsm {
     this.#identity = createPrivateKey(store.state.identity)
     this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
     this.#root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(store.state.root, 'base64'))))
-    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, store)
+    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, softwareTenancies(store))
     this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
     const destroy = (key: SoftwareKey) => {
       key.destroy()

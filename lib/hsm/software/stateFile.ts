@@ -17,10 +17,6 @@ export class StateFile implements StateStore {
     return this.#state
   }
 
-  get tenancies(): HsmState['tenancies'] {
-    return this.#state.tenancies
-  }
-
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
     const next = withTenancy(this.#state, tenancyId, tenancy)
     write(this.#file, next, false)

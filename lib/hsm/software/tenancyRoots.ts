@@ -3,7 +3,7 @@ import { KmsError } from '../../errors.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PublicKey, publicKeyPem } from '../primitives/p384.ts'
 import { isStatementOf, unsignedBytes } from '../formats/statement.ts'
-import type { TenancyState } from './hsmState.ts'
+import type { StateStore, TenancyState } from './hsmState.ts'
 
 interface Owner {
   readonly realm: string
@@ -33,6 +33,18 @@ const softwareRoots: RootKeys = {
 export interface TenancyStore {
   readonly tenancies: Readonly<Record<string, TenancyState>>
   setTenancy(tenancyId: string, tenancy: TenancyState): void
+}
+
+/** Those of a simulated HSM. */
+export function softwareTenancies(store: StateStore): TenancyStore {
+  return {
+    get tenancies() {
+      return store.state.tenancies
+    },
+    setTenancy: (tenancyId, tenancy) => {
+      store.setTenancy(tenancyId, tenancy)
+    },
+  }
 }
 
 /** The tenancies that a region knows, each with the root that it pins. Provisioning is rare, so it may block. */
