@@ -14,23 +14,26 @@ interface Running {
   readonly regions: Endpoints
   readonly homeRegion: string
   readonly settings: CloudSettings
+  /** Where its profile lies, and its data unless it keeps none. */
+  readonly folder: string
 }
 
 /** What a person who just started the service needs next. */
-export function banner({ regions, homeRegion, settings }: Running, data: string): string {
+export function banner({ regions, homeRegion, settings, folder: data }: Running, isInMemory: boolean): string {
   const width = Math.max(...regions.map(({ region }) => region.length))
   const rows = regions.map(
     ({ region, endpoint }) => `  ${region.padEnd(width)}  ${endpoint}${region === homeRegion ? '   home region' : ''}`,
   )
-  const place = relative(process.cwd(), resolve(data)) || '.'
+  const below = relative(process.cwd(), resolve(data)) || '.'
+  const place = below.startsWith('..') ? resolve(data) : below
   return [
     '',
     `Vaultspan ${version} is running.`,
     '',
     ...rows,
     '',
-    `  data         ${place}`,
-    `  HSM          simulated in software, for development and tests: its root is a file in ${place}/hsm`,
+    `  data         ${isInMemory ? 'in memory: all of it goes when this ends' : place}`,
+    `  HSM          simulated in software, for development and tests${isInMemory ? '' : `: its root is a file in ${place}/hsm`}`,
     `  replication  ${meaning[settings.replicationAck]}`,
     `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
     '',

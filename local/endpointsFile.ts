@@ -11,7 +11,7 @@ export interface EndpointsFile {
 }
 
 /** Returns what puts back the file that was there before. */
-export function writeEndpoints(directory: HostDirectory, endpoints: EndpointsFile): () => void {
+export function writeEndpoints(directory: Pick<HostDirectory, 'file'>, endpoints: EndpointsFile): () => void {
   const file = directory.file('endpoints.json')
   if (file === undefined) return () => undefined
   const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined

@@ -39,7 +39,7 @@ export function faultSocketPath(directory: string): string {
  * Resolves with what ends it; undefined for a cloud in memory, which nobody else can find.
  */
 export async function serveFaults(
-  directory: HostDirectory,
+  directory: Pick<HostDirectory, 'path'>,
   faults: FaultCommands,
   more: MoreCommands = {},
 ): Promise<(() => Promise<void>) | undefined> {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
@@ -5,8 +6,10 @@ import { banner } from './banner.ts'
 import type { StartFlags } from './cli/start.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
 import { readAdvertised } from './names/nameFlags.ts'
+import { startInMemory } from './memory.ts'
 import { processLogger } from './processLogger.ts'
 import { startProcesses } from './processes/startProcesses.ts'
+import { writeReadyFile } from './readyFile.ts'
 import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
 
@@ -22,6 +25,8 @@ export async function serve({
   cut,
   recover,
   import: record,
+  memory: isInMemory = false,
+  readyFile,
   ...names
 }: StartFlags): Promise<void> {
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
@@ -30,23 +35,31 @@ export async function serve({
   const advertised = readAdvertised(names, port, false)
   const settings = { ...settingsFromEnvironment(process.env), host, advertised }
   let imported = ''
-  const cloud = await startProcesses({
-    directory: data,
+  // Who waits for it does not take that of an earlier start for this one's.
+  if (readyFile !== undefined) rmSync(readyFile, { force: true })
+  const options = {
     port,
     settings,
     log,
-    logLevel: level,
-    workers,
     ...(regions === undefined ? {} : { regions }),
     ...(cut === undefined ? {} : { cut }),
-    begin: async (home, tenancyId) => {
+    begin: async (home: RegionHost, tenancyId: string) => {
       if (record !== undefined) imported = await importRecord(home, tenancyId, record)
     },
     ...(recover === undefined ? {} : { recover }),
-  })
+  }
+  const cloud = isInMemory
+    ? await startInMemory(options)
+    : { ...(await startProcesses({ ...options, directory: data, logLevel: level, workers })), folder: data }
+  try {
+    if (readyFile !== undefined) writeReadyFile(readyFile, cloud)
+  } catch (cause) {
+    await cloud.close()
+    throw cause
+  }
   // Whoever has read the banner may stop the service.
   stopOnSignal(cloud)
-  console.log(banner(cloud, data))
+  console.log(banner(cloud, isInMemory))
   if (record !== undefined) console.log(`Imported vault: ${imported}`)
 }
 

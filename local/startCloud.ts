@@ -17,6 +17,8 @@ import { openRegion, type Peer, type Region } from './startRegion.ts'
 
 export interface CloudOptions extends StartOptions {
   readonly settings?: Partial<CloudSettings>
+  /** Where a cloud in memory takes commands; undefined: nowhere. */
+  readonly commandsIn?: string
   readonly log?: Logger
   readonly clock?: Clock
   /** By which requests' dates are judged; undefined: the same. */
@@ -93,7 +95,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = opened.map(regionHost)
   const { endpoints } = await bringUp(prepared, hosts, ports, log, options.begin)
-  const closeFaults = await serveFaults(directory, faults, {
+  const closeFaults = await serveFaults({ path: directory.path ?? options.commandsIn }, faults, {
     hosts: () => hostsCommand(prepared, hosts),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),

@@ -1,9 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultRegions } from './chooseRegions.ts'
-import { keepAdministratorKey, writeOciConfig } from './ociProfile.ts'
-import { startCloud } from './startCloud.ts'
+import { startInMemory } from './memory.ts'
 import type { Vaultspan, VaultspanOptions } from './vaultspanTypes.ts'
 
 export type * from './vaultspanTypes.ts'
@@ -14,24 +11,14 @@ export type * from './vaultspanTypes.ts'
  */
 export async function startVaultspan(options: VaultspanOptions = {}): Promise<Vaultspan> {
   const { regions = defaultRegions, requiresServicePolicy = false, replicationAck = 'available' } = options
-  const cloud = await startCloud({
-    directory: ':memory:',
-    port: 0,
-    regions,
-    settings: { requiresServicePolicy, replicationAck },
-  })
-  const folder = mkdtempSync(join(tmpdir(), 'vaultspan-'))
+  const cloud = await startInMemory({ port: 0, regions, settings: { requiresServicePolicy, replicationAck } })
   const { tenancyId, homeRegion, administrator } = cloud
-  const files = { file: (...parts: readonly string[]) => join(folder, ...parts) }
-  mkdirSync(files.file('oci'))
-  keepAdministratorKey(files, administrator)
-  writeOciConfig(files, { ...administrator, tenancyId, region: homeRegion })
   return {
     regions: cloud.regions,
     homeRegion,
     tenancyId,
     administrator,
-    configFile: files.file('oci', 'config'),
+    configFile: join(cloud.folder, 'oci', 'config'),
     endpoint: (region = homeRegion) => {
       const found = cloud.regions.find((each) => each.region === region)
       if (found === undefined) throw new RangeError(`There is no region ${region}; there are ${regions.join(', ')}.`)
@@ -55,9 +42,6 @@ export async function startVaultspan(options: VaultspanOptions = {}): Promise<Va
       },
     },
     idle: () => cloud.idle(),
-    close: async () => {
-      await cloud.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    close: () => cloud.close(),
   }
 }

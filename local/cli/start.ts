@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { Option } from 'commander'
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../chooseRegions.ts'
 import { environmentHelp } from '../environmentHelp.ts'
@@ -14,6 +15,8 @@ export interface StartFlags extends DataFlag {
   readonly cut?: string
   readonly recover?: string
   readonly import?: string
+  readonly memory?: boolean
+  readonly readyFile?: string
 }
 
 const maxWorkers = 256
@@ -24,7 +27,7 @@ export const start: CommandRow = {
   build: (command) => {
     command
       .option(...dataFlag)
-      .option('--port <BASE>', 'region i listens at BASE + i, vaults from BASE + 100', portOf, 7600)
+      .option('--port <BASE>', 'region i listens at BASE + i, vaults from BASE + 100; 0: any free ports', portOf, 7600)
       .option(
         '--regions <a,b,c>',
         `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
@@ -53,6 +56,13 @@ export const start: CommandRow = {
         '--recover <REGION>',
         'has a region that was put back to an older copy take back what others have (docs/operating.md)',
       )
+      .addOption(
+        new Option(
+          '--memory',
+          'keeps nothing: all regions in one process, and on disk a profile that goes with it',
+        ).conflicts(['data', 'recover']),
+      )
+      .option('--ready-file <FILE>', 'is written once all regions serve: where they do, as JSON')
       .option('--import <FILE>', 'makes a vault in the home region from an older vault’s record (docs/operating.md)')
       .addHelpText('after', `\n${environmentHelp}`)
       .action(async (flags: Omit<StartFlags, 'workers'> & { readonly workers?: string }) => {
@@ -64,8 +74,8 @@ export const start: CommandRow = {
 
 function portOf(text: string): number {
   const port = Number(text)
-  if (Number.isInteger(port) && port >= 1 && port <= 60_000) return port
-  throw new UserError('--port takes a whole number from 1 to 60000.')
+  if (/^\d+$/.test(text) && port <= 60_000) return port
+  throw new UserError('--port takes a whole number from 0 to 60000.')
 }
 
 /** The flag, else the variable, else the cores. */

@@ -33,6 +33,7 @@ export interface ProcessesOptions extends StartOptions {
 export interface ProcessCloud {
   readonly regions: Endpoints
   readonly homeRegion: string
+  readonly tenancyId: string
   readonly settings: CloudSettings
   close(): Promise<void>
 }
@@ -125,6 +126,7 @@ async function start(
   return {
     regions: endpoints,
     homeRegion,
+    tenancyId: prepared.tenancyId,
     settings,
     close: async () => {
       await closeFaults?.()

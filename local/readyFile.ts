@@ -1,0 +1,33 @@
+import { resolve } from 'node:path'
+import { writeFileDurably } from '../lib/durableFile.ts'
+import { UserError, messageOf } from '../lib/userError.ts'
+import type { EndpointsFile } from './endpointsFile.ts'
+
+/** What a program that has started the service waits for: where it is reached, and as whom. */
+export interface ReadyFile extends EndpointsFile {
+  /** The directory that other commands take as --data. */
+  readonly data: string
+  /** An OCI configuration file. */
+  readonly configFile: string
+}
+
+interface Ready extends Pick<EndpointsFile, 'regions' | 'homeRegion' | 'tenancyId'> {
+  readonly folder: string
+}
+
+/** Appears as a whole. @throws UserError */
+export function writeReadyFile(file: string, { regions, homeRegion, tenancyId, folder }: Ready): void {
+  const ready: ReadyFile = {
+    regions,
+    homeRegion,
+    tenancyId,
+    rootCompartmentId: tenancyId,
+    data: resolve(folder),
+    configFile: resolve(folder, 'oci', 'config'),
+  }
+  try {
+    writeFileDurably(resolve(file), `${JSON.stringify(ready, undefined, 2)}\n`, { mode: 0o644 })
+  } catch (cause) {
+    throw new UserError(`--ready-file ${file}: ${messageOf(cause)}`, { cause })
+  }
+}
