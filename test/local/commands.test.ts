@@ -122,7 +122,7 @@ test.each([
 })
 
 test('npm start --help names every variable that it reads', async () => {
-  const read = new Set(['LOG_LEVEL'])
+  const read = new Set(['LOG_LEVEL', 'WORKERS'])
   settingsFromEnvironment(new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => (read.add(String(name)), undefined) }))
   const { out } = await run('local/main.ts', ['start', '--help'])
   const named = [...out.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name)
