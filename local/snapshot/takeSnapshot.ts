@@ -60,7 +60,7 @@ function isWithin(outer: string, inner: string): boolean {
 
 /** No database, which is copied by whoever has it open; no backup, which is its owner's; no draft of another file. */
 function isPlain(name: string): boolean {
-  return !/\.db(-wal|-shm|-journal)?$/.test(name) && !/^backups\//.test(name) && !/(^|\/)\.draft-/.test(name)
+  return !/\.db(-wal|-shm|-journal|\.lock)?$/.test(name) && !/^backups\//.test(name) && !/(^|\/)\.draft-/.test(name)
 }
 
 /** Asks the service that uses the directory, or does it as the only one who does. */
