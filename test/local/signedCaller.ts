@@ -7,6 +7,8 @@ export interface Answered {
   readonly status: number
   readonly body: Record<string, unknown>
   readonly list: readonly Record<string, unknown>[]
+  /** Undefined: there is no further page. */
+  readonly nextPage: string | undefined
 }
 
 /** Calls over HTTP, signed as the administrator; `unsigned` are headers beside those that are signed. */
@@ -82,6 +84,7 @@ export function callerAs(signer: Signer, clock = Date.now): SignedCaller {
     return {
       status: answer.status,
       body: (Array.isArray(value) ? {} : value) as Record<string, unknown>,
+      nextPage: answer.headers.get('opc-next-page') ?? undefined,
       list: (Array.isArray(value) ? value : []) as readonly Record<string, unknown>[],
     }
   }

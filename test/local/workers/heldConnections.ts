@@ -4,6 +4,8 @@ import type { Signed } from '../signedCaller.ts'
 export interface Answer {
   readonly status: number
   readonly body: Record<string, unknown>
+  /** The answer's opc-request-id. */
+  readonly requestId: string
 }
 
 /** One connection that is kept: all its requests come to the same worker. */
@@ -18,7 +20,7 @@ export class HeldConnection {
         answer.on('error', reject)
         answer.on('end', () => {
           const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>
-          resolve({ status: answer.statusCode ?? 0, body })
+          resolve({ status: answer.statusCode ?? 0, body, requestId: String(answer.headers['opc-request-id']) })
         })
       })
       sent.on('error', reject)
@@ -37,16 +39,25 @@ export async function connectionsToAll(
   url: string,
   signed: Signed,
 ): Promise<readonly HeldConnection[]> {
-  const connections: HeldConnection[] = []
+  return (await connectionsByWorker(region, url, signed)).map(({ connection }) => connection)
+}
+
+/** As connectionsToAll, each with the number of its worker. */
+export async function connectionsByWorker(
+  region: string,
+  url: string,
+  signed: Signed,
+): Promise<readonly { readonly connection: HeldConnection; readonly worker: number }[]> {
+  const connections: { connection: HeldConnection; worker: number }[] = []
   const reached = new Map<number, number>()
   let before = await answeredBy(region)
   const isEnough = () => before.length > 0 && before.every((_, worker) => (reached.get(worker) ?? 0) >= 2)
   while (!isEnough()) {
     const connection = new HeldConnection()
     await connection.post(url, signed)
-    connections.push(connection)
     const after = await answeredBy(region)
     const worker = after.findIndex((count, index) => count > (before[index] ?? 0))
+    connections.push({ connection, worker })
     reached.set(worker, (reached.get(worker) ?? 0) + 1)
     before = after
   }
@@ -54,7 +65,16 @@ export async function connectionsToAll(
 }
 
 /** How many crypto requests each worker has answered since its start. */
-export async function answeredBy(region: string): Promise<readonly number[]> {
-  const health = (await (await fetch(`${region}/healthz`)).json()) as { workers: readonly { answered: number }[] }
-  return health.workers.map(({ answered }) => answered)
+async function answeredBy(region: string): Promise<readonly number[]> {
+  return (await workersOf(region)).map(({ answered }) => answered)
+}
+
+/** As /healthz has them. */
+export async function workersOf(
+  region: string,
+): Promise<readonly { readonly answered: number; readonly restarts: number }[]> {
+  const health = (await (await fetch(`${region}/healthz`)).json()) as {
+    workers: { answered: number; restarts: number }[]
+  }
+  return health.workers
 }

@@ -10,6 +10,7 @@ export const workers = 3
 export interface StartedCloud {
   readonly directory: string
   readonly service: StartedProcess
+  readonly base: number
   readonly call: SignedCaller
   readonly sign: ReturnType<typeof signing>
   readonly tenancyId: string
@@ -22,7 +23,8 @@ export async function withCloud(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withDirectory(async (directory) => {
-    const service = startService(directory, await freeBase(), ['--workers', String(workers)], environment)
+    const base = await freeBase()
+    const service = startService(directory, base, ['--workers', String(workers)], environment)
     try {
       await isReady(service)
       const { regions, tenancyId } = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as {
@@ -32,7 +34,7 @@ export async function withCloud(
       const [home = '', other = ''] = regions.map(({ endpoint }) => endpoint)
       const call = callerByProfile(directory)
       const sign = signing(signerByProfile(directory))
-      await body({ directory, service, call, sign, tenancyId, home, other })
+      await body({ directory, service, base, call, sign, tenancyId, home, other })
     } finally {
       service.signal('SIGTERM')
       await service.exited

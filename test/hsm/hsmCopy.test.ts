@@ -1,0 +1,67 @@
+import type { HsmChange } from '../../lib/hsm/software/hsmCopy.ts'
+import { MemoryState } from '../../lib/hsm/software/hsmState.ts'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+
+/** A copy of an HSM in another thread of its process. */
+
+const place = { region: 'us-ashburn-1', realm: 'oc1' } as const
+const context = {
+  realm: 'oc1',
+  tenancyId: 'ocid1.tenancy.oc1..t',
+  vaultId: 'ocid1.vault.oc1.iad.p.v',
+  isPrivate: false,
+}
+const material = {
+  keyId: 'ocid1.key.oc1.iad.p.k',
+  materialId: '0123456789abcdef0123456789abcdef',
+  shape: { algorithm: 'AES', length: 32 },
+  protectionMode: 'HSM',
+  isExportable: false,
+} as const
+
+function copied() {
+  const changes: HsmChange[] = []
+  const hsm = openSoftwareHsm({ ...place, onChange: (change) => changes.push(change) })
+  const copy = openSoftwareHsm({ ...place, store: new MemoryState(hsm.copiedState()) })
+  const follow = () => {
+    for (const change of changes.splice(0)) copy.follow(change)
+  }
+  return { hsm, copy, changes, follow }
+}
+
+test('opens what the HSM has made, until the HSM has destroyed the vault’s keys', async () => {
+  const { hsm, copy, follow } = copied()
+  const wrapped = await hsm.createVaultKeys(context)
+  const key = await hsm.openVault(context, wrapped).generate(material)
+  const vault = copy.openVault(context, wrapped)
+  expect(await vault.use(material, key, () => 'used')).toBe('used')
+  hsm.openVault(context, wrapped)
+  hsm.withoutKeks(context, wrapped)
+  follow()
+  await expect(vault.use(material, key, () => 'used')).rejects.toThrow(/destroyed/)
+})
+
+test('knows a tenancy that the HSM was told of later, how far its identity went, and not its root’s private key', () => {
+  const { hsm, copy, changes, follow } = copied()
+  const { tenancyId } = context
+  const root = hsm.createTenancyRoot(tenancyId)
+  hsm.advanceIdentityHead(tenancyId, 7)
+  expect(JSON.stringify(changes)).not.toContain('PRIVATE KEY')
+  follow()
+  expect(copy.trustRoot(tenancyId)).toBe(root)
+  expect(copy.identityHead(tenancyId)).toBe(7)
+  expect(() => copy.issueStatement(tenancyId, 'us-phoenix-1', root)).toThrow('is not in this region')
+  expect(JSON.stringify(hsm.copiedState().tenancies)).not.toContain('PRIVATE KEY')
+})
+
+test('never forgets how far a tenancy’s identity went', () => {
+  const { hsm, copy, changes, follow } = copied()
+  const { tenancyId } = context
+  hsm.createTenancyRoot(tenancyId)
+  follow()
+  hsm.advanceIdentityHead(tenancyId, 5)
+  const [older] = changes.splice(0)
+  copy.advanceIdentityHead(tenancyId, 9)
+  if (older !== undefined) copy.follow(older)
+  expect(copy.identityHead(tenancyId)).toBe(9)
+})

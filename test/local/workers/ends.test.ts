@@ -1,0 +1,124 @@
+import { setTimeout } from 'node:timers/promises'
+import { askFaultServer } from '../../../local/faultServer.ts'
+import { sharesPorts } from '../../../local/workers/sharedPort.ts'
+import { isReady, startService } from '../startedService.ts'
+import { createKey, createVault, plaintext } from '../vaultSteps.ts'
+import { connectionsByWorker, HeldConnection, workersOf } from './heldConnections.ts'
+import { withCloud, type StartedCloud } from './startedCloud.ts'
+
+/** What is left when a worker, or all of it, ends. */
+
+const region = 'us-ashburn-1'
+
+async function prepared({ call, sign, tenancyId, home }: StartedCloud) {
+  const vault = await createVault(call, home, tenancyId)
+  const keyId = await createKey(call, vault, tenancyId)
+  const url = `${vault.endpoint}/20180608/encrypt`
+  return { vault, keyId, url, signed: sign('POST', url, { keyId, plaintext }) }
+}
+
+/** The request ids of all Encrypts in the audit. */
+async function audited({ call, home, tenancyId }: StartedCloud): Promise<ReadonlySet<string>> {
+  const range = `startTime=${new Date(Date.now() - 3_600_000).toISOString()}&endTime=${new Date(Date.now() + 60_000).toISOString()}`
+  const ids = new Set<string>()
+  for (let page = ''; ;) {
+    const url = `${home}/20190901/auditEvents?compartmentId=${tenancyId}&${range}${page === '' ? '' : `&page=${page}`}`
+    const { list, nextPage } = await call('GET', url)
+    for (const { data } of list as readonly { data: { eventName: string; request: { id: string } } }[]) {
+      if (data.eventName === 'Encrypt') ids.add(data.request.id)
+    }
+    if (nextPage === undefined) return ids
+    page = nextPage
+  }
+}
+
+test('a worker that dies leaves the others to answer, is started again, and takes no event of the audit along', () =>
+  withCloud(async (cloud) => {
+    const { url, signed } = await prepared(cloud)
+    const connections = await connectionsByWorker(cloud.home, url, signed)
+    const acknowledged: string[] = []
+    let isOver = false
+    const load = connections.map(async ({ connection, worker }) => {
+      try {
+        while (!isOver) {
+          const { status, requestId } = await connection.post(url, signed)
+          expect(status).toBe(200)
+          acknowledged.push(requestId)
+        }
+        return undefined
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === undefined) throw cause
+        return worker
+      }
+    })
+    for (let more = acknowledged.length + 200; acknowledged.length < more;) await setTimeout(5)
+    expect(await askFaultServer(cloud.directory, `kill ${region} 1`)).toMatch(/^ok: /)
+    for (let more = acknowledged.length + 200; acknowledged.length < more;) await setTimeout(5)
+    isOver = true
+    const cutOff = (await Promise.all(load)).filter((worker) => worker !== undefined)
+    expect(cutOff.length).toBeGreaterThan(0)
+    expect(new Set(cutOff)).toEqual(new Set([1]))
+    for (const { connection } of connections) connection.close()
+    while (((await workersOf(cloud.home))[1]?.restarts ?? 0) < 1) await setTimeout(5)
+    const again = await connectionsByWorker(cloud.home, url, signed)
+    for (const { connection } of again) connection.close()
+    cloud.service.signal('SIGTERM')
+    expect(await cloud.service.exited).toBe(0)
+    const second = startService(cloud.directory, cloud.base, ['--workers', '2'])
+    await isReady(second)
+    const found = await audited(cloud)
+    expect(acknowledged.filter((id) => !found.has(id))).toEqual([])
+    second.signal('SIGTERM')
+    await second.exited
+  }))
+
+test('a worker that is started again knows what was changed before', () =>
+  withCloud(async (cloud) => {
+    const { vault, keyId, url, signed } = await prepared(cloud)
+    const disabled = await cloud.call('POST', `${vault.endpoint}/20180608/keys/${keyId}/actions/disable`)
+    expect(disabled.status).toBe(200)
+    for (const worker of [0, 1, 2]) await askFaultServer(cloud.directory, `kill ${region} ${worker}`)
+    const restarts = async () => {
+      try {
+        return (await workersOf(cloud.home)).map((each) => each.restarts)
+      } catch {
+        return []
+      }
+    }
+    while ((await restarts()).join() !== '1,1,1') await setTimeout(5)
+    for (const { connection } of await connectionsByWorker(cloud.home, url, signed)) {
+      expect((await connection.post(url, signed)).status).toBe(409)
+      connection.close()
+    }
+  }))
+
+test('a crypto call whose audit is required is answered by a worker once its event is in the table', () =>
+  withCloud(
+    async (cloud) => {
+      const { url, signed } = await prepared(cloud)
+      const connection = new HeldConnection()
+      for (let call = 0; call < 10; call += 1) {
+        const { status, requestId } = await connection.post(url, signed)
+        expect(status).toBe(200)
+        expect(await audited(cloud)).toContain(requestId)
+      }
+      connection.close()
+    },
+    { CRYPTO_AUDIT: 'required' },
+  ))
+
+test('there is no such worker to kill', () =>
+  withCloud(async ({ directory }) => {
+    expect(await askFaultServer(directory, `kill ${region} 7`)).toBe(
+      'error: There is no worker 7 at present; there are 3.',
+    )
+  }))
+
+test.each([
+  ['ENOTSUP', false],
+  ['EINVAL', false],
+  ['EADDRNOTAVAIL', true],
+] as const)('a listener refused with %s: the system shares ports: %s', async (code, shares) => {
+  const refused = Object.assign(new Error(code), { code })
+  expect(await sharesPorts('127.0.0.1', () => Promise.reject(refused))).toBe(shares)
+})
