@@ -26,6 +26,7 @@ export function banner({ regions, homeRegion, settings, folder: data }: Running,
   )
   const below = relative(process.cwd(), resolve(data)) || '.'
   const place = below.startsWith('..') ? resolve(data) : below
+  const oci = (name: string) => resolve(data, 'oci', name)
   return [
     '',
     `Vaultspan ${version} is running.`,
@@ -37,7 +38,8 @@ export function banner({ regions, homeRegion, settings, folder: data }: Running,
     `  replication  ${meaning[settings.replicationAck]}`,
     `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
     '',
-    `  export OCI_CLI_CONFIG_FILE=${resolve(data, 'oci', 'config')}`,
+    `  export OCI_CONFIG_FILE=${oci('config')}   # SDKs`,
+    `  export OCI_CLI_CONFIG_FILE=${oci('config')} OCI_CLI_RC_FILE=${oci('oci_cli_rc')}   # OCI's CLI`,
     '',
     `  Next, in another terminal:   ${typed(next(), ...(data === '.vaultspan' ? [] : ['--data', data]))}`,
     '  Stop with Ctrl-C.',

@@ -1,7 +1,7 @@
 import type { Logger } from '../lib/ports.ts'
 import { writeEndpoints, writeTrustRoot, type EndpointsFile } from './endpointsFile.ts'
 import { nameOrigins, regionOrigin, regionPort } from './names/advertised.ts'
-import { writeOciConfig } from './ociProfile.ts'
+import { writeCliDefaults, writeOciConfig } from './ociProfile.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import type { Prepared, StartOptions } from './prepareStart.ts'
 import { requireNotPutBack } from './putBack.ts'
@@ -48,6 +48,8 @@ export async function bringUp(
   writeTrustRoot(directory, root)
   writeOciConfig(directory, { tenancyId, userId, fingerprint: key.fingerprint, region: homeRegion })
   const up = await listenAndTell(prepared, hosts, ports)
+  const endpoint = up.endpoints.find(({ region }) => region === homeRegion)?.endpoint ?? ''
+  writeCliDefaults(directory, endpoint, tenancyId)
   await begin?.(home, tenancyId)
   return up
 }

@@ -67,6 +67,26 @@ export function writeOciConfig(directory: DataFiles, { tenancyId, userId, finger
     `key_file=${keyFile}`,
     '',
   ]
-  const text = lines.join('\n')
+  writeIfOther(file, lines.join('\n'))
+}
+
+/**
+ * Defaults for OCI's CLI, by which the commands that a region answers need neither --endpoint nor --compartment-id. Keys
+ * and crypto answer at their vault's endpoint, so their commands keep asking for one.
+ */
+export function writeCliDefaults(directory: DataFiles, endpoint: string, compartmentId: string): void {
+  const file = directory.file('oci', 'oci_cli_rc')
+  if (file === undefined) return
+  const services = ['kms.management.vault', 'iam', 'audit']
+  const lines = [
+    '[DEFAULT]',
+    `compartment-id=${compartmentId}`,
+    ...services.map((each) => `${each}.endpoint=${endpoint}`),
+    '',
+  ]
+  writeIfOther(file, lines.join('\n'))
+}
+
+function writeIfOther(file: string, text: string): void {
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileDurably(file, text, { mode: 0o600 })
 }
