@@ -4,6 +4,7 @@ import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
 import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
+import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import { isDay, parseInstant } from '../../lib/calendar.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
@@ -60,6 +61,9 @@ export async function authorizedPolicy(request: Request, policyId: string): Prom
 /** @throws KmsError invalidParameter with the place in the statement that does not parse. */
 export function requireStatements(compartmentId: string, lines: readonly string[]): void {
   compilePolicy({ id: '', compartmentId, statements: lines })
+  lines.forEach((line, index) => {
+    requireKnownWords(line, index + 1)
+  })
 }
 
 /** What the statements name, as of now. @throws KmsError invalidParameter for a name that is not there. */

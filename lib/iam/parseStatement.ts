@@ -1,10 +1,14 @@
 import { KmsError } from '../errors.ts'
 import { parse, type Statement, SyntaxError as GrammarError } from './policyParser.js'
+import { tipFor } from './statementTips.ts'
 
 const maxLength = 8192
 const maxExpectations = 5
 
-/** `number` counts a policy's statements from 1. @throws KmsError invalidParameter, saying where and what was expected. */
+/**
+ * `number` counts a policy's statements from 1.
+ * @throws KmsError invalidParameter, saying where and what was expected, and of a usual mistake what to do.
+ */
 export function parseStatement(text: string, number = 1): Statement {
   if (text.length > maxLength) {
     throw new KmsError('invalidParameter', `Policy statement ${number} is longer than ${maxLength} characters.`)
@@ -13,9 +17,24 @@ export function parseStatement(text: string, number = 1): Statement {
     return parse(text)
   } catch (error) {
     if (!(error instanceof GrammarError)) throw error
-    const place = `statement ${number}, character ${error.location.start.offset + 1}`
-    throw new KmsError('invalidParameter', `Policy ${place}: expected ${expectations(error)}.`, { cause: error })
+    const { offset } = error.location.start
+    const tip = tipFor(text, offset)
+    const said = `expected ${expectations(error)}.${tip === undefined ? '' : ` ${tip}`}`
+    throw refusedStatement(text, number, offset, said, error)
   }
+}
+
+/** With the place in the statement, lines and columns counted from 1. */
+export function refusedStatement(
+  text: string,
+  number: number,
+  offset: number,
+  said: string,
+  cause?: unknown,
+): KmsError {
+  const lines = text.slice(0, offset).split('\n')
+  const place = `line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`
+  return new KmsError('invalidParameter', `Policy statement ${number}, ${place}: ${said}`, { cause })
 }
 
 function expectations({ expected }: GrammarError): string {

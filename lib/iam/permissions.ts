@@ -85,6 +85,9 @@ const families: Readonly<Record<string, readonly ResourceType[]>> = {
   'all-resources': resourceTypes,
 }
 
+/** Every resource type and family that a statement can name with effect. */
+export const resourceNames: readonly string[] = [...resourceTypes, ...Object.keys(families)]
+
 const everyPermission: ReadonlySet<string> = new Set(
   resourceTypes.flatMap((type) => verbs.flatMap((verb): readonly string[] => permissionsByVerb[type][verb])),
 )

@@ -116,9 +116,9 @@ test.each<[string, number, string]>([
   ['allow group A to use keys in tenancy where all {}', 49, 'variable'],
   ['allow group A to use keys in tenancy where x in ()', 50, "'text'"],
   ["allow group A to use keys in tenancy where x = 'a' y", 52, 'end'],
-])('%j is refused at its character %d: expected %s', (text, position, expectation) => {
+])('%j is refused at its column %d: expected %s', (text, position, expectation) => {
   const message = refusalOf(text)
-  expect(message).toContain(`Policy statement 3, character ${position}: expected `)
+  expect(message).toContain(`Policy statement 3, line 1, column ${position}: expected `)
   expect(message).toContain(expectation.replace('"', ''))
   expect(message.length).toBeLessThan(200)
 })

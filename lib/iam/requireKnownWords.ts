@@ -1,0 +1,62 @@
+import { isPermission, permissionsOf, resourceNames } from './permissions.ts'
+import { parseStatement, refusedStatement } from './parseStatement.ts'
+
+/**
+ * For statements that are written now: a resource type or a permission that is nearly one of ours would parse and grant
+ * nothing, and nobody would notice. Those of OCI's other services pass.
+ * @throws KmsError invalidParameter with the place, and the word that was probably meant.
+ */
+export function requireKnownWords(text: string, number: number): void {
+  const statement = parseStatement(text, number)
+  if (statement.kind === 'define') return
+  const { action } = statement
+  const refuse = (word: string, said: string) => {
+    const offset = Math.max(0, text.search(new RegExp(String.raw`(?<![\w-])${word}(?![\w-])`, 'i')))
+    throw refusedStatement(text, number, offset, said)
+  }
+  if (action.resource !== undefined) {
+    const meant = resourceMeant(action.resource)
+    if (meant !== undefined) refuse(action.resource, `${action.resource} is no resource type; did you mean ${meant}?`)
+  }
+  const unknown = action.kind === 'permissions' ? action.permissions.find(isNoneOfOurs) : undefined
+  if (unknown !== undefined) {
+    const known = ours(unknown).toSorted((a, b) => distance(unknown, a) - distance(unknown, b))
+    refuse(unknown, `${unknown} is no permission; did you mean ${known[0] ?? ''}?`)
+  }
+}
+
+const singular: Readonly<Record<string, string>> = {
+  policy: 'policies',
+  tenancy: 'tenancies',
+  everything: 'all-resources',
+}
+
+function resourceMeant(word: string): string | undefined {
+  if (resourceNames.includes(word)) return undefined
+  const isNear = (name: string) => distance(word, name) <= (name.length < 6 ? 1 : 2)
+  return singular[word] ?? resourceNames.find(isNear)
+}
+
+/** Only of keys and vaults are all permissions here: of users, say, OCI has more. */
+function isNoneOfOurs(permission: string): boolean {
+  return /^(KEY|VAULT)_/.test(permission) && !isPermission(permission)
+}
+
+function ours(permission: string): readonly string[] {
+  const types = permission.startsWith('KEY_') ? (['keys', 'key-delegate'] as const) : (['vaults'] as const)
+  return types.flatMap((type) => permissionsOf('manage', type))
+}
+
+/** How many letters must be put in, left out or changed. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 0; i < a.length; i += 1) {
+    const next = [i + 1]
+    for (let j = 0; j < b.length; j += 1) {
+      const change = (row[j] ?? 0) + (a.charAt(i) === b.charAt(j) ? 0 : 1)
+      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}

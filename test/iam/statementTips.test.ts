@@ -1,0 +1,84 @@
+import { parseStatement } from '../../lib/iam/parseStatement.ts'
+import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
+import { resourceNames } from '../../lib/iam/permissions.ts'
+
+/** What people write, where the refusal points, and what it says to do. */
+const mistakes: readonly (readonly [string, number, RegExp])[] = [
+  ['group A to use keys in tenancy', 1, /begins with Allow/],
+  ['Allow user ann to use keys in tenancy', 7, /put the user into one/],
+  ['Allow group A use keys in tenancy', 15, /The word to stands before the verb/],
+  ['Allow group A to encrypt keys in tenancy', 18, /verbs are inspect, read, use and manage/],
+  ['Allow group A to KEY_ENCRYPT in tenancy', 18, /stand in braces/],
+  ['Allow group A to use keys', 26, /Say where/],
+  ["Allow group A to use keys where target.key.id = 'x'", 27, /Say where/],
+  ['Allow group Key Users to use keys in tenancy', 17, /blanks stands in quotes: 'Key Users'/],
+  ['Allow group A to use keys in compartment My Shop', 45, /blanks stands in quotes: 'My Shop'/],
+  ['Allow group A and group B to use keys in tenancy', 15, /one list: group A, B/],
+  ['Allow group "A" to use keys in tenancy', 13, /straight and single/],
+  ['Allow group A to use keys in tenancy where target.key.id = ‘x’', 60, /straight and single/],
+  ["Allow group A to use keys in tenancy where target.key.id == 'x'", 59, /One = compares/],
+  ["Allow group A to use keys in tenancy where target.key.id =~ 'x'", 59, /between slashes/],
+  ["Allow group A to use keys in tenancy where a.b = 'x' and c.d = 'y'", 54, /joined by all/],
+  ["Allow group A to use keys in tenancy where a.b = 'x' && c.d = 'y'", 54, /joined by all/],
+  ['Allow group A to use keys in tenancy where target.key.id = ocid1.key.oc1..x', 73, /value stands in quotes/],
+  ['Allow group A to use keys in tenancy;', 30, /without punctuation/],
+]
+
+test.each(mistakes)('%s is refused at column %i with %s', (statement, column, tip) => {
+  const message = messageOf(() => parseStatement(statement, 2))
+  expect(message).toContain(`Policy statement 2, line 1, column ${column}: expected `)
+  expect(message).toMatch(tip)
+})
+
+test('a statement of several lines is refused by line and column', () => {
+  const message = messageOf(() => parseStatement("Allow group A\n  to use keys\n  in tenancy where a.b == 'x'"))
+  expect(message).toContain('Policy statement 1, line 3, column 25: ')
+})
+
+test('what is no usual mistake says only what was expected', () => {
+  const message = messageOf(() => parseStatement('Allow group A to use keys in tenancy !'))
+  expect(message).toMatch(/: expected the statement's end or where\.$/)
+})
+
+test.each([
+  ['use key', 'key is no resource type; did you mean keys?'],
+  ['use vault', 'vault is no resource type; did you mean vaults?'],
+  ['manage policy', 'policy is no resource type; did you mean policies?'],
+  ['use keys-family', 'keys-family is no resource type; did you mean key-family?'],
+  ['read audit-event', 'audit-event is no resource type; did you mean audit-events?'],
+  ['manage all-resource', 'all-resource is no resource type; did you mean all-resources?'],
+  ['{KEY_ENCRIPT}', 'KEY_ENCRIPT is no permission; did you mean KEY_ENCRYPT?'],
+  ['{VAULT_REED, KEY_READ}', 'VAULT_REED is no permission; did you mean VAULT_READ?'],
+])('%s grants nothing, and is refused where it is written', (action, said) => {
+  const statement = `Allow group A to ${action} in tenancy`
+  const column = action.startsWith('{') ? 19 : 18 + action.indexOf(' ') + 1
+  expect(
+    messageOf(() => {
+      requireKnownWords(statement, 1)
+    }),
+  ).toBe(`Policy statement 1, line 1, column ${column}: ${said}`)
+})
+
+test.each([
+  ...resourceNames.map((name) => `manage ${name}`),
+  'use buckets',
+  'read instances',
+  'manage volumes',
+  'use vcns',
+  'manage tag-namespaces',
+  '{OBJECT_READ, KEY_READ}',
+  '{USER_UNBLOCK}',
+])('%s is taken', (action) => {
+  expect(() => {
+    requireKnownWords(`Allow group A to ${action} in tenancy`, 1)
+  }).not.toThrow()
+})
+
+function messageOf(work: () => unknown): string {
+  try {
+    work()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return ''
+}
