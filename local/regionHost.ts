@@ -2,6 +2,7 @@ import type { RegionStatement } from '../lib/hsm/hsm.ts'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
 import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
+import type { RegionHealth } from './regionHealth.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
@@ -45,6 +46,8 @@ export interface RegionHost extends PutBackHost {
   /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
   listen(port: number, vaultId?: string): Promise<number>
   isIdle(): Promise<boolean>
+  /** As GET /healthz. */
+  health(): Promise<RegionHealth>
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
@@ -83,6 +86,7 @@ export function regionHost(region: Region): RegionHost {
     },
     listen: (port, vaultId) => region.listen(port, vaultId),
     isIdle: async () => region.isIdle(),
+    health: () => region.health(),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
     importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,

@@ -13,6 +13,7 @@ import { PortDirectory } from './portDirectory.ts'
 import { prepareStart, startInDirectory, type StartOptions } from './prepareStart.ts'
 import { redriveCommand } from './redrive.ts'
 import { regionHost } from './regionHost.ts'
+import { cloudStatus } from './status/cloudStatus.ts'
 import { openRegion, type Peer, type Region } from './startRegion.ts'
 
 export interface CloudOptions extends StartOptions {
@@ -97,6 +98,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
   const { endpoints } = await bringUp(prepared, hosts, ports, log, options.begin)
   const closeFaults = await serveFaults({ path: directory.path ?? options.commandsIn }, faults, {
     hosts: () => hostsCommand(prepared, hosts),
+    state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
   })

@@ -21,7 +21,7 @@ import { regionHosts, type RegionHosts } from './names/regionHosts.ts'
 import { RequestMetrics } from './metrics/requestMetrics.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
-import type { PutBack, Watched } from './regionHealth.ts'
+import type { PutBack, RegionHealth, Watched } from './regionHealth.ts'
 import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from './requireFreePorts.ts'
@@ -85,6 +85,7 @@ export interface Region {
   isIdle(): boolean
   /** As when one of its threads dies. @throws where there is none of that number. */
   killWorker(index: number): Promise<void>
+  health(): Promise<RegionHealth>
   /** For /healthz. */
   notePutBack(putBack: PutBack): void
   /** Does now what is done every minute. */
@@ -239,6 +240,7 @@ export function openRegion(parts: RegionParts): Region {
     advertise: (origins) => {
       own.origins = origins
     },
+    health,
     isIdle: () => running.isIdle(),
     killWorker: async (index) => {
       if (workers === undefined) throw new Error(`${region} has no workers.`)

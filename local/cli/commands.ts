@@ -8,6 +8,7 @@ import { resetAdministrator } from './resetAdministrator.ts'
 import { restore } from './restore.ts'
 import { snapshot } from './snapshot.ts'
 import { start } from './start.ts'
+import { status } from './status.ts'
 import { tour } from './tour.ts'
 
 /** Every command, in the order of `vaultspan --help`. A new one is a row here and a script of package.json. */
@@ -15,6 +16,7 @@ export const commands: readonly CommandRow[] = [
   start,
   tour,
   hosts,
+  status,
   faults,
   redrive,
   receipt,

@@ -15,6 +15,7 @@ import { redriveCommand } from '../redrive.ts'
 import { sharesPorts } from '../workers/sharedPort.ts'
 import { freePort } from '../requireFreePorts.ts'
 import { Snapshots } from '../snapshot/snapshots.ts'
+import { cloudStatus } from '../status/cloudStatus.ts'
 import { ProcessFaults } from './processFaults.ts'
 import { peerSocketPath } from './peerSocket.ts'
 import { RegionProcess } from './regionProcess.ts'
@@ -109,6 +110,7 @@ async function start(
   const snapshots = new Snapshots(directory, hosts)
   const closeFaults = await serveFaults(directory, faults, {
     hosts: () => hostsCommand(prepared, hosts),
+    state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),

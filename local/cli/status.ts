@@ -1,0 +1,39 @@
+import { UserError } from '../../lib/userError.ts'
+import type { CloudStatus } from '../status/cloudStatus.ts'
+import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+
+interface StatusFlags extends DataFlag {
+  readonly json?: boolean
+  readonly watch?: boolean
+  readonly every: number
+}
+
+export const status: CommandRow = {
+  name: 'status',
+  does: 'Says of a running cloud how its regions, vaults, links and queues are, what is at risk and what wants a person.',
+  build: (command) => {
+    command
+      .option(...dataFlag)
+      .option('--json', 'for programs: one line')
+      .option('--watch', 'again and again, until Ctrl-C')
+      .option('--every <SECONDS>', 'with --watch', secondsOf, 2)
+      .action(async ({ data, json: isJson = false, watch: isWatched = false, every }: StatusFlags) => {
+        const { askService } = await import('../askService.ts')
+        const { statusText } = await import('../status/statusText.ts')
+        for (;;) {
+          const answer = await askService(data, 'state')
+          const text = isJson ? answer : statusText(JSON.parse(answer) as CloudStatus)
+          // A terminal shows the latest alone; a file keeps them all.
+          console.log(isWatched && !isJson && process.stdout.isTTY ? `\u001b[2J\u001b[H${text}` : text)
+          if (!isWatched) return
+          await new Promise((resolve) => setTimeout(resolve, every * 1000))
+        }
+      })
+  },
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (text !== '' && seconds > 0 && seconds <= 3600) return seconds
+  throw new UserError('--every takes a number of seconds, at most 3600.')
+}

@@ -1,0 +1,71 @@
+import type { Endpoints } from '../bringUp.ts'
+import type { FaultCommands } from '../faultServer.ts'
+import type { Prepared } from '../prepareStart.ts'
+import type { RegionHealth } from '../regionHealth.ts'
+import type { RegionHost } from '../regionHost.ts'
+import { version } from '../version.ts'
+
+/** What `vaultspan status --json` prints. */
+export interface CloudStatus {
+  readonly version: string
+  readonly tenancyId: string
+  readonly homeRegion: string
+  /** What is broken on purpose, in one line. */
+  readonly faults: string
+  readonly regions: readonly RegionStatus[]
+}
+
+export interface RegionStatus {
+  readonly region: string
+  readonly endpoint: string
+  /** down: its process is not there or does not answer; the rest is not known then. */
+  readonly status: RegionHealth['status'] | 'down'
+  readonly vaults: number | null
+  readonly replicas: number | null
+  /** As GET /healthz. */
+  readonly health: RegionHealth | null
+}
+
+type Asked = Pick<RegionHost, 'name' | 'health' | 'standingVaults'>
+
+/** A region that takes longer is called down. */
+const patienceMs = 3_000
+
+/** As JSON, in one line. */
+export async function cloudStatus(
+  { tenancyId, homeRegion, endpoints }: Pick<Prepared, 'tenancyId' | 'homeRegion'> & { readonly endpoints: Endpoints },
+  hosts: readonly Asked[],
+  faults: Pick<FaultCommands, 'describe'>,
+): Promise<string> {
+  const regions = await Promise.all(
+    hosts.map(async (host): Promise<RegionStatus> => {
+      const endpoint = endpoints.find(({ region }) => region === host.name)?.endpoint ?? ''
+      const found = await inTime(figuresOf(host, tenancyId))
+      const down = { status: 'down', vaults: null, replicas: null, health: null } as const
+      return { region: host.name, endpoint, ...(found ?? down) }
+    }),
+  )
+  return JSON.stringify({ version, tenancyId, homeRegion, faults: faults.describe(), regions } satisfies CloudStatus)
+}
+
+async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionStatus, 'region' | 'endpoint'>> {
+  const [health, standing] = await Promise.all([host.health(), host.standingVaults(tenancyId)])
+  const vaults = standing.filter(({ vault }) => vault.primaryRegion === host.name).length
+  return { status: health.status, vaults, replicas: standing.length - vaults, health }
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(undefined)
+    }, patienceMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
+}

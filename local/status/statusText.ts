@@ -1,0 +1,60 @@
+import type { RegionHealth } from '../regionHealth.ts'
+import type { CloudStatus, RegionStatus } from './cloudStatus.ts'
+
+/** For a person: a region after the other, with what wants one first. */
+export function statusText({ homeRegion, faults, regions, version }: CloudStatus): string {
+  const width = Math.max(...regions.map(({ region }) => region.length))
+  const blocks = regions.map((each) => regionText(each, width, each.region === homeRegion))
+  return [`Vaultspan ${version}; ${faults}`, ...blocks].join('\n\n')
+}
+
+function regionText(
+  { region, endpoint, status, vaults, replicas, health }: RegionStatus,
+  width: number,
+  isHome: boolean,
+): string {
+  const head = `${region.padEnd(width)}  ${status.padEnd(8)}  ${endpoint}${isHome ? '   home region' : ''}`
+  if (health === null) return `${head}\n  its process does not answer; it is started again by itself where it ended`
+  const { queues, links, audit } = health
+  return [
+    head,
+    ...troubles(health).map((line) => `  ! ${line}`),
+    `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
+    ...links.map((link) => `  ${linkText(link)}`),
+    `  queues: inbox ${queues.inbox}, outbox ${queues.outbox}, dead letters ${queues.deadLetters}; audit events lost: ${audit.lost}`,
+  ].join('\n')
+}
+
+/** What a person should act on (docs/operating.md, Watch). */
+function troubles({ notAnswering, takesWrites, putBack, queues, links, audit }: RegionHealth): readonly string[] {
+  return [
+    ...notAnswering.map((peer) => `${peer} takes no messages`),
+    ...(takesWrites ? [] : ['the disk takes no writes']),
+    ...(putBack === undefined
+      ? []
+      : [
+          `was put back to an older copy: ${putBack.missingChanges} changes missing, ${putBack.lostVaults} vaults lost`,
+        ]),
+    ...(queues.deadLetters > 0 ? [`dead letters: ${queues.deadLetters}; see redrive list`] : []),
+    ...(audit.lost > 0 ? [`audit events lost: ${audit.lost}`] : []),
+    ...links.flatMap(({ peer, atRisk, behind, diverged }) => [
+      ...(atRisk > 0 ? [`${counted(atRisk, 'change')} that ${peer} has not: at risk`] : []),
+      ...(behind > 0 ? [`${counted(behind, 'vault')} behind in ${peer}`] : []),
+      ...(diverged > 0 ? [`${peer} did not have ${counted(diverged, 'resource')} that it had acknowledged`] : []),
+    ]),
+  ]
+}
+
+function linkText({ peer, lagMs, vaults, atRisk, behind }: RegionHealth['links'][number]): string {
+  const lag =
+    lagMs.last === null ? 'no change measured yet' : `lag ${ms(lagMs.last)}, p50 ${ms(lagMs.p50)}, p99 ${ms(lagMs.p99)}`
+  return `to ${peer}: ${counted(vaults, 'vault')}, ${lag}; at risk ${atRisk}, behind ${behind}`
+}
+
+function ms(value: number | null): string {
+  return value === null ? '?' : `${Math.round(value)} ms`
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

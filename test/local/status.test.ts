@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RegionHealth } from '../../local/regionHealth.ts'
+import { cloudStatus, type CloudStatus } from '../../local/status/cloudStatus.ts'
+import { freeBase } from './freePorts.ts'
+import { callerByProfile } from './signedCaller.ts'
+import { isReady, run, startProcess, withDirectory } from './startedService.ts'
+import { createKey, createVault, replicate } from './vaultSteps.ts'
+
+const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
+
+/** A service with a vault and its replica, and what `status` says of it. */
+async function withService(body: (ask: (...flags: string[]) => ReturnType<typeof run>, data: string) => Promise<void>) {
+  await withDirectory(async (directory) => {
+    const data = join(directory, 'data')
+    const environment = { REQUIRE_SERVICE_POLICY: 'off', PREPARE_KEYS: 'off' }
+    const flags = ['start', '--data', data, '--port', String(await freeBase())]
+    const service = startProcess('local/main.ts', flags, environment)
+    await isReady(service)
+    const call = callerByProfile(data)
+    const { tenancyId, regions } = JSON.parse(readFileSync(join(data, 'endpoints.json'), 'utf8')) as CloudStatus
+    const vault = await createVault(call, regions[0]?.endpoint ?? '', tenancyId)
+    await replicate(call, regions[0]?.endpoint ?? '', vault, phoenix)
+    await body((...words) => run('local/main.ts', ['status', '--data', data, ...words]), data)
+    await run('local/main.ts', ['faults', 'cut', phoenix, '--data', data])
+    await createKey(call, vault, tenancyId)
+    const cut = await run('local/main.ts', ['status', '--data', data])
+    expect(cut.out).toContain('us-phoenix-1 is cut off')
+    expect(cut.out).toContain('  ! us-phoenix-1 takes no messages')
+    expect(cut.out).toMatch(/ {2}! \d+ changes? that us-phoenix-1 has not: at risk/)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+  })
+}
+
+test('status says how regions, vaults, links and queues are, for a person and for programs, and what is at risk', () =>
+  withService(async (ask) => {
+    const { code, out, err } = await ask()
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toMatch(/^Vaultspan \S+; all regions are up\n/)
+    expect(out).toMatch(
+      /us-ashburn-1 {2}ok {8}http:\S+ {3}home region\n {2}1 vault, 0 replicas\n {2}to us-phoenix-1: 1 vault, /,
+    )
+    expect(out).toMatch(/us-phoenix-1 {2}ok {8}http:\S+\n {2}0 vaults, 1 replica\n/)
+    const status = JSON.parse((await ask('--json')).out) as CloudStatus
+    expect(status).toMatchObject({
+      homeRegion: ashburn,
+      regions: [
+        { region: ashburn, status: 'ok', vaults: 1, replicas: 0, health: { links: [{ peer: phoenix, atRisk: 0 }] } },
+        { region: phoenix, status: 'ok', vaults: 0, replicas: 1, health: { queues: { deadLetters: 0 } } },
+      ],
+    })
+  }))
+
+test('--watch goes on until it is ended, and ends with the service', () =>
+  withService(async (_, data) => {
+    const watch = startProcess('local/main.ts', ['status', '--data', data, '--watch', '--every', '0.05', '--json'])
+    await watch.hasSaid('}\n{')
+    watch.signal('SIGTERM')
+    expect(await watch.exited).toBe('SIGTERM')
+  }))
+
+test('a region that does not answer is down, and the rest is told of the other', async () => {
+  const up = { name: ashburn, health: async () => ({ status: 'ok' }) as RegionHealth, standingVaults: async () => [] }
+  const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
+  const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
+  expect(JSON.parse(await cloudStatus(cloud, [up, down], { describe: () => 'all regions are up' }))).toMatchObject({
+    regions: [
+      { region: ashburn, status: 'ok', endpoint: 'http://a', vaults: 0 },
+      { region: phoenix, status: 'down', vaults: null, health: null },
+    ],
+  })
+})
+
+test.each([
+  [['--data', '/nowhere'], /^No Vaultspan service uses \/nowhere; [^\n]+\n$/],
+  [['--every', '0'], /^--every takes a number of seconds, at most 3600\.\n$/],
+])('status %j is refused in one line', async (flags, says) => {
+  const { code, out, err } = await run('local/main.ts', ['status', ...flags])
+  expect({ code, out, err }).toEqual({ code: 1, out: '', err: expect.stringMatching(says) as unknown })
+})
