@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Each example as its reader runs it: copied out of the clone, the packed tarball and its own dependencies installed, its test run.
 set -euo pipefail
-npm run --silent pack -- --silent >/dev/null
-tarball=$PWD/$(ls -t vaultspan-*.tgz | head -1)
 work=$(mktemp -d)
-trap 'rm -rf "$work" "$tarball"' EXIT
+trap 'rm -rf "$work"' EXIT
+npm run --silent pack -- --to "$work" >/dev/null
+tarball=$(ls "$work"/vaultspan-*.tgz)
 export PATH=$PWD/node_modules/.bin:$PATH
 for example in node-test jest-commonjs vitest; do
   cp -r "examples/$example" "$work/"

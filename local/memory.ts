@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeEndpoints } from './endpointsFile.ts'
-import { keepAdministratorKey, writeOciConfig } from './ociProfile.ts'
+import { keepAdministratorKey, writeCliDefaults, writeOciConfig } from './ociProfile.ts'
 import { startCloud, type Cloud, type CloudOptions } from './startCloud.ts'
 
 /** A cloud that keeps nothing, and a folder for what its clients need: a profile, where it is reached, a socket for commands. */
@@ -35,5 +35,6 @@ function writeProfile(folder: string, { tenancyId, homeRegion, administrator, re
   mkdirSync(files.file('oci'))
   keepAdministratorKey(files, administrator)
   writeOciConfig(files, { ...administrator, tenancyId, region: homeRegion })
+  writeCliDefaults(files, regions.find(({ region }) => region === homeRegion)?.endpoint ?? '', tenancyId)
   writeEndpoints(files, { regions, homeRegion, tenancyId, rootCompartmentId: tenancyId })
 }

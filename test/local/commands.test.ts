@@ -26,6 +26,11 @@ const commands: Readonly<Record<string, Command>> = {
     typed: 'npm run receipt -- verify',
   },
   'npm run offline': { script: 'offline/main.ts', flags: ['data', 'port', 'regions'] },
+  'npm run pack': { script: 'package/pack.ts', flags: ['to'] },
+  'npm run simulate': {
+    script: 'test/simulation/simulate.ts',
+    flags: ['schedules', 'seed', 'workers', 'http', 'trace', 'only', 'order'],
+  },
   'npm run package': {
     script: 'deploy/package.ts',
     flags: ['stage', 'regions', 'home', 'domain', 'hosted-zone', 'to'],
@@ -80,7 +85,7 @@ test('a flag that a command does not have is refused in one line that names --he
 test('every script of package.json that a person runs with flags is here', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
   const ours = Object.entries(scripts).flatMap(([name, text]) => {
-    const script = /^node ((?:local|offline|deploy)\/.*\.ts.*)$/.exec(text)?.[1]
+    const script = /^node ((?:local|offline|deploy|package|test\/simulation)\/.*\.ts.*)$/.exec(text)?.[1]
     return script === undefined ? [] : [[name === 'start' ? 'npm start' : `npm run ${name}`, script]]
   })
   expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(rows.map(([name, { script }]) => [name, script])))
