@@ -5,7 +5,7 @@ import { meterVersion, type MeteredVersion } from '../../lib/kms/usage/metering.
 import { buryChange } from '../../lib/replication/deadChanges.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
 import { parseTask, type Task } from '../../lib/replication/messages/task.ts'
-import { fanOut, type Changed } from '../../lib/replication/fanOut.ts'
+import { fanOut, type Changed, type ReadVault } from '../../lib/replication/fanOut.ts'
 import { resendWaiting, workOutbox } from '../../lib/replication/outbox.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
@@ -37,12 +37,30 @@ export function fanOutFunction(ports: ReplicationPorts): FanOutFunction {
 }
 
 async function fanOutStream(ports: ReplicationPorts, event: DynamoDBStreamEvent): Promise<readonly string[]> {
-  const failures = await Promise.all([sendChanged(ports, event), meterVersions(ports, event)])
+  const readVault = vaultReader(ports)
+  const failures = await Promise.all([sendChanged(ports, event, readVault), meterVersions(ports, event, readVault)])
   return failures.flat()
 }
 
+/**
+ * Reads each vault once.
+ * INVARIANT: made when the changes are there, so that what it reads is no older than any of them.
+ */
+function vaultReader({ cache }: Pick<ReplicationPorts, 'cache'>): ReadVault {
+  const vaults = new Map<string, ReturnType<ReadVault>>()
+  return (vaultId) => {
+    const vault = vaults.get(vaultId) ?? cache.freshVault(vaultId)
+    vaults.set(vaultId, vault)
+    return vault
+  }
+}
+
 /** Every key version counts in every region that has it. Of several changes in a batch the last one tells. */
-async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
+async function meterVersions(
+  ports: ReplicationPorts,
+  { Records }: DynamoDBStreamEvent,
+  readVault: ReadVault,
+): Promise<readonly string[]> {
   const versions = new Map<string, { version: MeteredVersion; itemIdentifier: string }>()
   for (const record of Records) {
     const text = textsOf(record.dynamodb?.NewImage)
@@ -52,7 +70,7 @@ async function meterVersions(ports: ReplicationPorts, { Records }: DynamoDBStrea
   }
   return failedOf(
     versions.values(),
-    ({ version }) => orLater(ports, { task: 'meterVersion', version }, () => meter(ports, version)),
+    ({ version }) => orLater(ports, { task: 'meterVersion', version }, () => meter(ports, version, readVault)),
     (cause) => {
       ports.log.error('A key version could not be metered.', cause)
     },
@@ -77,15 +95,23 @@ function meteredVersion(text: Texts): MeteredVersion {
   return { id, keyId, vaultId, timeCreated: text('timeCreated'), isDeleted: text('lifecycleState') === 'DELETED' }
 }
 
-async function meter({ cache, tables, region, clock }: ReplicationPorts, version: MeteredVersion): Promise<void> {
-  const row = (await cache.freshVault(version.vaultId))?.row
+async function meter(
+  { tables, region, clock }: ReplicationPorts,
+  version: MeteredVersion,
+  readVault: ReadVault,
+): Promise<void> {
+  const row = (await readVault(version.vaultId))?.row
   // A replica that is gone by now was metered when it was purged.
   if (row === undefined) return
   const isPrimary = row.primaryRegion === region
   await meterVersion(tables, version, { tenancyId: row.tenancyId, isPrimary, now: clock() })
 }
 
-async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamEvent): Promise<readonly string[]> {
+async function sendChanged(
+  ports: ReplicationPorts,
+  { Records }: DynamoDBStreamEvent,
+  readVault: ReadVault,
+): Promise<readonly string[]> {
   // A batch that touches a key five times sends it once, as it is now.
   const resources = new Map<string, { changed: Changed; itemIdentifier: string }>()
   for (const record of Records) {
@@ -96,7 +122,7 @@ async function sendChanged(ports: ReplicationPorts, { Records }: DynamoDBStreamE
   }
   return failedOf(
     resources.values(),
-    ({ changed }) => orLater(ports, { task: 'fanOut', changed }, () => fanOut(ports, changed)),
+    ({ changed }) => orLater(ports, { task: 'fanOut', changed }, () => fanOut(ports, changed, readVault)),
     (cause) => {
       ports.log.error('A change could not be sent.', cause)
     },
@@ -198,7 +224,7 @@ const maxTriesOfBroken = 5
 
 async function workChange(ports: ReplicationPorts, task: ChangeTask, tries: number): Promise<void> {
   try {
-    await (task.task === 'fanOut' ? fanOut(ports, task.changed) : meter(ports, task.version))
+    await (task.task === 'fanOut' ? fanOut(ports, task.changed) : meter(ports, task.version, vaultReader(ports)))
   } catch (cause) {
     if (!isKmsError(cause, 'integrityFailure') || tries < maxTriesOfBroken) throw cause
     const change = { ...(task.task === 'fanOut' ? task.changed : task.version) }

@@ -20,14 +20,21 @@ export type Changed =
   | { readonly kind: 'identity'; readonly tenancyId: string }
   | { readonly kind: 'compartmentDeletion'; readonly tenancyId: string; readonly compartmentId: string }
 
+/** Whoever works several changes reads each of their vaults once. */
+export type ReadVault = (vaultId: string) => Promise<Vault | undefined>
+
 /**
  * The safety net behind the hand-off: everything that changed is sent at least once, unless the peer has said that it
  * has it. A peer that cannot be reached gets its share later, by its lane, so that the stream goes on.
  */
-export async function fanOut(ports: ReplicationPorts, changed: Changed): Promise<void> {
+export async function fanOut(
+  ports: ReplicationPorts,
+  changed: Changed,
+  readVault: ReadVault = (vaultId) => ports.cache.freshVault(vaultId),
+): Promise<void> {
   if (changed.kind === 'identity') return fanOutIdentity(ports, changed.tenancyId)
   if (changed.kind === 'compartmentDeletion') return decideDeletion(ports, changed.tenancyId, changed.compartmentId)
-  const vault = await ports.cache.freshVault(changed.vaultId)
+  const vault = await readVault(changed.vaultId)
   if (vault !== undefined && changed.kind === 'vault') await wantWrappingKey(ports, vault)
   if (vault?.row.primaryRegion !== ports.region) return
   const peer = vault.row.handOffTo

@@ -4,7 +4,7 @@ import { requestSk, putOver } from '../kms/mutation.ts'
 import { treeWrites } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows/rows.ts'
-import { changedVersionsDigest, keyDigest, type RowsDigest } from '../kms/rows/rowsDigest.ts'
+import { changedVersionsDigest, keyDigest, noRows, type RowsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import type { Item, Write } from '../ports.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
@@ -65,7 +65,10 @@ async function tryToStore(
   const steps = versions
     .map((next, index) => ({ previous: previous[index], next }))
     .filter((step) => !isAtLeast(step.previous, step.next))
-  const quick = known?.versions === undefined ? undefined : changedVersionsDigest(known.versions, steps)
+  // INVARIANT: of a key whose row is not here no version is: they come with it, and a purge takes them before it.
+  const isNew = known === undefined && storedKey === undefined && previous.every((version) => version === undefined)
+  const before = isNew ? noRows : known?.versions
+  const quick = before === undefined ? undefined : changedVersionsDigest(before, steps)
   // What does not come out whole is counted row by row: what this region knows of them may be wrong.
   const digest =
     quick !== undefined && quick === key.versionsDigest ? quick : await countedDigest(tables, vault, sent.id, steps)
