@@ -9,7 +9,7 @@ import { sendRecords } from './handOff.ts'
 import { linkedVault } from './link/linkSource.ts'
 import { shortDigest, type RangeAnswer } from './messages/comparison.ts'
 import { coveredOrder, lastReceipt } from './messages/receipts.ts'
-import { keyRecords, vaultRecord } from './messages/record.ts'
+import { keyRecords, vaultRecord, type KeyRecord } from './messages/record.ts'
 import type { BodyOf, Envelope } from './messages/signedMessage.ts'
 import { ask } from './reconcile.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
@@ -61,20 +61,22 @@ async function mendRange(
     after = page.next
   }
   const found: Difference[] = []
+  const records: KeyRecord[] = []
   for (const id of new Set([...mine, ...theirs.keys()])) {
-    found.push(await mendKey(ports, vault, id, theirs.get(id), askedAt))
+    found.push(await compareKey(ports, vault, id, { theirs: theirs.get(id), askedAt, records }))
   }
+  if (vault.row.handOffTo !== null) await sendRecords(ports, vault.row, vault.row.handOffTo, records)
   return found
 }
 
 type Theirs = Order & { readonly digest: string }
 
-async function mendKey(
+/** Adds the records that the replica lacks of the key. */
+async function compareKey(
   ports: ReplicationPorts,
   vault: Vault,
   keyId: string,
-  theirs: Theirs | undefined,
-  askedAt: number,
+  { theirs, askedAt, records }: { theirs: Theirs | undefined; askedAt: number; records: KeyRecord[] },
 ): Promise<Difference> {
   const stored = await ports.cache.freshKey(vault.keys, keyId)
   if (stored === undefined) {
@@ -96,9 +98,8 @@ async function mendKey(
   }
   const isDiverged = await wasAcknowledged(ports, vault, key, askedAt)
   if (isDiverged) await report(ports, vault, key)
-  const { handOffTo } = vault.row
   const whole = isDiverged ? null : await coveredOrder(ports.tables, vault, keyId)
-  if (handOffTo !== null) await sendRecords(ports, vault.row, handOffTo, await keyRecords(ports.tables, key, { whole }))
+  records.push(...(await keyRecords(ports.tables, key, { whole })))
   return isDiverged ? 'diverged' : waitingSince(key, whole, askedAt)
 }
 

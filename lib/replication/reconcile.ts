@@ -5,7 +5,7 @@ import { clearArrived } from './atRisk.ts'
 import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
 import { isOwed } from './lane/parked.ts'
-import { callDrain } from './lane/peerLane.ts'
+import { callDrain, isBeingDrained } from './lane/peerLane.ts'
 import { linkedPk } from './link/links.ts'
 import { rootOf, type LeafRange } from './messages/comparison.ts'
 import { PeerUnreachable, send } from './messages/send.ts'
@@ -62,7 +62,7 @@ async function reconcileOne(ports: ReplicationPorts, vaultId: string, end: numbe
     if (vault === undefined || vault.row.primaryRegion !== ports.region || vault.row.handOffTo === null) return
     while (!(await adoptKeys(ports, vault))) if (ports.clock() >= end) return
     await recountSome(ports, vault)
-    await ask(ports, vault)
+    if (!(await isBeingDrained(ports.tables, vault.row.handOffTo))) await ask(ports, vault)
   } catch (cause) {
     // One vault that cannot be read, or whose replica cannot be reached, holds up no other.
     if (cause instanceof PeerUnreachable)

@@ -39,6 +39,9 @@ function range(from: string, to: string | undefined): KeyRange {
 
 /** The least text greater than every text with this prefix; undefined where there is none. */
 function prefixEnd(prefix: string): string | undefined {
+  const unit = prefix.charCodeAt(prefix.length - 1)
+  // As nearly all end: no half of a pair, and none comes next.
+  if (unit < 0xd7ff) return prefix.slice(0, -1) + String.fromCharCode(unit + 1)
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     if (last < 0x10ffff) return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)

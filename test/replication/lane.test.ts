@@ -220,10 +220,12 @@ test('a drain that takes long goes on in another message where it stood', async 
   await makeKeysInTheCut(120)
   const drain = await drainTask()
   const sent: string[] = []
+  let comparisons = 0
   const slow = {
     ...sending(async (_, bodies) => {
       for (const text of bodies) {
         const body = bodyOf(text)
+        if (body.kind === 'compare') comparisons += 1
         if (body.kind !== 'records') continue
         sent.push(...body.records.map((record) => String('key' in record && record.key['id'])))
       }
@@ -233,6 +235,11 @@ test('a drain that takes long goes on in another message where it stood', async 
   await workOutbox(slow, drain)
   // The try, and one page.
   expect(sent).toHaveLength(101)
+  // A comparison would find, and send, all that the drain has yet to send.
+  await reconcile(slow)
+  expect(comparisons).toBe(0)
   await workOutbox(slow, await drainTask())
   expect([sent.length, new Set(sent).size, await outbox()]).toEqual([121, 120, []])
+  await reconcile(slow)
+  expect(comparisons).toBe(1)
 })

@@ -38,8 +38,8 @@ export const issueFaults: readonly SeededFault[] = [
   {
     name: 'the path of a receipt is not verified',
     file: 'lib/replication/messages/receipts.ts',
-    find: 'return receipts.every(({ receipt, path }) =>',
-    replace: 'return receipts.length >= 0 || receipts.every(({ receipt, path }) =>',
+    find: 'return isSameTree || receipts.every(',
+    replace: 'return receipts.length >= 0 || isSameTree || receipts.every(',
     caughtBy: { test: 'test/replication/forged.test.ts' },
   },
   {

@@ -78,8 +78,9 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a drain takes its lane away when it has read everything',
     file: 'lib/replication/lane/drainLane.ts',
-    find: '      await endLane(ports.tables, peer, drain)\n    }\n  }\n  try {\n    await bringOver(ports, task)\n',
-    replace: '    }\n  }\n  try {\n    await bringOver(ports, task)\n    await endLane(ports.tables, peer, drain)\n',
+    find: '      await endLane(ports.tables, peer, drain)\n    }\n  }\n  await beginDraining(ports, peer)\n  try {\n    const rest = await bringOver(ports, task)\n',
+    replace:
+      '    }\n  }\n  await beginDraining(ports, peer)\n  try {\n    const rest = await bringOver(ports, task)\n    await endLane(ports.tables, peer, drain)\n',
     caughtBy: { test: 'test/replication/lane.test.ts' },
   },
   {
@@ -87,6 +88,13 @@ export const ownFaults: readonly SeededFault[] = [
     file: 'lib/replication/lane/drainLane.ts',
     find: '    await callDrain(ports, peer, lostAgainSeconds)\n',
     replace: '    void callDrain\n',
+    caughtBy: { test: 'test/replication/lane.test.ts' },
+  },
+  {
+    name: 'what a drain has yet to send is compared all the same',
+    file: 'lib/replication/reconcile.ts',
+    find: 'if (!(await isBeingDrained(ports.tables, vault.row.handOffTo))) await',
+    replace: 'if (!(await isBeingDrained(ports.tables, vault.row.handOffTo)) || ports.regions.length > 0) await',
     caughtBy: { test: 'test/replication/lane.test.ts' },
   },
   {
@@ -106,8 +114,8 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'reconciliation asks nobody',
     file: 'lib/replication/reconcile.ts',
-    find: '    await ask(ports, vault)\n',
-    replace: '',
+    find: 'await ask(ports, vault)\n',
+    replace: 'void ask\n',
     caughtBy: { test: 'test/replication/reconcile.test.ts' },
   },
   {

@@ -11,7 +11,7 @@ import { handedOff, missingRecords } from '../resend.ts'
 import type { Vault } from '../../kms/vaultCache.ts'
 import { sendIdentity } from '../tenancy/replicateIdentity.ts'
 import { eachParked, unpark, type ParkedAt } from './parked.ts'
-import { callDrain, endLane, noteTry, standingLane } from './peerLane.ts'
+import { beginDraining, callDrain, endDraining, endLane, noteTry, standingLane } from './peerLane.ts'
 
 type DrainTask = Extract<Task, { task: 'drain' }>
 
@@ -37,13 +37,19 @@ export async function drainLane(ports: ReplicationPorts, task: DrainTask): Promi
       await endLane(ports.tables, peer, drain)
     }
   }
+  await beginDraining(ports, peer)
   try {
-    await bringOver(ports, task)
+    const rest = await bringOver(ports, task)
+    if (rest !== undefined) {
+      await enqueue(ports, 'outbox', rest)
+      return
+    }
   } catch (cause) {
     if (!(cause instanceof PeerUnreachable)) throw cause
     ports.log.warn('A peer was lost again while it was brought up to date.', { peer, cause: cause.message })
     await callDrain(ports, peer, lostAgainSeconds)
   }
+  await endDraining(ports.tables, peer)
 }
 
 async function probe(ports: ReplicationPorts, { peer, drain }: DrainTask): Promise<void> {
@@ -70,13 +76,14 @@ async function sendFirst(ports: ReplicationPorts, peer: string): Promise<void> {
   }
 }
 
-/** @throws PeerUnreachable */
-async function bringOver(ports: ReplicationPorts, { peer, drain, after }: DrainTask): Promise<void> {
+/** Resolves with what is left to do, where that is something. @throws PeerUnreachable */
+async function bringOver(ports: ReplicationPorts, task: DrainTask): Promise<DrainTask | undefined> {
+  const { peer, after } = task
   const end = ports.clock() + budgetMs
   if (after === null) {
     for await (const page of eachParked(ports.tables, peer, 10)) {
       await sendParkedSingly(ports, peer, page)
-      if (ports.clock() >= end) return enqueue(ports, 'outbox', { task: 'drain', peer, drain, after })
+      if (ports.clock() >= end) return task
     }
   }
   // The next page is read while the one before is on its way.
@@ -95,7 +102,7 @@ async function bringOver(ports: ReplicationPorts, { peer, drain, after }: DrainT
       continue
     }
     await sending
-    return next === undefined ? undefined : enqueue(ports, 'outbox', { task: 'drain', peer, drain, after: next })
+    return next === undefined ? undefined : { ...task, after: next }
   }
 }
 

@@ -103,3 +103,25 @@ function laneRow(peer: string, drain: string, triedAt: number): LaneRow {
 function standing({ drain, triedAt }: LaneRow) {
   return { kind: 'fields', fields: { drain, triedAt } } as const
 }
+
+const drainingSk = 'draining'
+/** Longer than a drain works before it says so again. */
+const drainingMs = 30_000
+
+/** While a drain goes on a comparison would find, and send, all that is on its way. */
+export async function isBeingDrained(tables: Pick<Tables, 'get'>, peer: string): Promise<boolean> {
+  return (await tables.get('Replication', lanePk(peer), drainingSk)) !== undefined
+}
+
+/** Holds for a while only: whoever dies while it drains keeps nobody from comparing. */
+export async function beginDraining(
+  { tables, clock }: Pick<LanePorts, 'tables' | 'clock'>,
+  peer: string,
+): Promise<void> {
+  const expiresAt = Math.ceil((clock() + drainingMs) / 1000)
+  await tables.write([{ op: 'put', table: 'Replication', item: { pk: lanePk(peer), sk: drainingSk, expiresAt } }])
+}
+
+export async function endDraining(tables: Pick<Tables, 'write'>, peer: string): Promise<void> {
+  await tables.write([{ op: 'delete', table: 'Replication', pk: lanePk(peer), sk: drainingSk }])
+}

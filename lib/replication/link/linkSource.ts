@@ -181,10 +181,14 @@ export async function onPurged(ports: ReplicationPorts, envelope: Envelope, body
 /** Stores what the replica has; nothing in a vault's or key's own row changes. */
 export async function onReceipts(ports: ReplicationPorts, envelope: Envelope, body: BodyOf<'receipts'>): Promise<void> {
   const copying = new Map<string, Vault>()
+  const vaults = new Map<string, Promise<Vault | undefined>>()
   const keep = async ({ receipt, path }: (typeof body.receipts)[number]): Promise<void> => {
     // Those of 0.1.0 said how far a peer thought it was, not what it has.
     if (receipt.sequence === undefined) return
-    const vault = await linkedVault(ports, envelope, receipt)
+    const link = JSON.stringify([receipt.vaultId, receipt.fence])
+    const reading = vaults.get(link) ?? linkedVault(ports, envelope, receipt)
+    vaults.set(link, reading)
+    const vault = await reading
     if (vault === undefined) return
     const isNews = await keepReceipt(ports, vault, envelope, receipt, path)
     await clearAtRisk(ports.tables, envelope.source, receipt.resourceId, receipt.covered)

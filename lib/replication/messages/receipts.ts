@@ -36,7 +36,15 @@ export function receiptBatch(receipts: readonly Receipt[]): Receipts {
 }
 
 export function provesAll({ root, receipts }: Receipts): boolean {
-  return receipts.every(({ receipt, path }) => merkleRoot(receiptText(receipt), path) === root)
+  const texts = receipts.map(({ receipt }) => receiptText(receipt))
+  // As a rule they come as they were batched: then one tree proves all of them, with a third of the hashes.
+  const tree = merkleTree(texts)
+  const isSameTree = tree.root === root && receipts.every(({ path }, index) => isSamePath(path, tree.paths[index]))
+  return isSameTree || receipts.every(({ path }, index) => merkleRoot(texts[index] ?? '', path) === root)
+}
+
+function isSamePath(path: readonly string[], other: readonly string[] = []): boolean {
+  return path.length === other.length && path.every((step, index) => step === other[index])
 }
 
 /** The text of a receipt that its batch's root is made of. */

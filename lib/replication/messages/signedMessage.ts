@@ -97,7 +97,8 @@ export async function signMessage(
     sentAt,
     ...marked,
   } as const
-  const signature = await hsm.sign(signedBytes(head, digestOf(body, text)))
+  const digest = body.kind === 'receipts' ? body.root : textDigest(text)
+  const signature = await hsm.sign(signedBytes(head, digest))
   const statement = { ...hsm.statement(tenancyId) }
   return JSON.stringify({
     ...head,
@@ -143,8 +144,13 @@ function parse(text: string): EnvelopeText {
   throw new KmsError('integrityFailure', 'The message is not an envelope of a format this version reads.')
 }
 
+function textDigest(text: string): string {
+  return hash('sha256', text, 'base64')
+}
+
+/** Of a message that came. @throws KmsError integrityFailure */
 function digestOf(body: Body, text: string): string {
-  if (body.kind !== 'receipts') return hash('sha256', text, 'base64')
+  if (body.kind !== 'receipts') return textDigest(text)
   if (!provesAll(body)) throw new KmsError('integrityFailure', 'A receipt does not lead to the root of its batch.')
   return body.root
 }
