@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path'
 import type { Endpoints } from './bringUp.ts'
 import type { CloudSettings } from './cloudSettings.ts'
+import { trustHelp } from './tls/trustHelp.ts'
 import { next, typed } from './typed.ts'
 import { version } from './version.ts'
 
@@ -19,7 +20,11 @@ interface Running {
 }
 
 /** What a person who just started the service needs next. */
-export function banner({ regions, homeRegion, settings, folder: data }: Running, isInMemory: boolean): string {
+export function banner(
+  { regions, homeRegion, settings, folder: data }: Running,
+  isInMemory: boolean,
+  authority?: string,
+): string {
   const width = Math.max(...regions.map(({ region }) => region.length))
   const rows = regions.map(
     ({ region, endpoint }) => `  ${region.padEnd(width)}  ${endpoint}${region === homeRegion ? '   home region' : ''}`,
@@ -40,9 +45,19 @@ export function banner({ regions, homeRegion, settings, folder: data }: Running,
     '',
     `  export OCI_CONFIG_FILE=${oci('config')}   # SDKs`,
     `  export OCI_CLI_CONFIG_FILE=${oci('config')} OCI_CLI_RC_FILE=${oci('oci_cli_rc')}   # OCI's CLI`,
+    ...(settings.advertised?.by === 'names'
+      ? ['', `  Names for /etc/hosts:   ${typed('hosts', ...dataOf(data))}`]
+      : []),
+    ...(authority === undefined
+      ? []
+      : ['', '  Clients trust the local authority by:', ...trustHelp(authority).map((line) => `    ${line}`)]),
     '',
-    `  Next, in another terminal:   ${typed(next(), ...(data === '.vaultspan' ? [] : ['--data', data]))}`,
+    `  Next, in another terminal:   ${typed(next(), ...dataOf(data))}`,
     '  Stop with Ctrl-C.',
     '',
   ].join('\n')
+}
+
+function dataOf(data: string): readonly string[] {
+  return data === '.vaultspan' ? [] : ['--data', data]
 }

@@ -62,7 +62,7 @@ export async function introduce(home: RegionHost, host: RegionHost, tenancyId: s
 
 /** Whoever waits for a port to answer finds the file of endpoints there already. */
 async function listenAndTell(
-  { directory, port, regions, homeRegion, tenancyId, reached }: Prepared,
+  { directory, port, regions, homeRegion, tenancyId, reached, authority }: Prepared,
   hosts: readonly RegionHost[],
   ports: PortDirectory,
 ): Promise<Up> {
@@ -71,7 +71,8 @@ async function listenAndTell(
       region,
       endpoint: regionOrigin(reached, region, index, listening[index] ?? 0),
     }))
-    const undo = writeEndpoints(directory, { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId })
+    const file = { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId }
+    const undo = writeEndpoints(directory, authority === undefined ? file : { ...file, authority })
     return { endpoints, undo }
   }
   const advertise = async (ports: readonly number[]) => {

@@ -1,8 +1,11 @@
 import type { Reached } from './names/advertised.ts'
+import type { CertificateFiles } from './tls/certificateFiles.ts'
 import { regionSettings, type RegionSettings } from '../lib/runtime/regionSettings.ts'
 
 /** What a cloud is run with beside its directory and ports. */
 export interface CloudSettings extends RegionSettings, Reached {
+  /** null: no TLS. */
+  readonly certificate: CertificateFiles | null
   /** Names, without ports, under which a proxy leads here. */
   readonly hostNames: readonly string[]
 }
@@ -13,6 +16,7 @@ const defaults = { keyCacheMs: 60_000, rateLimits: 'off' } as const
 export const defaultSettings: CloudSettings = {
   host: '127.0.0.1',
   advertised: null,
+  certificate: null,
   hostNames: [],
   ...regionSettings({}, defaults),
 }

@@ -8,6 +8,8 @@ export interface EndpointsFile {
   readonly homeRegion: string
   readonly tenancyId: string
   readonly rootCompartmentId: string
+  /** The file of the authority whom clients are to trust, where the service has made one. */
+  readonly authority?: string
 }
 
 /** Returns what puts back the file that was there before. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { HttpFunction } from '../lib/http/httpFunction.ts'
 import type { FunctionName } from '../lib/http/operations.ts'
@@ -8,8 +8,10 @@ import { bodyLimit, matchRoute, servingFunction } from '../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../lib/http/wireRequest.ts'
 import { KmsError } from '../lib/errors.ts'
 import type { Broken } from './faults.ts'
+import { Connections, createListener } from './listener.ts'
 import { metricsContentType } from './metrics/regionMetrics.ts'
 import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
+import type { ServedCertificate } from './tls/watchedCertificate.ts'
 import { UnreadAnswers } from './unreadAnswers.ts'
 
 export interface GatewayOptions {
@@ -25,6 +27,8 @@ export interface GatewayOptions {
   readonly onError: (cause: unknown) => void
   /** Whether a Host header names what listens at this port. */
   readonly isOwnHost: (host: string, port: number) => boolean
+  /** Undefined: no TLS. */
+  readonly certificate?: ServedCertificate | undefined
   /** How long a caller may take to read an answer. */
   readonly writeTimeoutMs?: number
   /** How much of its answers may wait for callers to read it. */
@@ -38,6 +42,7 @@ const defaultMaxUnreadBytes = 128 * 1024 * 1024
 export class HttpGateway {
   readonly #options: GatewayOptions
   readonly #servers = new Map<number, Server>()
+  readonly #connections = new Connections()
   readonly #waiting: ServerResponse[] = []
   #broken: Broken | undefined
   readonly #unread: UnreadAnswers
@@ -52,7 +57,7 @@ export class HttpGateway {
    * `reusePort`: others of this user may listen there too, and the kernel shares connections out.
    */
   async listen(port: number, host: string, reusePort = false): Promise<number> {
-    const server = createServer(
+    const server = createListener(
       {
         keepAliveTimeout: 65_000,
         requestTimeout: 30_000,
@@ -61,10 +66,12 @@ export class HttpGateway {
         // Refused by #hostRefusal, in OCI's form.
         requireHostHeader: false,
       },
+      this.#options.certificate,
       (request, response) => {
         this.#answer(request, response)
       },
     )
+    this.#connections.watch(server)
     server.on('clientError', (error, socket: Socket) => {
       this.#see(refuseSocket(error, socket))
     })
@@ -96,13 +103,9 @@ export class HttpGateway {
   async close(): Promise<void> {
     const servers = [...this.#servers.values()]
     this.#servers.clear()
-    await Promise.all(
-      servers.map((server) => {
-        const closed = new Promise((resolve) => server.close(resolve))
-        server.closeAllConnections()
-        return closed
-      }),
-    )
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
+    this.#connections.reset()
+    await Promise.all(closed)
   }
 
   /** Lets running requests finish, then closes. */

@@ -38,6 +38,8 @@ export interface Prepared {
   readonly key: AdministratorKey
   /** Where the regions listen, and what answers carry. */
   readonly reached: Reached
+  /** The file of the authority whom clients are to trust. */
+  readonly authority?: string
   readonly recover?: string
 }
 

@@ -12,6 +12,7 @@ import { startProcesses } from './processes/startProcesses.ts'
 import { writeReadyFile } from './readyFile.ts'
 import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
+import { certificateSource } from './tls/tlsFlags.ts'
 
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 
@@ -27,13 +28,16 @@ export async function serve({
   import: record,
   memory: isInMemory = false,
   readyFile,
-  ...names
+  ...more
 }: StartFlags): Promise<void> {
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = processLogger(level)
-  const advertised = readAdvertised(names, port, false)
+  const certificate = await certificateSource(more)
+  const advertised = readAdvertised(more, port, certificate !== null)
   const settings = { ...settingsFromEnvironment(process.env), host, advertised }
+  if (isInMemory && certificate !== null)
+    throw new UserError('--memory serves without TLS; leave --tls out, or --memory.')
   let imported = ''
   // Who waits for it does not take that of an earlier start for this one's.
   if (readyFile !== undefined) rmSync(readyFile, { force: true })
@@ -50,7 +54,16 @@ export async function serve({
   }
   const cloud = isInMemory
     ? await startInMemory(options)
-    : { ...(await startProcesses({ ...options, directory: data, logLevel: level, workers })), folder: data }
+    : {
+        ...(await startProcesses({
+          ...options,
+          directory: data,
+          logLevel: level,
+          workers,
+          ...(certificate === null ? {} : { certificate }),
+        })),
+        folder: data,
+      }
   try {
     if (readyFile !== undefined) writeReadyFile(readyFile, cloud)
   } catch (cause) {
@@ -59,7 +72,7 @@ export async function serve({
   }
   // Whoever has read the banner may stop the service.
   stopOnSignal(cloud)
-  console.log(banner(cloud, isInMemory))
+  console.log(banner(cloud, isInMemory, certificate?.authorityIn?.(data)))
   if (record !== undefined) console.log(`Imported vault: ${imported}`)
 }
 

@@ -25,6 +25,8 @@ import type { PutBack, RegionHealth, Watched } from './regionHealth.ts'
 import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from './requireFreePorts.ts'
+import { openCertificate } from './tls/openCertificate.ts'
+import type { ServedCertificate } from './tls/watchedCertificate.ts'
 import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
 import type { Gateway } from './workers/gateway.ts'
@@ -98,6 +100,7 @@ const sweepMs = 60_000
 
 export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock, generateRsa } = parts
+  const certificate = openCertificate(region, settings, log)
   const hsmFile = directory.file('hsm', `${region}.json`)
   const notices = new Notices()
   const hsm = openSoftwareHsm({
@@ -187,7 +190,7 @@ export function openRegion(parts: RegionParts): Region {
           notices,
         })
       : undefined
-  const gateway: Gateway = workers ?? openGateway(parts, runtime, hosts, served)
+  const gateway: Gateway = workers ?? openGateway(parts, runtime, hosts, certificate, served)
   const address = addressAt(settings, parts.regions.indexOf(region))
   const listening = new Set<number>()
   const listen = async (port: number) => {
@@ -254,6 +257,7 @@ export function openRegion(parts: RegionParts): Region {
       clearInterval(sweeper)
       metrics.close()
       await gateway.drain()
+      certificate?.close()
       await running.stop()
       await audit.close()
     },
@@ -270,6 +274,7 @@ function openGateway(
   { log }: RegionParts,
   runtime: Runtime,
   hosts: RegionHosts,
+  certificate: ServedCertificate | undefined,
   served: Pick<GatewayOptions, 'functions' | 'health' | 'metrics'>,
 ): HttpGateway {
   const onError = (cause: unknown) => {
@@ -277,5 +282,5 @@ function openGateway(
   }
   const isOwnHost = (host: string, port: number) => hosts.isOwnHost(host, port)
   const { requestWatch } = runtime
-  return new HttpGateway({ ...served, maxFileBytes, onError, isOwnHost, requestWatch })
+  return new HttpGateway({ ...served, maxFileBytes, onError, isOwnHost, requestWatch, certificate })
 }

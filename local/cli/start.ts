@@ -3,14 +3,14 @@ import { Option } from 'commander'
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../chooseRegions.ts'
 import { environmentHelp } from '../environmentHelp.ts'
+import type { NameFlags } from '../names/nameFlags.ts'
+import type { TlsFlags } from '../tls/tlsFlags.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
-export interface StartFlags extends DataFlag {
+export interface StartFlags extends DataFlag, NameFlags, TlsFlags {
   readonly port: number
   readonly regions?: readonly string[]
   readonly host: string
-  readonly domain?: string
-  readonly advertise?: string
   readonly workers: number
   readonly cut?: string
   readonly recover?: string
@@ -35,7 +35,7 @@ export const start: CommandRow = {
       )
       .option(
         '--host <ADDRESS>',
-        'the address to listen on, or one for each region (A,B), which then all listen at BASE; there is no TLS',
+        'the address to listen on, or one for each region (A,B), which then all listen at BASE',
         hostOf,
         '127.0.0.1',
       )
@@ -51,6 +51,12 @@ export const start: CommandRow = {
         '--workers <N>',
         'threads in each region that answer requests (default WORKERS, or the number of cores); 0 or 1: none beside its own',
       )
+      .option('--tls', 'HTTPS and names, by a local authority that it makes; says how clients trust it (docs/tls.md)')
+      .option(
+        '--tls-cert <FILE>',
+        'HTTPS and names, by a certificate (PEM, with its chain) of your own; taken anew when it changes',
+      )
+      .option('--tls-key <FILE>', 'its key (PEM)')
       .option('--cut <REGION>', 'starts with this region cut off, until it is healed (faults heal)')
       .option(
         '--recover <REGION>',

@@ -23,6 +23,8 @@ export function readAdvertised({ domain, advertise }: NameFlags, base: number, h
     throw new UserError(`--advertise names ${url.hostname} and --domain ${named}; names are below one domain.`)
   }
   const scheme = url === undefined ? (hasTls ? 'https' : 'http') : schemeOf(url)
+  if (hasTls && scheme === 'http')
+    throw new UserError(`--advertise ${url?.origin ?? ''} is no HTTPS, which is what is served.`)
   return { scheme, by: 'names', host: named, portShift: url === undefined ? 0 : shiftOf(url, base) }
 }
 

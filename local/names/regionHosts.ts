@@ -1,9 +1,10 @@
 import type { VaultEndpoints } from '../../lib/kms/kmsPorts.ts'
 import type { Tables } from '../../lib/ports.ts'
 import { VaultHosts } from '../../lib/runtime/vaultHosts.ts'
+import type { CloudSettings } from '../cloudSettings.ts'
 import { isHost, ownHosts } from '../ownHosts.ts'
 import type { VerifiedPorts } from '../verifiedPorts.ts'
-import { addressAt, namedOrigin, portOrigin, type NameOrigins, type Reached } from './advertised.ts'
+import { addressAt, namedOrigin, portOrigin, type NameOrigins } from './advertised.ts'
 import { regionNames } from './regionNames.ts'
 
 /** Which hosts are a region's own, and whose they are. `port` is the listener's, never what the Host header says. */
@@ -17,7 +18,7 @@ export interface RegionHosts {
 export interface RegionHostsOptions {
   readonly region: string
   readonly regions: readonly string[]
-  readonly settings: Reached & { readonly hostNames: readonly string[] }
+  readonly settings: Pick<CloudSettings, 'host' | 'advertised' | 'hostNames' | 'certificate'>
   readonly verified: Pick<VerifiedPorts, 'endpoints' | 'vaultAt'>
   readonly tables: Pick<Tables, 'get'>
   /** Where the region itself listens, once it does. */
@@ -36,7 +37,8 @@ export function regionHosts(options: RegionHostsOptions): RegionHosts {
 /** What is signed for an address is signed for one of its ports: the one that is listened on, or its other side. */
 function byPort({ region, regions, settings, verified, ownPort }: RegionHostsOptions): RegionHosts {
   const { advertised } = settings
-  const isOwn = ownHosts(addressAt(settings, regions.indexOf(region)), settings.hostNames)
+  const scheme = settings.certificate === null ? 'http' : 'https'
+  const isOwn = ownHosts(addressAt(settings, regions.indexOf(region)), settings.hostNames, scheme)
   const isAdvertised = advertised?.by === 'ports' ? ownHosts(advertised.host, [], advertised.scheme) : () => false
   const otherSide = (port: number) => port + (advertised?.portShift ?? 0)
   return {

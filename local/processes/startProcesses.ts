@@ -16,6 +16,8 @@ import { sharesPorts } from '../workers/sharedPort.ts'
 import { freePort } from '../requireFreePorts.ts'
 import { Snapshots } from '../snapshot/snapshots.ts'
 import { cloudStatus } from '../status/cloudStatus.ts'
+import type { CertificateFiles } from '../tls/certificateFiles.ts'
+import type { CertificateSource } from '../tls/tlsFlags.ts'
 import { ProcessFaults } from './processFaults.ts'
 import { peerSocketPath } from './peerSocket.ts'
 import { RegionProcess } from './regionProcess.ts'
@@ -28,6 +30,8 @@ export interface ProcessesOptions extends StartOptions {
   readonly logLevel: LogLevel
   /** Threads that answer in each region; below 2 (the default) a region has one thread for all. */
   readonly workers?: number
+  /** Undefined: no TLS. */
+  readonly certificate?: CertificateSource
 }
 
 /** A running cloud whose regions have a process each. */
@@ -61,15 +65,18 @@ async function endAll(processes: readonly RegionProcess[], path: string): Promis
 }
 
 async function start(
-  options: ProcessesOptions,
+  given: ProcessesOptions,
   directory: HostDirectory,
   processes: RegionProcess[],
 ): Promise<ProcessCloud> {
-  const { settings, log } = options
+  const { log } = given
   if (directory.path !== undefined) await waitForFormer(directory.path, knownRegions(directory))
-  const prepared = await prepareStart(directory, options, settings)
-  const workers = await usableWorkers(options)
+  const prepared = await prepareStart(directory, given, given.settings)
+  const workers = await usableWorkers(given)
   const { regions, homeRegion } = prepared
+  const { certificate, stopRenewal } = await certificateFor(given, regions)
+  const settings = { ...given.settings, certificate }
+  const options = { ...given, settings }
   const ports = new PortDirectory(directory, options.port)
   const faults = new ProcessFaults(processes, regions)
   const services = {
@@ -104,7 +111,9 @@ async function start(
   await Promise.all(processes.map((process) => open(options, prepared, process, workers)))
   if (options.cut !== undefined) await faults.break(options.cut, 'cut')
   const hosts = processes.map(({ commands }) => commands)
-  const { endpoints, listening } = await bringUp(prepared, hosts, ports, log, options.begin)
+  const authority = given.certificate?.authorityIn?.(given.directory)
+  const told = authority === undefined ? prepared : { ...prepared, authority }
+  const { endpoints, listening } = await bringUp(told, hosts, ports, log, options.begin)
   const origins = nameOrigins(settings, regions, listening)
   for (const process of processes) process.keep()
   const snapshots = new Snapshots(directory, hosts)
@@ -131,9 +140,33 @@ async function start(
     tenancyId: prepared.tenancyId,
     settings,
     close: async () => {
+      stopRenewal()
       await closeFaults?.()
       await endAll(processes, options.directory)
       directory.close()
+    },
+  }
+}
+
+const dayMs = 86_400_000
+
+/** The files are looked at every day: an authority of our own makes a certificate anew that ends soon. */
+async function certificateFor(
+  { certificate: source, settings, directory, log }: ProcessesOptions,
+  regions: readonly string[],
+): Promise<{ readonly certificate: CertificateFiles | null; readonly stopRenewal: () => void }> {
+  const { advertised } = settings
+  if (source === undefined || advertised === null) return { certificate: null, stopRenewal: () => undefined }
+  const certificate = await source.files(directory, regions, advertised.host)
+  const timer = setInterval(() => {
+    source.files(directory, regions, advertised.host).catch((cause: unknown) => {
+      log.error('The certificate could not be made anew.', cause)
+    })
+  }, dayMs).unref()
+  return {
+    certificate,
+    stopRenewal: () => {
+      clearInterval(timer)
     },
   }
 }

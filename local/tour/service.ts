@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { EndpointsFile } from '../endpointsFile.ts'
 import { askFaultServer } from '../faultServer.ts'
+import { reachService } from '../reachService.ts'
 import { startCloud } from '../startCloud.ts'
 import { TourFailure } from './reason.ts'
 
@@ -51,12 +52,14 @@ async function isServed(directory: string): Promise<boolean> {
 
 async function openService(directory: string, isOwn: boolean, close: () => Promise<void>): Promise<TourService> {
   const text = await readFile(join(directory, 'endpoints.json'), 'utf8')
-  const { regions, homeRegion, rootCompartmentId } = JSON.parse(text) as EndpointsFile
+  const file = JSON.parse(text) as EndpointsFile
+  const { regions, homeRegion, rootCompartmentId } = file
   const source = regions.find(({ region }) => region === homeRegion)
   const replica = regions.find(({ region }) => region !== homeRegion)
   if (source === undefined || replica === undefined) {
     throw new TourFailure('The tour needs two regions; start the service with --regions us-ashburn-1,us-phoenix-1.')
   }
+  await reachService(directory, file)
   return {
     source,
     replica,

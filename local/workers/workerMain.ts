@@ -6,6 +6,7 @@ import type { FunctionName } from '../../lib/http/operations.ts'
 import { HttpGateway } from '../httpGateway.ts'
 import { maxFileBytes } from '../openBackups.ts'
 import { processLogger } from '../processLogger.ts'
+import { openCertificate } from '../tls/openCertificate.ts'
 import { composeWorker } from './composeWorker.ts'
 import type { RegionServices, WorkerCommands, WorkerStart } from './protocol.ts'
 
@@ -36,6 +37,7 @@ const commands: WorkerCommands = {
   end: async () => {
     await gateway.drain()
     clearInterval(timer)
+    certificate?.close()
     own.close()
   },
 }
@@ -50,6 +52,8 @@ const keepEvent = (event: string) => {
   port.postMessage(event)
 }
 const own = composeWorker(start, region, keepEvent, log)
+// The region's own thread says what is wrong with a new one, once.
+const certificate = openCertificate(start.region, start.settings, { info: () => undefined, warn: () => undefined })
 const gateway = new HttpGateway({
   functions: functions(),
   health: () => region.health(),
@@ -64,6 +68,7 @@ const gateway = new HttpGateway({
     return own.hosts.isOwnHost(host, at)
   },
   maxUnreadBytes: maxUnreadBytes / start.count,
+  certificate,
 })
 const timer = setInterval(() => {
   own.catchUp()
