@@ -12,5 +12,5 @@ export function openCertificate(
   if (files === null || advertised === null) return undefined
   // A certificate's dates are the world's, whatever a test makes of the clock.
   const read = () => readCertificate(files, [region], advertised.host, Date.now())
-  return new WatchedCertificate({ files, read, log })
+  return new WatchedCertificate({ files, read, log, region })
 }

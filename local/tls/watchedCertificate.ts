@@ -18,6 +18,7 @@ export interface WatchedOptions {
   /** @throws with one line where they cannot be used. */
   readonly read: () => Certificate
   readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly region: string
 }
 
 /** A certificate whose files may change: a good one is taken, a bad one is said once and the old one stays. */
@@ -56,15 +57,14 @@ export class WatchedCertificate implements ServedCertificate {
     this.#seen = stamp
     if (!isAtRest || stamp === this.#read) return
     this.#read = stamp
+    const { read, log, region, files } = this.#options
     try {
-      this.#current = this.#options.read()
+      this.#current = read()
     } catch (cause) {
-      this.#options.log.warn('The certificate stays as it was: the new one cannot be used.', {
-        reason: messageOf(cause),
-      })
+      log.warn('The certificate stays as it was: the new one cannot be used.', { region, reason: messageOf(cause) })
       return
     }
-    this.#options.log.info('A new certificate is in use.', { file: this.#options.files.certFile })
+    log.info('A new certificate is in use.', { region, file: files.certFile })
     for (const take of this.#listeners) take(this.#current)
   }
 

@@ -29,7 +29,7 @@ function watch(files: CertificateFiles) {
   const lines: unknown[] = []
   const note = (message: string, details?: object) => lines.push([message, details])
   const log = { info: () => undefined, warn: note, error: note }
-  const watched = new WatchedCertificate({ files, read: () => read(files), log })
+  const watched = new WatchedCertificate({ files, read: () => read(files), log, region })
   const taken: string[] = []
   watched.onChange(({ cert }) => taken.push(cert))
   return { watched, lines, taken }
@@ -63,7 +63,7 @@ test('a bad new certificate leaves the old one in use and is said in one line, a
     expect(lines).toEqual([
       [
         'The certificate stays as it was: the new one cannot be used.',
-        { reason: `${files.keyFile} is not the key of the certificate in ${files.certFile}.` },
+        { region, reason: `${files.keyFile} is not the key of the certificate in ${files.certFile}.` },
       ],
     ])
     expect([watched.current, taken]).toEqual([first, []])
