@@ -1,7 +1,7 @@
 import { parseInstant } from '../../lib/calendar.ts'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
-import { bodyless } from '../../lib/http/operation.ts'
+import { bodyless, type Request } from '../../lib/http/operation.ts'
 import { nextPage, pageAfter } from '../../lib/http/paging.ts'
 import { listEvents } from '../../lib/kms/listEvents.ts'
 import { KmsError } from '../../lib/errors.ts'
@@ -15,16 +15,23 @@ export const listEventsOperation = bodyless('ListEvents', async (request) => {
   const endTime = parseTime(query, 'endTime')
   if (startTime >= endTime) throw new KmsError('invalidParameter', 'startTime must lie before endTime.')
   authorizedCompartment(request, compartmentId)
+  const kept = await keptSince(request)
   const after = pageAfter(request)
   const { events, next } = await listEvents(request.ports, {
     compartmentId,
-    startTime,
+    startTime: startTime > kept ? startTime : kept,
     endTime,
     limit: pageSize,
     ...(after === undefined ? {} : { after }),
   })
   return { body: events, headers: nextPage(request, next) }
 })
+
+/** What is older than the tenancy wants kept is not shown, though its row may still be there. */
+async function keptSince({ ports, caller, now }: Request): Promise<string> {
+  const { auditRetentionDays } = await ports.identity.tenancy(caller.principal.tenancyId)
+  return auditRetentionDays === undefined ? '' : new Date(now - auditRetentionDays * 86_400_000).toISOString()
+}
 
 const earliest = Date.UTC(1970, 0, 1)
 const latest = Date.UTC(9000, 0, 1)

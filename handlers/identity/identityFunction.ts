@@ -13,6 +13,7 @@ import { deleteGroupOperation } from './deleteGroup.ts'
 import { deletePolicyOperation } from './deletePolicy.ts'
 import { deleteUserOperation } from './deleteUser.ts'
 import { getCompartmentOperation } from './getCompartment.ts'
+import { getConfigurationOperation } from './getConfiguration.ts'
 import { getDynamicGroupOperation } from './getDynamicGroup.ts'
 import { getGroupOperation } from './getGroup.ts'
 import { getPolicyOperation } from './getPolicy.ts'
@@ -38,6 +39,7 @@ import { moveCompartmentOperation } from './moveCompartment.ts'
 import { recoverCompartmentOperation } from './recoverCompartment.ts'
 import { removeUserFromGroupOperation } from './removeUserFromGroup.ts'
 import { updateCompartmentOperation } from './updateCompartment.ts'
+import { updateConfigurationOperation } from './updateConfiguration.ts'
 import { updateDynamicGroupOperation } from './updateDynamicGroup.ts'
 import { updateGroupOperation } from './updateGroup.ts'
 import { updatePolicyOperation } from './updatePolicy.ts'
@@ -90,5 +92,7 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     getDynamicGroupOperation,
     updateDynamicGroupOperation,
     deleteDynamicGroupOperation,
+    getConfigurationOperation,
+    updateConfigurationOperation,
   ])
 }

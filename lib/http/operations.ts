@@ -147,6 +147,9 @@ const identityRows = {
   GetDynamicGroup: { method: 'GET', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_INSPECT'] },
   UpdateDynamicGroup: { method: 'PUT', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_UPDATE'] },
   DeleteDynamicGroup: { method: 'DELETE', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_DELETE'] },
+  // Of the audit; here, because the function that lists events must not be able to write. The permissions are chosen.
+  GetConfiguration: { method: 'GET', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_READ'] },
+  UpdateConfiguration: { method: 'PUT', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_UPDATE'] },
 } as const satisfies Record<string, Row>
 
 const auditRows = {

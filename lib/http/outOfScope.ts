@@ -44,5 +44,4 @@ export const notOffered = {
   '20160918/tagDefaults': 'tag defaults',
   '20180608/secrets': 'secrets',
   '20190301/secretbundles': 'secrets',
-  '20190901/configuration': 'the configuration of the audit',
 } as const satisfies Record<string, string>

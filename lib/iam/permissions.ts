@@ -43,7 +43,12 @@ export const permissionsByVerb = {
     use: ['HSM_CLUSTER_UPDATE'],
     manage: ['HSM_CLUSTER_DELETE', 'HSM_CLUSTER_CREATE', 'HSM_CLUSTER_MOVE'],
   },
-  'audit-events': { inspect: [], read: ['AUDIT_EVENT_READ'], use: [], manage: [] },
+  'audit-events': {
+    inspect: [],
+    read: ['AUDIT_EVENT_READ', 'AUDIT_CONFIGURATION_READ'],
+    use: [],
+    manage: ['AUDIT_CONFIGURATION_UPDATE'],
+  },
   policies: {
     inspect: ['POLICY_READ'],
     read: [],

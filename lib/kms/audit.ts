@@ -20,6 +20,8 @@ export interface AuditSink {
   writesOf(event: AuditEvent): MarkedAuditWrites
   /** Resolves when the event is in the table. @throws where it is not. */
   written(event: AuditEvent): Promise<void>
+  /** Told for how many days a tenancy wants its events kept; undefined: as the host keeps them. */
+  keepFor?(daysOf: (tenancyId: string) => number | undefined): void
   /** Whether crypto calls are recorded; required: none is answered with success before its event is in the table. */
   readonly crypto: 'on' | 'off' | 'required'
 }

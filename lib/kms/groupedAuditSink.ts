@@ -42,6 +42,7 @@ export class GroupedAuditSink implements AuditSink {
   readonly #tables: Pick<Tables, 'write'>
   readonly #options: GroupedAuditOptions
   readonly #marked = new LruCache<true>(10_000)
+  #daysOf: (tenancyId: string) => number | undefined = () => undefined
   #waiting: AuditEvent[] = []
   /** What a table has refused, to be tried with the next flush. */
   #refused: Group[] = []
@@ -55,6 +56,10 @@ export class GroupedAuditSink implements AuditSink {
     this.#tables = tables
     this.#options = options
     this.crypto = options.crypto
+  }
+
+  keepFor(daysOf: (tenancyId: string) => number | undefined): void {
+    this.#daysOf = daysOf
   }
 
   /** Events that are in no table and never will be, since the start. */
@@ -74,7 +79,7 @@ export class GroupedAuditSink implements AuditSink {
 
   /** At once, alone: whoever waits for it does not wait for others. @throws what the table throws; nothing is tried again. */
   async written(event: AuditEvent): Promise<void> {
-    await this.#writeMarked([auditGroupWrite([event])])
+    await this.#writeMarked([this.#expiring(auditGroupWrite([event]))])
   }
 
   async prepare(event: AuditEvent): Promise<void> {
@@ -83,7 +88,18 @@ export class GroupedAuditSink implements AuditSink {
 
   writesOf(event: AuditEvent): MarkedAuditWrites {
     const isMarked = this.#marked.get(nameOf(minuteMark(event))) !== undefined
-    return isMarked ? [auditWrite(event)] : markedAuditWrites(event)
+    const [write, ...mark] = isMarked ? [auditWrite(event)] : markedAuditWrites(event)
+    return [this.#expiring(write), ...mark]
+  }
+
+  /** Marks of minutes stay: they are small, and one that leads to nothing costs a look. */
+  #expiring(write: AuditWrite): AuditWrite {
+    const [event] = write.item.events
+    const { identity } = event.data as { identity?: { tenantId?: string } }
+    const days = this.#daysOf(identity?.tenantId ?? '')
+    if (days === undefined) return write
+    const expiresAt = Math.ceil(Date.parse(event.eventTime) / 1000) + days * 86_400
+    return { ...write, item: { ...write.item, expiresAt } }
   }
 
   /** Resolves when everything appended so far has been written or tried. */
@@ -111,7 +127,7 @@ export class GroupedAuditSink implements AuditSink {
     const events = this.#waiting
     const due = [
       ...this.#refused,
-      ...groups(events).map((each): Group => ({ write: auditGroupWrite(each), attempts: 0 })),
+      ...groups(events).map((each): Group => ({ write: this.#expiring(auditGroupWrite(each)), attempts: 0 })),
     ]
     this.#waiting = []
     this.#refused = []

@@ -69,6 +69,7 @@ export function composeRegion(options: RegionOptions): Runtime {
   const { requiresServicePolicy, preparesKeys, rateLimits, serviceLimits } = settings
   const handOff = { isStrict: replicationAck === 'strict', budgetMs: handOffBudgetMs }
   const identity = new IdentityCache(options, keyCacheMs)
+  options.audit.keepFor?.((tenancyId) => identity.known(tenancyId)?.auditRetentionDays)
   return {
     ...ports,
     requiresServicePolicy,

@@ -1,5 +1,6 @@
 import {
   identitySk,
+  type AuditConfigurationRow,
   type CompartmentRow,
   type DynamicGroupRow,
   type GroupRow,
@@ -18,6 +19,8 @@ export interface TenancyIdentity {
   readonly policies: readonly PolicyRow[]
   readonly groups: readonly GroupRow[]
   readonly dynamicGroups: readonly DynamicGroupRow[]
+  /** Undefined where nobody has said it. */
+  readonly auditRetentionDays: number | undefined
 }
 
 export interface UserIdentity {
@@ -87,6 +90,11 @@ export class IdentityCache {
     return cached !== undefined && this.#ports.clock() - cached.checkedAt < this.#maxAgeMs ? cached : undefined
   }
 
+  /** What is cached, however old; for what must not wait. */
+  known(tenancyId: string): TenancyIdentity | undefined {
+    return this.#tenancies.get(tenancyId)?.tenancy
+  }
+
   invalidate(tenancyId: string): void {
     const cached = this.#tenancies.get(tenancyId)
     if (cached !== undefined) cached.checkedAt = -Infinity
@@ -125,6 +133,7 @@ function tenancyIn(state: TenancyState): TenancyIdentity {
     policies: rowsOf<PolicyRow>(state, 'policy'),
     groups: rowsOf<GroupRow>(state, 'group'),
     dynamicGroups: rowsOf<DynamicGroupRow>(state, 'dynamicGroup'),
+    auditRetentionDays: rowsOf<AuditConfigurationRow>(state, 'auditConfiguration')[0]?.retentionPeriodDays,
   }
 }
 

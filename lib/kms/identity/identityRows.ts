@@ -126,6 +126,13 @@ export interface ApiKeyRow extends IdentityRowBase {
   readonly etag?: string
 }
 
+/** How long the tenancy's audit is kept; one row, absent until somebody says it. */
+export interface AuditConfigurationRow extends IdentityRowBase {
+  readonly kind: 'auditConfiguration'
+  readonly retentionPeriodDays: number
+  readonly etag: string
+}
+
 /** Makes a policy's name unique in the tenancy. */
 interface PolicyNameRow extends IdentityRowBase {
   readonly kind: 'policyName'
@@ -146,6 +153,7 @@ export type IdentityRow =
   | DynamicGroupRow
   | MembershipRow
   | ApiKeyRow
+  | AuditConfigurationRow
   | PolicyNameRow
   | CompartmentNameRow
 
@@ -166,6 +174,7 @@ export const identitySk = {
   dynamicGroup: (id: string) => `dynamicGroup#${id}`,
   membership: (userId: string, groupId: string) => `membership#${userId}#${groupId}`,
   apiKey: (userId: string, fingerprint: string) => `apiKey#${userId}#${fingerprint}`,
+  auditConfiguration: 'auditConfiguration',
   log: (seq: number) => `log#${String(seq).padStart(12, '0')}`,
   head: 'head',
 } as const

@@ -79,6 +79,7 @@ const kinds: ReadonlyMap<string, IdentityPlace['kind']> = new Map([
   ['dynamicGroup', 'dynamicGroup'],
   ['membership', 'membership'],
   ['apiKey', 'apiKey'],
+  ['auditConfiguration', 'auditConfiguration'],
   ['log', 'entry'],
 ])
 

@@ -71,6 +71,7 @@ const withCompartment = [
   'ListWorkRequests',
   'ListAvailabilityDomains',
   'ListFaultDomains',
+  'GetConfiguration',
 ] as const
 const missingParameters: Partial<Record<OperationName, readonly Query[]>> = {
   ...Object.fromEntries(withCompartment.map((operation) => [operation, [['no compartmentId', range] as const]])),

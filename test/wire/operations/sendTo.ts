@@ -19,7 +19,8 @@ export function sendTo(
     compartmentId: subcompartmentId,
   }
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segments[name] ?? '')
-  const restores = operation === 'RestoreVaultFromObjectStore' ? `?compartmentId=${compartmentId}` : ''
+  const isInQuery = operation === 'RestoreVaultFromObjectStore' || operation === 'UpdateConfiguration'
+  const restores = isInQuery ? `?compartmentId=${compartmentId}` : ''
   return who.send(
     method,
     `${plane === 'vault' ? vault.managementEndpoint : target.region}${filled}${query || restores}`,

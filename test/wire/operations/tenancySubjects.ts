@@ -34,6 +34,22 @@ export const tenancySubjects = {
     answers: { items: [] },
     about: 'compartment',
   },
+  GetConfiguration: {
+    call: (who, { region, compartmentId }) => who.audit(region).getConfiguration({ compartmentId }),
+    answers: { configuration: { retentionPeriodDays: 365 } },
+    about: 'compartment',
+  },
+  UpdateConfiguration: {
+    call: (who, { region, compartmentId }) => {
+      const updateConfigurationDetails = { retentionPeriodDays: 365 }
+      return who.audit(region).updateConfiguration({ compartmentId, updateConfigurationDetails })
+    },
+    answers: {},
+    about: 'compartment',
+    body: () => ({ retentionPeriodDays: 365 }),
+    required: ['retentionPeriodDays'],
+    homeRegionOnly: true,
+  },
   ListWorkRequests: {
     call: (who, { region, compartmentId }) => who.identity(region).listWorkRequests({ compartmentId }),
     answers: { items: listed({ operationType: 'DELETE_COMPARTMENT', status: 'SUCCEEDED' }) },
