@@ -2,6 +2,8 @@ import type { Logger } from '../lib/ports.ts'
 import { writeEndpoints, writeTrustRoot, type EndpointsFile } from './endpointsFile.ts'
 import { nameOrigins, regionOrigin, regionPort } from './names/advertised.ts'
 import { writeCliDefaults, writeOciConfig } from './ociProfile.ts'
+import type { HostDirectory } from './hostDirectory.ts'
+import type { Signer } from './init/signedEvent.ts'
 import type { PortDirectory } from './portDirectory.ts'
 import type { Prepared, StartOptions } from './prepareStart.ts'
 import { requireNotPutBack } from './putBack.ts'
@@ -13,6 +15,16 @@ export type Endpoints = EndpointsFile['regions']
 export interface Up {
   readonly endpoints: Endpoints
   readonly listening: readonly number[]
+}
+
+/** A cloud that serves, for what belongs to its start. */
+export interface Begun {
+  readonly directory: HostDirectory
+  readonly hosts: readonly RegionHost[]
+  readonly home: RegionHost
+  readonly endpoints: Endpoints
+  readonly administrator: Signer
+  readonly log: Logger
 }
 
 /** Makes one cloud of opened regions: they trust each other, know the administrator, and listen. */
@@ -50,7 +62,8 @@ export async function bringUp(
   const up = await listenAndTell(prepared, hosts, ports)
   const endpoint = up.endpoints.find(({ region }) => region === homeRegion)?.endpoint ?? ''
   writeCliDefaults(directory, endpoint, tenancyId)
-  await begin?.(home, tenancyId)
+  const administrator = { tenancyId, userId, fingerprint: key.fingerprint, privateKeyPem: key.privateKeyPem }
+  await begin?.({ directory, hosts, home, endpoints: up.endpoints, administrator, log })
   return up
 }
 
@@ -98,7 +111,7 @@ async function listenAndTell(
 }
 
 /** Callers can sign in everywhere once every region has the home region's identity log. */
-async function identityEverywhere(
+export async function identityEverywhere(
   hosts: readonly RegionHost[],
   home: RegionHost,
   tenancyId: string,

@@ -7,7 +7,7 @@ import { FreshFiles } from './freshFiles.ts'
 import { HostDirectory } from './hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from './ociProfile.ts'
 import { requireComplete } from './requireComplete.ts'
-import type { RegionHost } from './regionHost.ts'
+import type { Begun } from './bringUp.ts'
 import { addressAt, regionPort, type Reached } from './names/advertised.ts'
 import { requireFreePorts, type WantedPort } from './requireFreePorts.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
@@ -21,8 +21,8 @@ export interface StartOptions {
   readonly regions?: readonly string[]
   /** Cut off before anything is sent. */
   readonly cut?: string
-  /** What belongs to the start, in the home region that serves already: where it fails, so does the start. */
-  readonly begin?: (home: RegionHost, tenancyId: string) => Promise<unknown>
+  /** What belongs to the start, once the regions serve: where it fails, so does the start. */
+  readonly begin?: (begun: Begun) => Promise<unknown>
   /** A region that is known to have been put back to an older copy, and is to take back what others have. */
   readonly recover?: string
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { writeFileDurably } from '../lib/durableFile.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import type { EndpointsFile } from './endpointsFile.ts'
+import type { MadeByInit } from './vaultspanTypes.ts'
 
 /** What a program that has started the service waits for: where it is reached, and as whom. */
 export interface ReadyFile extends EndpointsFile {
@@ -9,6 +10,8 @@ export interface ReadyFile extends EndpointsFile {
   readonly data: string
   /** An OCI configuration file. */
   readonly configFile: string
+  /** What --init FILE names, if there was one. */
+  readonly made?: MadeByInit
 }
 
 interface Ready extends Pick<EndpointsFile, 'regions' | 'homeRegion' | 'tenancyId'> {
@@ -16,7 +19,11 @@ interface Ready extends Pick<EndpointsFile, 'regions' | 'homeRegion' | 'tenancyI
 }
 
 /** Appears as a whole. @throws UserError */
-export function writeReadyFile(file: string, { regions, homeRegion, tenancyId, folder }: Ready): void {
+export function writeReadyFile(
+  file: string,
+  { regions, homeRegion, tenancyId, folder }: Ready,
+  made?: MadeByInit,
+): void {
   const ready: ReadyFile = {
     regions,
     homeRegion,
@@ -24,6 +31,7 @@ export function writeReadyFile(file: string, { regions, homeRegion, tenancyId, f
     rootCompartmentId: tenancyId,
     data: resolve(folder),
     configFile: resolve(folder, 'oci', 'config'),
+    ...(made === undefined ? {} : { made }),
   }
   try {
     writeFileDurably(resolve(file), `${JSON.stringify(ready, undefined, 2)}\n`, { mode: 0o644 })

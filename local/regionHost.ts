@@ -2,6 +2,8 @@ import type { RegionStatement } from '../lib/hsm/hsm.ts'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
 import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
+import type { HttpResponse } from '../lib/http/wireRequest.ts'
+import type { InsideRequest } from './init/answerInside.ts'
 import type { RegionHealth } from './regionHealth.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
@@ -45,6 +47,8 @@ export interface RegionHost extends PutBackHost {
   advertise(origins: NameOrigins): Promise<void>
   /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
   listen(port: number, vaultId?: string): Promise<number>
+  /** Answers a signed request from inside the host. */
+  answer(request: InsideRequest): Promise<HttpResponse>
   isIdle(): Promise<boolean>
   /** As GET /healthz. */
   health(): Promise<RegionHealth>
@@ -85,6 +89,7 @@ export function regionHost(region: Region): RegionHost {
       region.advertise(origins)
     },
     listen: (port, vaultId) => region.listen(port, vaultId),
+    answer: (request) => region.answer(request),
     isIdle: async () => region.isIdle(),
     health: () => region.health(),
     listDead: (places) => listDead(region, places),

@@ -2,15 +2,17 @@ import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
+import type { Begun } from './bringUp.ts'
 import { banner } from './banner.ts'
 import type { StartFlags } from './cli/start.ts'
 import { settingsFromEnvironment } from './cloudSettings.ts'
+import { applyInit, type Applied } from './init/applyInit.ts'
+import { initText, readInit, refusalOf, writeMade } from './init/initOfStart.ts'
 import { readAdvertised } from './names/nameFlags.ts'
 import { startInMemory } from './memory.ts'
 import { processLogger } from './processLogger.ts'
 import { startProcesses } from './processes/startProcesses.ts'
 import { writeReadyFile } from './readyFile.ts'
-import type { RegionHost } from './regionHost.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
 import { certificateSource } from './tls/tlsFlags.ts'
 
@@ -28,6 +30,7 @@ export async function serve({
   import: record,
   memory: isInMemory = false,
   readyFile,
+  init: initFile,
   ...more
 }: StartFlags): Promise<void> {
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
@@ -38,7 +41,9 @@ export async function serve({
   const settings = { ...settingsFromEnvironment(process.env), host, advertised }
   if (isInMemory && certificate !== null)
     throw new UserError('--memory serves without TLS; leave --tls out, or --memory.')
+  const init = initFile === undefined ? undefined : await readInit(initFile)
   let imported = ''
+  let applied: Applied | undefined
   // Who waits for it does not take that of an earlier start for this one's.
   if (readyFile !== undefined) rmSync(readyFile, { force: true })
   const options = {
@@ -47,8 +52,9 @@ export async function serve({
     log,
     ...(regions === undefined ? {} : { regions }),
     ...(cut === undefined ? {} : { cut }),
-    begin: async (home: RegionHost, tenancyId: string) => {
-      if (record !== undefined) imported = await importRecord(home, tenancyId, record)
+    begin: async (begun: Begun) => {
+      if (record !== undefined) imported = await importRecord(begun, record)
+      if (init !== undefined) applied = await applyInit(begun, init).catch(refusalOf(`--init ${initFile ?? ''}: `))
     },
     ...(recover === undefined ? {} : { recover }),
   }
@@ -65,7 +71,8 @@ export async function serve({
         folder: data,
       }
   try {
-    if (readyFile !== undefined) writeReadyFile(readyFile, cloud)
+    if (applied !== undefined) writeMade(cloud.folder, applied)
+    if (readyFile !== undefined) writeReadyFile(readyFile, cloud, applied?.made)
   } catch (cause) {
     await cloud.close()
     throw cause
@@ -74,9 +81,10 @@ export async function serve({
   stopOnSignal(cloud)
   console.log(banner(cloud, isInMemory, certificate?.authorityIn?.(data)))
   if (record !== undefined) console.log(`Imported vault: ${imported}`)
+  if (applied !== undefined) console.log(initText(initFile ?? '', applied, cloud.folder))
 }
 
-async function importRecord(home: RegionHost, tenancyId: string, file: string): Promise<string> {
+async function importRecord({ home, administrator: { tenancyId } }: Begun, file: string): Promise<string> {
   try {
     return await home.importVault(tenancyId, await readFile(file, 'utf8'))
   } catch (cause) {

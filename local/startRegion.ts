@@ -21,6 +21,8 @@ import { regionHosts, type RegionHosts } from './names/regionHosts.ts'
 import { RequestMetrics } from './metrics/requestMetrics.ts'
 import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
+import type { HttpResponse } from '../lib/http/wireRequest.ts'
+import { answerInside, type InsideRequest } from './init/answerInside.ts'
 import type { PutBack, RegionHealth, Watched } from './regionHealth.ts'
 import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
@@ -88,6 +90,7 @@ export interface Region {
   /** As when one of its threads dies. @throws where there is none of that number. */
   killWorker(index: number): Promise<void>
   health(): Promise<RegionHealth>
+  answer(request: InsideRequest): Promise<HttpResponse>
   /** For /healthz. */
   notePutBack(putBack: PutBack): void
   /** Does now what is done every minute. */
@@ -191,6 +194,9 @@ export function openRegion(parts: RegionParts): Region {
         })
       : undefined
   const gateway: Gateway = workers ?? openGateway(parts, runtime, hosts, certificate, served)
+  const isNamed = settings.advertised?.by === 'names'
+  const portOf = async (vaultId: string | undefined) =>
+    vaultId === undefined || isNamed ? (own.port ?? 0) : parts.ports.portOf(vaultId, region)
   const address = addressAt(settings, parts.regions.indexOf(region))
   const listening = new Set<number>()
   const listen = async (port: number) => {
@@ -244,6 +250,7 @@ export function openRegion(parts: RegionParts): Region {
       own.origins = origins
     },
     health,
+    answer: (request) => answerInside({ functions: served.functions, portOf }, request),
     isIdle: () => running.isIdle(),
     killWorker: async (index) => {
       if (workers === undefined) throw new Error(`${region} has no workers.`)

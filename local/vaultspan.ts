@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { defaultRegions } from './chooseRegions.ts'
+import { applyInit } from './init/applyInit.ts'
+import { parseInit } from './init/initFile.ts'
+import { readInit } from './init/initOfStart.ts'
 import { startInMemory } from './memory.ts'
-import type { Vaultspan, VaultspanOptions } from './vaultspanTypes.ts'
+import type { MadeByInit, Vaultspan, VaultspanOptions } from './vaultspanTypes.ts'
 
 export type * from './vaultspanTypes.ts'
 
@@ -11,13 +14,24 @@ export type * from './vaultspanTypes.ts'
  */
 export async function startVaultspan(options: VaultspanOptions = {}): Promise<Vaultspan> {
   const { regions = defaultRegions, requiresServicePolicy = false, replicationAck = 'available' } = options
-  const cloud = await startInMemory({ port: 0, regions, settings: { requiresServicePolicy, replicationAck } })
+  const { init } = options
+  const wanted = typeof init === 'string' ? await readInit(init) : parseInit(init ?? {})
+  let made: MadeByInit | undefined
+  const cloud = await startInMemory({
+    port: 0,
+    regions,
+    settings: { requiresServicePolicy, replicationAck },
+    begin: async (begun) => {
+      made = (await applyInit(begun, wanted)).made
+    },
+  })
   const { tenancyId, homeRegion, administrator } = cloud
   return {
     regions: cloud.regions,
     homeRegion,
     tenancyId,
     administrator,
+    made: made ?? { compartments: {}, groups: {}, users: {}, policies: {}, vaults: {} },
     configFile: join(cloud.folder, 'oci', 'config'),
     endpoint: (region = homeRegion) => {
       const found = cloud.regions.find((each) => each.region === region)

@@ -7,6 +7,65 @@ export interface VaultspanOptions {
   readonly requiresServicePolicy?: boolean
   /** strict: 503 instead of an answer that only one region knows of. Default: available. */
   readonly replicationAck?: 'available' | 'strict'
+  /** What is to be there, or the path of a JSON file that says it. */
+  readonly init?: VaultspanInit | string
+}
+
+/** What is to be there from the start, as in `vaultspan start --init FILE`: names stand for OCIDs. */
+export interface VaultspanInit {
+  readonly compartments?: readonly { readonly name: string; readonly description?: string; readonly parent?: string }[]
+  readonly groups?: readonly { readonly name: string; readonly description?: string }[]
+  readonly users?: readonly {
+    readonly name: string
+    readonly description?: string
+    readonly email?: string
+    readonly groups?: readonly string[]
+    /** PEM, for signing requests. */
+    readonly publicKeys?: readonly string[]
+  }[]
+  readonly policies?: readonly {
+    readonly name: string
+    readonly description?: string
+    readonly compartment?: string
+    readonly statements: readonly string[]
+  }[]
+  readonly vaults?: readonly {
+    readonly name: string
+    readonly compartment?: string
+    /** Default: the home region. */
+    readonly region?: string
+    readonly type?: 'DEFAULT' | 'VIRTUAL_PRIVATE'
+    /** A region. */
+    readonly replicateTo?: string
+    readonly keys?: readonly {
+      readonly name: string
+      /** Default: the vault's. */
+      readonly compartment?: string
+      /** As OCI's keyShape. Default: AES, 32 bytes. */
+      readonly shape?: { readonly algorithm: string; readonly length: number; readonly curveId?: string }
+      readonly protectionMode?: 'HSM' | 'SOFTWARE'
+      readonly versions?: number
+    }[]
+  }[]
+}
+
+export interface MadeVault {
+  readonly id: string
+  readonly region: string
+  readonly managementEndpoint: string
+  readonly cryptoEndpoint: string
+  readonly replica?: { readonly region: string; readonly managementEndpoint: string; readonly cryptoEndpoint: string }
+  /** OCIDs by name. */
+  readonly keys: Readonly<Record<string, string>>
+}
+
+/** The OCIDs of what an init names, by name. */
+export interface MadeByInit {
+  readonly compartments: Readonly<Record<string, string>>
+  readonly groups: Readonly<Record<string, string>>
+  readonly users: Readonly<Record<string, string>>
+  readonly policies: Readonly<Record<string, string>>
+  readonly vaults: Readonly<Record<string, MadeVault>>
 }
 
 /** A running cloud in memory. */
@@ -22,6 +81,8 @@ export interface Vaultspan {
   }
   /** An OCI configuration file whose DEFAULT profile is the administrator; gone after `close`. */
   readonly configFile: string
+  /** What `init` named, by name; empty without one. */
+  readonly made: MadeByInit
   /** Of a region, by default the home region. @throws RangeError where there is no such one. */
   endpoint(region?: string): string
   readonly faults: {

@@ -16,6 +16,7 @@ export interface StartFlags extends DataFlag, NameFlags, TlsFlags {
   readonly recover?: string
   readonly import?: string
   readonly memory?: boolean
+  readonly init?: string
   readonly readyFile?: string
 }
 
@@ -67,6 +68,10 @@ export const start: CommandRow = {
           '--memory',
           'keeps nothing: all regions in one process, and on disk a profile that goes with it',
         ).conflicts(['data', 'recover']),
+      )
+      .option(
+        '--init <FILE>',
+        'makes the compartments, users, policies, vaults and keys of a JSON file (docs/operating.md)',
       )
       .option('--ready-file <FILE>', 'is written once all regions serve: where they do, as JSON')
       .option('--import <FILE>', 'makes a vault in the home region from an older vault’s record (docs/operating.md)')
