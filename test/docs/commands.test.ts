@@ -41,7 +41,9 @@ async function inReadersPlace(body: (run: (text: string) => Promise<Ran>, direct
     const env = { ...process.env, ...variables, NODE_OPTIONS: '', npm_lifecycle_event: undefined }
     const run = (text: string) =>
       new Promise<Ran>((resolve) => {
-        const script = `set -euo pipefail\n${text.replaceAll('127.0.0.1:7600', `127.0.0.1:${port}`)}`
+        // Those of the two regions, as the documents have them.
+        const here = text.replaceAll(/127\.0\.0\.1:760([01])/g, (_, index) => `127.0.0.1:${port + Number(index)}`)
+        const script = `set -euo pipefail\n${here}`
         execFile('bash', ['-c', script], { cwd: directory, env }, (error, out, err) => {
           resolve({ code: error === null ? 0 : Number(error.code ?? 1), out, err })
         })

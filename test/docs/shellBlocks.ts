@@ -30,7 +30,7 @@ function blocksOf(document: string): readonly Block[] {
   )
 }
 
-const blocks = documents.flatMap(blocksOf)
+export const blocks = documents.flatMap(blocksOf)
 
 /** What a reader is told to type, block by block. */
 export const shellBlocks = blocks.filter(({ language }) => language === 'sh')
