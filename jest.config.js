@@ -8,6 +8,8 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'vaultspan-compile-cache')
 // Jest reads its configuration from a default export.
 export default {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/hsm/makeTokenDirectory.js',
+  globalTeardown: '<rootDir>/test/hsm/removeTokenDirectory.js',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // `npm run test:deployed` runs these.

@@ -2,6 +2,7 @@ import { relative, resolve } from 'node:path'
 import type { Endpoints } from './bringUp.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import { trustHelp } from './tls/trustHelp.ts'
+import { hasToken } from './hsm/tokenSettings.ts'
 import { next, typed } from './typed.ts'
 import { version } from './version.ts'
 
@@ -39,7 +40,7 @@ export function banner(
     ...rows,
     '',
     `  data         ${isInMemory ? 'in memory: all of it goes when this ends' : place}`,
-    `  HSM          simulated in software, for development and tests${isInMemory ? '' : `: its root is a file in ${place}/hsm`}`,
+    ...hsmLines(settings, regions, isInMemory ? undefined : place),
     `  replication  ${meaning[settings.replicationAck]}`,
     `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
     '',
@@ -60,4 +61,16 @@ export function banner(
 
 function dataOf(data: string): readonly string[] {
   return data === '.vaultspan' ? [] : ['--data', data]
+}
+
+function hsmLines({ tokens }: CloudSettings, regions: Endpoints, place: string | undefined): readonly string[] {
+  const root = place === undefined ? '' : `: its root is a file in ${place}/hsm`
+  const simulated = `simulated in software, for development and tests${root}`
+  const [inTokens, others] = [true, false].map((isWanted) =>
+    regions.map(({ region }) => region).filter((region) => hasToken(tokens, region) === isWanted),
+  )
+  if (tokens === null || inTokens?.length === 0) return [`  HSM          ${simulated}`]
+  const held = `in the PKCS#11 tokens "${tokens.label} …" of ${tokens.module}`
+  if (others?.length === 0) return [`  HSM          ${held}`]
+  return [`  HSM          ${inTokens?.join(', ')}: ${held}`, `               ${others?.join(', ')}: ${simulated}`]
 }

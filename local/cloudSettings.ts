@@ -1,5 +1,6 @@
 import type { Reached } from './names/advertised.ts'
 import type { CertificateFiles } from './tls/certificateFiles.ts'
+import { tokenSettings, type TokenSettings } from './hsm/tokenSettings.ts'
 import { regionSettings, type RegionSettings } from '../lib/runtime/regionSettings.ts'
 
 /** What a cloud is run with beside its directory and ports. */
@@ -8,6 +9,8 @@ export interface CloudSettings extends RegionSettings, Reached {
   readonly certificate: CertificateFiles | null
   /** Names, without ports, under which a proxy leads here. */
   readonly hostNames: readonly string[]
+  /** Null: every region's HSM is simulated. */
+  readonly tokens: TokenSettings | null
 }
 
 /** In one process nothing cached is ever stale, so it may be kept long. */
@@ -18,11 +21,12 @@ export const defaultSettings: CloudSettings = {
   advertised: null,
   certificate: null,
   hostNames: [],
+  tokens: null,
   ...regionSettings({}, defaults),
 }
 
 /** @throws UserError naming the variable. */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv): CloudSettings {
   const hostNames = (environment['HOST_NAMES'] ?? '').split(',').flatMap((name) => name.trim() || [])
-  return { ...defaultSettings, hostNames, ...regionSettings(environment, defaults) }
+  return { ...defaultSettings, hostNames, tokens: tokenSettings(environment), ...regionSettings(environment, defaults) }
 }

@@ -1,7 +1,7 @@
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import type { TakeFailure } from '../lib/http/failedAuthentications.ts'
 import type { RequestWatch } from '../lib/http/requestWatch.ts'
-import type { SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import type { Hsm } from '../lib/hsm/hsm.ts'
 import type { GroupedAuditSink } from '../lib/kms/groupedAuditSink.ts'
 import { pooledRandom } from '../lib/pooledRandom.ts'
 import type { LagWindow } from '../lib/replication/lagWindow.ts'
@@ -16,7 +16,7 @@ import type { RegionParts } from './startRegion.ts'
 export function composeEmbedded(
   parts: RegionParts,
   store: SqliteRegionStore,
-  hsm: SoftwareHsm,
+  hsm: Hsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
   {

@@ -1,3 +1,4 @@
+import type { ProvisionedHsm } from '../lib/hsm/hsm.ts'
 import { listAtRisk } from '../lib/replication/atRisk.ts'
 import { deadChanges } from '../lib/replication/deadChanges.ts'
 import { parkedCount } from '../lib/replication/lane/parked.ts'
@@ -16,6 +17,7 @@ export interface Watched {
   readonly audit: { readonly lost: number }
   readonly found: { putBack?: PutBack }
   readonly workers: () => readonly WorkerFigures[]
+  readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering'>
 }
 
 /** What a start has done about a region that was put back to an older copy of its data. */
@@ -40,7 +42,7 @@ interface Sources extends Watched {
 
 /** The answer to GET /healthz. */
 export interface RegionHealth {
-  /** degraded: a peer does not answer, the disk is full, or the region was put back to an older copy; it serves all the same. */
+  /** degraded: a peer or the HSM does not answer, the disk is full, or the region was put back to an older copy; it serves all the same. */
   readonly status: 'ok' | 'degraded'
   readonly notAnswering: readonly string[]
   /** False: the disk had no room for the last write that was tried. Reads and crypto go on. */
@@ -50,6 +52,8 @@ export interface RegionHealth {
   readonly version: string
   readonly region: string
   readonly hsm: string
+  /** False: no call that needs a vault's keys is answered; the token is tried again once a second. */
+  readonly isHsmAnswering: boolean
   readonly replicationAck: CloudSettings['replicationAck']
   /** Per peer: from a commit to its receipt, ms, and how many changes the loss of this region would take along. */
   readonly links: readonly {
@@ -83,7 +87,7 @@ function isBehind({ oldestWaitingSince, comparison }: LinkState, now: number): b
 }
 
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
-  const { region, peers, store, lag, audit, found, settings, runtime, answers, workers } = sources
+  const { region, peers, store, lag, audit, found, settings, runtime, answers, workers, hsm } = sources
   const { tables, queues } = store
   const now = runtime.clock()
   const vaults = await linkReport(runtime, maxVaults)
@@ -112,14 +116,17 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   ])
   const notAnswering = peers.filter((_, index) => answering[index] !== true)
   const takesWrites = !store.isRefused()
+  const isHsmAnswering = hsm.isAnswering()
   return {
-    status: notAnswering.length === 0 && takesWrites && found.putBack === undefined ? 'ok' : 'degraded',
+    status:
+      notAnswering.length === 0 && takesWrites && isHsmAnswering && found.putBack === undefined ? 'ok' : 'degraded',
     notAnswering,
     takesWrites,
     ...(found.putBack === undefined ? {} : { putBack: found.putBack }),
     version,
     region,
-    hsm: 'simulated HSM (software)',
+    hsm: hsm.name,
+    isHsmAnswering,
     replicationAck: settings.replicationAck,
     links,
     workers: workers(),

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { openSoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import { appendIdentity } from '../lib/kms/identity/identityLog.ts'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../lib/kms/identity/identityRows.ts'
-import { realm } from '../lib/ocid.ts'
 import type { Tables } from '../lib/ports.ts'
 import { openSqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
 import { HostDirectory } from './hostDirectory.ts'
 import { keepAdministratorKey, newAdministratorKey, writeOciConfig } from './ociProfile.ts'
+import { openRegionHsm } from './hsm/openRegionHsm.ts'
+import { tokenSettings } from './hsm/tokenSettings.ts'
 import { requireComplete } from './requireComplete.ts'
 import { UserError } from '../lib/userError.ts'
 
@@ -29,13 +29,12 @@ export async function resetAdministrator(path: string): Promise<string> {
 async function reset(directory: HostDirectory): Promise<string> {
   const [tenancyId, userId, region] = ['tenancyId', 'administratorId', 'homeRegion'].map((name) => directory.fact(name))
   const file = directory.file('regions', `${region ?? ''}.db`)
-  const hsmFile = directory.file('hsm', `${region ?? ''}.json`)
-  if (tenancyId === undefined || userId === undefined || region === undefined || !file || !hsmFile) {
+  if (tenancyId === undefined || userId === undefined || region === undefined || !file) {
     throw new UserError(`There is no cloud in ${directory.path ?? ''}; name its directory with --data.`)
   }
   requireComplete(directory, { withoutAdministrator: true })
   const key = newAdministratorKey()
-  const hsm = openSoftwareHsm({ region, realm, file: hsmFile })
+  const hsm = openRegionHsm({ region, directory, tokens: tokenSettings(process.env) })
   const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
   try {
     const ports = { tables: store.tables, hsm, region, homeRegion: region }

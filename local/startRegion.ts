@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { RsaGenerator } from '../lib/hsm/software/material.ts'
-import { openSoftwareHsm, type SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import type { ProvisionedHsm } from '../lib/hsm/hsm.ts'
+import { SoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../lib/kms/backup/backupPlace.ts'
-import { realm } from '../lib/ocid.ts'
 import type { Clock, Logger, QueueMessage, QueueName } from '../lib/ports.ts'
 import type { Arrivals } from '../lib/http/arrivals.ts'
 import type { Runtime } from '../lib/runtime/composeRegion.ts'
@@ -13,6 +13,7 @@ import { failureLimit } from '../lib/http/failedAuthentications.ts'
 import { composeEmbedded } from './composeEmbedded.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
+import { openRegionHsm } from './hsm/openRegionHsm.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { HttpGateway, type GatewayOptions } from './httpGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
@@ -76,7 +77,7 @@ export interface Region {
   readonly name: string
   readonly runtime: Runtime
   readonly store: SqliteRegionStore
-  readonly hsm: SoftwareHsm
+  readonly hsm: ProvisionedHsm
   /** Starts the pumps. */
   run(): void
   /**
@@ -104,22 +105,23 @@ const sweepMs = 60_000
 export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock, generateRsa } = parts
   const certificate = openCertificate(region, settings, log)
-  const hsmFile = directory.file('hsm', `${region}.json`)
   const notices = new Notices()
-  const hsm = openSoftwareHsm({
+  const hsm = openRegionHsm({
     region,
-    realm,
+    directory,
+    tokens: settings.tokens,
     onChange: (change) => {
       notices.give({ kind: 'hsm', change })
     },
-    ...(hsmFile === undefined ? {} : { file: hsmFile }),
     ...(generateRsa === undefined ? {} : { generateRsa }),
   })
+  // Only a simulated HSM has copies in other threads: a token's region answers by its own.
+  const workerSettings = hsm instanceof SoftwareHsm ? parts.workers : undefined
   // After the HSM's file: a store without one is a store whose HSM was lost.
   const file = directory.file('regions', `${region}.db`)
   const store = openSqliteRegionStore({
     file: file ?? ':memory:',
-    hasReaders: parts.workers !== undefined,
+    hasReaders: workerSettings !== undefined,
     clock,
     newId: randomUUID,
   })
@@ -167,6 +169,7 @@ export function openRegion(parts: RegionParts): Region {
   const { health, metrics } = regionPages({
     ...parts,
     store,
+    hsm,
     runtime,
     requests,
     lag,
@@ -178,8 +181,8 @@ export function openRegion(parts: RegionParts): Region {
   const served = { functions: regionFunctions(runtime), health, metrics: () => metrics.text() }
   const arrived = () => running.arrived()
   const workers =
-    parts.workers && file !== undefined
-      ? openWorkers(parts.workers, {
+    workerSettings && file !== undefined && hsm instanceof SoftwareHsm
+      ? openWorkers(workerSettings, {
           ...served,
           parts,
           file,

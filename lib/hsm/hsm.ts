@@ -58,7 +58,7 @@ export interface WrappedKey {
   readonly publicKey?: string
 }
 
-/** A vault's three keys under one region's root (AES-KWP, base64). Local to its region: never replicated as a row. */
+/** A vault's three keys under one region's root (AES-KWP, base64): of its region alone, never replicated as a row. */
 export interface WrappedVaultKeys {
   /** With `+token` the KEK for HSM keys is under a token's root: its blob and a MAC, each base64, with a dot between. */
   readonly format: 'vaultspan/vault-keys/1' | 'vaultspan/vault-keys/1+token'
@@ -181,7 +181,6 @@ export interface RegionStatement {
   readonly signature: string
 }
 
-/** Which transfer a bundle or an offer belongs to. */
 export interface TransferContext {
   readonly realm: string
   readonly tenancyId: string
@@ -289,6 +288,7 @@ export interface Hsm {
 export interface ProvisionedHsm extends Hsm {
   /** As the self test says it. */
   readonly name: string
+  isAnswering(): boolean
   /** PEM SubjectPublicKeyInfo, P-384. */
   readonly identityPublicKey: string
   /** In the home region. Idempotent. Returns the PEM that every other region pins. */

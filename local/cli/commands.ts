@@ -2,6 +2,7 @@ import type { CommandRow } from './command.ts'
 import { rootCommand, type CommandLine } from './commandLine.ts'
 import { faults } from './faults.ts'
 import { hosts } from './hosts.ts'
+import { hsm } from './hsm.ts'
 import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
@@ -22,6 +23,7 @@ export const commands: readonly CommandRow[] = [
   receipt,
   snapshot,
   restore,
+  hsm,
   resetAdministrator,
 ]
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { realm } from '../../lib/ocid.ts'
 import { peerMark } from '../../lib/replication/peerMarks.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
 import { HostDirectory } from '../hostDirectory.ts'
+import { openRegionHsm } from '../hsm/openRegionHsm.ts'
+import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { requireComplete } from '../requireComplete.ts'
 import { copyFile } from './copyFile.ts'
 import { requireWhole, type Manifest } from './manifest.ts'
@@ -36,6 +36,7 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Man
 
 /** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. */
 async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): Promise<void> {
+  const tokens = tokenSettings(process.env)
   const directory = new HostDirectory(data)
   const stores = new Map<string, SqliteRegionStore>()
   try {
@@ -45,7 +46,7 @@ async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): P
       const file = join(data, 'regions', `${region}.db`)
       const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
       stores.set(region, store)
-      const hsm = openSoftwareHsm({ region, realm, file: join(data, 'hsm', `${region}.json`) })
+      const hsm = openRegionHsm({ region, directory, tokens })
       hsm.statement(tenancyId)
     }
     for (const [region, { tables }] of stores) {

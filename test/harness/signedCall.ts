@@ -4,7 +4,7 @@ import { cryptoFunction } from '../../handlers/crypto/cryptoFunction.ts'
 import { identityFunction } from '../../handlers/identity/identityFunction.ts'
 import { keysFunction } from '../../handlers/keys/keysFunction.ts'
 import { vaultFunction } from '../../handlers/vault/vaultFunction.ts'
-import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import { servingFunction } from '../../lib/http/routes.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
@@ -14,7 +14,7 @@ import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
 
 export interface CallableRegion {
   readonly runtime: Runtime
-  readonly hsm: SoftwareHsm
+  readonly hsm: ProvisionedHsm
 }
 
 export interface Answered {

@@ -1,6 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm, type Pkcs11HsmOptions } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
@@ -25,39 +23,12 @@ if (softHsmPath === undefined) console.warn('SoftHSM2 is not installed: what run
 
 export const pins = { soPin: 'the officer’s', pin: 'the service’s' } as const
 
-let directory: string | undefined
 let count = 0
 
-/** The library with a token directory of this process's own, which is set before it is loaded and goes with the process. */
+/** The library; its tokens lie in a directory of the run's own (makeTokenDirectory.js). */
 export function softHsm(): Pkcs11Module {
   if (softHsmPath === undefined) throw new Error('SoftHSM2 is not installed.')
-  directory ??= tokenDirectory()
   return Pkcs11Module.load(softHsmPath)
-}
-
-/** SoftHSM reads its configuration once in a process, and jest runs several files in one. */
-function tokenDirectory(): string {
-  const known = process.env['VAULTSPAN_TEST_TOKENS']
-  if (known !== undefined) return known
-  const made = mkdtempSync(join(tmpdir(), 'vaultspan-tokens-'))
-  writeSoftHsmConfig(made)
-  process.env['SOFTHSM2_CONF'] = join(made, 'softhsm2.conf')
-  process.env['VAULTSPAN_TEST_TOKENS'] = made
-  process.on('exit', () => {
-    rmSync(made, { recursive: true, force: true })
-  })
-  return made
-}
-
-/** What SoftHSM is told: where its tokens lie. */
-export function writeSoftHsmConfig(place: string): string {
-  mkdirSync(join(place, 'tokens'))
-  const file = join(place, 'softhsm2.conf')
-  writeFileSync(
-    file,
-    `directories.tokendir = ${join(place, 'tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`,
-  )
-  return file
 }
 
 /** A new token with a region's roots in it. */

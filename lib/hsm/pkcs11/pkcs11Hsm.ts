@@ -14,6 +14,7 @@ import {
 } from '../formats/transfer.ts'
 import type {
   HsmCapabilities,
+  OaepWrap,
   ProvisionedHsm,
   RegionStatement,
   TransferBundle,
@@ -38,7 +39,7 @@ import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { HsmKek, newKekBlob } from './hsmKek.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
-import { macRootOf, regionToken, type RegionToken } from './regionToken.ts'
+import { isAnswering, macRootOf, regionToken, type RegionToken } from './regionToken.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import type { TokenOptions } from './token.ts'
 import { TokenState } from './tokenState.ts'
@@ -104,6 +105,10 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     this.#handles = new HandleCache(options.handleCapacity ?? 1_000, (key: SoftwareKey) => {
       key.destroy()
     })
+  }
+
+  isAnswering(): boolean {
+    return isAnswering(this.#token)
   }
 
   async selfTest(): Promise<HsmCapabilities> {
@@ -276,8 +281,9 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     )
   }
 
-  isConnected(): boolean {
-    return this.#token.isConnected()
+  /** By which OAEP a wrapped key opens inside the token. */
+  get wraps(): readonly OaepWrap[] {
+    return this.#token.run((_session, { wraps }) => wraps)
   }
 
   close(): void {

@@ -127,6 +127,10 @@ export class SoftwareHsm implements ProvisionedHsm {
     for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
   }
 
+  isAnswering(): boolean {
+    return true
+  }
+
   selfTest(): Promise<HsmCapabilities> {
     return runSelfTest()
   }

@@ -1,0 +1,61 @@
+import { UserError } from '../../lib/userError.ts'
+import { defaultRegions } from '../chooseRegions.ts'
+import { defaultLabel, moduleOf, tokenSettings } from '../hsm/tokenSettings.ts'
+import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+
+interface RegionsFlag extends DataFlag {
+  readonly regions: readonly string[]
+}
+
+interface InitFlags extends RegionsFlag {
+  readonly soPinFile?: string
+}
+
+const regionsFlag = [
+  '--regions <a,b,c>',
+  'the regions that have a token each',
+  (text: string) => text.split(',').map((each) => each.trim()),
+  [...defaultRegions],
+] as const
+
+export const hsm: CommandRow = {
+  name: 'hsm',
+  does: 'Makes the PKCS#11 tokens that hold a cloud’s roots, and looks at them (docs/hsm.md).',
+  build: (command) => {
+    command
+      .command('init')
+      .description('Makes a token for each region, and its roots there, by the security officer; what is there stays.')
+      .option(...dataFlag)
+      .option(...regionsFlag)
+      .option('--so-pin-file <FILE>', 'holds the security officer’s PIN, which is asked for otherwise')
+      .addHelpText('after', `\n${environment}`)
+      .action(async ({ data, regions, soPinFile }: InitFlags) => {
+        const [module, label] = [moduleOf(process.env), process.env['PKCS11_LABEL'] ?? defaultLabel]
+        const { pinFromFileOrPrompt } = await import('../hsm/pin.ts')
+        const soPin = await pinFromFileOrPrompt(soPinFile, 'The security officer’s', '--so-pin-file')
+        const pin = await pinFromFileOrPrompt(process.env['PKCS11_PIN_FILE'], 'The service’s', 'PKCS11_PIN_FILE')
+        if (pin === soPin) throw new UserError('The security officer and the service have PINs of their own.')
+        const { initTokens } = await import('../hsm/initTokens.ts')
+        console.log(initTokens({ data, module, label, regions, soPin, pin }).join('\n'))
+      })
+    command
+      .command('status')
+      .description('Logs in to each region’s token once and has it compute something.')
+      .option(...dataFlag)
+      .option(...regionsFlag)
+      .addHelpText('after', `\n${environment}`)
+      .action(async ({ data, regions }: RegionsFlag) => {
+        const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
+        if (tokens === null) return
+        const { tokenStatus } = await import('../hsm/tokenStatus.ts')
+        const { lines, isFit } = await tokenStatus(tokens, regions, data)
+        console.log(lines.join('\n'))
+        if (!isFit) process.exitCode = 1
+      })
+  },
+}
+
+const environment = `Environment:
+  PKCS11_MODULE    the path of the HSM’s PKCS#11 library
+  PKCS11_PIN_FILE  holds the service’s PIN, mode 0600
+  PKCS11_LABEL     what the tokens’ labels begin with (vaultspan)`

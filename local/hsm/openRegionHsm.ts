@@ -1,0 +1,50 @@
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
+import { openSoftwareHsm, type SoftwareHsm, type SoftwareHsmOptions } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import type { DataFiles } from '../startRegion.ts'
+import { pinFrom } from './pin.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
+
+interface RegionHsmParts {
+  readonly region: string
+  readonly directory: DataFiles
+  readonly tokens: TokenSettings | null
+  readonly generateRsa?: RsaGenerator
+  readonly onChange?: SoftwareHsmOptions['onChange']
+}
+
+/** A region's HSM as the settings say. @throws UserError where the token is not there or does not let us in. */
+export function openRegionHsm({
+  region,
+  directory,
+  tokens,
+  generateRsa,
+  onChange,
+}: RegionHsmParts): SoftwareHsm | Pkcs11Hsm {
+  const file = directory.file('hsm', `${region}.json`)
+  const options = {
+    region,
+    realm,
+    ...(file === undefined ? {} : { file }),
+    ...(generateRsa === undefined ? {} : { generateRsa }),
+  }
+  if (!hasToken(tokens, region)) {
+    return openSoftwareHsm({ ...options, ...(onChange === undefined ? {} : { onChange }) })
+  }
+  const { pinFile, allowsSoftwareReplicas } = tokens
+  const token = {
+    module: loadModule(tokens, directory),
+    label: tokenLabel(tokens, region),
+    pin: () => pinFrom(pinFile),
+  }
+  return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas })
+}
+
+function loadModule({ module, initArguments }: TokenSettings, directory: DataFiles): Pkcs11Module {
+  const data = directory.file()
+  if (data !== undefined) useOwnTokens(module, data)
+  return Pkcs11Module.load(module, initArguments)
+}

@@ -1,0 +1,19 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+
+/**
+ * SoftHSM finds its tokens by a configuration file. Where nobody names one, a cloud's tokens lie beside its data, so that
+ * neither root nor a group of the system is needed, and a copy of the directory has them. Before the library is loaded.
+ */
+export function useOwnTokens(module: string, data: string, { isNew = false } = {}): void {
+  if (!basename(module).startsWith('libsofthsm2') || process.env['SOFTHSM2_CONF'] !== undefined) return
+  const tokens = resolve(data, 'hsm', 'tokens')
+  if (isNew) mkdirSync(tokens, { recursive: true, mode: 0o700 })
+  if (!existsSync(tokens)) return
+  // Written each time: the directory may have been moved or restored elsewhere.
+  const file = join(resolve(data, 'hsm'), 'softhsm2.conf')
+  writeFileSync(file, `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`, {
+    mode: 0o600,
+  })
+  process.env['SOFTHSM2_CONF'] = file
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path'
+import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import { messageOf } from '../../lib/userError.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { pinFrom } from './pin.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
+
+/** A line for each region's token, and whether all are fit for use. The PIN is tried once. */
+export async function tokenStatus(
+  tokens: TokenSettings,
+  regions: readonly string[],
+  data: string,
+): Promise<{ readonly lines: readonly string[]; readonly isFit: boolean }> {
+  useOwnTokens(tokens.module, data)
+  const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
+  const pin = pinFrom(tokens.pinFile)
+  const lines: string[] = []
+  let isFit = true
+  for (const region of regions) {
+    const label = tokenLabel(tokens, region)
+    try {
+      // Without its file: it is looked at, nothing is kept.
+      const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin } })
+      const { name } = await hsm.selfTest()
+      lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
+      hsm.close()
+    } catch (cause) {
+      isFit = false
+      lines.push(`  ${region}  ${messageOf(cause)}`)
+      // One wrong PIN is one of three in every token that has it.
+      if (messageOf(cause).includes('refuses the PIN')) break
+    }
+  }
+  lines.push(`  state of the regions: ${join(data, 'hsm')}`)
+  return { lines, isFit }
+}

@@ -1,0 +1,118 @@
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
+import { freeBase } from './freePorts.ts'
+import { isReady, run, startService, withDirectory } from './startedService.ts'
+
+/** As docs/hsm.md has it: PINs in files, tokens beside the data, SoftHSM's own settings left alone. */
+function prepared(directory: string, more: object = {}) {
+  const [soPin, pin] = ['so.pin', 'user.pin'].map((name) => {
+    const file = join(directory, name)
+    writeFileSync(file, `${name} 1234\n`, { mode: 0o600 })
+    return file
+  })
+  const data = join(directory, 'data')
+  const environment = {
+    HSM: 'pkcs11',
+    PKCS11_MODULE: softHsmPath,
+    PKCS11_PIN_FILE: pin,
+    SOFTHSM2_CONF: undefined,
+    ...more,
+  }
+  const hsm = (...words: readonly string[]) => run('local/main.ts', ['hsm', ...words, '--data', data], environment)
+  return { data, pin: pin ?? '', environment, hsm, init: () => hsm('init', '--so-pin-file', soPin ?? '') }
+}
+
+describeWithToken('with the regions’ keys in tokens', () => {
+  test.each([
+    ['both regions', {}],
+    ['the home region alone', { PKCS11_REGIONS: 'us-ashburn-1', PKCS11_SOFTWARE_REPLICAS: 'on' }],
+    ['the other region alone', { PKCS11_REGIONS: 'us-phoenix-1' }],
+  ])('the tour passes in %s', (_which, more) =>
+    withDirectory(async (directory) => {
+      const { data, environment, init, hsm } = prepared(directory, more)
+      expect(await init()).toMatchObject({ code: 0, err: '' })
+      expect(await hsm('status')).toMatchObject({ code: 0, out: expect.stringContaining('self test passed') as string })
+      const base = await freeBase()
+      const service = startService(data, base, [], environment)
+      try {
+        await isReady(service)
+        expect(service.said.out).toContain('in the PKCS#11 tokens')
+        const { code, out, err } = await run('local/main.ts', ['tour', '--data', data])
+        expect({ code, err, ticks: out.split('✓').length - 1 }).toEqual({ code: 0, err: '', ticks: 17 })
+      } finally {
+        service.signal('SIGTERM')
+        await service.exited
+      }
+    }),
+  )
+
+  test('init leaves what is there, and says so', () =>
+    withDirectory(async (directory) => {
+      const { init, data } = prepared(directory)
+      expect((await init()).out.match(/made, with its roots/g)).toHaveLength(2)
+      const config = readFileSync(join(data, 'hsm', 'softhsm2.conf'), 'utf8')
+      expect((await init()).out.match(/nothing is changed/g)).toHaveLength(2)
+      expect(readFileSync(join(data, 'hsm', 'softhsm2.conf'), 'utf8')).toBe(config)
+    }))
+
+  test('a start says in one line what is missing, and makes nothing', () =>
+    withDirectory(async (directory) => {
+      const { init, data, pin, environment } = prepared(directory)
+      const start = async (more: object = {}) => {
+        const { code, err } = await run('local/main.ts', ['--data', data], { ...environment, ...more })
+        return { code, err, isMade: existsSync(join(data, 'host.db')) }
+      }
+      const refused = (err: string) => ({ code: 1, err: expect.stringMatching(err) as string, isMade: false })
+      expect(await start({ HSM: 'other' })).toEqual(refused('^HSM takes simulated or pkcs11\\.\n$'))
+      expect(await start({ PKCS11_MODULE: '' })).toEqual(refused('^HSM=pkcs11 needs PKCS11_MODULE, .*\n$'))
+      expect(await start({ PKCS11_MODULE: '/nowhere.so' })).toEqual(refused('^/nowhere.so is no PKCS#11 library .*\n$'))
+      expect(await start()).toEqual(
+        refused('^No token in .* has the label vaultspan us-.* Make it with hsm init\\.\n$'),
+      )
+      await init()
+      chmodSync(pin, 0o644)
+      expect(await start()).toEqual(refused('^The PIN file .* is open to other users; .*\n$'))
+      writeFileSync(pin, 'another')
+      chmodSync(pin, 0o600)
+      expect(await start()).toEqual(refused('^The token vaultspan us-.* refuses the PIN\\. .*\n$'))
+    }))
+
+  test('a directory stays with the kind of HSM that it was made with', () =>
+    withDirectory(async (directory) => {
+      const { init, data, environment } = prepared(directory)
+      await init()
+      const startOnce = async (more: object) => {
+        const service = startService(data, await freeBase(), [], { ...environment, ...more })
+        await Promise.race([isReady(service).catch(() => undefined), service.exited])
+        service.signal('SIGTERM')
+        return { code: await service.exited, err: service.said.err }
+      }
+      expect(await startOnce({})).toEqual({ code: 0, err: '' })
+      const { code, err } = await startOnce({ HSM: 'simulated' })
+      expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('set HSM=pkcs11') as string })
+      expect(await startOnce({})).toEqual({ code: 0, err: '' })
+    }))
+
+  test('a snapshot has the tokens, and serves where it is restored', () =>
+    withDirectory(async (directory) => {
+      const { init, data, environment } = prepared(directory)
+      await init()
+      const [kept, restored] = [join(directory, 'kept'), join(directory, 'restored')]
+      const service = startService(data, await freeBase(), [], environment)
+      await isReady(service)
+      expect(await run('local/main.ts', ['snapshot', kept, '--data', data], environment)).toMatchObject({ code: 0 })
+      service.signal('SIGTERM')
+      await service.exited
+      rmSync(data, { recursive: true })
+      expect(await run('local/main.ts', ['restore', kept, '--data', restored])).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('set HSM=pkcs11') as string,
+      })
+      expect(await run('local/main.ts', ['restore', kept, '--data', restored], environment)).toMatchObject({ code: 0 })
+      const again = startService(restored, await freeBase(), [], environment)
+      await isReady(again)
+      again.signal('SIGTERM')
+      expect(await again.exited).toBe(0)
+    }))
+})
