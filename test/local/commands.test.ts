@@ -130,6 +130,6 @@ test('npm start --help names every variable that it reads', async () => {
   const read = new Set(['LOG_LEVEL', 'WORKERS'])
   settingsFromEnvironment(new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => (read.add(String(name)), undefined) }))
   const { out } = await run('local/main.ts', ['start', '--help'])
-  const named = [...out.matchAll(/^ {2}([A-Z_]+) /gm)].map(([, name]) => name)
+  const named = [...out.matchAll(/^ {2}([A-Z_\d]+) /gm)].map(([, name]) => name)
   expect(named.toSorted()).toEqual([...read].toSorted())
 })
