@@ -40,6 +40,30 @@ describe('the last administrator', () => {
   })
 })
 
+test('of two administrators who remove each other at once, one stays', async () => {
+  const { userId } = oci.cloud.administrator
+  const identity = oci.identity()
+  const { items } = await identity.listGroups({ compartmentId: oci.tenancyId, name: 'Administrators' })
+  const groupId = items[0]?.id ?? ''
+  const members = async () =>
+    (await oci.identity().listUserGroupMemberships({ compartmentId: oci.tenancyId, groupId })).items
+  const other = await makeUser(oci, 'rival')
+  const theirs = await join(oci, other.userId, groupId)
+  for (const { id, userId: who } of await members())
+    if (who !== userId && id !== theirs) await identity.removeUserFromGroup({ userGroupMembershipId: id })
+  const own = (await members()).find((each) => each.userId === userId)?.id ?? ''
+  const outcomes = await Promise.allSettled([
+    identity.removeUserFromGroup({ userGroupMembershipId: theirs }),
+    other.identity(oci.home).removeUserFromGroup({ userGroupMembershipId: own }),
+  ])
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  const rest = outcomes[0].status === 'fulfilled' ? userId : other.userId
+  const left = rest === userId ? identity : other.identity(oci.home)
+  const { items: stay } = await left.listUserGroupMemberships({ compartmentId: oci.tenancyId, groupId })
+  expect(stay.map((each) => each.userId)).toEqual([rest])
+  if (rest !== userId) await left.addUserToGroup({ addUserToGroupDetails: { userId, groupId } })
+})
+
 describe('a group', () => {
   test('with members, or that policies name, is not deleted, and the refusal says which', async () => {
     const identity = oci.identity()

@@ -38,8 +38,12 @@ beforeAll(async () => {
   const statements = ['Allow group Administrators to read keys in tenancy']
   const policy = await call(a, 'POST', '/20160918/policies', { ...here, name: 'p', statements })
   const compartment = await call(a, 'POST', '/20160918/compartments', { ...here, name: 'c' })
+  const user = await call(a, 'POST', '/20160918/users', { ...here, name: 'u' })
+  const group = await call(a, 'POST', '/20160918/groups', { ...here, name: 'g' })
   ids = {
     tenancyId,
+    userId: String(user.body['id']),
+    groupId: String(group.body['id']),
     now: () => clock.now,
     spareVaultId,
     spareKeyId: String(spare.body['id']),
@@ -131,6 +135,11 @@ const lists: readonly (readonly [string, () => string])[] = [
   ['usage', () => '/20180608/usage/keyVersions'],
   ['policies', () => '/20160918/policies'],
   ['compartments', () => '/20160918/compartments'],
+  ['users', () => '/20160918/users'],
+  ['groups', () => '/20160918/groups'],
+  ['memberships', () => '/20160918/userGroupMemberships'],
+  ['dynamic groups', () => '/20160918/dynamicGroups'],
+  ['work requests', () => '/20160918/workRequests'],
   ['events', () => '/20190901/auditEvents'],
 ]
 const parameters = [
@@ -173,6 +182,7 @@ const paged: readonly (readonly [string, () => string, object | undefined])[] = 
   ['vaults', () => '/20180608/vaults', { displayName: 'v', vaultType: 'DEFAULT' }],
   ['keys', () => keys, { displayName: 'k', keyShape: { algorithm: 'AES', length: 32 } }],
   ['compartments', () => '/20160918/compartments', { description: 'd' }],
+  ['users', () => '/20160918/users', { description: 'd' }],
   ['events', () => '/20190901/auditEvents', undefined],
 ]
 

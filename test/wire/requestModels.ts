@@ -9,6 +9,8 @@ export interface Ids {
   readonly versionId: string
   readonly policyId: string
   readonly compartmentId: string
+  readonly userId: string
+  readonly groupId: string
   now(): number
 }
 
@@ -160,5 +162,49 @@ export const requestModels: readonly Model[] = [
     'PUT',
     (ids) => `/20160918/compartments/${ids.compartmentId}`,
     () => ({ name: 'n', description: 'd', ...tags }),
+  ],
+  [
+    'MoveCompartmentDetails',
+    'POST',
+    (ids) => `/20160918/compartments/${ids.compartmentId}/actions/moveCompartment`,
+    (ids) => ({ targetCompartmentId: ids.tenancyId }),
+  ],
+  [
+    'CreateUserDetails',
+    'POST',
+    () => '/20160918/users',
+    (ids) => ({ compartmentId: ids.tenancyId, name: 'n', description: 'd', email: 'a@b.example', ...tags }),
+  ],
+  [
+    'UpdateUserDetails',
+    'PUT',
+    (ids) => `/20160918/users/${ids.userId}`,
+    () => ({ description: 'd', email: 'a@b.example', ...tags }),
+  ],
+  ['CreateApiKeyDetails', 'POST', (ids) => `/20160918/users/${ids.userId}/apiKeys`, () => ({ key: 'x' })],
+  [
+    'CreateGroupDetails',
+    'POST',
+    () => '/20160918/groups',
+    (ids) => ({ compartmentId: ids.tenancyId, name: 'n', description: 'd', ...tags }),
+  ],
+  ['UpdateGroupDetails', 'PUT', (ids) => `/20160918/groups/${ids.groupId}`, () => ({ description: 'd', ...tags })],
+  [
+    'AddUserToGroupDetails',
+    'POST',
+    () => '/20160918/userGroupMemberships',
+    (ids) => ({ userId: ids.userId, groupId: ids.groupId }),
+  ],
+  [
+    'CreateDynamicGroupDetails',
+    'POST',
+    () => '/20160918/dynamicGroups',
+    (ids) => ({ compartmentId: ids.tenancyId, name: 'n', description: 'd', matchingRule: "a.b = 'c'", ...tags }),
+  ],
+  [
+    'UpdateAuditConfigurationDetails',
+    'PUT',
+    (ids) => `/20190901/configuration?compartmentId=${ids.tenancyId}`,
+    () => ({ retentionPeriodDays: 90 }),
   ],
 ]
