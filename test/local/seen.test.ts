@@ -7,6 +7,7 @@ import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerAs, callerOf, type SignedCaller } from './signedCaller.ts'
 
 /** What the embedded host tells of requests: to its log all of it, to callers what they may know. */
@@ -17,7 +18,8 @@ let home: string
 let vault: Record<string, unknown>
 let call: SignedCaller
 beforeAll(async () => {
-  cloud = await startCloud({ directory: ':memory:', port: 0, log: jsonLogger((line) => lines.push(line), 'info') })
+  const log = jsonLogger((line) => lines.push(line), 'info')
+  cloud = await startCloud({ directory: ':memory:', port: 0, log, generateRsa: knownRsaPair })
   home = cloud.regions[0]?.endpoint ?? ''
   call = callerOf(cloud)
   vault = await makeVault()
