@@ -1,5 +1,6 @@
 import type { CommandRow } from './command.ts'
 import { rootCommand, type CommandLine } from './commandLine.ts'
+import { doctor } from './doctor.ts'
 import { faults } from './faults.ts'
 import { hosts } from './hosts.ts'
 import { hsm } from './hsm.ts'
@@ -18,6 +19,7 @@ export const commands: readonly CommandRow[] = [
   tour,
   hosts,
   status,
+  doctor,
   faults,
   redrive,
   receipt,

@@ -26,7 +26,14 @@ function regionText(
 }
 
 /** What a person should act on (docs/operating.md, Watch). */
-function troubles({ notAnswering, takesWrites, putBack, queues, links, audit }: RegionHealth): readonly string[] {
+export function troubles({
+  notAnswering,
+  takesWrites,
+  putBack,
+  queues,
+  links,
+  audit,
+}: RegionHealth): readonly string[] {
   return [
     ...notAnswering.map((peer) => `${peer} takes no messages`),
     ...(takesWrites ? [] : ['the disk takes no writes']),

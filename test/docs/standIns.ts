@@ -20,7 +20,7 @@ esac
 [ "\${1:-}" = -- ] && shift
 cd "$WHERE"
 # Words are split on purpose: a script names the command behind its file.
-case " faults snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
+case " doctor faults snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
 exec "$NODE" $program "$@" --help >/dev/null
 `
 

@@ -1,0 +1,77 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { typed } from '../typed.ts'
+import { fail, ok, warn, type Finding } from './finding.ts'
+import { namesIn, type Patient } from './patient.ts'
+
+const dayMs = 86_400_000
+
+/** What belongs together is there. A start asks the same, and refuses. */
+export function filesCheck({ data, file, stored, endpoints }: Patient): readonly Finding[] {
+  const isThere = (...parts: readonly string[]) => existsSync(file(...parts))
+  if (!isThere('host.db') && stored.length === 0) {
+    return [warn(`There is no cloud in ${data} yet.`, `Make one: ${typed('start', '--data', data)}`)]
+  }
+  const regions = [...new Set([...stored, ...(endpoints ?? []).map(({ region }) => region)])]
+  const wanted = [
+    ['host.db'],
+    ['oci', 'administrator.pem'],
+    ...regions.flatMap((region) => [
+      ['regions', `${region}.db`],
+      ['hsm', `${region}.json`],
+    ]),
+  ]
+  const missing = wanted.filter((parts) => !isThere(...parts))
+  if (missing.length === 0) return [ok(`the files of ${regions.join(', ')} are complete`)]
+  return missing.map((parts) => {
+    const says = `${file(...parts)} is missing.`
+    if (parts[1] === 'administrator.pem') {
+      return fail(says, `Put it back from a copy, or make a new key: ${typed('reset-administrator', '--data', data)}`)
+    }
+    return fail(
+      says,
+      'Put it back from a copy of the directory, or restore a snapshot; nothing else has what it holds.',
+    )
+  })
+}
+
+/** Secrets and stores are their owner's alone, who is whoever asks. */
+export function permissionsCheck({ file, stored }: Patient): readonly Finding[] {
+  const secrets = [
+    ...stored.flatMap((region) => [file('regions', `${region}.db`), file('hsm', `${region}.json`)]),
+    file('oci', 'administrator.pem'),
+    ...namesIn(file('tls')).flatMap((name) => (name.endsWith('key.pem') ? [file('tls', name)] : [])),
+  ].filter((path) => existsSync(path))
+  if (secrets.length === 0 || process.platform === 'win32') return []
+  const open = secrets.filter((path) => (statSync(path).mode & 0o077) !== 0)
+  const foreign = secrets.filter((path) => statSync(path).uid !== userInfo().uid)
+  const findings = [
+    ...open.map((path) => fail(`${path} is open to other users.`, `chmod 600 ${path}`)),
+    ...foreign.map((path) =>
+      warn(
+        `${path} is another user’s.`,
+        'Run this as the user who runs the service, or give the files to that user (chown).',
+      ),
+    ),
+  ]
+  return findings.length > 0 ? findings : [ok('keys and stores are their owner’s alone')]
+}
+
+/** Those that --tls has made. */
+export function certificatesCheck({ file, now }: Patient): readonly Finding[] {
+  return namesIn(file('tls'))
+    .filter((name) => name.endsWith('.pem') && !name.endsWith('key.pem'))
+    .map((name) => {
+      const path = file('tls', name)
+      const remedy = 'Start the service again, which makes a new one; or remove it first where that does not help.'
+      try {
+        const until = new X509Certificate(readFileSync(path)).validToDate.getTime()
+        const says = `the certificate ${path} is valid until ${new Date(until).toISOString()}`
+        if (until < now) return fail(says, remedy)
+        return until - now < 7 * dayMs ? warn(says, remedy) : ok(says)
+      } catch {
+        return fail(`${path} holds no certificate.`, remedy)
+      }
+    })
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { EndpointsFile } from '../endpointsFile.ts'
+import { askFaultServer } from '../faultServer.ts'
+import type { PortRow } from '../hostDirectory.ts'
+import type { CloudStatus } from '../status/cloudStatus.ts'
+
+/** What all checks look at. Nothing of it is changed. */
+export interface Patient {
+  readonly data: string
+  /** As the running service says; undefined: none runs. */
+  readonly status: CloudStatus | undefined
+  /** The regions that have files here. */
+  readonly stored: readonly string[]
+  /** Where the regions served last; undefined: nowhere yet, or the file cannot be read. */
+  readonly endpoints: EndpointsFile['regions'] | undefined
+  /** Of a service that is stopped: where its vaults listen. */
+  readonly ports: readonly PortRow[]
+  readonly now: number
+  readonly file: (...parts: readonly string[]) => string
+}
+
+export async function openPatient(directory: string): Promise<Patient> {
+  const data = resolve(directory)
+  const file = (...parts: readonly string[]) => join(data, ...parts)
+  const answer = await askFaultServer(data, 'state').catch(() => '')
+  const [, json] = /^ok: (.*)$/.exec(answer) ?? []
+  return {
+    data,
+    // INVARIANT: the service answers `state` with a CloudStatus.
+    status: json === undefined ? undefined : (JSON.parse(json) as CloudStatus),
+    stored: namesIn(file('regions')).flatMap((name) => (name.endsWith('.db') ? [name.slice(0, -'.db'.length)] : [])),
+    endpoints: endpointsIn(file('endpoints.json')),
+    ports: json === undefined ? portsIn(file('host.db')) : [],
+    now: Date.now(),
+    file,
+  }
+}
+
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function endpointsIn(file: string): EndpointsFile['regions'] | undefined {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as EndpointsFile).regions
+  } catch {
+    return undefined
+  }
+}
+
+function portsIn(file: string): readonly PortRow[] {
+  if (!existsSync(file)) return []
+  try {
+    const database = new DatabaseSync(file, { readOnly: true })
+    try {
+      const rows = database.prepare('SELECT vaultId, region, port FROM ports').all()
+      return rows.map(({ vaultId, region, port }) => ({
+        vaultId: String(vaultId),
+        region: String(region),
+        port: Number(port),
+      }))
+    } finally {
+      database.close()
+    }
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,92 @@
+import { lookup } from 'node:dns/promises'
+import { createConnection } from 'node:net'
+import { freePort } from '../requireFreePorts.ts'
+import { troubles } from '../status/statusText.ts'
+import { typed } from '../typed.ts'
+import { fail, ok, warn, type Finding } from './finding.ts'
+import type { Patient } from './patient.ts'
+
+const patienceMs = 2_000
+
+/** Regions, peers and queues as the running service sees them. */
+export function regionsCheck({ data, status }: Patient): readonly Finding[] {
+  if (status === undefined) return [ok('no service runs on it now')]
+  return status.regions.map(({ region, status: how, health }) => {
+    if (health === null) {
+      return fail(
+        `${region} does not answer.`,
+        'It is started again by itself; where it goes on, the service’s log says why it ends.',
+      )
+    }
+    const wrong = troubles(health)
+    if (wrong.length === 0) return ok(`${region} serves, and its peers take messages`)
+    const remedy = `Look at docs/operating.md, Watch; ${typed('faults', 'heal', '--data', data)} ends what was broken on purpose.`
+    return (how === 'ok' ? warn : fail)(`${region}: ${wrong.join('; ')}`, remedy)
+  })
+}
+
+/** Where a running service is to be reached, or where one that is stopped would listen. */
+export async function portsCheck(patient: Patient): Promise<readonly Finding[]> {
+  return patient.status === undefined ? freePortsCheck(patient) : reachedCheck(patient.status.regions)
+}
+
+async function freePortsCheck({ endpoints = [], ports }: Patient): Promise<readonly Finding[]> {
+  const regions = endpoints.flatMap(({ region, endpoint }) => {
+    const { hostname, port } = new URL(endpoint)
+    return port === '' ? [] : [{ port: Number(port), region, host: hostname === '127.0.0.1' ? hostname : '0.0.0.0' }]
+  })
+  const wanted = [...regions, ...ports.map(({ port, region }) => ({ port, region, host: '127.0.0.1' }))]
+  const taken: Finding[] = []
+  for (const { port, region, host } of wanted) {
+    await freePort(port, host).catch((cause: unknown) => {
+      const { code } = cause as NodeJS.ErrnoException
+      const says = `Port ${port} of ${region} cannot be listened on (${code ?? 'unknown'}).`
+      taken.push(fail(says, 'Stop the process that has it (ss -ltnp shows which), or start with another --port.'))
+    })
+  }
+  return taken.length > 0 || wanted.length === 0
+    ? taken
+    : [ok(`${wanted.length} ports are free for its regions and vaults`)]
+}
+
+async function reachedCheck(
+  regions: readonly { readonly region: string; readonly endpoint: string }[],
+): Promise<readonly Finding[]> {
+  return Promise.all(
+    regions.map(async ({ region, endpoint }) => {
+      const { hostname, port, protocol } = new URL(endpoint)
+      const host = hostname.replace(/^\[|\]$/g, '')
+      const address = await lookup(host).catch(() => undefined)
+      if (address === undefined) {
+        return warn(
+          `${host} is not resolved on this machine.`,
+          `Put the lines of ${typed('hosts')} into /etc/hosts, or into your DNS.`,
+        )
+      }
+      const number = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
+      if (await connects(address.address, number)) return ok(`${endpoint} of ${region} takes connections`)
+      return fail(
+        `${endpoint} of ${region} takes no connection.`,
+        'Heal the region where it is cut off; else look at what lies between: proxy, firewall, --advertise.',
+      )
+    }),
+  )
+}
+
+function connects(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: patienceMs })
+    const answer = (is: boolean) => {
+      socket.destroy()
+      resolve(is)
+    }
+    socket.once('connect', () => {
+      answer(true)
+    })
+    for (const event of ['error', 'timeout']) {
+      socket.once(event, () => {
+        answer(false)
+      })
+    }
+  })
+}
