@@ -66,15 +66,33 @@ export function auditWrite(event: AuditEvent): AuditWrite {
 
 /** Events of one compartment and minute, as one item. */
 export function auditGroupWrite(events: AuditGroup): AuditWrite {
-  const [event] = events
-  const minute = minuteOf(event.eventTime)
-  const shard = (event.eventId.codePointAt(0) ?? 0) % shards
-  const item: AuditItem = {
-    pk: partition(event.data.compartmentId, minute, shard),
-    sk: placeOf(event),
-    events,
-  }
-  return { op: 'put', table: 'Audit', item }
+  const [{ eventTime, eventId, data }] = events
+  const key = auditKey({ eventTime, eventId, compartmentId: data.compartmentId })
+  return { op: 'put', table: 'Audit', item: { ...key, events } }
+}
+
+/** An event as the JSON that is stored, made once, and what says where it belongs. */
+export interface AuditText {
+  readonly eventTime: string
+  readonly eventId: string
+  readonly compartmentId: string
+  /** Unix time in seconds; undefined: never. */
+  readonly expiresAt: number | undefined
+  readonly text: string
+}
+
+export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => number | undefined): AuditText {
+  const { eventTime, eventId, data } = event
+  const { identity } = data as { identity?: { tenantId?: string } }
+  const days = daysOf(identity?.tenantId ?? '')
+  const expiresAt = days === undefined ? undefined : Math.ceil(Date.parse(eventTime) / 1000) + days * 86_400
+  return { eventTime, eventId, compartmentId: data.compartmentId, expiresAt, text: JSON.stringify(event) }
+}
+
+/** The keys of the item that begins with this event. */
+export function auditKey({ eventTime, eventId, compartmentId }: Omit<AuditText, 'expiresAt' | 'text'>): Pick<AuditItem, 'pk' | 'sk'> {
+  const shard = (eventId.codePointAt(0) ?? 0) % shards
+  return { pk: partition(compartmentId, minuteOf(eventTime), shard), sk: placeOf({ eventTime, eventId }) }
 }
 
 /** Says that a compartment has events in a minute, so that a year's listing does not try half a million partitions. */
@@ -120,6 +138,6 @@ export function newEventId(random: RandomBytes): string {
 }
 
 /** Sorts events by time. */
-export function placeOf({ eventTime, eventId }: AuditEvent): string {
+export function placeOf({ eventTime, eventId }: Pick<AuditEvent, 'eventTime' | 'eventId'>): string {
   return `${eventTime}#${eventId}`
 }

@@ -1,11 +1,14 @@
 import {
-  auditGroupWrite,
+  auditKey,
+  auditText,
   auditWrite,
   markedAuditWrites,
   minuteMark,
+  minuteOf,
   type AuditEvent,
-  type AuditGroup,
+  type AuditItem,
   type AuditSink,
+  type AuditText,
   type AuditWrite,
   type MarkedAuditWrites,
 } from './audit.ts'
@@ -18,6 +21,8 @@ export interface GroupedAuditOptions {
   readonly crypto: AuditSink['crypto']
   readonly log: Logger
   readonly timers: Pick<Timers, 'after'>
+  /** Takes what other threads have recorded and nobody has taken yet; asked at each flush. */
+  readonly collect?: () => readonly AuditText[]
   /** Told how many events will never be in the table, for a metric with an alarm. */
   readonly onLoss?: (count: number) => void
 }
@@ -30,20 +35,36 @@ const maxWaiting = 50_000
 /** A group that the table has refused so often is given up: with the others it would wait for ever. */
 const maxAttempts = 10
 
+/** An item of Audit as its JSON. */
+export interface AuditItemText {
+  readonly pk: string
+  readonly sk: string
+  readonly expiresAt: number | undefined
+  readonly text: string
+}
+
+/** Where the items go. */
+export interface AuditTable extends Pick<Tables, 'write'> {
+  /** As unconditional puts in one write, for a table that takes an item's text as it is. */
+  putTexts?(table: 'Audit', items: readonly AuditItemText[]): Promise<void>
+}
+
 /** Events that are one item. What a table has not taken is written again as the very same item, so never twice. */
 interface Group {
-  readonly write: AuditWrite
+  readonly first: AuditText
+  readonly item: AuditItemText
+  readonly count: number
   attempts: number
 }
 
 /** Writes events that do not commit with a change in groups. */
 export class GroupedAuditSink implements AuditSink {
   readonly crypto: AuditSink['crypto']
-  readonly #tables: Pick<Tables, 'write'>
+  readonly #tables: AuditTable
   readonly #options: GroupedAuditOptions
   readonly #marked = new LruCache<true>(10_000)
   #daysOf: (tenancyId: string) => number | undefined = () => undefined
-  #waiting: AuditEvent[] = []
+  #waiting: AuditText[] = []
   /** What a table has refused, to be tried with the next flush. */
   #refused: Group[] = []
   /** Calls the next flush off; undefined where none is due. */
@@ -52,7 +73,7 @@ export class GroupedAuditSink implements AuditSink {
   #dropped = 0
   #lost = 0
 
-  constructor(tables: Pick<Tables, 'write'>, options: GroupedAuditOptions) {
+  constructor(tables: AuditTable, options: GroupedAuditOptions) {
     this.#tables = tables
     this.#options = options
     this.crypto = options.crypto
@@ -68,22 +89,36 @@ export class GroupedAuditSink implements AuditSink {
   }
 
   append(event: AuditEvent): void {
+    this.#append(this.#textOf(event))
+    this.#flushLater()
+  }
+
+  /** There is something to collect, or will be soon. */
+  expect(): void {
+    this.#flushLater()
+  }
+
+  #append(event: AuditText): void {
     // Memory stays bounded where the table cannot be written: what is lost is counted.
     if (this.#waiting.length + this.#refused.length * maxGroup >= maxWaiting) {
       this.#dropped += 1
       return
     }
     this.#waiting.push(event)
-    this.#flushLater()
   }
 
   /** At once, alone: whoever waits for it does not wait for others. @throws what the table throws; nothing is tried again. */
   async written(event: AuditEvent): Promise<void> {
-    await this.#writeMarked([this.#expiring(auditGroupWrite([event]))])
+    await this.writeNow(this.#textOf(event))
+  }
+
+  /** As written, of what another thread has recorded. */
+  async writeNow(event: AuditText): Promise<void> {
+    await this.#write([grouped([event])])
   }
 
   async prepare(event: AuditEvent): Promise<void> {
-    await this.#mark([event])
+    await this.#mark([this.#textOf(event)])
   }
 
   writesOf(event: AuditEvent): MarkedAuditWrites {
@@ -92,14 +127,14 @@ export class GroupedAuditSink implements AuditSink {
     return [this.#expiring(write), ...mark]
   }
 
+  #textOf(event: AuditEvent): AuditText {
+    return auditText(event, this.#daysOf)
+  }
+
   /** Marks of minutes stay: they are small, and one that leads to nothing costs a look. */
   #expiring(write: AuditWrite): AuditWrite {
-    const [event] = write.item.events
-    const { identity } = event.data as { identity?: { tenantId?: string } }
-    const days = this.#daysOf(identity?.tenantId ?? '')
-    if (days === undefined) return write
-    const expiresAt = Math.ceil(Date.parse(event.eventTime) / 1000) + days * 86_400
-    return { ...write, item: { ...write.item, expiresAt } }
+    const { expiresAt } = this.#textOf(write.item.events[0])
+    return expiresAt === undefined ? write : { ...write, item: { ...write.item, expiresAt } }
   }
 
   /** Resolves when everything appended so far has been written or tried. */
@@ -113,7 +148,7 @@ export class GroupedAuditSink implements AuditSink {
   async close(): Promise<void> {
     await this.flush()
     this.#callOff?.()
-    const left = this.#refused.reduce((sum, group) => sum + eventsOf(group), 0)
+    const left = this.#refused.reduce((sum, { count }) => sum + count, 0)
     if (left > 0) this.#lose(left, 'Audit events are lost: the table did not take them before the end.')
   }
 
@@ -124,17 +159,14 @@ export class GroupedAuditSink implements AuditSink {
   async #writeWaiting(): Promise<void> {
     if (this.#dropped > 0) this.#lose(this.#dropped, 'Audit events were dropped: the table did not keep up.')
     this.#dropped = 0
-    const events = this.#waiting
-    const due = [
-      ...this.#refused,
-      ...groups(events).map((each): Group => ({ write: this.#expiring(auditGroupWrite(each)), attempts: 0 })),
-    ]
+    for (const event of this.#options.collect?.() ?? []) this.#append(event)
+    const due = [...this.#refused, ...groups(this.#waiting)]
     this.#waiting = []
     this.#refused = []
     for (let start = 0; start < due.length; start += maxWrites) {
       const batch = due.slice(start, start + maxWrites)
       try {
-        await this.#writeMarked(batch.map(({ write }) => write))
+        await this.#write(batch)
       } catch (cause) {
         this.#putBack(batch, cause)
       }
@@ -143,12 +175,12 @@ export class GroupedAuditSink implements AuditSink {
   }
 
   #putBack(batch: readonly Group[], cause: unknown): void {
-    const count = batch.reduce((sum, group) => sum + eventsOf(group), 0)
+    const count = batch.reduce((sum, group) => sum + group.count, 0)
     this.#options.log.error('Audit events could not be written.', cause, { count })
     for (const group of batch) {
       group.attempts += 1
       if (group.attempts < maxAttempts) this.#refused.push(group)
-      else this.#lose(eventsOf(group), 'Audit events are given up: the table has refused them again and again.')
+      else this.#lose(group.count, 'Audit events are given up: the table has refused them again and again.')
     }
   }
 
@@ -159,16 +191,18 @@ export class GroupedAuditSink implements AuditSink {
   }
 
   /** The marks first: an event must never be there unlisted. */
-  async #writeMarked(writes: readonly AuditWrite[]): Promise<void> {
-    await this.#mark(writes.map(({ item }) => item.events[0]))
-    await this.#tables.write([...writes])
+  async #write(batch: readonly Group[]): Promise<void> {
+    await this.#mark(batch.map(({ first }) => first))
+    const items = batch.map(({ item }) => item)
+    if (this.#tables.putTexts !== undefined) await this.#tables.putTexts('Audit', items)
+    else await this.#tables.write(items.map(({ text }) => ({ op: 'put', table: 'Audit', item: parsed(text) })))
   }
 
   /** A minute counts as marked once its mark is written, and is not written again by this process. */
-  async #mark(events: readonly AuditEvent[]): Promise<void> {
+  async #mark(events: readonly AuditText[]): Promise<void> {
     const marks = new Map<string, ReturnType<typeof minuteMark>>()
-    for (const event of events) {
-      const mark = minuteMark(event)
+    for (const { eventTime, compartmentId } of events) {
+      const mark = minuteMark({ eventTime, data: { compartmentId } })
       const name = nameOf(mark)
       if (this.#marked.get(name) === undefined) marks.set(name, mark)
     }
@@ -182,17 +216,17 @@ function nameOf({ item }: ReturnType<typeof minuteMark>): string {
   return `${item.pk} ${item.sk}`
 }
 
-function eventsOf({ write }: Group): number {
-  return write.item.events.length
+function parsed(text: string): AuditItem {
+  return JSON.parse(text) as AuditItem
 }
 
 /** Events of one compartment and minute lie together. */
-function groups(events: readonly AuditEvent[]): readonly AuditGroup[] {
-  const open = new Map<string, { readonly group: [AuditEvent, ...AuditEvent[]]; bytes: number }>()
-  const full: AuditGroup[] = []
+function groups(events: readonly AuditText[]): readonly Group[] {
+  const open = new Map<string, { readonly group: [AuditText, ...AuditText[]]; bytes: number }>()
+  const full: (readonly [AuditText, ...AuditText[]])[] = []
   for (const event of events) {
-    const place = `${event.data.compartmentId} ${event.eventTime.slice(0, 16)}`
-    const bytes = Buffer.byteLength(JSON.stringify(event))
+    const place = `${event.compartmentId} ${minuteOf(event.eventTime)}`
+    const bytes = Buffer.byteLength(event.text)
     const found = open.get(place)
     if (found !== undefined && found.group.length < maxGroup && found.bytes + bytes <= maxGroupBytes) {
       found.group.push(event)
@@ -202,5 +236,16 @@ function groups(events: readonly AuditEvent[]): readonly AuditGroup[] {
     if (found !== undefined) full.push(found.group)
     open.set(place, { group: [event], bytes })
   }
-  return [...full, ...[...open.values()].map(({ group }) => group)]
+  return [...full, ...[...open.values()].map(({ group }) => group)].map(grouped)
+}
+
+/** Member for member what JSON.stringify makes of the item. */
+function grouped(events: readonly [AuditText, ...AuditText[]]): Group {
+  const [first] = events
+  const { pk, sk } = auditKey(first)
+  const texts = events.map(({ text }) => text).join(',')
+  const { expiresAt } = first
+  const expiry = expiresAt === undefined ? '' : `,"expiresAt":${expiresAt}`
+  const text = `{"pk":${JSON.stringify(pk)},"sk":${JSON.stringify(sk)},"events":[${texts}]${expiry}}`
+  return { first, item: { pk, sk, expiresAt, text }, count: events.length, attempts: 0 }
 }

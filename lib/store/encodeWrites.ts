@@ -51,13 +51,18 @@ function encodeItem(item: Item, writeId: string | undefined): string {
   if (item.byName !== undefined) requireKey('byName', item.byName, maxSortKeyBytes)
   // A writeId read with the item names another write: it must not survive in this one.
   const text = JSON.stringify({ ...item, writeId })
+  requireItemText(text)
+  requireStorable(item, maxDepth)
+  return text
+}
+
+/** @throws KmsError invalidParameter for an item's JSON that no adapter stores. */
+export function requireItemText(text: string): void {
   const bytes = Buffer.byteLength(text)
   if (bytes > maxItemBytes) {
     throw new KmsError('invalidParameter', `The resource takes ${bytes} bytes; at most ${maxItemBytes} can be stored.`)
   }
   if (!isWellFormed(text)) throw new KmsError('invalidParameter', 'A text holds half of a surrogate pair.')
-  requireStorable(item, maxDepth)
-  return text
 }
 
 function requireStorable(value: Json | undefined, depth: number): void {

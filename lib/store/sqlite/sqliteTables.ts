@@ -16,7 +16,7 @@ import type { ChangeStream, NumberedChange } from '../change.ts'
 import { compareUtf8 } from '../compareUtf8.ts'
 import { advance } from '../advance.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
-import { encodeWrites, type EncodedWrite } from '../encodeWrites.ts'
+import { encodeWrites, requireItemText, type EncodedWrite } from '../encodeWrites.ts'
 import { keyRange, requirePage, type KeyRange } from '../keyRange.ts'
 import { pageOf } from '../pageOf.ts'
 import { ChangeLog } from './changeLog.ts'
@@ -31,6 +31,14 @@ export interface TouchedItem {
   readonly table: TableName
   readonly pk: string
   readonly sk: string
+}
+
+/** An item that is in no index, as its JSON. */
+export interface ItemText {
+  readonly pk: string
+  readonly sk: string
+  readonly expiresAt: number | undefined
+  readonly text: string
 }
 
 export type CommitListener = (touched: readonly TouchedItem[]) => void
@@ -117,6 +125,23 @@ export class SqliteTables implements Tables {
     }
     const { outcome } = await this.#commit.run(() => this.#attempt(encoded, writeId), { committed })
     return outcome
+  }
+
+  /** As unconditional puts of items whose JSON is made already, in one call; of a table that has no stream. */
+  async putTexts(table: TableName, items: readonly ItemText[]): Promise<void> {
+    if (this.#streamed.has(table)) throw new RangeError(`${table} has a stream, which must have each change.`)
+    for (const { text } of items) requireItemText(text)
+    const put = (): readonly Applied[] => {
+      for (const { pk, sk, expiresAt, text } of items) {
+        const item = { pk, sk, ...(expiresAt === undefined ? {} : { expiresAt }) }
+        this.#items.put({ op: 'put', table, pk, sk }, { item, text })
+      }
+      return items.map(({ pk, sk }) => ({ table, pk, sk, old: undefined }))
+    }
+    const committed = (applied: readonly Applied[]) => {
+      this.#announce(applied)
+    }
+    await this.#commit.run(put, { committed })
   }
 
   async advance(pk: string, sk: string, step: TimeStep): Promise<TimeAdvanced> {
