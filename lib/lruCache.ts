@@ -1,4 +1,6 @@
-/** Keeps the `capacity` entries that were used last; tells `onDrop` about each one that it lets go. */
+/**
+ * Keeps the `capacity` entries that were used last, as far as they were used since it was half full; tells `onDrop` about each one that it lets go.
+ */
 export class LruCache<V> {
   readonly #entries = new Map<string, V>()
   readonly #capacity: number
@@ -12,6 +14,8 @@ export class LruCache<V> {
   get(id: string): V | undefined {
     const value = this.#entries.get(id)
     if (value === undefined) return undefined
+    // Nothing is let go of for a while: who is the oldest need not be known to the last call.
+    if (this.#entries.size * 2 <= this.#capacity) return value
     // A Map lists its entries in the order in which they were set: setting again makes this one the youngest.
     this.#entries.delete(id)
     this.#entries.set(id, value)

@@ -156,10 +156,10 @@ export class HttpGateway {
 
   /** What is signed is signed for one host, so a request goes to that host or nowhere, health checks included. */
   #hostRefusal(request: IncomingMessage): KmsError | undefined {
-    const hosts = request.headersDistinct['host'] ?? []
-    const [host = ''] = hosts
+    const host = request.headers.host ?? ''
     // RFC 9112 §3.2.
-    if (hosts.length !== 1) return new KmsError('cannotParseRequest', 'A request has exactly one Host header.')
+    if (countOf('host', request.rawHeaders) !== 1)
+      return new KmsError('cannotParseRequest', 'A request has exactly one Host header.')
     if (this.#options.isOwnHost(host, request.socket.localPort ?? 0)) return undefined
     return new KmsError(
       'noSuchRoute',
@@ -265,6 +265,16 @@ function toEvent(request: IncomingMessage, body: Buffer): HttpEvent {
       listenerPort: request.socket.localPort ?? 0,
     },
   }
+}
+
+/** How often a header was sent; `headersDistinct` would copy all of them. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const sent = rawHeaders[at] ?? ''
+    if (sent.length === name.length && sent.toLowerCase() === name) count += 1
+  }
+  return count
 }
 
 function targetOf({ url = '/' }: IncomingMessage): { readonly path: string; readonly query: string } {

@@ -32,6 +32,7 @@ import { openCertificate } from './tls/openCertificate.ts'
 import type { ServedCertificate } from './tls/watchedCertificate.ts'
 import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
+import type { CryptoWorkers } from './workers/cryptoWorkers.ts'
 import type { Gateway } from './workers/gateway.ts'
 import { Notices } from './workers/notices.ts'
 import { openWorkers, type WorkerSettings } from './workers/regionWorkers.ts'
@@ -130,7 +131,13 @@ export function openRegion(parts: RegionParts): Region {
     metrics.replicated(link, lagMs)
   })
   const { cryptoAudit: crypto } = settings
-  const audit = new GroupedAuditSink(store.tables, { flushMs: 100, crypto, log, timers: systemTimers })
+  const audit: GroupedAuditSink = new GroupedAuditSink(store.tables, {
+    flushMs: 100,
+    crypto,
+    log,
+    timers: systemTimers,
+    collect: () => workers?.collect() ?? [],
+  })
   let running: Pumps = {
     stop: async () => undefined,
     retryNow: async () => undefined,
@@ -180,7 +187,7 @@ export function openRegion(parts: RegionParts): Region {
   })
   const served = { functions: regionFunctions(runtime), health, metrics: () => metrics.text() }
   const arrived = () => running.arrived()
-  const workers =
+  const workers: CryptoWorkers | undefined =
     workerSettings && file !== undefined && hsm instanceof SoftwareHsm
       ? openWorkers(workerSettings, {
           ...served,

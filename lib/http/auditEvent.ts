@@ -47,16 +47,18 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
   const { operation, caller, request, requestId, random, target, receivedAt } = audited
   const { principal, credentials } = caller
   const compartmentId = effect?.compartmentId ?? target.compartmentId ?? principal.tenancyId
-  const headers = shownHeaders.flatMap((name) =>
-    request.headers[name] === undefined ? [] : [[name, [request.headers[name]]]],
-  )
+  const headers: Record<string, Json> = {}
+  for (const name of shownHeaders) {
+    const value = request.headers[name]
+    if (value !== undefined) headers[name] = [value]
+  }
   return ociEvent({
     service: services[operations[operation].serves],
     operation,
     ...(effect?.suffix === undefined ? {} : { suffix: effect.suffix }),
     eventId: newEventId(random),
     groupingId: requestId,
-    eventTime: new Date(receivedAt).toISOString(),
+    eventTime: isoTime(receivedAt),
     compartmentId,
     compartmentName: caller.tree.nameOf(compartmentId) ?? null,
     resourceName: effect?.resourceName ?? target.resourceName,
@@ -74,18 +76,32 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
       id: requestId,
       path: request.rawPath,
       action: request.method,
-      parameters: Object.fromEntries(
-        Object.entries(parseQuery(request.rawQuery)).map(([name, value]) => [name, [value]]),
-      ),
-      headers: Object.fromEntries(headers) as Record<string, Json>,
+      parameters: parametersOf(request.rawQuery),
+      headers,
     },
     response: {
       status: answer.status,
-      responseTime: new Date(answer.answeredAt).toISOString(),
+      responseTime: isoTime(answer.answeredAt),
       ...(answer.message === undefined ? {} : { message: answer.message }),
     },
     previous: effect?.previous,
     current: effect?.current,
     details: target.details,
   })
+}
+
+function parametersOf(rawQuery: string): Record<string, Json> {
+  if (rawQuery === '') return {}
+  return Object.fromEntries(Object.entries(parseQuery(rawQuery)).map(([name, value]) => [name, [value]]))
+}
+
+let lastTime = NaN
+let lastText = ''
+
+/** Under load many events have the same millisecond. */
+function isoTime(ms: number): string {
+  if (ms === lastTime) return lastText
+  lastTime = ms
+  lastText = new Date(ms).toISOString()
+  return lastText
 }

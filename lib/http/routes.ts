@@ -15,6 +15,14 @@ export interface OutOfScope {
 /** What stands at a method and a path. `wrongMethod`: the path exists, with other methods. */
 export type Found = Match | OutOfScope | 'noRoute' | 'wrongMethod'
 
+/** What stands at paths without parameters, by path and method: crypto's, which are asked for most. */
+const fixed = new Map<string, Map<string, Match>>()
+for (const [name, { path, method }] of Object.entries(operations)) {
+  if (path.includes('{')) continue
+  const methods = fixed.get(path) ?? new Map<string, Match>()
+  fixed.set(path, methods.set(method, { operation: name as OperationName, parameters: {} }))
+}
+
 interface Node {
   readonly literals: Map<string, Node>
   parameter?: Node
@@ -49,6 +57,8 @@ function buildTree(table: Readonly<Record<string, Pick<OperationRow, 'method' | 
  * A segment that is not valid percent-encoding is no route.
  */
 export function matchRoute(method: string, rawPath: string): Found {
+  const exact = fixed.get(rawPath)?.get(method)
+  if (exact !== undefined) return exact
   const segments = rawPath.replace(/^\/+/, '').split('/')
   const found = walk(method, segments)
   const service = segments.slice(0, 2).join('/')

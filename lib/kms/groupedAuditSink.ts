@@ -93,9 +93,15 @@ export class GroupedAuditSink implements AuditSink {
     this.#flushLater()
   }
 
-  /** There is something to collect, or will be soon. */
+  /** There is something to collect. */
   expect(): void {
     this.#flushLater()
+  }
+
+  /** As append, of what another thread has recorded. */
+  take(events: readonly AuditText[]): void {
+    for (const event of events) this.#append(event)
+    if (events.length > 0) this.#flushLater()
   }
 
   #append(event: AuditText): void {

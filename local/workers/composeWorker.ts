@@ -3,7 +3,7 @@ import { KmsError } from '../../lib/errors.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { PoolShare } from '../../lib/hsm/software/poolShare.ts'
 import type { Arrivals } from '../../lib/http/arrivals.ts'
-import type { AuditSink } from '../../lib/kms/audit.ts'
+import { auditText, type AuditSink, type AuditText } from '../../lib/kms/audit.ts'
 import { realm } from '../../lib/ocid.ts'
 import { pooledRandom } from '../../lib/pooledRandom.ts'
 import type { Logger, Tables } from '../../lib/ports.ts'
@@ -33,7 +33,7 @@ export interface WorkerRegion {
 export function composeWorker(
   start: WorkerStart,
   region: RegionServices,
-  keepEvent: (event: string) => void,
+  keepEvent: (event: AuditText) => void,
   log: Logger,
 ): WorkerRegion {
   const hsm = openSoftwareHsm({
@@ -144,11 +144,11 @@ function portsOf(region: RegionServices): RegionHostsOptions['verified'] {
   }
 }
 
-function audit({ settings }: WorkerStart, region: RegionServices, keepEvent: (event: string) => void): AuditSink {
+function audit({ settings }: WorkerStart, region: RegionServices, keepEvent: (event: AuditText) => void): AuditSink {
   return {
     crypto: settings.cryptoAudit,
     append: (event) => {
-      keepEvent(JSON.stringify(event))
+      keepEvent(auditText(event))
     },
     written: (event) => region.auditWritten(JSON.stringify(event)),
     prepare: notHere,

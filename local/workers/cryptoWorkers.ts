@@ -3,7 +3,9 @@ import type { Logger } from '../../lib/ports.ts'
 import type { Broken } from '../faults.ts'
 import type { CountedRequests } from '../metrics/requestMetrics.ts'
 import { freePort } from '../requireFreePorts.ts'
-import { CryptoWorker } from './cryptoWorker.ts'
+import type { AuditText } from '../../lib/kms/audit.ts'
+import { CryptoWorker, type EventSink } from './cryptoWorker.ts'
+import { eventRing } from './eventRing.ts'
 import type { Gateway } from './gateway.ts'
 import type { Notices } from './notices.ts'
 import type { Notice, RegionServices, WorkerStart } from './protocol.ts'
@@ -14,11 +16,11 @@ export interface CryptoWorkersOptions {
   readonly count: number
   readonly notices: Notices
   /** What a worker is started with; asked at each start, because it changes. */
-  readonly start: () => Omit<WorkerStart, 'notices' | 'count' | 'answered'>
+  readonly start: () => Omit<WorkerStart, 'notices' | 'count' | 'answered' | 'events'>
   /** What a worker must be told first; asked at each start. */
   readonly first: () => readonly Notice[]
   readonly services: RegionServices
-  readonly keepEvent: (event: string) => void
+  readonly events: EventSink
   readonly log: Logger
 }
 
@@ -87,6 +89,11 @@ export class CryptoWorkers implements Gateway {
     await this.#all((worker) => worker.end())
   }
 
+  /** The events that all have left since the last time, those of each in order. */
+  collect(): readonly AuditText[] {
+    return [...this.#running.values()].flatMap((worker) => worker.collect())
+  }
+
   figures(): readonly WorkerFigures[] {
     return this.#figures.map(({ answered, restarts }) => ({ answered: Atomics.load(answered, 0), restarts }))
   }
@@ -111,14 +118,14 @@ export class CryptoWorkers implements Gateway {
   }
 
   #start(index: number): CryptoWorker {
-    const { notices, start, first, services, keepEvent, count } = this.#options
+    const { notices, start, first, services, events, count } = this.#options
     const { forWorker, close } = notices.open(first())
     const answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     this.#figures[index] = { answered, restarts: (this.#figures[index]?.restarts ?? -1) + 1 }
     const worker: CryptoWorker = new CryptoWorker({
-      start: { ...start(), count, answered, notices: forWorker },
+      start: { ...start(), count, answered, events: eventRing(), notices: forWorker },
       services,
-      keepEvent,
+      events,
       onEnd: (cause) => {
         close()
         this.#running.delete(index)

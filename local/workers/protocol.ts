@@ -8,6 +8,7 @@ import type { HttpEvent, HttpResponse } from '../../lib/http/wireRequest.ts'
 import type { TouchedItem } from '../../lib/store/sqlite/sqliteTables.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
+import type { EventRing } from './eventRing.ts'
 import type { Broken } from '../faults.ts'
 import type { CountedRequests } from '../metrics/requestMetrics.ts'
 
@@ -29,6 +30,8 @@ export interface WorkerStart {
   readonly notices: NoticePort
   /** How many requests for crypto it has answered: the worker counts, its region reads. */
   readonly answered: Int32Array
+  /** Where the worker leaves the events of the audit. */
+  readonly events: EventRing
 }
 
 export interface NoticePort {
@@ -86,3 +89,6 @@ export interface RegionServices {
 export type VaultFound =
   | { readonly vaultId: string | undefined; readonly isChecked: boolean }
   | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
+
+/** Sent by a worker beside calls: events lie in its ring; an event for which there was no room in it is sent as text. */
+export const eventsWait = 0

@@ -8,6 +8,7 @@ import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { TakeFailure } from '../../lib/http/failedAuthentications.ts'
 import type { RegionParts } from '../startRegion.ts'
 import type { VerifiedPorts } from '../verifiedPorts.ts'
+import type { EventSink } from './cryptoWorker.ts'
 import { CryptoWorkers } from './cryptoWorkers.ts'
 import type { Notices } from './notices.ts'
 import type { RegionServices, VaultFound } from './protocol.ts'
@@ -26,7 +27,7 @@ export interface WorkersOf {
   readonly runtime: Runtime
   readonly verified: VerifiedPorts
   readonly own: { readonly port?: number }
-  readonly audit: AuditSink
+  readonly audit: AuditSink & EventSink
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
   readonly health: () => Promise<object>
   readonly metrics: () => Promise<string>
@@ -54,7 +55,7 @@ export function openWorkers({ count, logLevel }: WorkerSettings, of: WorkersOf):
     }),
     first: () => [{ kind: 'arrived', ids: of.arrived() }],
     services: services(of),
-    keepEvent: (event) => void of.audit.append(JSON.parse(event) as AuditEvent),
+    events: of.audit,
     log,
   })
 }

@@ -8,11 +8,14 @@ import { maxFileBytes } from '../openBackups.ts'
 import { processLogger } from '../processLogger.ts'
 import { openCertificate } from '../tls/openCertificate.ts'
 import { composeWorker } from './composeWorker.ts'
-import type { RegionServices, WorkerCommands, WorkerStart } from './protocol.ts'
+import { EventWriter, lineOf } from './eventRing.ts'
+import type { AuditText } from '../../lib/kms/audit.ts'
+import type { WorkerCommands, WorkerStart } from './protocol.ts'
+import { eventsWait, type RegionServices } from './protocol.ts'
 
 /**
  * A thread that answers at every port of its region. Crypto it computes itself; all else it hands to the region's own
- * thread. Events and calls go one way together, in order: text is an event, an object is birpc's.
+ * thread. What it sends is in order: an object is birpc's, all else is about events (protocol.ts).
  */
 const start = workerData as WorkerStart
 const port = parentPort
@@ -48,8 +51,13 @@ const region = createBirpc<RegionServices, WorkerCommands>(commands, {
   on: (take) => port.on('message', take),
   timeout: -1,
 })
-const keepEvent = (event: string) => {
-  port.postMessage(event)
+const events = new EventWriter(start.events, () => {
+  port.postMessage(eventsWait)
+})
+const keepEvent = (event: AuditText) => {
+  const line = lineOf(event)
+  // The region takes what lies in the ring before it takes this one.
+  if (!events.write(line)) port.postMessage(line)
 }
 const own = composeWorker(start, region, keepEvent, log)
 // The region's own thread says what is wrong with a new one, once.

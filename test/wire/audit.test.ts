@@ -156,13 +156,14 @@ describe('where the audit of crypto is required', () => {
     const key = await makeKey(cloud, vaultId)
     const ciphertext = await encrypt(cloud, cloud.a, vaultId, key.body['id'])
     const { tables } = cloud.a.store
-    const write = tables.write.bind(tables)
+    const { write, putTexts } = tables
     tables.write = () => Promise.reject(new Error('throttled'))
+    tables.putTexts = () => Promise.reject(new Error('throttled'))
     const refused = await decrypt(cloud, cloud.a, vaultId, key.body['id'], ciphertext)
     expect(refused).toMatchObject({ status: 503, body: { code: 'ServiceUnavailable' } })
     expect(refused.headers['retry-after']).toBe('1')
     expect(refused.text).not.toContain('plaintext')
-    tables.write = write
+    Object.assign(tables, { write, putTexts })
     // Nothing is flushed in between.
     const decrypted = async () =>
       told(await storedIn(cloud.tenancyId)).filter(([name, status]) => name === 'Decrypt' && status === '200')

@@ -51,6 +51,8 @@ export class SoftwareVaultKeys implements VaultKeys {
   readonly #handles: HandleCache<SoftwareKey>
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
+  /** Of wrapped keys as rows hold them: a row is read once and used often, and nothing of it changes. */
+  readonly #handleIds = new WeakMap<WrappedKey, { readonly context: MaterialContext; readonly id: string }>()
   readonly #generateRsa: RsaGenerator
   readonly #share: PoolShare
 
@@ -172,11 +174,16 @@ export class SoftwareVaultKeys implements VaultKeys {
   }
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
-  handleId({ keyId, materialId, shape, protectionMode, isExportable }: MaterialContext, wrapped: WrappedKey): string {
+  handleId(context: MaterialContext, wrapped: WrappedKey): string {
+    const named = this.#handleIds.get(wrapped)
+    if (named !== undefined && isSame(named.context, context)) return named.id
+    const { keyId, materialId, shape, protectionMode, isExportable } = context
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
     const { format, blob, mac, publicKey = '' } = wrapped
-    const context = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
-    return this.#handlePrefix + JSON.stringify([...context, format, blob, mac, publicKey])
+    const parts = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
+    const id = this.#handlePrefix + JSON.stringify([...parts, format, blob, mac, publicKey])
+    this.#handleIds.set(wrapped, { context, id })
+    return id
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
@@ -246,6 +253,16 @@ export class SoftwareVaultKeys implements VaultKeys {
   #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
+}
+
+function isSame(one: MaterialContext, other: MaterialContext): boolean {
+  return (
+    one.keyId === other.keyId &&
+    one.materialId === other.materialId &&
+    one.shape === other.shape &&
+    one.protectionMode === other.protectionMode &&
+    one.isExportable === other.isExportable
+  )
 }
 
 /** Everything but the key's name, which is what a restore changes. */
