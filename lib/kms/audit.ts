@@ -90,7 +90,11 @@ export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => numb
 }
 
 /** The keys of the item that begins with this event. */
-export function auditKey({ eventTime, eventId, compartmentId }: Omit<AuditText, 'expiresAt' | 'text'>): Pick<AuditItem, 'pk' | 'sk'> {
+export function auditKey({
+  eventTime,
+  eventId,
+  compartmentId,
+}: Omit<AuditText, 'expiresAt' | 'text'>): Pick<AuditItem, 'pk' | 'sk'> {
   const shard = (eventId.codePointAt(0) ?? 0) % shards
   return { pk: partition(compartmentId, minuteOf(eventTime), shard), sk: placeOf({ eventTime, eventId }) }
 }

@@ -145,12 +145,16 @@ function portsOf(region: RegionServices): RegionHostsOptions['verified'] {
 }
 
 function audit({ settings }: WorkerStart, region: RegionServices, keepEvent: (event: AuditText) => void): AuditSink {
+  let daysOf: (tenancyId: string) => number | undefined = () => undefined
   return {
     crypto: settings.cryptoAudit,
-    append: (event) => {
-      keepEvent(auditText(event))
+    keepFor: (given) => {
+      daysOf = given
     },
-    written: (event) => region.auditWritten(JSON.stringify(event)),
+    append: (event) => {
+      keepEvent(auditText(event, daysOf))
+    },
+    written: (event) => region.auditWritten(auditText(event, daysOf)),
     prepare: notHere,
     writesOf: notHere,
   }

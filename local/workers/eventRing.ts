@@ -25,20 +25,22 @@ export function eventRing(bytes = size): EventRing {
   }
 }
 
-/** Text without line breaks within its first three parts; JSON has none. */
-export function lineOf({ eventTime, eventId, compartmentId, text }: AuditText): string {
-  return `${eventTime}\n${eventId}\n${compartmentId}\n${text}`
+/** A line for each part; none has a line break, JSON neither. */
+export function lineOf({ eventTime, eventId, compartmentId, expiresAt, text }: AuditText): string {
+  return `${eventTime}\n${eventId}\n${compartmentId}\n${expiresAt ?? ''}\n${text}`
 }
 
 export function eventIn(line: string): AuditText {
   const first = line.indexOf('\n')
   const second = line.indexOf('\n', first + 1)
   const third = line.indexOf('\n', second + 1)
+  const fourth = line.indexOf('\n', third + 1)
   return {
     eventTime: line.slice(0, first),
     eventId: line.slice(first + 1, second),
     compartmentId: line.slice(second + 1, third),
-    text: line.slice(third + 1),
+    expiresAt: fourth === third + 1 ? undefined : Number(line.slice(third + 1, fourth)),
+    text: line.slice(fourth + 1),
   }
 }
 

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { HsmChange } from '../../lib/hsm/software/hsmCopy.ts'
 import type { HsmState } from '../../lib/hsm/software/hsmState.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
+import type { AuditText } from '../../lib/kms/audit.ts'
 import type { VaultEndpoints } from '../../lib/kms/kmsPorts.ts'
 import type { FunctionName } from '../../lib/http/operations.ts'
 import type { HttpEvent, HttpResponse } from '../../lib/http/wireRequest.ts'
@@ -74,7 +75,7 @@ export interface RegionServices {
   /** As VerifiedPorts.vaultAt. */
   vaultAt(port: number): Promise<VaultFound>
   /** As AuditSink.written. */
-  auditWritten(event: string): Promise<void>
+  auditWritten(event: AuditText): Promise<void>
   /** As FailedAuthenticationLimit.take. */
   takeFailure(tenancyId: string, now: number): Promise<number | undefined>
   /** As Arrivals.stored: resolves when they are stored. */

@@ -2,13 +2,12 @@ import { isKmsError } from '../../lib/errors.ts'
 import type { HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { FunctionName } from '../../lib/http/operations.ts'
 import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import type { AuditEvent, AuditSink } from '../../lib/kms/audit.ts'
+import type { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { TakeFailure } from '../../lib/http/failedAuthentications.ts'
 import type { RegionParts } from '../startRegion.ts'
 import type { VerifiedPorts } from '../verifiedPorts.ts'
-import type { EventSink } from './cryptoWorker.ts'
 import { CryptoWorkers } from './cryptoWorkers.ts'
 import type { Notices } from './notices.ts'
 import type { RegionServices, VaultFound } from './protocol.ts'
@@ -27,7 +26,7 @@ export interface WorkersOf {
   readonly runtime: Runtime
   readonly verified: VerifiedPorts
   readonly own: { readonly port?: number }
-  readonly audit: AuditSink & EventSink
+  readonly audit: GroupedAuditSink
   readonly functions: Readonly<Record<FunctionName, HttpFunction>>
   readonly health: () => Promise<object>
   readonly metrics: () => Promise<string>
@@ -68,7 +67,7 @@ function services({ runtime, verified, audit, functions, health, metrics, takeFa
     metrics,
     endpointsOf: async ({ id, vaultPrefix }, at) => runtime.endpoints.of({ id, vaultPrefix }, at),
     vaultAt: (port) => found(verified, port),
-    auditWritten: (event) => audit.written(JSON.parse(event) as AuditEvent),
+    auditWritten: (event) => audit.writeNow(event),
     takeFailure: async (tenancyId, now) => takeFailure(tenancyId, now),
     stored: async (ids) => runtime.arrivals.stored?.(ids),
     arrived: async (waitId) => {

@@ -1,15 +1,16 @@
 import fc from 'fast-check'
 import { eventIn, EventReader, eventRing, EventWriter, lineOf } from '../../../local/workers/eventRing.ts'
 
-const anEvent = (text: string) => ({
+const anEvent = (text: string, expiresAt?: number) => ({
   eventTime: '2026-01-01T00:00:00.000Z',
   eventId: '00000000-0000-4000-8000-000000000000',
   compartmentId: 'ocid1.tenancy.oc1..t',
+  expiresAt,
   text: JSON.stringify({ text }),
 })
 
-test('an event is read as it was written', () => {
-  const event = anEvent('two\nlines, ü, 日本 and 🗝')
+test.each([undefined, 1_800_000_000])('an event that expires at %s is read as it was written', (expiresAt) => {
+  const event = anEvent('two\nlines, ü, 日本 and 🗝', expiresAt)
   expect(eventIn(lineOf(event))).toEqual(event)
 })
 
