@@ -15,12 +15,11 @@ import type { CloudSettings } from './cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { openRegionHsm } from './hsm/openRegionHsm.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
-import { HttpGateway, type GatewayOptions } from './httpGateway.ts'
+import { openGateway } from './openGateway.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { addressAt, type NameOrigins } from './names/advertised.ts'
-import { regionHosts, type RegionHosts } from './names/regionHosts.ts'
+import { regionHosts } from './names/regionHosts.ts'
 import { RequestMetrics } from './metrics/requestMetrics.ts'
-import { maxFileBytes } from './openBackups.ts'
 import type { VaultPorts } from './portDirectory.ts'
 import type { HttpResponse } from '../lib/http/wireRequest.ts'
 import { answerInside, type InsideRequest } from './init/answerInside.ts'
@@ -29,7 +28,6 @@ import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from './requireFreePorts.ts'
 import { openCertificate } from './tls/openCertificate.ts'
-import type { ServedCertificate } from './tls/watchedCertificate.ts'
 import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
 import type { CryptoWorkers } from './workers/cryptoWorkers.ts'
@@ -285,19 +283,4 @@ export function openRegion(parts: RegionParts): Region {
 interface Own {
   port?: number
   origins: NameOrigins
-}
-
-function openGateway(
-  { log }: RegionParts,
-  runtime: Runtime,
-  hosts: RegionHosts,
-  certificate: ServedCertificate | undefined,
-  served: Pick<GatewayOptions, 'functions' | 'health' | 'metrics'>,
-): HttpGateway {
-  const onError = (cause: unknown) => {
-    log.error('The gateway failed.', cause)
-  }
-  const isOwnHost = (host: string, port: number) => hosts.isOwnHost(host, port)
-  const { requestWatch } = runtime
-  return new HttpGateway({ ...served, maxFileBytes, onError, isOwnHost, requestWatch, certificate })
 }

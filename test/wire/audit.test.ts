@@ -156,7 +156,7 @@ describe('where the audit of crypto is required', () => {
     const key = await makeKey(cloud, vaultId)
     const ciphertext = await encrypt(cloud, cloud.a, vaultId, key.body['id'])
     const { tables } = cloud.a.store
-    const { write, putTexts } = tables
+    const [write, putTexts] = [tables.write.bind(tables), tables.putTexts.bind(tables)]
     tables.write = () => Promise.reject(new Error('throttled'))
     tables.putTexts = () => Promise.reject(new Error('throttled'))
     const refused = await decrypt(cloud, cloud.a, vaultId, key.body['id'], ciphertext)
