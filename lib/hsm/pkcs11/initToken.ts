@@ -18,10 +18,7 @@ export interface NewToken {
  * there already it is left as it is, but for roots that an interrupted init did not make. @throws UserError
  */
 export function initToken({ module, label, soPin, pin }: NewToken): 'made' | 'completed' | 'there already' {
-  const known = module.slots().find((slot) => {
-    const info = module.tokenInfo(slot)
-    return info.isInitialized && info.label === label
-  })
+  const known = module.slotOf(label)
   const slot = known ?? initialize(module, label, soPin, pin)
   const session = Session.open(module, slot)
   try {
@@ -45,7 +42,7 @@ function hasRoots(session: Session): boolean {
 }
 
 function initialize(module: Pkcs11Module, label: string, soPin: string, pin: string): number {
-  const empty = module.slots().find((slot) => !module.tokenInfo(slot).isInitialized)
+  const empty = module.emptySlot()
   if (empty === undefined) throw new UserError(`${module.path} has no slot with an empty token for ${label}.`)
   const [officer, user, name] = [Buffer.from(soPin), Buffer.from(pin), Buffer.alloc(32, ' ')]
   if (name.write(label) < Buffer.byteLength(label))
@@ -53,7 +50,7 @@ function initialize(module: Pkcs11Module, label: string, soPin: string, pin: str
   try {
     module.call('C_InitToken', empty, officer, officer.length, name)
     // The slot may have another number from now on.
-    const slot = module.slots().find((each) => module.tokenInfo(each).label === label) ?? empty
+    const slot = module.slotOf(label) ?? empty
     const session = Session.open(module, slot)
     try {
       session.login(CKU.SO, soPin)

@@ -10,6 +10,7 @@ const word = 'ulong'
 /** Where each function stands in CK_FUNCTION_LIST, and what it takes. Everything is a number or memory. */
 const functions = {
   C_Initialize: [0, [pointer]],
+  C_Finalize: [1, [pointer]],
   C_GetSlotList: [4, ['uint8', pointer, pointer]],
   C_GetTokenInfo: [6, [word, pointer]],
   C_InitToken: [9, [word, pointer, word, pointer]],
@@ -56,13 +57,21 @@ function memoryOf(argument: Argument): number | Buffer | null {
 
 const loaded = new Map<string, Pkcs11Module>()
 
-/** A PKCS#11 library in this process: loaded and initialized once, for all tokens. It is never finalized. */
+/** A PKCS#11 library in this process: loaded and initialized once, for all tokens. */
 export class Pkcs11Module {
   readonly path: string
+  /** How often it was started anew: numbers of sessions and objects hold in between only. */
+  restarts = 0
+  readonly #initArguments: string | undefined
   readonly #functions: Readonly<Record<FunctionName, Callable>>
 
-  private constructor(path: string, table: readonly [FunctionName, Callable][]) {
+  private constructor(
+    path: string,
+    initArguments: string | undefined,
+    table: readonly (readonly [FunctionName, Callable])[],
+  ) {
     this.path = path
+    this.#initArguments = initArguments
     // INVARIANT: `load` gives one entry for each name.
     this.#functions = Object.fromEntries(table) as Record<FunctionName, Callable>
   }
@@ -71,14 +80,53 @@ export class Pkcs11Module {
   static load(path: string, initArguments?: string): Pkcs11Module {
     const known = loaded.get(path)
     if (known !== undefined) return known
-    const module = new Pkcs11Module(path, functionsOf(path))
-    const args = encodeInitializeArgs(CKF.OS_LOCKING_OK, initArguments)
-    const code = module.code('C_Initialize', args)
-    if (code !== CKR.OK && code !== CKR.CRYPTOKI_ALREADY_INITIALIZED) {
-      throw new UserError(`${path} does not start: ${new Pkcs11Error('C_Initialize', code).message}`)
-    }
+    const module = new Pkcs11Module(path, initArguments, functionsOf(path))
+    module.#initialize()
     loaded.set(path, module)
     return module
+  }
+
+  #initialize(): void {
+    const args = encodeInitializeArgs(CKF.OS_LOCKING_OK, this.#initArguments)
+    const code = this.code('C_Initialize', args)
+    if (code !== CKR.OK && code !== CKR.CRYPTOKI_ALREADY_INITIALIZED) {
+      throw new UserError(`${this.path} does not start: ${new Pkcs11Error('C_Initialize', code).message}`)
+    }
+  }
+
+  /**
+   * A library may not see again what was taken away and is back: it is started anew. Every session of this process is lost
+   * with that. False, and nothing is done, where a call on a thread is not over.
+   */
+  restart(): boolean {
+    if (running.size > 0) return false
+    this.restarts += 1
+    this.code('C_Finalize', null)
+    this.#initialize()
+    return true
+  }
+
+  /** The slot of the token with this label. */
+  slotOf(label: string): number | undefined {
+    return this.slots().find((slot) => {
+      const info = this.#infoOf(slot)
+      return info?.isInitialized === true && info.label === label
+    })
+  }
+
+  /** A slot with a token that nobody made anything of. */
+  emptySlot(): number | undefined {
+    return this.slots().find((slot) => this.#infoOf(slot)?.isInitialized === false)
+  }
+
+  /** One token that fails is no reason not to find another. */
+  #infoOf(slot: number): TokenInfo | undefined {
+    try {
+      return this.tokenInfo(slot)
+    } catch (cause) {
+      if (cause instanceof Pkcs11Error) return undefined
+      throw cause
+    }
   }
 
   code(name: FunctionName, ...args: readonly Argument[]): number {

@@ -17,6 +17,8 @@ export interface TokenOptions {
 }
 
 interface Connection<T> {
+  /** Of the module, when this was opened. */
+  readonly restarts: number
   /** For what is over within one call: it is used in the event loop only, where nothing comes between two steps. */
   readonly session: Session
   readonly pool: SessionPool
@@ -80,7 +82,7 @@ export class Token<T> {
   /** What the token says it is. */
   model(): string {
     const { module, label } = this.#options
-    const { model, manufacturer } = module.tokenInfo(slotOf(module, label))
+    const { model, manufacturer } = module.tokenInfo(findSlot(module, label))
     return model === '' ? manufacturer : model
   }
 
@@ -98,6 +100,8 @@ export class Token<T> {
   }
 
   #connected(life: number): Connection<T> {
+    // Another token's failure may have had the library started anew: the numbers of then mean something else now.
+    if (this.#connection !== undefined && this.#connection.restarts !== this.#options.module.restarts) this.#forget()
     if (life !== this.life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
     const now = (this.#options.now ?? Date.now)()
@@ -113,12 +117,12 @@ export class Token<T> {
 
   #connect(): Connection<T> {
     const { module, label } = this.#options
-    const slot = slotOf(module, label)
+    const slot = findSlot(module, label)
     const session = Session.open(module, slot)
     try {
       this.#login(session)
       const objects = this.#find(session)
-      return { session, pool: new SessionPool(() => Session.open(module, slot)), objects }
+      return { restarts: module.restarts, session, pool: new SessionPool(() => Session.open(module, slot)), objects }
     } catch (cause) {
       session.close()
       throw cause
@@ -149,16 +153,15 @@ export class Token<T> {
     const former = this.#connection
     this.#connection = undefined
     this.life += 1
-    former?.session.close()
-    former?.pool.close()
+    if (former?.restarts !== this.#options.module.restarts) return
+    former.session.close()
+    former.pool.close()
   }
 }
 
-function slotOf(module: Pkcs11Module, label: string): number {
-  for (const slot of module.slots()) {
-    const info = module.tokenInfo(slot)
-    if (info.isInitialized && info.label === label) return slot
-  }
+function findSlot(module: Pkcs11Module, label: string): number {
+  const slot = module.slotOf(label) ?? (module.restart() ? module.slotOf(label) : undefined)
+  if (slot !== undefined) return slot
   throw new UserError(`No token in ${module.path} has the label ${label}. Make it with hsm init.`)
 }
 

@@ -1,0 +1,166 @@
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { KmsError } from '../../lib/errors.ts'
+import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { SessionPool } from '../../lib/hsm/pkcs11/sessionPool.ts'
+import type { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
+import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+
+const message = Buffer.from('through all of it')
+const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error
+
+describeWithToken('a token that fails', () => {
+  let label: string
+  let hsm: Pkcs11Hsm
+  let vault: VaultKeys
+  let pin: string
+  let now: number
+  const aes = aMaterial()
+  const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
+  let aesKey: WrappedKey
+  let ecKey: WrappedKey
+
+  beforeEach(async () => {
+    label = newToken()
+    pin = pins.pin
+    now = 1_000_000
+    hsm = openPkcs11Hsm({
+      realm,
+      region: 'eu-test-1',
+      token: { module: softHsm(), label, pin: () => pin, now: () => now },
+    })
+    vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
+    aesKey = await vault.generate(aes)
+    ecKey = await vault.generate(ec)
+    await works()
+  })
+
+  async function works(): Promise<void> {
+    await vault.use(aes, aesKey, async (key) => {
+      const ciphertext = await key.encrypt('AES_256_GCM', message, {})
+      expect(await key.decrypt('AES_256_GCM', ciphertext, {})).toEqual(message)
+    })
+    await vault.use(ec, ecKey, async (key) => {
+      const signature = await key.sign('ECDSA_SHA_256', 'RAW', message)
+      expect(await key.verify('ECDSA_SHA_256', 'RAW', message, signature)).toBe(true)
+    })
+    expect(hsm.isAnswering()).toBe(true)
+  }
+
+  function slot(): number {
+    const module = softHsm()
+    return module.slotOf(label) ?? -1
+  }
+
+  function killSessions(): void {
+    softHsm().call('C_CloseAllSessions', slot())
+  }
+
+  const encrypt = () => vault.use(aes, aesKey, (key) => key.encrypt('AES_256_GCM', message, {}))
+  const sign = () => vault.use(ec, ecKey, (key) => key.sign('ECDSA_SHA_256', 'RAW', message))
+
+  test.each([
+    ['encrypts', encrypt],
+    ['signs', sign],
+    ['makes a key', () => vault.generate(aes)],
+    ['makes a vault', () => hsm.createVaultKeys(aVault())],
+    ['signs for its region', () => hsm.sign(message)],
+  ] as const)(
+    'that lost its sessions answers 503 to whoever %s, and works with the next call',
+    async (_what, attempt) => {
+      killSessions()
+      await expect(attempt()).rejects.toEqual(unavailable)
+      await works()
+      await attempt()
+    },
+  )
+
+  test('a key in use when its session is lost is not used in the next', async () => {
+    await expect(
+      vault.use(aes, aesKey, async (key) => {
+        killSessions()
+        expect(hsm.isAnswering()).toBe(false)
+        now += 1_000
+        expect(hsm.isAnswering()).toBe(true)
+        return key.encrypt('AES_256_GCM', message, {})
+      }),
+    ).rejects.toEqual(unavailable)
+    await works()
+  })
+
+  test('that was taken away is looked for once a second, and works when it is back', async () => {
+    const tokens = join(dirname(process.env['SOFTHSM2_CONF'] ?? ''), 'tokens')
+    const directory = readdirSync(tokens).find((name) => {
+      const file = join(tokens, name, 'token.object')
+      return existsSync(file) && readFileSync(file, 'latin1').includes(label)
+    })
+    if (directory === undefined) throw new Error('The token has no directory.')
+    const [place, away] = [join(tokens, directory), join(dirname(tokens), directory)]
+    killSessions()
+    renameSync(place, away)
+    await expect(encrypt()).rejects.toEqual(unavailable)
+    for (let second = 0; second < 3; second++) {
+      now += 1_000
+      await expect(encrypt()).rejects.toEqual(unavailable)
+      await expect(sign()).rejects.toEqual(unavailable)
+      expect(hsm.isAnswering()).toBe(false)
+    }
+    renameSync(away, place)
+    // Too early: it was looked for within this second.
+    await expect(encrypt()).rejects.toEqual(unavailable)
+    now += 1_000
+    await works()
+  })
+
+  test('a wrong PIN is tried once, whatever is asked meanwhile, and the right one with the next second', async () => {
+    killSessions()
+    pin = 'not the PIN'
+    await expect(encrypt()).rejects.toEqual(unavailable)
+    const causes: unknown[] = []
+    for (let second = 0; second < 20; second++) {
+      now += 1_000
+      await encrypt().catch((error: unknown) => {
+        if (!(error instanceof KmsError)) throw error
+        causes.push((error.cause as Error | undefined)?.cause)
+      })
+    }
+    expect(causes).toHaveLength(20)
+    // C_Login's own answer stands behind the first alone: the others did not ask.
+    expect(causes.filter((cause) => cause !== undefined)).toHaveLength(1)
+    pin = pins.pin
+    now += 1_000
+    await works()
+  })
+
+  test('with another token of its label is not taken for the one before', async () => {
+    const wrapped = await hsm.createVaultKeys(aVault())
+    const other = openPkcs11Hsm({
+      realm,
+      region: 'eu-test-1',
+      token: { module: softHsm(), label: newToken(), pin: () => pin },
+    })
+    expect(() => other.openVault(aVault(), wrapped)).toThrow('were not wrapped by this HSM')
+  })
+})
+
+test('whoever finds every session busy waits for one, in turn', async () => {
+  let opened = 0
+  const pool = new SessionPool(() => ({ handle: ++opened, close: () => undefined }) as unknown as Session)
+  const ends: (() => void)[] = []
+  const busy = Array.from({ length: 17 }, (_, index) =>
+    pool.use(async ({ handle }) => {
+      await new Promise<void>((resolve) => ends.push(resolve))
+      return [index, handle]
+    }),
+  )
+  expect([opened, ends.length]).toEqual([16, 16])
+  ends[3]?.()
+  expect(await busy[3]).toEqual([3, 4])
+  await new Promise(setImmediate)
+  expect(ends).toHaveLength(17)
+  for (const end of ends) end()
+  expect(await busy[16]).toEqual([16, 4])
+  expect(opened).toBe(16)
+})
