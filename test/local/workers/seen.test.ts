@@ -1,0 +1,53 @@
+import { readOpenMetrics } from '../../harness/openMetrics.ts'
+import { createKey, createVault, plaintext } from '../vaultSteps.ts'
+import { connectionsByWorker } from './heldConnections.ts'
+import { withCloud, workers } from './startedCloud.ts'
+
+/** What the workers of a region answer is counted once and logged once, whichever of them it came to. */
+
+test('/metrics adds up what all workers have counted, and each writes its refusals with their reasons', () =>
+  withCloud(
+    async ({ call, sign, home, tenancyId, service }) => {
+      const vault = await createVault(call, home, tenancyId)
+      const keyId = await createKey(call, vault, tenancyId)
+      const url = `${vault.endpoint}/20180608/encrypt`
+      const reached = await connectionsByWorker(home, url, sign('POST', url, { keyId, plaintext }))
+      expect(new Set(reached.map(({ worker }) => worker)).size).toBe(workers)
+      const refused = sign('POST', url, { keyId: `${keyId.slice(0, -4)}aaaa`, plaintext })
+      const ids: string[] = []
+      for (const { connection } of reached) {
+        const { status, requestId } = await connection.post(url, refused)
+        expect(status).toBe(404)
+        ids.push(requestId)
+        connection.close()
+      }
+      const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
+      const encrypts = families
+        .get('vaultspan_requests')
+        ?.samples.filter((each) => each.labels['operation'] === 'Encrypt')
+      expect(Object.fromEntries(encrypts?.map(({ labels, value }) => [labels['status'], value]) ?? [])).toEqual({
+        200: reached.length,
+        404: reached.length,
+      })
+      // Those that answer crypto, and the region's own thread.
+      expect(families.get('vaultspan_workers')?.samples[0]?.value).toBe(workers + 1)
+      const lines = await linesWith(ids, () => service.said.err)
+      expect(lines.map((line) => (JSON.parse(line) as { why: string }).why)).toEqual(
+        ids.map(() => expect.stringContaining(`vault ${vault.id} has no key`) as string),
+      )
+    },
+    { LOG_LEVEL: 'warn' },
+  ))
+
+/** The one line of each: a worker's pass through the region's own thread, a moment after the answer. */
+async function linesWith(ids: readonly string[], written: () => string): Promise<readonly string[]> {
+  for (;;) {
+    const lines = written().split('\n').slice(0, -1)
+    const found = ids.map((id) => lines.filter((line) => line.includes(id)))
+    if (found.every((each) => each.length > 0)) {
+      expect(found.map((each) => each.length)).toEqual(ids.map(() => 1))
+      return found.flat()
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
