@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, startProgram, withDirectory } from '../local/startedService.ts'
 import { freeBase } from '../local/freePorts.ts'
@@ -115,6 +115,46 @@ test('vaultspan start serves from the package, each region in a process, and sto
     expect(existsSync(join(data, 'faults.sock'))).toBe(false)
     expect(readdirSync(join(data, 'regions')).filter((name) => name.endsWith('.sock'))).toEqual([])
   }))
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+
+/** An instruction of the Containerfile in its JSON form. */
+function instruction(pattern: string): readonly string[] {
+  return JSON.parse(new RegExp(`^${pattern} (\\[.*\\])$`, 'm').exec(read('Containerfile'))?.[1] ?? '[]') as string[]
+}
+
+test('what the image starts serves, is found healthy by its own check, and ends in order', () =>
+  inExample('node-test', async (directory) => {
+    const cli = join(directory, 'node_modules', 'vaultspan', 'dist', 'cli.js')
+    const here = (words: readonly string[]) =>
+      words.map((word) =>
+        word === '/data' ? join(directory, 'data') : word === '/usr/local/bin/vaultspan' ? cli : word,
+      )
+    const [program, flags, check] = [
+      instruction('ENTRYPOINT'),
+      instruction('CMD'),
+      instruction('HEALTHCHECK .* CMD'),
+    ].map(here)
+    const healthy = async () => startProgram(node, check ?? []).exited
+    expect(await healthy()).toBe(1)
+    const base = await freeBase()
+    const service = startProgram(node, [...(program ?? []), ...(flags ?? []), '--port', String(base)])
+    await service.hasSaid('Stop with Ctrl-C.')
+    expect(await healthy()).toBe(0)
+    expect((await fetch(`http://127.0.0.1:${base}/healthz`)).status).toBe(200)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+  }))
+
+test('the flags of compose.yaml and of the systemd unit are those of the command line', async () => {
+  const [, compose = '[]'] = /^ {4}command: (\[.*\])$/m.exec(read('compose.yaml')) ?? []
+  const [, unit = ''] =
+    /^ExecStart=\/usr\/local\/bin\/vaultspan (.*)$/m.exec(read('deploy/systemd/vaultspan.service')) ?? []
+  for (const words of [JSON.parse(compose.replaceAll("'", '"')) as string[], unit.split(' ')]) {
+    expect(words.slice(0, 2)).toEqual(['start', '--data'])
+    expect(await run('local/main.ts', [...words, '--help'])).toMatchObject({ code: 0, err: '' })
+  }
+})
 
 test.each([
   [['nope'], 1, "Unknown command 'nope'. Run vaultspan --help.\n"],
