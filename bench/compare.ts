@@ -1,3 +1,6 @@
+import { CommandLine } from '../local/cli/commandLine.ts'
+import { runCommand } from '../local/runCommand.ts'
+import { UserError } from '../lib/userError.ts'
 import { reconcile } from '../lib/replication/reconcile.ts'
 import { plantKeys } from '../test/harness/manyKeys.ts'
 import { twoRegions, type TestCloud } from '../test/harness/twoRegions.ts'
@@ -17,18 +20,29 @@ async function compare(cloud: TestCloud): Promise<void> {
 }
 
 /** `npm run bench:compare -- 100000`: a comparison of a vault with so many keys with its replica, both in memory. */
-const keys = Number(process.argv[2] ?? 100_000)
-const cloud = await twoRegions()
-const vaultId = await makeReplicatedVault(cloud)
-const [keyId = ''] = await plantKeys(cloud, vaultId, keys)
-console.log(`A comparison of two vaults with ${keys} keys`)
-console.log(`  equal: ${await measured(() => compare(cloud))} (limit 1000 ms)`)
-cloud.link.isUp = false
-await cloud.call(cloud.a, 'PUT', `/20180608/keys/${keyId}`, { displayName: 'changed' }, { host: vaultId })
-const { tables } = cloud.a.store
-await tables.trimChanges((await tables.readChanges(0, 1000)).at(-1)?.seq ?? 0)
-cloud.link.isUp = true
-console.log(`  one key changed, found and sent: ${await measured(() => compare(cloud))}`)
-const there = await cloud.call(cloud.b, 'GET', `/20180608/keys/${keyId}`, undefined, { host: vaultId })
-if (there.body['displayName'] !== 'changed') throw new Error('The changed key was not found.')
-cloud.close()
+await runCommand(async () => {
+  const command = new CommandLine('bench:compare')
+    .description('Measures a comparison of a vault with its replica, equal and with one key changed.')
+    .argument('[KEYS]', 'how many keys the vault has', '100000')
+  const [text = ''] = command.parse().processedArgs as readonly string[]
+  if (!/^[1-9]\d{0,7}$/.test(text))
+    throw new UserError(`${text} is no number of keys. Run npm run bench:compare -- --help.`)
+  await compareVaults(Number(text))
+})
+
+async function compareVaults(keys: number): Promise<void> {
+  const cloud = await twoRegions()
+  const vaultId = await makeReplicatedVault(cloud)
+  const [keyId = ''] = await plantKeys(cloud, vaultId, keys)
+  console.log(`A comparison of two vaults with ${keys} keys`)
+  console.log(`  equal: ${await measured(() => compare(cloud))} (limit 1000 ms)`)
+  cloud.link.isUp = false
+  await cloud.call(cloud.a, 'PUT', `/20180608/keys/${keyId}`, { displayName: 'changed' }, { host: vaultId })
+  const { tables } = cloud.a.store
+  await tables.trimChanges((await tables.readChanges(0, 1000)).at(-1)?.seq ?? 0)
+  cloud.link.isUp = true
+  console.log(`  one key changed, found and sent: ${await measured(() => compare(cloud))}`)
+  const there = await cloud.call(cloud.b, 'GET', `/20180608/keys/${keyId}`, undefined, { host: vaultId })
+  if (there.body['displayName'] !== 'changed') throw new Error('The changed key was not found.')
+  cloud.close()
+}

@@ -11,9 +11,9 @@ export interface Service {
   readonly directory: string
   /** From the spawn to the first answer, ms. */
   readonly startMs: number
-  /** User and system time of the process so far, ms. */
+  /** User and system time of all its processes so far, ms. */
   cpuMs(): Promise<number>
-  /** The longest time its event loop stood still since the last call, ms. */
+  /** The longest time that the event loop of one of its processes stood still since the last call, ms; threads are not seen. */
   loopGap(): Promise<number>
   signed(method: string, origin: string, path: string, body?: unknown): SignedRequest
   call(
@@ -45,7 +45,7 @@ export async function startService(
 ): Promise<Service> {
   const directory = await mkdtemp(join(tmpdir(), 'vaultspan-bench-'))
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['local/main.ts', '--data', directory, '--port', String(port)], {
+  const child = spawn(process.execPath, ['local/main.ts', 'start', '--data', directory, '--port', String(port)], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...process.env,
@@ -67,9 +67,11 @@ export async function startService(
     startMs,
     cpuMs: () => cpuOf(child),
     loopGap: async () => {
-      child.kill('SIGUSR2')
+      const pids = await treeOf(child.pid ?? 0)
+      for (const pid of pids) process.kill(pid, 'SIGUSR2')
       await new Promise((resolve) => setTimeout(resolve, 100))
-      return Number(await readFile(join(directory, 'gap'), 'utf8'))
+      const gaps = pids.map(async (pid) => Number(await readFile(join(directory, `gap.${pid}`), 'utf8')))
+      return Math.max(...(await Promise.all(gaps)))
     },
     signed: (method, origin, path, body) => signRequest(signer, method, origin, path, body),
     call: async (method, origin, path, body) => {
@@ -96,11 +98,22 @@ async function firstAnswer(url: string): Promise<void> {
   throw new Error(`Nothing answers at ${url}.`)
 }
 
-/** Fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
-async function cpuOf({ pid }: ChildProcess): Promise<number> {
-  const stat = await readFile(`/proc/${pid ?? 0}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
+/** Fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms, of a process and all that it has started. */
+async function cpuOf({ pid = 0 }: ChildProcess): Promise<number> {
+  const times = (await treeOf(pid)).map(async (each) => {
+    const stat = await readFile(`/proc/${each}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  })
+  return (await Promise.all(times)).reduce((sum, each) => sum + each, 0)
+}
+
+async function treeOf(pid: number): Promise<readonly number[]> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'))
+    .split(' ')
+    .filter((text) => text !== '')
+  const below = await Promise.all(children.map((child) => treeOf(Number(child))))
+  return [pid, ...below.flat()]
 }
 
 interface Signer {
