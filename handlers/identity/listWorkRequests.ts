@@ -12,7 +12,7 @@ export const listWorkRequestsOperation = bodyless('ListWorkRequests', async (req
   authorizedCompartment(request, compartmentId)
   const resource = query['resourceIdentifier']
   const listed = workRequestsIn(await request.ports.identity.state(request.caller.principal.tenancyId))
-    .filter(({ compartment: { id, parentId } }) => parentId === compartmentId && (resource ?? id) === id)
-    .map((each) => ({ ...each, name: each.compartment.name, timeCreated: each.timeAccepted }))
+    .filter((each) => each.compartmentId === compartmentId && (resource ?? each.resourceId) === each.resourceId)
+    .map((each) => ({ ...each, name: '', timeCreated: each.timeAccepted }))
   return identityPage(request, listed, toWorkRequest)
 })

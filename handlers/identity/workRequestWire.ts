@@ -2,27 +2,34 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
+import { finishedWork } from '../../lib/kms/finishedWork.ts'
 import { workRequestsIn, type WorkRequest } from '../../lib/kms/identity/workRequests.ts'
 
-const actionTypes = {
-  DELETE_COMPARTMENT: { IN_PROGRESS: 'IN_PROGRESS', SUCCEEDED: 'DELETED', FAILED: 'FAILED' },
-  MOVE_COMPARTMENT: { IN_PROGRESS: 'IN_PROGRESS', SUCCEEDED: 'UPDATED', FAILED: 'FAILED' },
-} as const
+/** What a request does to its resource, once it has succeeded. */
+const kinds = {
+  DELETE_COMPARTMENT: { actionType: 'DELETED', entityType: 'compartment', path: '/20160918/compartments' },
+  MOVE_COMPARTMENT: { actionType: 'UPDATED', entityType: 'compartment', path: '/20160918/compartments' },
+  BACKUP_VAULT: { actionType: 'RELATED', entityType: 'vault', path: '/20180608/vaults' },
+  BACKUP_KEY: { actionType: 'RELATED', entityType: 'key', path: '/20180608/keys' },
+  RESTORE_VAULT: { actionType: 'CREATED', entityType: 'vault', path: '/20180608/vaults' },
+  RESTORE_KEY: { actionType: 'CREATED', entityType: 'key', path: '/20180608/keys' },
+} as const satisfies Record<WorkRequest['operationType'], object>
 
 /** WorkRequest, and the summary in lists. */
 export function toWorkRequest(of: WorkRequest): JsonObject {
-  const { id, operationType, status, compartment, timeAccepted, timeFinished } = of
+  const { id, operationType, status, compartmentId, resourceId, timeAccepted, timeFinished } = of
+  const { actionType, entityType, path } = kinds[operationType]
   return {
     id,
     operationType,
-    compartmentId: compartment.parentId,
+    compartmentId,
     status,
     resources: [
       {
-        identifier: compartment.id,
-        entityType: 'compartment',
-        actionType: actionTypes[operationType][status],
-        entityUri: `/20160918/compartments/${compartment.id}`,
+        identifier: resourceId,
+        entityType,
+        actionType: status === 'SUCCEEDED' ? actionType : status,
+        entityUri: `${path}/${resourceId}`,
       },
     ],
     errors: toErrors(of),
@@ -47,10 +54,20 @@ export function toLogs({ status, timeAccepted, timeFinished }: WorkRequest): Jso
 export async function authorizedWorkRequest(request: Request): Promise<WorkRequest> {
   const { workRequestId = '' } = request.parameters
   request.target.resourceId = workRequestId
-  const state = await request.ports.identity.state(request.caller.principal.tenancyId)
-  const found = workRequestsIn(state).find(({ id }) => id === workRequestId)
+  const { tenancyId } = request.caller.principal
+  const state = await request.ports.identity.state(tenancyId)
+  const found = workRequestsIn(state).find(({ id }) => id === workRequestId) ?? (await backupOrRestore(request))
   if (found === undefined)
     throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
-  authorizedCompartment(request, found.compartment.id)
+  authorizedCompartment(request, found.judgedAt)
   return found
+}
+
+async function backupOrRestore({ ports, caller, parameters }: Request): Promise<WorkRequest | undefined> {
+  const { workRequestId: id = '' } = parameters
+  const row = await finishedWork(ports, caller.principal.tenancyId, id)
+  if (row === undefined) return undefined
+  const { operationType, compartmentId, resourceId, timeFinished } = row
+  const about = { operationType, compartmentId, judgedAt: compartmentId, resourceId }
+  return { id, ...about, status: 'SUCCEEDED', timeAccepted: timeFinished, timeFinished, error: null }
 }

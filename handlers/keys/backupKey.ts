@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { noteFinished } from '../../lib/kms/finishedWork.ts'
 import { authorizedKey } from '../../lib/http/authorize.ts'
 import { backupLocation } from '../../lib/http/backupFields.ts'
 import { operation } from '../../lib/http/operation.ts'
@@ -11,6 +12,10 @@ export const backupKeyOperation = operation('BackupKey', {
     const loaded = await authorizedKey(request, request.parameters['keyId'] ?? '')
     const requested = place == null ? {} : { place }
     const { row, workRequestId } = await backUpKey(request.ports, request.mutation, loaded, requested)
+    const { tenancyId } = loaded.vault.row
+    const { compartmentId, id: resourceId } = row
+    const work = { tenancyId, compartmentId, operationType: 'BACKUP_KEY', resourceId } as const
+    await noteFinished(request.ports, workRequestId, work)
     return keyAnswer(request, loaded.vault.row, row, { 'opc-work-request-id': workRequestId })
   },
 })

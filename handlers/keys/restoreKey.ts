@@ -1,3 +1,4 @@
+import { noteFinished } from '../../lib/kms/finishedWork.ts'
 import { authorizeRestore, authorizeSomewhere, vaultForRestore } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
@@ -21,5 +22,9 @@ export async function restore(request: Request, read: () => Promise<string>): Pr
     authorizeRestore(request, compartmentId, vault)
   }
   const row = await restoreKeyBackup(ports, mutation, vault, backup, { compartmentFor, requireRight })
-  return keyAnswer(request, vault.row, row, { 'opc-work-request-id': workRequest(ports, mutation) })
+  const workRequestId = workRequest(ports, mutation)
+  const { tenancyId } = vault.row
+  const about = { tenancyId, compartmentId: row.compartmentId, resourceId: row.id }
+  await noteFinished(ports, workRequestId, { ...about, operationType: 'RESTORE_KEY' })
+  return keyAnswer(request, vault.row, row, { 'opc-work-request-id': workRequestId })
 }

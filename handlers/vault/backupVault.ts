@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { noteFinished } from '../../lib/kms/finishedWork.ts'
 import { authorizedVault } from '../../lib/http/authorize.ts'
 import { backupLocation } from '../../lib/http/backupFields.ts'
 import { operation } from '../../lib/http/operation.ts'
@@ -19,6 +20,9 @@ export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPo
     if (vault.row.primaryRegion === request.ports.region) await wantBackupKeys(request.ports, vault.row.tenancyId)
     const requested = { includesKeys: isIncludeKeys, ...(place == null ? {} : { place }) }
     const { row, workRequestId } = await backUpVault(request.ports, request.mutation, vault, requested)
+    const { tenancyId, compartmentId, id: resourceId } = row
+    const work = { tenancyId, compartmentId, operationType: 'BACKUP_VAULT', resourceId } as const
+    await noteFinished(request.ports, workRequestId, work)
     return vaultAnswer(request, row, { 'opc-work-request-id': workRequestId })
   },
 })

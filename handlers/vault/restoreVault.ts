@@ -1,3 +1,4 @@
+import { noteFinished } from '../../lib/kms/finishedWork.ts'
 import { authorizedCompartment, authorizeRestore } from '../../lib/http/authorize.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { workRequest } from '../../lib/kms/backup/backUp.ts'
@@ -28,5 +29,8 @@ export async function restore(
     },
     text: await read(),
   })
-  return vaultAnswer(request, row, { 'opc-work-request-id': workRequest(ports, mutation) })
+  const workRequestId = workRequest(ports, mutation)
+  const about = { tenancyId, compartmentId: row.compartmentId, resourceId: row.id }
+  await noteFinished(ports, workRequestId, { ...about, operationType: 'RESTORE_VAULT' })
+  return vaultAnswer(request, row, { 'opc-work-request-id': workRequestId })
 }

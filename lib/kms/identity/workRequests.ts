@@ -1,18 +1,23 @@
-import type { SubcompartmentRow, CompartmentRow } from './identityRows.ts'
+import type { FinishedWork } from '../finishedWork.ts'
+import type { CompartmentRow, CompartmentWork, SubcompartmentRow } from './identityRows.ts'
 import { rowsOf, type TenancyState } from './tenancyState.ts'
 
-/** What is known of the last deletion or move of a compartment: it lies in the compartment's row, which stays when that is gone. */
+/** A request that takes a while, or might: what it was about and what became of it. */
 export interface WorkRequest {
   readonly id: string
-  readonly operationType: 'DELETE_COMPARTMENT' | 'MOVE_COMPARTMENT'
+  readonly operationType: CompartmentWork['operationType'] | FinishedWork['operationType']
   readonly status: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED'
-  readonly compartment: SubcompartmentRow
-  /** Versions before 0.2 kept no times. */
+  /** Whose request it is shown as. */
+  readonly compartmentId: string
+  /** Where who asks must have a right. */
+  readonly judgedAt: string
+  readonly resourceId: string
   readonly timeAccepted: string
   readonly timeFinished: string | null
   readonly error: string | null
 }
 
+/** The last deletion or move of each compartment: it lies in the compartment's row, which stays when that is gone. */
 export function workRequestsIn(state: TenancyState): readonly WorkRequest[] {
   return rowsOf<CompartmentRow>(state, 'compartment').flatMap((row) =>
     row.parentId === null || row.workRequestId === null ? [] : [workRequestOf(row, row.workRequestId)],
@@ -25,13 +30,15 @@ const byState = {
   ACTIVE: { status: 'FAILED', error: 'The compartment was not empty in every region.' },
 } as const
 
-function workRequestOf(compartment: SubcompartmentRow, id: string): WorkRequest {
-  const { work, lifecycleState, timeCreated } = compartment
+function workRequestOf(row: SubcompartmentRow, id: string): WorkRequest {
+  const { work, lifecycleState, timeCreated } = row
+  const about = { id, compartmentId: row.parentId, judgedAt: row.id, resourceId: row.id }
   if (work === undefined) {
+    // Versions before 0.2 kept no times.
     const timeFinished = lifecycleState === 'DELETING' ? null : timeCreated
     const known = { ...byState[lifecycleState], timeAccepted: timeCreated, timeFinished }
-    return { id, operationType: 'DELETE_COMPARTMENT', compartment, ...known }
+    return { ...about, operationType: 'DELETE_COMPARTMENT', ...known }
   }
   const status = work.timeFinished === null ? 'IN_PROGRESS' : work.error === null ? 'SUCCEEDED' : 'FAILED'
-  return { ...work, id, status, compartment }
+  return { ...work, ...about, status }
 }
