@@ -27,6 +27,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/replication/apply.ts',
     find: "if (known !== undefined && fence < known) {\n    ports.log.info('Records",
     replace: "if (known !== undefined && fence < known - 1000) {\n    ports.log.info('Records",
+    caughtBy: { test: 'test/replication/restoredVault.test.ts' },
   },
   {
     name: 'purge ignores the fence',

@@ -253,4 +253,32 @@ export const ownFaults: readonly SeededFault[] = [
     replace: '',
     caughtBy: { test: 'test/replication/gone.test.ts' },
   },
+  {
+    name: 'a restored vault knows nothing of the replica that it had',
+    file: 'lib/kms/backup/restoreVault.ts',
+    find: 'const replicaRegion = existing?.row.replicaRegion ?? null',
+    replace: 'const replicaRegion = existing === undefined ? null : (null as string | null)',
+    caughtBy: { test: 'test/replication/restoredVault.test.ts' },
+  },
+  {
+    name: 'the keys of a vault that is gone are sent to its replica',
+    file: 'lib/replication/link/linkSource.ts',
+    find: "  if (row.lifecycleState === 'DELETED') return giveUpLink(ports, vault)\n",
+    replace: '  void giveUpLink\n',
+    caughtBy: { test: 'test/replication/restoredVault.test.ts' },
+  },
+  {
+    name: 'a transport key is made for a link that is there by then',
+    file: 'lib/replication/link/transport.ts',
+    find: '    ...stillWanted,\n',
+    replace: '',
+    caughtBy: { test: 'test/replication/restoredVault.test.ts' },
+  },
+  {
+    name: 'a purge leaves the transport keys that were offered',
+    file: 'lib/replication/link/purge.ts',
+    find: '(await withoutTransports(ports, vaultId, fence))',
+    replace: '[]',
+    caughtBy: { test: 'test/replication/restoredVault.test.ts' },
+  },
 ]

@@ -7,11 +7,11 @@ import type { Ask, Tenancy } from './requests.ts'
 import { requireExplained, requireHonest } from './requireHonest.ts'
 import type { World } from './world.ts'
 
-export type AskOf = Pick<Ask, 'operation'> & Partial<Omit<Ask, 'operation'>>
+export type AskOf = Pick<Ask, 'operation'> & Partial<Omit<Ask, 'operation'>> & { readonly region?: 'a' | 'b' }
 
 const maxAttempts = 5
 
-/** One caller of the primary region, who repeats what has no clear outcome with the same retry token. */
+/** One caller, as a rule of the primary region, who repeats what has no clear outcome with the same retry token. */
 export class Client {
   readonly world: World
   readonly tenancy: Tenancy
@@ -31,11 +31,11 @@ export class Client {
   }
 
   /** The answer; undefined where it was refused or nobody can know. */
-  async ask(of: AskOf): Promise<Answer | undefined> {
-    const ask: Ask = { vaultId: '', parameters: {}, input: undefined, token: undefined, ...of }
+  async ask({ region = 'a', ...of }: AskOf): Promise<Answer | undefined> {
+    const ask: Ask = { vaultId: '', parameters: {}, query: {}, input: undefined, token: undefined, ...of }
     for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
       try {
-        const instance = this.world.a.instance()
+        const instance = this.world.region(region).instance()
         return await this.#connected(instance, this.world.perform(instance.runtime, this.tenancy, ask))
       } catch (cause) {
         requireHonest(`${ask.operation.id} failed.`, cause)

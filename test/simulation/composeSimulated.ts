@@ -1,7 +1,7 @@
 import { auditWrite, minuteMark, type AuditEvent, type AuditSink } from '../../lib/kms/audit.ts'
 import type { Logger, Tables } from '../../lib/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
-import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
+import { createBackupStore, type ObjectRoot } from '../../lib/store/backups/backupStore.ts'
 import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import type { Network } from './network.ts'
 import type { Incarnation, Scheduler } from './scheduler.ts'
@@ -38,9 +38,9 @@ export interface SimulatedParts {
   readonly tables: SimulatedTables
   readonly identityHeads: Map<string, number>
   readonly incarnation: Incarnation
+  /** The objects of the backups' bucket, which all regions share, by path. */
+  readonly objects: Map<string, string>
 }
-
-const backups = createBackupStore({ root: memoryRoot(), allowedHosts: [], maxBytes: 1_000_000 })
 
 /** One process of a region over simulated ports: each of its calls waits until the scheduler chooses it. */
 export function composeSimulated(parts: SimulatedParts): Runtime {
@@ -85,7 +85,7 @@ export function composeSimulated(parts: SimulatedParts): Runtime {
     },
     audit: writingSink(tables),
     maxFileBytes: 1_000_000,
-    backups,
+    backups: createBackupStore({ root: simulatedRoot(parts), allowedHosts: [], maxBytes: 1_000_000 }),
   })
 }
 
@@ -131,6 +131,24 @@ function simulatedPort({ name, scheduler, tables, incarnation }: SimulatedParts)
         () => labelOf(writes),
         () => tables.write(writes, writeId),
       ),
+  }
+}
+
+function simulatedRoot({ name, scheduler, incarnation, objects }: SimulatedParts): ObjectRoot {
+  const root = memoryRoot(objects)
+  const call = async <T>(kind: 'read' | 'write', label: string, effect: () => Promise<T>) =>
+    (
+      await scheduler.call(
+        incarnation,
+        name,
+        kind,
+        () => `object ${label}`,
+        () => ({ done: effect() }),
+      )
+    ).done
+  return {
+    put: (path, text, replacing) => call('write', path, () => root.put(path, text, replacing)),
+    get: (path, maxBytes) => call('read', path, () => root.get(path, maxBytes)),
   }
 }
 

@@ -103,8 +103,17 @@ async function aloneFrom(world: World): Promise<Region> {
   scheduler.now = world.scheduler.now
   const network = new Network(scheduler)
   const { tables, queues, identityHeads } = world.b
-  const { settings, log } = world.partsOf('b')
-  const parts = { name: regionB, scheduler, network, random, settings, log, from: { tables, queues, identityHeads } }
+  const { settings, log, objects } = world.partsOf('b')
+  const parts = {
+    name: regionB,
+    scheduler,
+    network,
+    random,
+    settings,
+    log,
+    objects,
+    from: { tables, queues, identityHeads },
+  }
   const replica = new Region(parts)
   replica.addPumps(() => 1, ['inbox'], false)
   await scheduler.run(() => scheduler.steps > enough || (replica.isIdle && replica.queues.waiting.inbox.length === 0))
@@ -134,7 +143,7 @@ export async function requireOpens(
   ].map((row) => row?.['lifecycleState'])
   if (states[0] !== 'ACTIVE' || states[1] !== 'ENABLED' || states[2] !== 'ENABLED') return
   const input = { keyId, ciphertext: bytes, associatedData: {}, loggingContext: {} }
-  const ask = { operation: decryptOperation, vaultId: vault.id, parameters: {}, input, token: undefined }
+  const ask = { operation: decryptOperation, vaultId: vault.id, parameters: {}, query: {}, input, token: undefined }
   const body = await world.perform(runtime, vault.tenancy, ask).then(bodyOf, (cause: unknown) => {
     throw new Violation(`A ciphertext of ${versionId} does not open in ${region.name}: ${String(cause)}.`)
   })

@@ -10,6 +10,7 @@ import { replicationStatus } from '../../lib/replication/status.ts'
 import { isPromised, requireComplete, requireOpens } from './during.ts'
 import { regionA, regionB } from './composeSimulated.ts'
 import { observe } from './observe.ts'
+import { requireRestored } from './restored.ts'
 import type { Region } from './region.ts'
 import type { SimulatedTables } from './simulatedTables.ts'
 import { Violation } from './violation.ts'
@@ -24,6 +25,7 @@ export async function requireConverged(world: World): Promise<void> {
     const runtime = observe(world, region)
     for (const ciphertext of world.ciphertexts) await requireOpens(world, runtime, region, ciphertext)
   }
+  await requireRestored(world)
   if (!world.haveTokensExpired) requireOneOfEachToken(world)
 }
 
@@ -114,6 +116,10 @@ function leftOver(region: Region, peer: string): string | undefined {
     ...region.tables.partition('Replication', parkedPk(peer)),
   ]
   if (owed !== undefined) return `${owed.pk} ${owed.sk} is left in ${region.name}`
+  const transport = firstOf(region.tables.all('Replication'), ({ pk, sk }) =>
+    pk.startsWith('transport#') ? `${pk} ${sk} is left in ${region.name}` : undefined,
+  )
+  if (transport !== undefined) return transport
   const [dead] = [...region.queues.dead.inbox, ...region.queues.dead.outcome, ...region.queues.dead.outbox]
   return dead === undefined ? undefined : `a dead letter is left in ${region.name}: ${dead.body.slice(0, 300)}`
 }

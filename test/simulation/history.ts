@@ -19,6 +19,8 @@ export class History {
   readonly #committed = new Map<string, Committed[]>()
   /** Each row at each order: the same wherever it is written. */
   readonly #rows = new Map<string, Ordered>()
+  /** OCIDs of vaults and keys of which a restore was asked: they may come back after they were DELETED. */
+  readonly #returning = new Set<string>()
   /** What was before, in the world that this one was forked from. */
   readonly #before: History | undefined
 
@@ -26,10 +28,14 @@ export class History {
     this.#before = before
   }
 
+  mayReturn(id: string): void {
+    this.#returning.add(id)
+  }
+
   watch(region: string, tables: SimulatedTables, isPrimary: boolean): void {
     tables.onCommit((table, old, item) => {
       if (table !== 'Vaults' && table !== 'Keys') return
-      if (item !== undefined && old !== undefined) requireForward(region, old, item)
+      if (item !== undefined && old !== undefined) this.#requireForward(region, old, item)
       if (item === undefined || !isOrdered(item)) return
       if (table === 'Keys') requireVault(region, tables, item)
       this.#note(tables, item, isPrimary)
@@ -64,6 +70,17 @@ export class History {
     return own === undefined && this.#before !== undefined ? this.#before.#rowAt(name) : own
   }
 
+  #requireForward(region: string, old: Item, item: Item): void {
+    const name = `${item.sk} of ${item.pk} in ${region}`
+    if (isOrdered(old) && isOrdered(item) && !isAtLeast(item, old)) {
+      throw new Violation(`The revision fell from ${old.revision} to ${item.revision}: ${name}.`)
+    }
+    const isReturning = [item.pk, item['vaultId']].some((id) => typeof id === 'string' && this.#returning.has(id))
+    if (!isReturning && old['lifecycleState'] === 'DELETED' && item['lifecycleState'] !== 'DELETED') {
+      throw new Violation(`What was DELETED is not any more: ${name}.`)
+    }
+  }
+
   #note(tables: SimulatedTables, item: Ordered, isPrimary: boolean): void {
     const { epoch, revision, pk, sk } = item
     const name = `${pk} ${sk} ${epoch} ${revision}`
@@ -91,16 +108,6 @@ function unlikeMembers(left: Item, right: Item): string {
 
 function isOrdered(item: Item): item is Ordered {
   return item.epoch !== undefined && item.revision !== undefined && typeof item['mac'] === 'string'
-}
-
-function requireForward(region: string, old: Item, item: Item): void {
-  const name = `${item.sk} of ${item.pk} in ${region}`
-  if (isOrdered(old) && isOrdered(item) && !isAtLeast(item, old)) {
-    throw new Violation(`The revision fell from ${old.revision} to ${item.revision}: ${name}.`)
-  }
-  if (old['lifecycleState'] === 'DELETED' && item['lifecycleState'] !== 'DELETED') {
-    throw new Violation(`What was DELETED is not any more: ${name}.`)
-  }
 }
 
 /** A record that comes after its replica was purged must leave nothing. */

@@ -22,5 +22,6 @@ export function observe(world: World, region: Region): Runtime {
     tables: region.tables,
     identityHeads: new Map(region.identityHeads),
     incarnation: world.outside,
+    objects: world.objects,
   })
 }

@@ -17,7 +17,9 @@ const administratorKey = fingerprint(createPublicKey(publicKeyPem))
 /** Gives a signed request to the function that serves it: routes, signature, schema, audit and error table run as they are. */
 export async function performOverHttp(runtime: Runtime, { id, userId }: Tenancy, ask: Ask): Promise<Answer> {
   const { method, path } = rowOf(ask.operation.id)
-  const target = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(ask.parameters[name] ?? ''))
+  const query = new URLSearchParams(ask.query).toString()
+  const place = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(ask.parameters[name] ?? ''))
+  const target = query === '' ? place : `${place}?${query}`
   const { status, body, headers } = await signedCall(
     { runtime },
     `${id}/${userId}/${administratorKey}`,

@@ -7,6 +7,7 @@ export interface Words {
   readonly identity: boolean
   readonly deletion: boolean
   readonly vault: boolean
+  readonly backup: boolean
 }
 
 interface Phrase {
@@ -40,6 +41,12 @@ const all: readonly Phrase[] = [
   { weight: 2, steps: ['moveVault'], of: 'vault' },
   { weight: 1, steps: ['deleteVault', 'keepVault'], of: 'vault' },
   { weight: 1, steps: ['deleteVault'], of: 'vault' },
+  { weight: 3, steps: ['saveVault', 'restoreElsewhere'], of: 'backup' },
+  { weight: 2, steps: ['saveVault', 'rotate', 'restoreElsewhere'], of: 'backup' },
+  { weight: 2, steps: ['saveVault', 'deleteVault', 'waitDays', 'restoreVault', 'createKey'], of: 'backup' },
+  { weight: 2, steps: ['saveVault', 'deleteVault', 'waitDays', 'restoreVault', 'createReplica'], of: 'backup' },
+  { weight: 3, steps: ['saveKey', 'deleteKey', 'waitDays', 'restoreKey', 'rotate'], of: 'backup' },
+  { weight: 2, steps: ['saveKey', 'rotate', 'restoreKey'], of: 'backup' },
   { weight: 5, steps: ['createReplica'], of: 'link' },
   { weight: 3, steps: ['deleteReplica'], of: 'link' },
   { weight: 3, steps: ['deleteReplica', 'createReplica'], of: 'link' },

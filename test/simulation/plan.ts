@@ -60,6 +60,8 @@ export function planOf(seed: number): Plan {
     identity: random.chance(0.2),
     deletion: random.chance(0.3),
     vault: random.chance(0.4),
+    // Drawn apart, so that the other schedules are what they were before there were backups.
+    backup: new SeededRandom(seed, 2).chance(0.15),
   }
   const count = words.link ? random.pick([1, 2, 2, 3]) : random.pick([1, 1, 2, 2, 3])
   const length = random.pick([1, 1, 1, 2, 2, 3])

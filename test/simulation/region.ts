@@ -21,6 +21,7 @@ export interface RegionParts {
   readonly random: SeededRandom
   readonly settings: RegionSettings
   readonly log: Logger
+  readonly objects: Map<string, string>
   readonly from?: Pick<Region, 'tables' | 'identityHeads'> & { readonly queues?: SimulatedQueues }
 }
 

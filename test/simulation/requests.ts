@@ -14,6 +14,7 @@ export interface Ask {
   readonly operation: Operation<Runtime>
   readonly vaultId: string
   readonly parameters: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
   readonly input: unknown
   readonly token: string | undefined
 }
@@ -34,7 +35,7 @@ export async function perform(runtime: Runtime, tenancy: Tenancy, ask: Ask): Pro
     ports: runtime,
     caller: await callerOf(runtime, tenancy),
     parameters: ask.parameters,
-    query: {},
+    query: ask.query,
     headers: {},
     vaultId: ask.vaultId,
     mutation: mutationOf(ask, tenancy, now),
@@ -44,7 +45,7 @@ export async function perform(runtime: Runtime, tenancy: Tenancy, ask: Ask): Pro
   return ask.operation.run(request, ask.input)
 }
 
-function mutationOf({ operation, token, input, parameters }: Ask, tenancy: Tenancy, now: number): Mutation {
+function mutationOf({ operation, token, input, parameters, query }: Ask, tenancy: Tenancy, now: number): Mutation {
   const audit = (effect: AuditEffect) => {
     const event = {
       eventType: `${operation.id}${effect.suffix ?? ''}`,
@@ -55,7 +56,7 @@ function mutationOf({ operation, token, input, parameters }: Ask, tenancy: Tenan
     return [auditWrite(event)] as const
   }
   if (token === undefined) return { audit }
-  const digest = `${operation.id} ${JSON.stringify(parameters)} ${JSON.stringify(input)}`
+  const digest = `${operation.id} ${JSON.stringify(parameters)} ${JSON.stringify(query)} ${JSON.stringify(input)}`
   const pk = `${tenancy.id} ${operation.id} ${token}`
   return { request: { pk, digest, expiresAt: Math.floor((now + dayMs) / 1000) }, audit }
 }

@@ -12,6 +12,7 @@ import type {
   VaultContext,
   VaultKeys,
   VaultKeysBackup,
+  VaultKeysOf,
   WrappedVaultKeys,
 } from '../../lib/hsm/hsm.ts'
 import { realm, type RandomBytes } from '../../lib/ocid.ts'
@@ -66,12 +67,24 @@ export class SimulatedHsm implements Hsm {
     return { format, hsmKek: null, softwareKek: null, macKey }
   }
 
-  backUpVaultKeys(): VaultKeysBackup {
-    throw new Error('The simulation makes no backups.')
+  backUpVaultKeys(backup: VaultKeysOf, { context, wrapped }: VaultKeysOf): VaultKeysBackup {
+    const saving = this.#savingKey(backup, context)
+    const saved = mapNames((name) => sealText(saving, name, this.#unwrapVaultKey(context, name, wrapped[name])))
+    return { format: 'vaultspan/vault-keys-backup/1', ...saved }
   }
 
-  restoreVaultKeys(): WrappedVaultKeys {
-    throw new Error('The simulation restores no backups.')
+  restoreVaultKeys(
+    backup: VaultKeysOf,
+    from: VaultContext,
+    saved: VaultKeysBackup,
+    to: VaultContext,
+  ): WrappedVaultKeys {
+    const saving = this.#savingKey(backup, from)
+    return this.#wrapVaultKeys(to, (name) => mustOpen(saving, name, saved[name]))
+  }
+
+  #savingKey({ context, wrapped }: VaultKeysOf, of: VaultContext): string {
+    return tag(this.#unwrapVaultKey(context, 'hsmKek', wrapped.hsmKek), 'saves', textOf(of))
   }
 
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {

@@ -88,8 +88,11 @@ export class SimulatedVaultKeys implements VaultKeys {
     // Nothing is kept.
   }
 
-  rebind(_from: Binding, _wrapped: WrappedKey, _to: MaterialContext): WrappedKey {
-    throw new Error('The simulation restores no backups.')
+  rebind(from: Binding, wrapped: WrappedKey, to: MaterialContext): WrappedKey {
+    if (this.#blobMac(from.material, wrapped, from.vault) !== wrapped.mac) {
+      throw new KmsError('integrityFailure', `The saved material of key ${from.material.keyId} does not fit its row.`)
+    }
+    return { ...wrapped, mac: this.#blobMac(to, wrapped) }
   }
 
   #kek(context: MaterialContext | WrappingKeyContext): string {
@@ -115,8 +118,9 @@ export class SimulatedVaultKeys implements VaultKeys {
   #blobMac(
     context: MaterialContext | WrappingKeyContext,
     { blob, publicKey = '' }: Pick<WrappedKey, 'blob' | 'publicKey'>,
+    vault = this.#context,
   ): string {
-    const of = [{ ...this.#context }, asJson(context), blob, publicKey]
+    const of = [{ ...vault }, asJson(context), blob, publicKey]
     return tag(this.#secrets.macKey, 'blob/v1', canonicalJson(of))
   }
 }

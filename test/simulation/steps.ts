@@ -15,6 +15,7 @@ import type { Operation } from '../../lib/http/operation.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { note } from './acknowledge.ts'
+import { backupSteps } from './backupSteps.ts'
 import { bodyOf, textOf, type AskOf, type Client } from './client.ts'
 import { regionB } from './composeSimulated.ts'
 import { compartmentOf, inDays, keySteps, type Scene } from './keySteps.ts'
@@ -65,7 +66,7 @@ const identitySteps = {
 } as const satisfies Record<string, (scene: Scene) => Promise<void>>
 
 /** Everything that a client can do. */
-export const steps = { ...keySteps, ...vaultSteps, ...identitySteps }
+export const steps = { ...keySteps, ...vaultSteps, ...identitySteps, ...backupSteps }
 export type StepName = keyof typeof steps
 
 /** What was made, and the promise that every region has it, unless the service said that one could not be reached. */

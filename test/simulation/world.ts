@@ -42,6 +42,19 @@ export interface Ciphertext {
   readonly bytes: Buffer
 }
 
+/** A backup that was answered with success, of a vault with its keys or of one key. */
+export interface Saved {
+  readonly vault: KnownVault
+  readonly keyId: string | undefined
+  readonly objectName: string
+  /** What opened before the vault's backup was asked for and, by the same rows, when it was answered. */
+  readonly promised: readonly Promised[]
+}
+
+export interface Promised extends Ciphertext {
+  readonly mac: string
+}
+
 /** What clients learn together. */
 export interface Known {
   readonly vaults: KnownVault[]
@@ -88,6 +101,11 @@ export class World {
   /** How often a region said that it could not hand a change of identity off. */
   identityWarnings = 0
   readonly ciphertexts: Ciphertext[] = []
+  /** The objects of the bucket that all regions share. */
+  readonly objects = new Map<string, string>()
+  readonly saved: Saved[] = []
+  /** Vaults that came back in the other region, under OCIDs of their own. */
+  readonly elsewhere: { readonly id: string; readonly saved: Saved }[] = []
   /** How a request reaches its operation. */
   readonly perform: typeof perform
   /** Clients and whoever else is no part of a region. */
@@ -161,6 +179,7 @@ export class World {
       scheduler,
       network,
       random,
+      objects: this.objects,
       settings: { ...settings, skewMs, tenancies: new Set(tenancies.map(({ id }) => id)) },
       log: watchfulLog(
         (line) => scheduler.trace?.(line),

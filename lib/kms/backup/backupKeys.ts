@@ -37,6 +37,11 @@ export async function storedBackupKeys(
   return { context: backupContext(tenancyId), wrapped: stored['wrapped'] as unknown as WrappedVaultKeys }
 }
 
+/** Holds while they are not here. */
+export function noBackupKeys(tenancyId: string): Write {
+  return { op: 'check', table: 'Vaults', ...rowKey(tenancyId), condition: { kind: 'absent' } }
+}
+
 export function backupKeysWrite(tenancyId: string, wrapped: WrappedVaultKeys): Write {
   const item = { ...rowKey(tenancyId), wrapped: { ...wrapped } as JsonObject }
   return { op: 'put', table: 'Vaults', item, condition: { kind: 'absent' } }

@@ -135,8 +135,7 @@ async function restoringVault(ports: BackupPorts, opened: OpenedBackup, input: R
     timeOfDeletion: existing?.row.timeOfDeletion ?? null,
     restoredFromVaultId: isSameRegion ? old.restoredFromVaultId : old.id,
     primaryRegion: ports.region,
-    replicaRegion: null,
-    replicaStatus: null,
+    ...formerReplica(existing),
     handOffTo: null,
     fence: Math.max(existing?.row.fence ?? 0, old.fence) + 1,
     epoch: existing?.row.epoch ?? firstEpoch(ports.region),
@@ -168,6 +167,15 @@ async function wasDestroyedByItself(ports: BackupPorts, vault: Vault, saved: Key
   const stored = await ports.cache.freshKey(vault.keys, restoredKeyId(ports, vault, saved))
   const { timeOfDeletion } = vault.row
   return stored?.lifecycleState === 'DELETED' && timeOfDeletion !== null && stored.timeOfDeletion !== timeOfDeletion
+}
+
+/**
+ * A vault that was deleted with its replica comes back without one. What is left there goes, as where a replica is deleted:
+ * it may be more than tombstones, because the deletion may never have arrived.
+ */
+function formerReplica(existing: Vault | undefined): Pick<VaultRow, 'replicaRegion' | 'replicaStatus'> {
+  const replicaRegion = existing?.row.replicaRegion ?? null
+  return { replicaRegion, replicaStatus: replicaRegion === null ? null : 'DELETING' }
 }
 
 /** Material of a deleted vault that is still in its rows would open again under the restored keys. */

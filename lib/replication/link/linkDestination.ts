@@ -2,8 +2,8 @@ import { realm } from '../../ocid.ts'
 import type { TransferContext } from '../../hsm/hsm.ts'
 import { contentMark } from '../../kms/identity/compartmentContents.ts'
 import { KmsError } from '../../errors.ts'
-import { putOver } from '../../kms/mutation.ts'
-import type { VaultRow } from '../../kms/rows/rows.ts'
+import { putOver, unchangedSince } from '../../kms/mutation.ts'
+import { vaultSk, type VaultRow } from '../../kms/rows/rows.ts'
 import { wholeTree } from '../../kms/rows/digestTree.ts'
 import { verifiedRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaultCache.ts'
@@ -13,12 +13,12 @@ import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { fenceStands, knownFence } from './fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
-import { transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
+import { fenceSk, transportAt, transportPk, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
 
 /** What a region does when it is asked to hold a replica. Each message may come twice, late, or not at all. */
 
 function transportPlace(vaultId: string, fence: number): TransportPlace {
-  return { pk: `transport#${vaultId}`, sk: String(fence).padStart(10, '0') }
+  return { pk: transportPk(vaultId), sk: fenceSk(fence) }
 }
 
 type Standing = 'isDropped' | 'isAccepted' | 'waits' | 'isOpen'
@@ -51,11 +51,21 @@ export async function onLinkRequest(
 ): Promise<'wait' | undefined> {
   const { vaultId, fence, context } = body
   requireContext(ports, envelope, vaultId, context)
+  const known = await knownFence(ports.tables, vaultId)
+  const stored = (await ports.tables.get('Vaults', vaultId, vaultSk)) as Pick<VaultRow, 'revision'> | undefined
   const state = await standing(ports, envelope, vaultId, fence)
   if (state === 'isAccepted') return accept(ports, envelope, vaultId, fence)
   if (state === 'waits') return 'wait'
   if (state === 'isDropped') return undefined
-  const transport = await transportAt(ports, transportPlace(vaultId, fence), context)
+  const vaultStands = {
+    op: 'check',
+    table: 'Vaults',
+    pk: vaultId,
+    sk: vaultSk,
+    condition: unchangedSince(stored),
+  } as const
+  const stillWanted = [fenceStands(vaultId, known), vaultStands]
+  const transport = await transportAt(ports, transportPlace(vaultId, fence), context, stillWanted)
   if (transport === undefined) return onLinkRequest(ports, envelope, body)
   const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
   await sendOrPark(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })

@@ -48,6 +48,8 @@ export async function onLinkOffer(
   const vault = await linkedVault(ports, envelope, body)
   if (vault?.row.replicaStatus !== 'CREATING' || vault.row.handOffTo !== null) return
   const { row } = vault
+  // It was deleted before its replica was made: its keys are gone, and there is nothing to copy.
+  if (row.lifecycleState === 'DELETED') return giveUpLink(ports, vault)
   const stored = await ports.tables.get('Vaults', row.id, vaultKeysSk)
   if (stored === undefined) throw new KmsError('integrityFailure', `The keys of ${row.id} are missing.`)
   const { wrapped } = stored as unknown as VaultKeysRow
@@ -60,6 +62,13 @@ export async function onLinkOffer(
     bundle,
     vault: await vaultRecord(ports.tables, row),
   })
+}
+
+/** The replica is taken away before it was there, by the same messages as one that is deleted. */
+async function giveUpLink(ports: ReplicationPorts, vault: Vault): Promise<void> {
+  const next = nextVault(ports, vault, { replicaStatus: 'DELETING', fence: vault.row.fence + 1 })
+  const outcome = await ports.tables.write([putOver('Vaults', next, vault.row)])
+  if (!outcome.ok) throw new ChangedMeanwhile(next.id)
 }
 
 /** From here on every change is handed off before it is answered; only then does the copy of what was there before start. */

@@ -14,6 +14,7 @@ import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { knownFence, raiseFence } from './fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { withoutTransports } from './transport.ts'
 
 type PurgeTask = Extract<Task, { task: 'purgeKeys' }>
 
@@ -72,7 +73,8 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
     count += 1
     if (count >= pageSize) return enqueue(ports, 'inbox', task)
   }
-  if (!(await purged(ports, vaultId, await treeRemains(ports.tables, vaultId)))) return
+  const remains = [...(await treeRemains(ports.tables, vaultId)), ...(await withoutTransports(ports, vaultId, fence))]
+  if (!(await purged(ports, vaultId, remains))) return
   await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })
 }
 

@@ -13,6 +13,25 @@ export interface TransportPlace {
   readonly sk: string
 }
 
+export function transportPk(vaultId: string): string {
+  return `transport#${vaultId}`
+}
+
+export function fenceSk(fence: number): string {
+  return String(fence).padStart(10, '0')
+}
+
+/** For a purge: what was offered under this fence or an earlier one is asked for no more. */
+export async function withoutTransports(
+  { tables }: Pick<ReplicationPorts, 'tables'>,
+  vaultId: string,
+  fence: number,
+): Promise<readonly Write[]> {
+  const { items } = await tables.query('Replication', transportPk(vaultId), '', { limit: 50 })
+  const old = items.filter(({ sk }) => sk <= fenceSk(fence))
+  return old.map(({ pk, sk }) => ({ op: 'delete', table: 'Replication', pk, sk }))
+}
+
 export async function waitingTransport(
   { tables }: Pick<ReplicationPorts, 'tables'>,
   { pk, sk }: TransportPlace,
@@ -20,17 +39,24 @@ export async function waitingTransport(
   return ((await tables.get('Replication', pk, sk)) as TransportRow | undefined)?.transport
 }
 
-/** The key that waits there, made now where there is none; undefined where another was faster: look again at all. */
+/**
+ * The key that waits there, made now where there is none and `stillWanted` holds: else it would wait for a bundle that has
+ * come, or never comes. Undefined where it does not hold or another was faster: look again at all.
+ */
 export async function transportAt(
   ports: Pick<ReplicationPorts, 'tables' | 'hsm'>,
   place: TransportPlace,
   context: TransferContext,
+  stillWanted: readonly Write[],
 ): Promise<TransportKey | undefined> {
   const waiting = await waitingTransport(ports, place)
   if (waiting !== undefined) return waiting
   const transport = await ports.hsm.createTransportKey(context)
   const item: TransportRow = { ...place, transport: { ...transport } as TransportKey & JsonObject }
-  const outcome = await ports.tables.write([{ op: 'put', table: 'Replication', item, condition: { kind: 'absent' } }])
+  const outcome = await ports.tables.write([
+    { op: 'put', table: 'Replication', item, condition: { kind: 'absent' } },
+    ...stillWanted,
+  ])
   return outcome.ok ? transport : undefined
 }
 

@@ -1,5 +1,11 @@
 import type { TransferContext } from '../../hsm/hsm.ts'
-import { backupContext, backupKeys, backupKeysWrite, storedBackupKeys } from '../../kms/backup/backupKeys.ts'
+import {
+  backupContext,
+  backupKeys,
+  noBackupKeys,
+  backupKeysWrite,
+  storedBackupKeys,
+} from '../../kms/backup/backupKeys.ts'
 import { KmsError } from '../../errors.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
@@ -20,7 +26,7 @@ function transferContext(ports: ReplicationPorts, tenancyId: string, destination
 export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string): Promise<void> {
   if (ports.region === ports.homeRegion || (await storedBackupKeys(ports, tenancyId)) !== undefined) return
   const context = transferContext(ports, tenancyId, ports.region)
-  const transport = await transportAt(ports, transportPlace(tenancyId), context)
+  const transport = await transportAt(ports, transportPlace(tenancyId), context, [noBackupKeys(tenancyId)])
   if (transport === undefined) return wantBackupKeys(ports, tenancyId)
   const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
   await sendOrPark(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
