@@ -71,6 +71,11 @@ export async function prepareStart(
   { port, regions: wanted, recover }: Pick<StartOptions, 'port' | 'regions' | 'recover'>,
   reached: Reached,
 ): Promise<Prepared> {
+  if (directory.fact('apart') !== undefined) {
+    throw new UserError(
+      `${directory.path ?? ''} holds one region of several machines; start it with vaultspan region start.`,
+    )
+  }
   requireComplete(directory)
   const regions = chooseRegions(directory, wanted)
   requireAddresses(reached, regions)

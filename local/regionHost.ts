@@ -1,6 +1,7 @@
 import type { RegionStatement } from '../lib/hsm/hsm.ts'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../lib/replication/fanOut.ts'
+import { enqueue } from '../lib/replication/messages/send.ts'
 import { provisionTenancy, type NewTenancy } from '../lib/runtime/provisionTenancy.ts'
 import type { HttpResponse } from '../lib/http/wireRequest.ts'
 import type { InsideRequest } from './init/answerInside.ts'
@@ -42,6 +43,8 @@ export interface RegionHost extends PutBackHost {
   /** Starts its queues and streams. */
   run(): Promise<void>
   sendIdentity(tenancyId: string): Promise<void>
+  /** Has it sent as soon as the region can be reached. */
+  resendIdentity(tenancyId: string, peer: string): Promise<void>
   identityHead(tenancyId: string): Promise<number>
   /** How every region's names are reached. */
   advertise(origins: NameOrigins): Promise<void>
@@ -84,6 +87,7 @@ export function regionHost(region: Region): RegionHost {
       region.run()
     },
     sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
+    resendIdentity: (tenancyId, peer) => enqueue(runtime, 'outbox', { task: 'resendIdentity', tenancyId, peer }),
     identityHead: (tenancyId) => headSeq(runtime, tenancyId),
     advertise: async (origins) => {
       region.advertise(origins)

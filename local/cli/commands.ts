@@ -4,6 +4,7 @@ import { doctor } from './doctor.ts'
 import { faults } from './faults.ts'
 import { hosts } from './hosts.ts'
 import { hsm } from './hsm.ts'
+import { region } from './region.ts'
 import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
@@ -22,6 +23,7 @@ export const commands: readonly CommandRow[] = [
   doctor,
   faults,
   redrive,
+  region,
   receipt,
   snapshot,
   restore,

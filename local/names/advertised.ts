@@ -60,7 +60,8 @@ export function nameOrigins(reached: Reached, regions: readonly string[], listen
   )
 }
 
-function nameOrigin({ advertised }: Reached, port: number): NameOrigin | undefined {
+/** Undefined where vaults are told apart by ports. */
+export function nameOrigin({ advertised }: Reached, port: number): NameOrigin | undefined {
   if (advertised?.by !== 'names') return undefined
   const { scheme, host, portShift } = advertised
   return { scheme, domain: host, port: portShift === null ? null : port + portShift }

@@ -3,6 +3,8 @@ import type { CloudSettings } from '../cloudSettings.ts'
 import type { FaultCommands } from '../faultServer.ts'
 import type { PortRow } from '../hostDirectory.ts'
 import type { RegionHost } from '../regionHost.ts'
+import type { Certificate } from '../tls/certificateFiles.ts'
+import type { PinnedPeer } from './peerTls.ts'
 
 /** What a region's process is told before all else. */
 export interface Opening {
@@ -17,6 +19,16 @@ export interface Opening {
   readonly workers?: number
   /** The ports that vaults have already, in all regions. */
   readonly ports: readonly PortRow[]
+  /** Undefined: all regions are on this machine. */
+  readonly apart?: ApartPeers
+}
+
+/** How a region reaches those on other machines, and they it. */
+export interface ApartPeers {
+  readonly host: string
+  readonly port: number
+  readonly own: Certificate
+  readonly peers: readonly PinnedPeer[]
 }
 
 /** What a cloud's process asks of a region's. Arguments and answers cross by structured clone. */

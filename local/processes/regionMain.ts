@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads'
 import { createBirpc } from 'birpc'
-import { verifyMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { join } from 'node:path'
 import { besides } from '../besides.ts'
 import { Faults } from '../faults.ts'
@@ -10,8 +9,10 @@ import { regionHost, type RegionHost } from '../regionHost.ts'
 import { openRegion, type Peer } from '../startRegion.ts'
 import { InboxGate } from './inboxGate.ts'
 import { KnownPorts } from './knownPorts.ts'
+import { judgeEnvelope } from './judgeEnvelope.ts'
 import { PeerSocket, serveInbox } from './peerSocket.ts'
-import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
+import { PeerTls, serveTlsInbox } from './peerTls.ts'
+import type { ApartPeers, CloudServices, Opening, RegionCommands } from './protocol.ts'
 
 /** A region in a process of its own: the cloud's process starts it, asks it by their channel, and is outlived by it never. */
 
@@ -35,14 +36,14 @@ process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 new Worker(besides('watchParent', import.meta.url), { workerData: process.ppid }).unref()
 
-async function open({ region, path, settings, logLevel, workers, ports: rows, ...rest }: Opening) {
+async function open({ region, path, settings, logLevel, workers, ports: rows, apart, ...rest }: Opening) {
   const log = processLogger(logLevel)
   const faults = new Faults(rest.regions)
   const ports = new KnownPorts(rows, cloud)
   const peers = new Map<string, Peer>()
   const others = rest.regions
     .filter((name) => name !== region)
-    .map((name) => [name, new PeerSocket(path, name)] as const)
+    .map((name) => [name, peerOf(path, name, apart)] as const)
   for (const [name, peer] of others) peers.set(name, peer)
   const opened = openRegion({
     ...rest,
@@ -60,11 +61,16 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ..
     peers,
   })
   peers.set(region, opened.store.queues)
-  const judge = async (body: string) => {
-    await verifyMessage(opened.hsm, body)
-  }
   const gate = new InboxGate()
-  const closeInbox = await serveInbox(path, region, opened.store.queues, judge, gate)
+  const inboxOf = (from?: string) => ({
+    queues: opened.store.queues,
+    gate,
+    judge: judgeEnvelope(opened.hsm, from),
+  })
+  const isCut = (peer: string) => faults.isCut(region) || faults.isCut(peer)
+  const closeInbox = await (apart === undefined
+    ? serveInbox(path, region, inboxOf())
+    : serveTlsInbox({ ...apart, isCut, inboxOf, log }))
   const { name: _, ...host }: RegionHost = regionHost(opened)
   return {
     ...host,
@@ -100,4 +106,11 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ..
       setImmediate(() => process.exit(0))
     },
   } satisfies Omit<RegionCommands, 'open'>
+}
+
+function peerOf(path: string, region: string, apart: ApartPeers | undefined): PeerSocket | PeerTls {
+  if (apart === undefined) return new PeerSocket(path, region)
+  const peer = apart.peers.find((each) => each.region === region)
+  if (peer === undefined) throw new Error(`${region} is not trusted here.`)
+  return new PeerTls(peer, apart.own)
 }

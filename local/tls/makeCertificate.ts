@@ -46,6 +46,24 @@ export async function makeAuthority(name: string, domains: readonly string[], va
   return asPem(certificate, keys.privateKey)
 }
 
+/** Of nobody but itself, to be pinned: for both ends of a connection. */
+export async function makeSelfSigned(name: string, valid: Validity): Promise<Certificate> {
+  const keys = await newKeys()
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: `CN=${name}`,
+    ...period(valid),
+    signingAlgorithm: curve,
+    keys,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+    ],
+  })
+  return asPem(certificate, keys.privateKey)
+}
+
 /** For a server with these names and addresses, by an authority. */
 export async function makeServerCertificate(
   authority: Certificate,

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 /** A vault or a replica in a region's file that is not deleted for good. */
 export interface StandingVault {
   readonly replicaRegion: string | null
+  readonly primaryRegion: string | null
 }
 
 /** Reads a region's file that no store has open, and leaves it as it is. */
@@ -11,12 +12,14 @@ export function standingVaults(file: string): readonly StandingVault[] {
   try {
     const rows = database
       .prepare(
-        `SELECT json_extract(body, '$.replicaRegion') AS replicaRegion FROM item
+        `SELECT json_extract(body, '$.replicaRegion') AS replicaRegion, json_extract(body, '$.primaryRegion') AS primaryRegion FROM item
          WHERE tbl = 'Vaults' AND json_extract(body, '$.lifecycleState') <> 'DELETED'`,
       )
       .all()
-    return rows.map(({ replicaRegion }) => ({
-      replicaRegion: typeof replicaRegion === 'string' ? replicaRegion : null,
+    const text = (value: unknown) => (typeof value === 'string' ? value : null)
+    return rows.map(({ replicaRegion, primaryRegion }) => ({
+      replicaRegion: text(replicaRegion),
+      primaryRegion: text(primaryRegion),
     }))
   } finally {
     database.close()

@@ -1,0 +1,36 @@
+import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
+import { UserError } from '../../lib/userError.ts'
+import { settingsFromEnvironment } from '../cloudSettings.ts'
+import { processLogger } from '../processLogger.ts'
+import { stopOnSignal } from '../stopOnSignal.ts'
+import { certificateSource, type CertificateSource } from '../tls/tlsFlags.ts'
+import type { ApartRegion } from './apartRegion.ts'
+import { startApart } from './startApart.ts'
+
+const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
+
+/** `vaultspan region start`: serves until a signal ends it. @throws UserError */
+export async function serveApart(data: string): Promise<void> {
+  const logLevel = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
+  if (logLevel === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
+  const log = processLogger(logLevel)
+  const settings = settingsFromEnvironment(process.env)
+  const cloud = await startApart({ directory: data, settings, certificateOf, log, logLevel })
+  stopOnSignal(cloud)
+  const rows = cloud.regions.map(
+    ({ region, endpoint }, index) => `  ${region}  ${endpoint}${index === 0 ? '   here' : ''}`,
+  )
+  console.log(
+    ['', 'Vaultspan is running, this region of several machines.', '', ...rows, '', '  Stop with Ctrl-C.', ''].join(
+      '\n',
+    ),
+  )
+}
+
+function certificateOf({ tls, tlsCert, tlsKey }: ApartRegion): Promise<CertificateSource | null> {
+  return certificateSource({
+    ...(tls ? { tls } : {}),
+    ...(tlsCert === null ? {} : { tlsCert }),
+    ...(tlsKey === null ? {} : { tlsKey }),
+  })
+}

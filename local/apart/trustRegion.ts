@@ -1,0 +1,141 @@
+import { createPublicKey } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { isStatementOf } from '../../lib/hsm/formats/statement.ts'
+import type { RegionStatement } from '../../lib/hsm/hsm.ts'
+import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { isRegionName } from '../../lib/regionName.ts'
+import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
+import { UserError, messageOf } from '../../lib/userError.ts'
+import type { HostDirectory } from '../hostDirectory.ts'
+import { fingerprintOf } from '../processes/peerTls.ts'
+import {
+  apartRegion,
+  apartTenancy,
+  readPeerAddress,
+  storeTrusted,
+  trustedRegions,
+  type ApartRegion,
+  type RegionExport,
+  type TrustedRegion,
+} from './apartRegion.ts'
+import { openHsm, withRegion } from './initRegion.ts'
+
+/** Trusts what another region says of itself, in place of what it said before. Resolves with its name and its certificate's fingerprint. */
+export function trustRegion(
+  path: string,
+  file: string,
+): Promise<{ readonly region: string; readonly fingerprint: string }> {
+  const said = readExport(file)
+  return withRegion(path, async (directory) => {
+    const own = apartRegion(directory)
+    if (said.region === own.region) throw new UserError(`${file} is the statement of this region itself.`)
+    const known = trustedRegions(directory)
+    const before = known[said.region]
+    if (before !== undefined && before.hsmPublicKey !== said.hsmPublicKey) {
+      throw new UserError(
+        `${file} is of another HSM than the ${said.region} that is trusted here; it is another region of that name.`,
+      )
+    }
+    const hsm = openHsm(directory, own.region)
+    const statement = own.isHome ? signedHere(directory, hsm, said, file) : undefined
+    if (!own.isHome) await join(directory, hsm, own, said, file)
+    const { region, peerAddress, certificate, hsmPublicKey, origin } = said
+    const trusted: TrustedRegion = { region, peerAddress, certificate, hsmPublicKey, origin }
+    storeTrusted(directory, {
+      ...known,
+      [region]: statement === undefined ? trusted : { ...trusted, statement },
+    })
+    return { region, fingerprint: fingerprintOf(certificate) }
+  })
+}
+
+/** The home region's root says that this HSM speaks for that region. */
+function signedHere(directory: HostDirectory, hsm: SoftwareHsm, said: RegionExport, file: string): RegionStatement {
+  const tenancy = apartTenancy(directory)
+  if (tenancy === undefined)
+    throw new UserError(`${directory.path ?? ''} has lost its tenancy; put it back from a copy.`)
+  if (said.tenancy !== null && said.tenancy.trustRoot !== tenancy.trustRoot) throw ofAnother(said, file)
+  return told(() => hsm.issueStatement(tenancy.tenancyId, said.region, said.hsmPublicKey), file)
+}
+
+/** The home region's statement brings the tenancy; every other must be of the same. */
+async function join(
+  directory: HostDirectory,
+  hsm: SoftwareHsm,
+  own: ApartRegion,
+  said: RegionExport,
+  file: string,
+): Promise<void> {
+  const mine = apartTenancy(directory)
+  const { tenancy } = said
+  if (tenancy === null)
+    throw new UserError(`${said.region} belongs to no tenancy yet: have the home region trust it first.`)
+  if (mine !== undefined && mine.trustRoot !== tenancy.trustRoot) throw ofAnother(said, file)
+  if (mine === undefined && tenancy.homeRegion !== said.region) {
+    throw new UserError(`Trust the statement of the home region ${tenancy.homeRegion} first.`)
+  }
+  const theirs = said.statements[said.region]
+  const root = createPublicKey(tenancy.trustRoot)
+  if (theirs === undefined || theirs.publicKey !== said.hsmPublicKey || !(await isStatementOf(root, theirs))) {
+    throw new UserError(`${file} is damaged: the tenancy's root has not signed what it says of ${said.region}.`)
+  }
+  if (mine !== undefined) return
+  const statement = said.statements[own.region]
+  if (statement === undefined) {
+    throw new UserError(
+      `${said.region} has not signed for ${own.region} yet: there, trust this region's export; then export again.`,
+    )
+  }
+  await hsm.acceptStatement(tenancy.trustRoot, statement).catch((cause: unknown) => {
+    throw new UserError(`${file}: ${messageOf(cause)}`, { cause })
+  })
+  directory.storeFact('apartTenancy', JSON.stringify(tenancy))
+  directory.storeFact('tenancyId', tenancy.tenancyId)
+  directory.storeFact('homeRegion', tenancy.homeRegion)
+}
+
+/** Leaves a region out. @throws UserError where something of it stands here. */
+export function forgetRegion(path: string, region: string): Promise<void> {
+  return withRegion(path, async (directory) => {
+    const own = apartRegion(directory)
+    const { [region]: left, ...others } = trustedRegions(directory)
+    if (left === undefined) throw new UserError(`${region} is not trusted here.`)
+    if (region === apartTenancy(directory)?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
+    const file = directory.file('regions', `${own.region}.db`)
+    const vaults = file === undefined || !existsSync(file) ? [] : standingVaults(file)
+    if (vaults.some(({ replicaRegion, primaryRegion }) => replicaRegion === region || primaryRegion === region)) {
+      throw new UserError(
+        `Vaults here have their replica or their source in ${region}. Delete the replicas (DeleteVaultReplica) first.`,
+      )
+    }
+    storeTrusted(directory, others)
+  })
+}
+
+function ofAnother({ region }: RegionExport, file: string): UserError {
+  return new UserError(`${file} is refused: ${region} belongs to another tenancy, under another root.`)
+}
+
+function told<T>(work: () => T, file: string): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw new UserError(`${file}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function readExport(file: string): RegionExport {
+  try {
+    const said = JSON.parse(readFileSync(file, 'utf8')) as Partial<RegionExport> | null
+    if (said?.format !== 'vaultspan/region/1') throw new Error('it is no statement of vaultspan region export')
+    const { region, peerAddress, certificate, hsmPublicKey, origin, statements } = said
+    const texts = [region, peerAddress, certificate, hsmPublicKey, origin?.domain, origin?.scheme]
+    if (!texts.every((each) => typeof each === 'string') || statements === undefined) throw new Error('it is not whole')
+    if (!isRegionName(region ?? '')) throw new Error('it names no region')
+    readPeerAddress(peerAddress ?? '')
+    fingerprintOf(certificate ?? '')
+    return said as RegionExport
+  } catch (cause) {
+    throw new UserError(`${file} cannot be trusted: ${messageOf(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  address,
+  done,
+  exported,
+  home,
+  introduce,
+  other,
+  refused,
+  resolveMachines,
+  trusts,
+  withMachines,
+  type Machines,
+  type Name,
+} from './machines.ts'
+import { callerByProfile, type SignedCaller } from './signedCaller.ts'
+import { run } from './startedService.ts'
+import { createKey, createVault, decrypt, encrypt, plaintext } from './vaultSteps.ts'
+
+let forgetNames: () => void
+beforeAll(() => {
+  forgetNames = resolveMachines()
+})
+afterAll(() => {
+  forgetNames()
+})
+
+interface Kms {
+  readonly call: SignedCaller
+  readonly tenancyId: string
+  readonly endpoint: (name: Name) => string
+}
+
+function kmsOf(machines: Machines): Kms {
+  const { tenancyId } = JSON.parse(readFileSync(join(machines.data(home), 'endpoints.json'), 'utf8')) as {
+    tenancyId: string
+  }
+  return {
+    call: callerByProfile(machines.data(home)),
+    tenancyId,
+    endpoint: (name) => `http://kms.${name}.localhost:${machines.port}`,
+  }
+}
+
+/** Asks again until the answer is there; each ask is a call of its own. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask().catch(() => undefined)
+    if (answer !== undefined) return answer
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Once the replica has the key. */
+async function opens({ call }: Kms, replica: string, keyId: string, ciphertext: string): Promise<void> {
+  await until(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
+}
+
+async function aReplicatedKey({ call, tenancyId, endpoint }: Kms) {
+  await call('POST', `${endpoint(home)}/20160918/policies`, {
+    compartmentId: tenancyId,
+    name: 'replication',
+    description: 'd',
+    statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
+  })
+  const vault = await createVault(call, endpoint(home), tenancyId)
+  const keyId = await createKey(call, vault, tenancyId)
+  const vaultUrl = `${endpoint(home)}/20180608/vaults/${vault.id}/actions`
+  expect((await call('POST', `${vaultUrl}/createReplica`, { replicaRegion: other })).status).toBe(202)
+  const replica = await until(async () => {
+    const [first] = (await call('GET', `${vaultUrl}/listReplicas`)).list
+    return first?.['status'] === 'CREATED' ? String(first['cryptoEndpoint']) : undefined
+  })
+  return { vault, keyId, replica }
+}
+
+test('the whole story over mutual TLS: replicate, fail over after kill -9, a partition, and back', () =>
+  withMachines(async (machines) => {
+    await introduce(machines)
+    const first = await machines.start(home)
+    const second = await machines.start(other)
+    const kms = kmsOf(machines)
+    const { call, tenancyId } = kms
+    const { vault, keyId, replica } = await aReplicatedKey(kms)
+    expect(replica).toContain(`.kms.${other}.localhost:${machines.port}`)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    await opens(kms, replica, keyId, ciphertext)
+
+    // The other machine is cut off: what is answered meanwhile arrives when it is back.
+    const faults = (...words: readonly string[]) =>
+      run('local/main.ts', ['faults', ...words, '--data', machines.data(other)])
+    expect((await faults('cut', other)).code).toBe(0)
+    const during = await createKey(call, vault, tenancyId)
+    const sealed = await encrypt(call, vault.endpoint, during)
+    expect((await faults('heal')).code).toBe(0)
+    await opens(kms, replica, during, sealed)
+
+    // The home region's machine dies; the other goes on, and takes what comes after.
+    first.signal('SIGKILL')
+    expect(await first.exited).toBe('SIGKILL')
+    expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
+    await machines.start(home)
+    const after = await until(() => createKey(call, vault, tenancyId))
+    const last = await encrypt(call, vault.endpoint, after)
+    await opens(kms, replica, after, last)
+    expect(second.said.err).not.toContain('A certificate that is trusted for no region')
+  }))
+
+test('a renewed certificate is refused until it is trusted, and a changed address is followed; nothing is lost meanwhile', () =>
+  withMachines(async (machines) => {
+    await introduce(machines)
+    const source = await machines.start(home)
+    let target = await machines.start(other)
+    const kms = kmsOf(machines)
+    const { call, tenancyId } = kms
+    const { vault, replica } = await aReplicatedKey(kms)
+    target.signal('SIGTERM')
+    await target.exited
+    await done('renew', '--data', machines.data(other))
+    const moved = `${address[other]}:${machines.port + 2}`
+    await done('set', '--address', moved, '--data', machines.data(other))
+    target = await machines.start(other)
+    const keyId = await createKey(call, vault, tenancyId)
+    const ciphertext = await encrypt(call, vault.endpoint, keyId)
+    expect((await call('POST', `${replica}/20180608/decrypt`, { keyId, ciphertext })).status).toBe(404)
+    source.signal('SIGTERM')
+    target.signal('SIGTERM')
+    await Promise.all([source.exited, target.exited])
+    expect(await refused('forget', other, '--data', machines.data(home))).toContain('Delete the replicas')
+    await exported(machines, other)
+    await trusts(machines, home, other)
+    await machines.start(home)
+    await machines.start(other)
+    await opens(kms, replica, keyId, ciphertext)
+  }))
