@@ -27,6 +27,7 @@ const unreleased: readonly string[] = [
   'vaultspan/receipt-row/2',
   'vaultspan/transfer-bundle/1+oaep-sha1',
   'vaultspan/vault-keys/1+token',
+  'vaultspan/work-request/1',
 ]
 /** What only comes in or goes out: an operator's file, a proof in an answer; no record of this service. */
 const notStored = ['vaultspan/proof-of-arrival/1', 'vaultspan/vault-record-import/1']
