@@ -3,7 +3,7 @@ import type { Endpoints } from './bringUp.ts'
 import type { CloudSettings } from './cloudSettings.ts'
 import { trustHelp } from './tls/trustHelp.ts'
 import { hasToken } from './hsm/tokenSettings.ts'
-import { next, typed } from './typed.ts'
+import { typed } from './typed.ts'
 import { version } from './version.ts'
 
 const meaning = {
@@ -53,7 +53,7 @@ export function banner(
       ? []
       : ['', '  Clients trust the local authority by:', ...trustHelp(authority).map((line) => `    ${line}`)]),
     '',
-    `  Next, in another terminal:   ${typed(next(), ...dataOf(data))}`,
+    `  Next, in another terminal:   ${typed('tour', ...dataOf(data))}`,
     '  Stop with Ctrl-C.',
     '',
   ].join('\n')

@@ -9,8 +9,3 @@ export function typed(command: string, ...args: readonly string[]): string {
   const beginning = script === 'start' ? 'npm start' : `npm run ${script}`
   return [beginning, ...(words.length > 0 ? ['--'] : []), ...words].join(' ')
 }
-
-/** What a newcomer runs after `start`; the tour needs Oracle's client, which the package does not carry. */
-export function next(): string {
-  return isPackage ? 'faults' : 'tour'
-}

@@ -20,8 +20,11 @@ esac
 [ "\${1:-}" = -- ] && shift
 cd "$WHERE"
 # Words are split on purpose: a script names the command behind its file.
-case " doctor faults snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
-exec "$NODE" $program "$@" --help >/dev/null
+case " faults snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
+"$NODE" $program "$@" --help >/dev/null || exit 1
+# Another block may have broken a region a moment ago, of which it would tell with exit code 1.
+[ "$name" = doctor ] && { "$NODE" $program "$@" || true; }
+exit 0
 `
 
 /** Programs that answer for what cannot be there; returns the directory to put first on the PATH. */
