@@ -87,7 +87,8 @@ test('a flag that a command does not have is refused in one line that names --he
 test('every script of package.json that a person runs with flags is here', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Readonly<Record<string, string>> }
   const ours = Object.entries(scripts).flatMap(([name, text]) => {
-    const script = /^node ((?:local|offline|deploy|package|test\/simulation)\/.*\.ts.*)$/.exec(text)?.[1]
+    const script =
+      /^node ((?:(?:local|offline|deploy|package|test\/simulation)\/.*|bench\/(?:run|compare))\.ts.*)$/.exec(text)?.[1]
     return script === undefined ? [] : [[name === 'start' ? 'npm start' : `npm run ${name}`, script]]
   })
   expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(rows.map(([name, { script }]) => [name, script])))
