@@ -3,6 +3,8 @@ import { UserError } from '../../lib/userError.ts'
 import { settingsFromEnvironment } from '../cloudSettings.ts'
 import { processLogger } from '../processLogger.ts'
 import { stopOnSignal } from '../stopOnSignal.ts'
+import { trustHelp } from '../tls/trustHelp.ts'
+import { typed } from '../typed.ts'
 import { certificateSource, type CertificateSource } from '../tls/tlsFlags.ts'
 import type { ApartRegion } from './apartRegion.ts'
 import { startApart } from './startApart.ts'
@@ -15,16 +17,24 @@ export async function serveApart(data: string): Promise<void> {
   if (logLevel === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = processLogger(logLevel)
   const settings = settingsFromEnvironment(process.env)
-  const cloud = await startApart({ directory: data, settings, certificateOf, log, logLevel })
+  let authority: string | undefined
+  const noted = async (region: ApartRegion) => {
+    const source = await certificateOf(region)
+    authority = source?.authorityIn?.(data)
+    return source
+  }
+  const cloud = await startApart({ directory: data, settings, certificateOf: noted, log, logLevel })
   stopOnSignal(cloud)
   const rows = cloud.regions.map(
     ({ region, endpoint }, index) => `  ${region}  ${endpoint}${index === 0 ? '   here' : ''}`,
   )
-  console.log(
-    ['', 'Vaultspan is running, this region of several machines.', '', ...rows, '', '  Stop with Ctrl-C.', ''].join(
-      '\n',
-    ),
-  )
+  const trust =
+    authority === undefined
+      ? []
+      : ['', '  Clients trust the local authority by:', ...trustHelp(authority).map((line) => `    ${line}`)]
+  const names = `  Names for /etc/hosts:   ${typed('hosts', '--data', data)}`
+  const said = ['', 'Vaultspan is running, this region of several machines.', '', ...rows, '', names, ...trust]
+  console.log([...said, '', '  Stop with Ctrl-C.', ''].join('\n'))
 }
 
 function certificateOf({ tls, tlsCert, tlsKey }: ApartRegion): Promise<CertificateSource | null> {
