@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { build } from 'esbuild'
+import { licencesOf } from './licences.ts'
 
 /** `npm run pack` packs what this makes: the host bundled, with nothing to install beside it. */
 const directory = join('.build', 'package')
@@ -36,7 +37,7 @@ const manifest = {
     },
     './package.json': './package.json',
   },
-  files: ['dist'],
+  files: ['dist', 'THIRD_PARTY_LICENCES.txt'],
 }
 
 const common = {
@@ -47,6 +48,7 @@ const common = {
   // Names of classes and functions are what an operator reads in a stack.
   keepNames: true,
   logLevel: 'warning',
+  metafile: true,
 } as const
 
 export async function buildPackage(): Promise<string> {
@@ -56,7 +58,7 @@ export async function buildPackage(): Promise<string> {
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
   for (const name of ['LICENSE', 'CHANGELOG.md']) copy(name)
   writeFileSync(join(directory, 'README.md'), readFileSync('package/README.md'))
-  await build({
+  const library = await build({
     ...common,
     entryPoints: modules,
     outdir: dist,
@@ -68,7 +70,7 @@ export async function buildPackage(): Promise<string> {
       js: "import { createRequire as require_ } from 'node:module';const require = require_(import.meta.url);",
     },
   })
-  await build({
+  const commonJs = await build({
     ...common,
     entryPoints: ['local/vaultspan.ts'],
     outfile: join(dist, 'vaultspan.cjs'),
@@ -76,6 +78,7 @@ export async function buildPackage(): Promise<string> {
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
   })
+  writeFileSync(join(directory, 'THIRD_PARTY_LICENCES.txt'), licencesOf([library.metafile, commonJs.metafile]))
   writeFileSync(join(dist, 'vaultspan.d.ts'), declarations())
   return directory
 }

@@ -48,6 +48,13 @@ test('the package is small, needs nothing beside it, and carries neither sources
   expect(list).toEqual(expect.arrayContaining(['package/README.md', 'package/LICENSE', 'package/dist/cli.js']))
 })
 
+test('it tells the licence of every package whose code it carries', () => {
+  const told = execFileSync('tar', ['-xzOf', tarball, 'package/THIRD_PARTY_LICENCES.txt'], { encoding: 'utf8' })
+  for (const name of ['commander', 'prom-client', 'valibot', '@middy/core', 'oci-keymanagement'])
+    expect(told).toMatch(new RegExp(`^${name} \\d.* \\(.+\\)$`, 'm'))
+  expect(told).toMatch(/Universal Permissive License|Permission is hereby granted/)
+})
+
 test('the example of node:test passes', () =>
   inExample('node-test', (directory) => {
     const said = execFileSync(node, ['--test'], { cwd: directory, env: environment, encoding: 'utf8' })
