@@ -92,6 +92,8 @@ export async function restOfALife(cloud: TestCloud & { readonly reconcile?: () =
   await settle()
   const restore = '/20180608/vaults/actions/restoreFromObjectStore?compartmentId='
   for (const region of [a, b]) await call(region, 'POST', restore + tenancyId, place('vault'))
+  // What is left of the replica that went with the vault goes first.
+  await settle()
   await createReplica(cloud, vaultId)
   await settle()
   // A key that is lost on its way, a key left open by a crash, and a vault whose replica cannot be reached.
