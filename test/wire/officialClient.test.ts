@@ -2,6 +2,7 @@ import { models as identityModels } from 'oci-identity'
 import { models, requests } from 'oci-keymanagement'
 import { operations } from '../../lib/http/operations.ts'
 import { eventually } from '../local/pumpHarness.ts'
+import { identityLife } from './identityLife.ts'
 import { restOfALife } from './remainingCalls.ts'
 import {
   allowReplication,
@@ -238,6 +239,10 @@ test('a replica decrypts, also without its source, until it is deleted', async (
 
 test('what is scheduled, moved, brought, saved and restored', async () => {
   await restOfALife(oci)
+})
+
+test('users, groups and compartments live and go', async () => {
+  await identityLife(oci)
 })
 
 test('the audit has an event of every operation, and of both ends of the replica', async () => {
