@@ -3,6 +3,13 @@ import type { SeededFault } from './seededFault.ts'
 /** More of our own, among them what the simulation itself has found. */
 export const ownFaults: readonly SeededFault[] = [
   {
+    name: 'a call that a replica runs once more computes on what the first run has wiped',
+    file: 'lib/http/arrivals.ts',
+    find: 'return operation.run(afresh(), parse())',
+    replace: 'return operation.run(afresh(), input)',
+    caughtBy: { test: 'test/wire/repeatedRuns.test.ts' },
+  },
+  {
     name: 'a key is completed from rows of two moments',
     file: 'lib/kms/keys/completeKey.ts',
     find: 'if (version.revision === key.revision) return',

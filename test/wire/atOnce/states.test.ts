@@ -11,6 +11,7 @@ const plaintext = base64('hello')
 
 let oci: OciCloud
 let keys: KmsManagementClient
+let source: KmsCryptoClient
 let replica: KmsCryptoClient
 let replicaKeys: KmsManagementClient
 
@@ -21,6 +22,8 @@ beforeAll(async () => {
   const httpClient = quickHttpClient(oci)
   keys = new KmsManagementClient({ httpClient })
   keys.endpoint = vault.managementEndpoint
+  source = new KmsCryptoClient({ httpClient })
+  source.endpoint = vault.cryptoEndpoint
   const endpoints = await replicate(oci, vault.id)
   replica = new KmsCryptoClient({ httpClient })
   replica.endpoint = endpoints.crypto
@@ -55,7 +58,10 @@ test('the replica encrypts under the version that a rotation has answered', asyn
     const keyId = await makeKey()
     await encrypt(keyId)
     const { id } = (await keys.createKeyVersion({ keyId })).keyVersion
-    return (await encrypt(keyId)).encryptedData.keyVersionId === id ? 'the new one' : 'the one before'
+    const { ciphertext, keyVersionId } = (await encrypt(keyId)).encryptedData
+    const opened = await source.decrypt({ decryptDataDetails: { keyId, ciphertext } })
+    if (opened.decryptedData.plaintext !== plaintext) return 'another plaintext'
+    return keyVersionId === id ? 'the new one' : 'the one before'
   })
   expect(found).toEqual({ 'the new one': keysPerChange })
 })
