@@ -16,6 +16,7 @@ import type { Faults } from './faults.ts'
 import { openRegionHsm } from './hsm/openRegionHsm.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { openGateway } from './openGateway.ts'
+import { listenKnown } from './listenKnown.ts'
 import { LagWindow } from '../lib/replication/lagWindow.ts'
 import { addressAt, type NameOrigins } from './names/advertised.ts'
 import { regionHosts } from './names/regionHosts.ts'
@@ -206,6 +207,10 @@ export function openRegion(parts: RegionParts): Region {
   const portOf = async (vaultId: string | undefined) =>
     vaultId === undefined || isNamed ? (own.port ?? 0) : parts.ports.portOf(vaultId, region)
   const address = addressAt(settings, parts.regions.indexOf(region))
+  const ownPort = (port: number) => {
+    own.port = port
+    notices.give({ kind: 'ownPort', port })
+  }
   const listening = new Set<number>()
   const listen = async (port: number) => {
     const actual = await gateway.listen(port, address)
@@ -247,9 +252,7 @@ export function openRegion(parts: RegionParts): Region {
     listen: async (port, vaultId) => {
       if (vaultId !== undefined) return listen(port)
       try {
-        own.port = await listen(port)
-        notices.give({ kind: 'ownPort', port: own.port })
-        return own.port
+        return await listenKnown(port, ownPort, listen)
       } catch (cause) {
         throw new UserError(portReason(port, cause), { cause })
       }

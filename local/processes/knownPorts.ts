@@ -1,5 +1,6 @@
 import { diskIsFull } from '../../lib/diskRefusal.ts'
 import type { PortRow } from '../hostDirectory.ts'
+import { listenKnown } from '../listenKnown.ts'
 import type { VaultPorts } from '../portDirectory.ts'
 import type { CloudServices } from './protocol.ts'
 
@@ -14,9 +15,9 @@ export class KnownPorts implements VaultPorts {
     for (const { vaultId, region, port } of rows) this.#portOf.set(`${region} ${vaultId}`, port)
   }
 
-  /** From now on what comes to this port is for the vault. */
-  lead(port: number, vaultId: string): void {
-    this.#vaultAt.set(port, vaultId)
+  /** What comes to the port is for the vault. Resolves with the port, as `listen` does. */
+  listen(port: number, vaultId: string, listen: (port: number) => Promise<number>): Promise<number> {
+    return listenKnown(port, (actual) => this.#vaultAt.set(actual, vaultId), listen)
   }
 
   async portOf(vaultId: string, region: string): Promise<number> {

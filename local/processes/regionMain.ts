@@ -74,11 +74,8 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
   const { name: _, ...host }: RegionHost = regionHost(opened)
   return {
     ...host,
-    listen: async (port, vaultId) => {
-      const actual = await host.listen(port, vaultId)
-      if (vaultId !== undefined) ports.lead(actual, vaultId)
-      return actual
-    },
+    listen: (port, vaultId) =>
+      vaultId === undefined ? host.listen(port) : ports.listen(port, vaultId, (wanted) => host.listen(wanted, vaultId)),
     break: (name, how) => faults.break(name, how),
     goTo: (aheadMs) => faults.goTo(aheadMs),
     slow: async (a, b, delayMs) => {
