@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { appendIdentity } from '../lib/kms/identity/identityLog.ts'
-import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
+import { restoreAdministration } from '../lib/kms/identity/restoreAdministration.ts'
+import { tenancyState } from '../lib/kms/identity/tenancyState.ts'
 import { identitySk } from '../lib/kms/identity/identityRows.ts'
 import type { Tables } from '../lib/ports.ts'
 import { openSqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
@@ -13,8 +14,8 @@ import { requireComplete } from './requireComplete.ts'
 import { UserError } from '../lib/userError.ts'
 
 /**
- * Gives the administrator of a cloud that is not running a new key, and takes all others from them. Replicas learn of it
- * at the next start. Resolves with the new fingerprint. @throws UserError
+ * Gives the administrator of a cloud that is not running a new key, takes all others from them, and puts back what they
+ * need to administrate it. Replicas learn of it at the next start. Resolves with the new fingerprint. @throws UserError
  */
 export async function resetAdministrator(path: string): Promise<string> {
   if (!existsSync(path)) throw new UserError(`There is no cloud in ${path}; name its directory with --data.`)
@@ -40,9 +41,11 @@ async function reset(directory: HostDirectory): Promise<string> {
     const ports = { tables: store.tables, hsm, region, homeRegion: region }
     const { fingerprint, publicKeyPem: publicKey } = key
     const sk = identitySk.apiKey(userId, fingerprint)
+    const state = await tenancyState(ports, tenancyId)
+    const missing = restoreAdministration({ random: randomBytes, clock: Date.now }, state, { tenancyId, userId })
     const isAppended = await appendIdentity(ports, tenancyId, {
-      after: await headSeq(ports, tenancyId),
-      puts: [{ sk, kind: 'apiKey', userId, fingerprint, publicKey }],
+      after: state.seq,
+      puts: [...missing, { sk, kind: 'apiKey', userId, fingerprint, publicKey }],
       deletes: await apiKeysOf(store.tables, tenancyId, userId),
     })
     if (!isAppended) throw new Error('The identity log changed meanwhile.')

@@ -4,6 +4,7 @@ import { appendIdentity } from '../kms/identity/identityLog.ts'
 import { bindStoredPolicies } from './bindStoredPolicies.ts'
 import { stampIdentity } from '../kms/identity/stampIdentity.ts'
 import { tenancyState } from '../kms/identity/tenancyState.ts'
+import { tenantAdminPolicy } from '../kms/identity/tenantAdminPolicy.ts'
 import { identitySk } from '../kms/identity/identityRows.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import { newEtag } from '../kms/mutation.ts'
@@ -47,22 +48,7 @@ export async function provisionTenancy(
         timeCreated,
       },
       { sk: identitySk.group(groupId), kind: 'group', id: groupId, name: 'Administrators' },
-      {
-        sk: identitySk.policy(policyId),
-        kind: 'policy',
-        id: policyId,
-        compartmentId: tenancyId,
-        name: 'Tenant Admin Policy',
-        description: 'Lets the Administrators group do everything',
-        statements: ['Allow group Administrators to manage all-resources in tenancy'],
-        bound: { compartments: [], groups: [{ name: 'administrators', id: groupId }] },
-        versionDate: null,
-        timeCreated,
-        etag: newEtag(ports.random),
-        freeformTags: {},
-        definedTags: {},
-      },
-      { sk: identitySk.policyName('Tenant Admin Policy'), kind: 'policyName', policyId },
+      ...tenantAdminPolicy(tenancyId, groupId, { id: policyId, timeCreated, etag: newEtag(ports.random) }),
       { sk: identitySk.user(userId), kind: 'user', id: userId, name },
       { sk: identitySk.membership(userId, groupId), kind: 'membership', userId, groupId },
       { sk: identitySk.apiKey(userId, apiKey), kind: 'apiKey', userId, fingerprint: apiKey, publicKey: publicKeyPem },

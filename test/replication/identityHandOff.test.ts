@@ -3,6 +3,7 @@ import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
+import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
 
@@ -29,11 +30,6 @@ async function workInboxOf({ runtime, store }: TestRegion, limit = 100): Promise
 const policies = (region: TestRegion) =>
   cloud.call(region, 'GET', `/20160918/policies?compartmentId=${cloud.tenancyId}`)
 
-async function adminPolicy(): Promise<string> {
-  const { list } = await policies(cloud.a)
-  return String(list.find(({ name }) => name === 'Tenant Admin Policy')?.['id'])
-}
-
 const update = (id: string, ...statements: string[]) =>
   cloud.call(cloud.a, 'PUT', `/20160918/policies/${id}`, { statements })
 
@@ -42,7 +38,7 @@ const heads = () => Promise.all([cloud.a, cloud.b].map(({ runtime }) => headSeq(
 test('a right that was taken away is gone in the other region once its inbox is worked', async () => {
   cloud = await twoRegions()
   expect(await policies(cloud.b)).toMatchObject({ status: 200 })
-  const id = await adminPolicy()
+  const id = await ordinaryAdminPolicy(cloud)
   expect(await update(id, 'Allow group Administrators to manage keys in tenancy')).toMatchObject({ status: 200 })
   expect(await policies(cloud.b)).toMatchObject({ status: 200 })
   await workInboxOf(cloud.b)
@@ -53,7 +49,7 @@ test('a right that was taken away is gone in the other region once its inbox is 
 test('behind a backlog in that inbox it waits for it, and for nothing else', async () => {
   cloud = await twoRegions()
   const vaultId = await makeReplicatedVault(cloud)
-  const id = await adminPolicy()
+  const id = await ordinaryAdminPolicy(cloud)
   for (let count = 0; count < 15; count += 1) await makeKey(cloud, vaultId)
   expect(await update(id, 'Allow group Administrators to manage keys in tenancy')).toMatchObject({ status: 200 })
   await workInboxOf(cloud.b, 10)
@@ -90,7 +86,7 @@ test.each([
   'where the other region cannot be reached, strict %s, the change answers %i and arrives later',
   async (isStrict, status) => {
     cloud = await twoRegions({ isStrict })
-    const id = await adminPolicy()
+    const id = await ordinaryAdminPolicy(cloud)
     cloud.link.isUp = false
     const statement = 'Allow group Administrators to manage policies in tenancy'
     expect(await update(id, statement)).toMatchObject({ status })
@@ -102,14 +98,14 @@ test.each([
 
 test('a region that hangs holds the answer up no longer than the budget', async () => {
   cloud = await twoRegions()
-  const id = await adminPolicy()
+  const id = await ordinaryAdminPolicy(cloud)
   cloud.link.isStuck = true
   expect(await update(id, 'Allow group Administrators to manage policies in tenancy')).toMatchObject({ status: 200 })
 })
 
 test('entries of one batch apply in their order, however they came', async () => {
   cloud = await twoRegions()
-  const id = await adminPolicy()
+  const id = await ordinaryAdminPolicy(cloud)
   const before = cloud.link.sent.length
   await update(id, 'Allow group Administrators to manage policies in tenancy')
   // As if the replica had it already, so that the next message tells of the next entry alone.

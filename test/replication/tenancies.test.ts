@@ -1,3 +1,4 @@
+import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
@@ -73,13 +74,12 @@ test('a tenancy sees none of another tenancy in its lists', async () => {
 test('a policy grants what it says and no more, in both regions', async () => {
   const vaultId = await makeReplicatedVault(cloud)
   const { body } = await makeKey(cloud, vaultId)
-  const list = await cloud.call(cloud.a, 'GET', `/20160918/policies?compartmentId=${cloud.tenancyId}`)
-  const admin = list.list.find(({ name }) => name === 'Tenant Admin Policy')
+  const policyId = await ordinaryAdminPolicy(cloud)
   const statements = [
     'Allow group Administrators to use keys in tenancy',
     'Allow group Administrators to manage policies in tenancy',
   ]
-  const updated = await cloud.call(cloud.a, 'PUT', `/20160918/policies/${String(admin?.['id'])}`, { statements })
+  const updated = await cloud.call(cloud.a, 'PUT', `/20160918/policies/${policyId}`, { statements })
   expect(updated.body).toMatchObject({ statements })
   await cloud.settle()
   for (const region of [cloud.a, cloud.b]) {

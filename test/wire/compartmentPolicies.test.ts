@@ -4,6 +4,7 @@ import { tenancyState } from '../../lib/kms/identity/tenancyState.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { bindStoredPolicies } from '../../lib/runtime/bindStoredPolicies.ts'
 import { deleteCompartment, makeCompartment, makePolicyIn, makeVaultIn } from '../harness/compartmentStory.ts'
+import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 
 let cloud: TestCloud
@@ -18,8 +19,7 @@ afterEach(() => {
 
 /** From here on the caller may do this and look after policies, and nothing else. */
 async function allowOnly(...statements: string[]): Promise<void> {
-  const { list } = await cloud.call(cloud.a, 'GET', `/20160918/policies?compartmentId=${cloud.tenancyId}`)
-  const id = String(list.find(({ name }) => name === 'Tenant Admin Policy')?.['id'])
+  const id = await ordinaryAdminPolicy(cloud)
   const all = ['Allow group Administrators to manage policies in tenancy', ...statements]
   const { status } = await cloud.call(cloud.a, 'PUT', `/20160918/policies/${id}`, { statements: all })
   expect(status).toBe(200)

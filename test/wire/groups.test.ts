@@ -40,6 +40,28 @@ describe('the last administrator', () => {
   })
 })
 
+test('the Tenant Admin Policy is neither changed nor deleted, and any other is', async () => {
+  const identity = oci.identity()
+  const { items } = await identity.listPolicies({ compartmentId: oci.tenancyId, name: 'Tenant Admin Policy' })
+  const { id: policyId = '', statements = [] } = items[0] ?? {}
+  for (const updatePolicyDetails of [
+    { statements: ['Allow group Administrators to read keys in tenancy'] },
+    { statements },
+    { description: 'other' },
+    { freeformTags: { a: 'b' } },
+  ])
+    await refused(() => identity.updatePolicy({ policyId, updatePolicyDetails }), 409, 'Conflict')
+  await refused(() => identity.deletePolicy({ policyId }), 409, 'Conflict')
+  await expect(identity.deletePolicy({ policyId })).rejects.toThrow(
+    'The policy Tenant Admin Policy stays as it is: without it nobody could grant anything.',
+  )
+  expect((await identity.getPolicy({ policyId })).policy).toMatchObject({
+    statements: ['Allow group Administrators to manage all-resources in tenancy'],
+  })
+  const id = await allow(oci, 'Tenant Admin Policy 2', ...statements)
+  await identity.deletePolicy({ policyId: id })
+})
+
 test('of two administrators who remove each other at once, one stays', async () => {
   const { userId } = oci.cloud.administrator
   const identity = oci.identity()

@@ -6,6 +6,7 @@ import { identitySk, type BoundPolicyNames, type PolicyRow } from './identityRow
 import type { KmsPorts } from '../kmsPorts.ts'
 import { newEtag, requireResultIs, requireUnchanged, type AuditEffect, type Mutation } from '../mutation.ts'
 import { newOcid } from '../../ocid.ts'
+import { requireNoTenantAdminPolicy } from './tenantAdminPolicy.ts'
 import type { DefinedTags, Tags } from '../rows/rows.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
@@ -82,6 +83,7 @@ export function updatePolicy(
     load: () => requirePolicy(ports, tenancyId, policyId),
     etagOf: (policy) => policy.etag,
     judge: async (policy) => {
+      requireNoTenantAdminPolicy(policy, tenancyId)
       const row = { ...policy, ...change, etag }
       const result = () => requirePolicy(ports, tenancyId, policyId)
       return { puts: [row], effect: policyEffect(row), etag, result }
@@ -100,13 +102,16 @@ export function deletePolicy(
     earlier: async () => true,
     load: () => requirePolicy(ports, tenancyId, policyId),
     etagOf: (policy) => policy.etag,
-    judge: async (policy) => ({
-      puts: [],
-      deletes: [identitySk.policy(policyId), identitySk.policyName(policy.name)],
-      effect: policyEffect(policy),
-      etag: policy.etag,
-      result: async () => true,
-    }),
+    judge: async (policy) => {
+      requireNoTenantAdminPolicy(policy, tenancyId)
+      return {
+        puts: [],
+        deletes: [identitySk.policy(policyId), identitySk.policyName(policy.name)],
+        effect: policyEffect(policy),
+        etag: policy.etag,
+        result: async () => true,
+      }
+    },
   })
 }
 
