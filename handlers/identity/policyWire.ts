@@ -4,6 +4,7 @@ import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
 import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
+import { requireGrant } from '../../lib/iam/requireGrant.ts'
 import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import { isDay, parseInstant } from '../../lib/calendar.ts'
@@ -58,10 +59,11 @@ export async function authorizedPolicy(request: Request, policyId: string): Prom
   return policy
 }
 
-/** @throws KmsError invalidParameter with the place in the statement that does not parse. */
+/** @throws KmsError invalidParameter with the place in the statement that does not parse; notImplemented. */
 export function requireStatements(compartmentId: string, lines: readonly string[]): void {
   compilePolicy({ id: '', compartmentId, statements: lines })
   lines.forEach((line, index) => {
+    requireGrant(line, index + 1)
     requireKnownWords(line, index + 1)
   })
 }

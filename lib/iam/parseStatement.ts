@@ -1,6 +1,6 @@
 import { KmsError } from '../errors.ts'
 import { parse, type Statement, SyntaxError as GrammarError } from './policyParser.js'
-import { tipFor } from './statementTips.ts'
+import { endsInPunctuation, punctuationTip, tipFor } from './statementTips.ts'
 
 const maxLength = 8192
 const maxExpectations = 5
@@ -18,6 +18,9 @@ export function parseStatement(text: string, number = 1): Statement {
   } catch (error) {
     if (!(error instanceof GrammarError)) throw error
     const { offset } = error.location.start
+    if (endsInPunctuation(text, offset)) {
+      throw refusedStatement(text, number, text.trimEnd().length - 1, punctuationTip, error)
+    }
     const tip = tipFor(text, offset)
     const said = `expected ${expectations(error)}.${tip === undefined ? '' : ` ${tip}`}`
     throw refusedStatement(text, number, offset, said, error)

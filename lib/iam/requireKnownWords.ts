@@ -1,5 +1,6 @@
 import { isPermission, permissionsOf, resourceNames } from './permissions.ts'
 import { parseStatement, refusedStatement } from './parseStatement.ts'
+import { punctuationTip } from './statementTips.ts'
 
 /**
  * For statements that are written now: a resource type or a permission that is nearly one of ours would parse and grant
@@ -8,6 +9,9 @@ import { parseStatement, refusedStatement } from './parseStatement.ts'
  */
 export function requireKnownWords(text: string, number: number): void {
   const statement = parseStatement(text, number)
+  // It would be part of the last name, which no compartment has in its own.
+  const end = text.trimEnd().length - 1
+  if (text[end] === ';') throw refusedStatement(text, number, end, punctuationTip)
   if (statement.kind === 'define') return
   const { action } = statement
   const refuse = (word: string, said: string) => {

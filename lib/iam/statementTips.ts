@@ -8,13 +8,17 @@ interface Slip {
 const inGroup = /\bgroup\s(?:(?!\sto\s).)*$/is
 const inWhere = /\bwhere\b/i
 
+/** Of a `;` or `.` behind all else; where the parser gives up, something else would be expected, which helps nobody. */
+export const punctuationTip =
+  'A statement ends without punctuation; several statements are several strings of the list.'
+
+export function endsInPunctuation(text: string, offset: number): boolean {
+  return /^(tenancy)?[;.]\s*$/i.test(text.slice(offset))
+}
+
 /** The first that fits is told: the narrow ones stand before the wide ones. */
 const slips: readonly Slip[] = [
   { at: /^["“”„‘’`]/, tip: "Quotes are straight and single: 'text'." },
-  {
-    at: /^(tenancy)?[;.]\s*$/i,
-    tip: 'A statement ends without punctuation; several statements are several strings of the list.',
-  },
   { before: /^\s*$/, tip: 'A statement begins with Allow.' },
   { before: /^\s*allow\s+$/i, at: /^users?\b/i, tip: 'Statements name groups: put the user into one, and name that.' },
   { before: inGroup, at: /^(and|group)\b/i, tip: 'Several groups are one list: group A, B.' },

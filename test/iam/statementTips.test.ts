@@ -21,13 +21,27 @@ const mistakes: readonly (readonly [string, number, RegExp])[] = [
   ["Allow group A to use keys in tenancy where a.b = 'x' and c.d = 'y'", 54, /joined by all/],
   ["Allow group A to use keys in tenancy where a.b = 'x' && c.d = 'y'", 54, /joined by all/],
   ['Allow group A to use keys in tenancy where target.key.id = ocid1.key.oc1..x', 73, /value stands in quotes/],
-  ['Allow group A to use keys in tenancy;', 30, /without punctuation/],
 ]
 
 test.each(mistakes)('%s is refused at column %i with %s', (statement, column, tip) => {
   const message = messageOf(() => parseStatement(statement, 2))
   expect(message).toContain(`Policy statement 2, line 1, column ${column}: expected `)
   expect(message).toMatch(tip)
+})
+
+test.each([
+  'Allow group A to use keys in tenancy;',
+  'Allow group A to use keys in tenancy ;',
+  'Allow group A to use keys in tenancy.',
+  'Allow group A to use keys in compartment shop;',
+  "Allow group A to use keys in tenancy where target.key.id = 'x';",
+])('%s is told what is too much, where it is, and nothing else', (statement) => {
+  const message = messageOf(() => {
+    requireKnownWords(`${statement} `, 1)
+  })
+  expect(message).toBe(
+    `Policy statement 1, line 1, column ${statement.length}: A statement ends without punctuation; several statements are several strings of the list.`,
+  )
 })
 
 test('a statement of several lines is refused by line and column', () => {

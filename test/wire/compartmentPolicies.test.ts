@@ -93,6 +93,26 @@ test.each([
 })
 
 test.each([
+  ['Endorse group Administrators to read keys in any-tenancy', 'Endorse is for what groups do in other tenancies'],
+  ['Admit group Ops of tenancy Acme to use keys in tenancy', 'Admit is for what groups of other tenancies do here'],
+  ['Define tenancy Acme as ocid1.tenancy.oc1..acme', 'Define gives names to Endorse and Admit'],
+])('what would change nothing is refused, not taken: %s', async (statement, reason) => {
+  const refusal = {
+    status: 501,
+    body: {
+      message: expect.stringContaining(`Policy statement 2: ${reason}, and this service has no access`) as unknown,
+    },
+  }
+  const granting = 'Allow group Administrators to read keys in tenancy'
+  const { a, tenancyId } = cloud
+  const details = { compartmentId: tenancyId, name: 'two', description: 'd', statements: [granting, statement] }
+  expect(await cloud.call(a, 'POST', '/20160918/policies', details)).toMatchObject(refusal)
+  const id = String((await makePolicyIn(cloud, tenancyId)).body['id'])
+  const { statements } = details
+  expect(await cloud.call(a, 'PUT', `/20160918/policies/${id}`, { statements })).toMatchObject(refusal)
+})
+
+test.each([
   'Allow service blockstorage, objectstorage-us-phoenix-1, fssoc1prod to use keys in compartment alpha',
   'Allow group Default/Administrators, Administrators to read keys in tenancy',
   'Allow any-user to inspect keys in tenancy',
