@@ -98,8 +98,9 @@ async function listenAndTell(
   const listening: number[] = []
   try {
     for (const [index, host] of hosts.entries()) {
-      listening.push(await host.listen(wanted?.[index] ?? 0))
+      // Whoever finds a region's own port answering finds its vaults' answering too.
       await ports.listenAll(host.name)
+      listening.push(await host.listen(wanted?.[index] ?? 0))
     }
   } catch (cause) {
     told?.undo()

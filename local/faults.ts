@@ -8,6 +8,8 @@ const broken = {
   hang: 'hangs',
   refuse: 'answers 503',
 } as const
+/** What `describe` says where nothing is broken on purpose. */
+export const nothingBroken = 'all regions are up'
 export type Broken = keyof typeof broken
 
 /** Someone who must know when a region is broken or comes back: its listeners and its pumps. */
@@ -86,7 +88,7 @@ export class Faults implements FaultCommands {
     const out = [...this.#broken].map(([region, how]) => `${region} ${broken[how]}`)
     const slow = [...this.#delays].filter(([, delay]) => delay > 0).map(([link, delay]) => `${link} takes ${delay} ms`)
     const ahead = this.#aheadMs === 0 ? [] : [`the clock is ${this.#aheadMs / 1000} s ahead`]
-    return [...out, ...slow, ...ahead].join('; ') || 'all regions are up'
+    return [...out, ...slow, ...ahead].join('; ') || nothingBroken
   }
 
   /** Sends over the link between two regions, or to a region's own queue. @throws where a region is broken. */

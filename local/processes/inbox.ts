@@ -16,6 +16,8 @@ export interface Inbox {
   readonly queues: Peer
   readonly judge: Judge
   readonly gate: Pick<InboxGate, 'pass'>
+  /** Whether the region serves: until then it takes messages, and says of itself that it does not answer. */
+  readonly serves: () => boolean
 }
 
 /**
@@ -46,10 +48,12 @@ function answerFailure(response: ServerResponse, cause: unknown): void {
   response.end(cause instanceof Error ? cause.message : String(cause))
 }
 
-async function take(request: IncomingMessage, { queues, judge, gate }: Inbox): Promise<number> {
+async function take(request: IncomingMessage, { queues, judge, gate, serves }: Inbox): Promise<number> {
   const name = queueNames.find((each) => request.url === queuePath(each))
   if (name === undefined || request.method !== 'POST') throw new Refusal(404, 'There is no such queue.')
   const messages = messagesIn(await bodyOf(request))
+  // Sent by a peer's GET /healthz alone.
+  if (messages.length === 0 && !serves()) throw new Error('It does not listen for its clients yet.')
   for (const { body } of messages) {
     await judge(body).catch((cause: unknown) => {
       throw new Refusal(403, cause instanceof Error ? cause.message : String(cause), { cause })

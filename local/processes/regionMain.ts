@@ -13,6 +13,7 @@ import { judgeEnvelope } from './judgeEnvelope.ts'
 import { PeerSocket, serveInbox } from './peerSocket.ts'
 import { PeerTls, serveTlsInbox } from './peerTls.ts'
 import type { ApartPeers, CloudServices, Opening, RegionCommands } from './protocol.ts'
+import { sendToParent } from './sendToParent.ts'
 
 /** A region in a process of its own: the cloud's process starts it, asks it by their channel, and is outlived by it never. */
 
@@ -25,7 +26,7 @@ const commands: Partial<RegionCommands> = {
 }
 
 const cloud = createBirpc<CloudServices, Partial<RegionCommands>>(commands, {
-  post: (message) => process.send?.(message),
+  post: sendToParent,
   on: (take) => process.on('message', take),
   timeout: portMs,
 })
@@ -62,9 +63,11 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
   })
   peers.set(region, opened.store.queues)
   const gate = new InboxGate()
+  let serves = false
   const inboxOf = (from?: string) => ({
     queues: opened.store.queues,
     gate,
+    serves: () => serves,
     judge: judgeEnvelope(opened.hsm, from),
   })
   const isCut = (peer: string) => faults.isCut(region) || faults.isCut(peer)
@@ -74,8 +77,15 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
   const { name: _, ...host }: RegionHost = regionHost(opened)
   return {
     ...host,
-    listen: (port, vaultId) =>
-      vaultId === undefined ? host.listen(port) : ports.listen(port, vaultId, (wanted) => host.listen(wanted, vaultId)),
+    listen: async (port, vaultId) => {
+      if (vaultId !== undefined) return ports.listen(port, vaultId, (wanted) => host.listen(wanted, vaultId))
+      const own = await host.listen(port)
+      // Its vaults' ports came before.
+      serves = true
+      return own
+    },
+    health: () =>
+      serves ? host.health() : Promise.reject(new Error(`${region} does not listen for its clients yet.`)),
     break: (name, how) => faults.break(name, how),
     goTo: (aheadMs) => faults.goTo(aheadMs),
     slow: async (a, b, delayMs) => {

@@ -50,7 +50,7 @@ export class RegionProcess {
     const rpc = createBirpc<RegionCommands, CloudServices>(services, {
       post: (message: Serializable) => {
         // One that is gone takes nothing; whoever waits hears it by the end of the process.
-        if (child.connected) child.send(message)
+        if (child.connected) child.send(message, () => undefined)
       },
       on: (take) => child.on('message', take),
       timeout: -1,
@@ -135,7 +135,8 @@ export class RegionProcess {
       await this.#options.restarted()
       this.#ends = 0
     } catch (cause) {
-      if (this.#isEnding) return
+      // One that ended meanwhile has been told of, and is started again.
+      if (this.#isEnding || this.#rpc?.$closed === true) return
       this.#options.log.error('A region could not be started again yet.', cause, { region: this.#options.name })
       // Its end leads here again; one that failed and lives on would hold the files.
       this.kill()

@@ -97,8 +97,8 @@ async function start(
         await faults.tell(process)
         await process.commands.run()
         await process.commands.advertise(origins)
-        await process.commands.listen(listening[index] ?? 0)
         await ports.listenAll(name)
+        await process.commands.listen(listening[index] ?? 0)
       },
     })
     processes.push(process)

@@ -1,3 +1,4 @@
+import { nothingBroken } from '../faults.ts'
 import type { RegionHealth } from '../regionHealth.ts'
 import type { CloudStatus, RegionStatus } from './cloudStatus.ts'
 
@@ -5,7 +6,13 @@ import type { CloudStatus, RegionStatus } from './cloudStatus.ts'
 export function statusText({ homeRegion, faults, regions, version }: CloudStatus): string {
   const width = Math.max(...regions.map(({ region }) => region.length))
   const blocks = regions.map((each) => regionText(each, width, each.region === homeRegion))
-  return [`Vaultspan ${version}; ${faults}`, ...blocks].join('\n\n')
+  return [`Vaultspan ${version}; ${summary(faults, regions)}`, ...blocks].join('\n\n')
+}
+
+/** What is broken on purpose, and what is not well by itself. */
+function summary(faults: string, regions: CloudStatus['regions']): string {
+  const unwell = regions.filter(({ status }) => status !== 'ok').map(({ region, status }) => `${region} is ${status}`)
+  return [...(faults === nothingBroken && unwell.length > 0 ? [] : [faults]), ...unwell].join('; ')
 }
 
 function regionText(

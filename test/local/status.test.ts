@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RegionHealth } from '../../local/regionHealth.ts'
+import { nothingBroken } from '../../local/faults.ts'
 import { cloudStatus, type CloudStatus } from '../../local/status/cloudStatus.ts'
+import { statusText } from '../../local/status/statusText.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory } from './startedService.ts'
@@ -59,6 +61,20 @@ test('--watch goes on until it is ended, and ends with the service', () =>
     watch.signal('SIGTERM')
     expect(await watch.exited).toBe('SIGTERM')
   }))
+
+test('the first line says what the regions below it are', () => {
+  const of = (region: string, status: 'ok' | 'degraded' | 'down') =>
+    ({ region, status, endpoint: 'http://a', vaults: null, replicas: null, health: null }) as const
+  const first = (faults: string, ...regions: readonly ReturnType<typeof of>[]) =>
+    statusText({ version: '1', tenancyId: 't', homeRegion: ashburn, faults, regions }).split('\n')[0]
+  expect(first(nothingBroken, of(ashburn, 'ok'), of(phoenix, 'ok'))).toBe('Vaultspan 1; all regions are up')
+  expect(first(nothingBroken, of(ashburn, 'degraded'), of(phoenix, 'down'))).toBe(
+    'Vaultspan 1; us-ashburn-1 is degraded; us-phoenix-1 is down',
+  )
+  expect(first('us-phoenix-1 hangs', of(ashburn, 'degraded'), of(phoenix, 'ok'))).toBe(
+    'Vaultspan 1; us-phoenix-1 hangs; us-ashburn-1 is degraded',
+  )
+})
 
 test('a region that does not answer is down, and the rest is told of the other', async () => {
   const up = { name: ashburn, health: async () => ({ status: 'ok' }) as RegionHealth, standingVaults: async () => [] }
