@@ -1,9 +1,11 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { KmsError } from '../errors.ts'
 import { isApiPublicKey, maxKeyBits, minKeyBits } from './apiPublicKey.ts'
+import { whyWeakModulus } from './weakModulus.ts'
 
 const maxPemLength = 16_384
-const pem = /-----BEGIN PUBLIC KEY-----([\sA-Za-z0-9+/=]+)-----END PUBLIC KEY-----/
+/** OCI's own tools put the label behind a key. */
+const pem = /^\s*-----BEGIN PUBLIC KEY-----([\sA-Za-z0-9+/=]+)-----END PUBLIC KEY-----\s*(?:OCI_API_KEY\s*)?$/
 
 /** MD5 over the DER SubjectPublicKeyInfo, 16 lower-case hex pairs joined by `:` (contract §8.6). An id, not a proof. */
 export function fingerprint(publicKey: KeyObject): string {
@@ -14,7 +16,8 @@ export function fingerprint(publicKey: KeyObject): string {
 }
 
 /**
- * An API public key as users paste it: line ends, indentation and text around the block do not matter.
+ * An API public key as users paste it: line ends and blanks do not matter, and one block is all there is. For uploads: what
+ * is stored is not asked again whether its modulus is weak.
  * @throws KmsError invalidParameter where it is not the PEM of an RSA public key of 2048 to 8192 bits, saying what it is.
  */
 export function readApiPublicKey(text: string): KeyObject {
@@ -23,8 +26,10 @@ export function readApiPublicKey(text: string): KeyObject {
   if (slip !== undefined) throw notAKey(slip[1])
   const body = pem.exec(text)?.[1]
   const publicKey = body === undefined ? undefined : readSpki(Buffer.from(body, 'base64'))
-  if (publicKey === undefined) throw notAKey('is none')
+  if (publicKey === undefined) throw notAKey(whyNone(text))
   if (!isApiPublicKey(publicKey)) throw notAKey(whyUnfit(publicKey))
+  const weakness = whyWeakModulus(publicKey)
+  if (weakness !== undefined) throw notAKey(`${weakness}, so that anybody can work out its private key`)
   return publicKey
 }
 
@@ -42,6 +47,14 @@ const slips: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN CERTIFICATE-----/, 'is a certificate; take its key (openssl x509 -in cert.pem -noout -pubkey)'],
 ]
 
+function whyNone(text: string): string {
+  const [, block = ''] = text.split('-----BEGIN PUBLIC KEY-----')
+  const isBlock = block.includes('-----END PUBLIC KEY-----')
+  return isBlock && !pem.test(text)
+    ? 'has something before or behind its block, or within it; send one key from its BEGIN line to its END line'
+    : 'is none'
+}
+
 function whyUnfit({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
   if (asymmetricKeyType !== 'rsa') return `is of another kind (${asymmetricKeyType ?? 'unknown'})`
   const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
@@ -58,7 +71,9 @@ function notAKey(what: string): KmsError {
 
 function readSpki(der: Buffer): KeyObject | undefined {
   try {
-    return createPublicKey({ key: der, format: 'der', type: 'spki' })
+    const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
+    // OpenSSL reads a key and leaves what lies behind it.
+    return der.length > key.export({ type: 'spki', format: 'der' }).length ? undefined : key
   } catch {
     return undefined
   }

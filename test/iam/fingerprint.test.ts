@@ -49,6 +49,27 @@ test.each<[string, string]>([
   expect(() => readApiPublicKey(text)).toThrow(refused)
 })
 
+const other = spkiPem(createPublicKey(knownPem))
+test.each<[string, string]>([
+  ['another key', pem + other],
+  ['the same key again', pem + pem],
+  ['a NUL', `${pem}\0`],
+  ['a NUL and text', `${pem}\0${other}`],
+  ['text', `${pem}Public-Key: (2048 bit)\n`],
+  ['more than the label', `${pem}OCI_API_KEY OCI_API_KEY`],
+  ['a certificate that is cut off', `${pem}-----BEGIN X509 CRL-----`],
+])('an API key with %s behind its block is refused, and it is said what to send', (_form, text) => {
+  expect(() => readApiPublicKey(text)).toThrow(/has something before or behind its block.* to its END line\.$/)
+})
+
+test('text before the block is refused as text behind it, and so are bytes behind the key within it', () => {
+  expect(() => readApiPublicKey(`key = ${pem}`)).toThrow(/before or behind its block/)
+  const der = rsaKey.publicKey.export({ type: 'spki', format: 'der' })
+  const block = (bytes: Buffer) => `-----BEGIN PUBLIC KEY-----\n${bytes.toString('base64')}\n-----END PUBLIC KEY-----\n`
+  expect(fingerprint(readApiPublicKey(block(der)))).toBe(fingerprint(rsaKey.publicKey))
+  expect(() => readApiPublicKey(block(Buffer.concat([der, Buffer.alloc(3)])))).toThrow(refused)
+})
+
 test('a key id of an API key has three parts', () => {
   expect(parseKeyId(keyId)).toEqual({ tenancyId, userId, fingerprint: `${'0a:'.repeat(15)}ff` })
 })
