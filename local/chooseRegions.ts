@@ -10,9 +10,7 @@ export const defaultRegions = ['us-ashburn-1', 'us-phoenix-1']
 export function chooseRegions(directory: HostDirectory, wanted: readonly string[] | undefined): readonly string[] {
   const before = knownRegions(directory)
   const regions = wanted ?? (before.length === 0 ? defaultRegions : before)
-  const wrong = regions.find((region) => !isRegionName(region))
-  if (wrong !== undefined) throw new UserError(`"${wrong}" is not a region name; write it like us-ashburn-1.`)
-  if (new Set(regions).size !== regions.length) throw new UserError('--regions names a region twice.')
+  requireRegionNames(regions)
   const home = directory.fact('homeRegion')
   if (home !== undefined && !regions.includes(home)) {
     throw new UserError(`The home region ${home} must be among --regions.`)
@@ -23,6 +21,14 @@ export function chooseRegions(directory: HostDirectory, wanted: readonly string[
     ...before.filter((region) => regions.includes(region)),
     ...regions.filter((region) => !before.includes(region)),
   ]
+}
+
+/** @throws UserError where one is no name, or stands there twice. */
+export function requireRegionNames(regions: readonly string[]): void {
+  const wrong = regions.find((region) => !isRegionName(region))
+  if (wrong !== undefined) throw new UserError(`"${wrong}" is not a region name; write it like us-ashburn-1.`)
+  const twice = regions.find((region, index) => regions.indexOf(region) !== index)
+  if (twice !== undefined) throw new UserError(`--regions names ${twice} twice; name each region once.`)
 }
 
 /** The regions of the last start that succeeded. */

@@ -63,7 +63,9 @@ function serve(socket: Socket, faults: FaultCommands, more: MoreCommands): void 
 }
 
 async function performAny(faults: FaultCommands, more: MoreCommands, words: readonly string[]): Promise<string> {
-  const [name = ''] = words
+  const [name = '', ...given] = words
+  const wrong = wrongWords(name, given.length, more)
+  if (wrong !== undefined) return `error: ${wrong}`
   const other = Object.hasOwn(more, name) ? more[name] : undefined
   if (other === undefined) return perform(faults, words)
   try {
@@ -71,6 +73,31 @@ async function performAny(faults: FaultCommands, more: MoreCommands, words: read
   } catch (cause) {
     return `error: ${messageOf(cause)}`
   }
+}
+
+/** How each is typed, and how many words that are at least and at most. */
+const usages: Readonly<Record<string, readonly [string, number, number]>> = {
+  cut: ['cut REGION', 1, 1],
+  hang: ['hang REGION', 1, 1],
+  refuse: ['refuse REGION', 1, 1],
+  kill: ['kill REGION, or kill REGION WORKER', 1, 2],
+  slow: ['slow REGION REGION 80ms', 3, 3],
+  clock: ['clock +8d', 1, 1],
+  heal: ['heal', 0, 0],
+  status: ['status', 0, 0],
+}
+
+/** Says how it is typed. Undefined: nothing is wrong, or it is not about faults. */
+function wrongWords(name: string, count: number, more: MoreCommands): string | undefined {
+  const mayKill = Object.hasOwn(more, 'kill')
+  const usage = Object.hasOwn(usages, name) && (name !== 'kill' || mayKill) ? usages[name] : undefined
+  if (usage === undefined) {
+    if (Object.hasOwn(more, name)) return undefined
+    const all = Object.keys(usages).filter((each) => each !== 'kill' || mayKill)
+    return `There is no fault ${name}; use ${all.map((each) => usages[each]?.[0]).join('; ')}.`
+  }
+  const [typed, least, most] = usage
+  return count < least || count > most ? `This is typed: ${typed}.` : undefined
 }
 
 async function perform(
@@ -82,8 +109,6 @@ async function perform(
     else if (command === 'clock') await faults.advance(parseStep(first))
     else if (command === 'slow') await faults.slow(first, second, parseDelay(delay))
     else if (command === 'heal') await faults.heal()
-    else if (command !== 'status')
-      return `error: There is no such command; use cut, hang or refuse REGION, slow REGION REGION 80ms, clock +8d, heal or status.`
     return `ok: ${faults.describe()}`
   } catch (cause) {
     return `error: ${messageOf(cause)}`

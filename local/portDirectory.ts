@@ -1,5 +1,6 @@
 import type { HostDirectory } from './hostDirectory.ts'
 import { UserError } from '../lib/userError.ts'
+import { vaultPortReason } from './requireFreePorts.ts'
 
 /** How a region listens on a port for one of its vaults; port 0 takes any free one. Resolves with the port. */
 export type Listen = (port: number, vaultId: string) => Promise<number>
@@ -51,9 +52,7 @@ export class PortDirectory implements VaultPorts {
       try {
         await listen(row.port, row.vaultId)
       } catch (cause) {
-        throw new UserError(`Port ${row.port} of a vault in ${region} is taken by another process; stop that one.`, {
-          cause,
-        })
+        throw new UserError(vaultPortReason(row.port, region), { cause })
       }
     }
   }

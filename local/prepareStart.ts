@@ -68,7 +68,7 @@ function freshFiles(directory: string): FreshFiles | undefined {
 /** @throws UserError before anything is written, where the directory is damaged or a port is taken. */
 export async function prepareStart(
   directory: HostDirectory,
-  { port, regions: wanted, recover }: Pick<StartOptions, 'port' | 'regions' | 'recover'>,
+  { port, regions: wanted, recover, cut }: Pick<StartOptions, 'port' | 'regions' | 'recover' | 'cut'>,
   reached: Reached,
 ): Promise<Prepared> {
   if (directory.fact('apart') !== undefined) {
@@ -78,6 +78,8 @@ export async function prepareStart(
   }
   requireComplete(directory)
   const regions = chooseRegions(directory, wanted)
+  requireKnown('--cut', cut, regions)
+  requireKnown('--recover', recover, regions)
   requireAddresses(reached, regions)
   if (port !== 0) await requireFreePorts(portsOf(directory, regions, port, reached))
   // Before the facts that say that there is one.
@@ -111,6 +113,11 @@ function portsOf(
     return index < 0 ? [] : [{ port, address: addressAt(reached, index), vaultRegion: region }]
   })
   return [...own, ...vaults]
+}
+
+function requireKnown(flag: string, region: string | undefined, regions: readonly string[]): void {
+  if (region === undefined || regions.includes(region)) return
+  throw new UserError(`${flag} ${region}: there is no such region; name one of ${regions.join(', ')}.`)
 }
 
 function requireAddresses({ host }: Reached, regions: readonly string[]): void {

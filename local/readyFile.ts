@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { accessSync, constants, rmSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { writeFileDurably } from '../lib/durableFile.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import type { EndpointsFile } from './endpointsFile.ts'
@@ -16,6 +17,22 @@ export interface ReadyFile extends EndpointsFile {
 
 interface Ready extends Pick<EndpointsFile, 'regions' | 'homeRegion' | 'tenancyId'> {
   readonly folder: string
+}
+
+/**
+ * Before a start: the file can be written later, and that of an earlier start is gone, which nobody who waits is to take for
+ * this one's. @throws UserError
+ */
+export function awaitReadyFile(file: string): void {
+  try {
+    accessSync(dirname(resolve(file)), constants.W_OK)
+    rmSync(file, { force: true })
+  } catch (cause) {
+    throw new UserError(
+      `--ready-file ${file}: it cannot be written there (${messageOf(cause)}); name a file in a directory that is there.`,
+      { cause },
+    )
+  }
 }
 
 /** Appears as a whole. @throws UserError */

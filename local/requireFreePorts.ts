@@ -13,12 +13,17 @@ export async function requireFreePorts(ports: readonly WantedPort[]): Promise<vo
   for (const { port, address, vaultRegion } of ports) {
     const cause = await refusalOf(port, address)
     if (cause === undefined) continue
-    const reason =
-      vaultRegion === undefined
-        ? portReason(port, cause)
-        : `Port ${port} of a vault in ${vaultRegion} is taken by another process; stop that one.`
+    const reason = vaultRegion === undefined ? portReason(port, cause) : vaultPortReason(port, vaultRegion)
     throw new UserError(reason, { cause })
   }
+}
+
+/** Who tries a copy beside the service that it is of must not be told to stop that one alone. */
+export function vaultPortReason(port: number, region: string): string {
+  return (
+    `Port ${port} of a vault in ${region} is taken by another process, and vaults keep their ports. ` +
+    'If that is the service of which this is a copy, listen at another address beside it (--host 127.0.0.2; docs/back-up.md); else stop that process.'
+  )
 }
 
 export function portReason(port: number, cause: unknown): string {

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { LogLevel } from '../lib/runtime/jsonLogger.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
@@ -12,7 +11,7 @@ import { readAdvertised } from './names/nameFlags.ts'
 import { startInMemory } from './memory.ts'
 import { processLogger } from './processLogger.ts'
 import { startProcesses } from './processes/startProcesses.ts'
-import { writeReadyFile } from './readyFile.ts'
+import { awaitReadyFile, writeReadyFile } from './readyFile.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
 import { certificateSource } from './tls/tlsFlags.ts'
 
@@ -44,8 +43,7 @@ export async function serve({
   const init = initFile === undefined ? undefined : await readInit(initFile)
   let imported = ''
   let applied: Applied | undefined
-  // Who waits for it does not take that of an earlier start for this one's.
-  if (readyFile !== undefined) rmSync(readyFile, { force: true })
+  if (readyFile !== undefined) awaitReadyFile(readyFile)
   const options = {
     port,
     settings,

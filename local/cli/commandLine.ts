@@ -35,7 +35,16 @@ export class CommandLine extends Command {
     const wrong = parsed.unknown.find((word) => word.startsWith('-') && word !== '--help')
     if (wrong !== undefined && parsed.unknown.includes('--help') && this.commands.length === 0)
       return this.error(`unknown option '${wrong}'`)
+    if (parsed.unknown.includes('--help')) this.#requireCommands(parsed.operands)
     return parsed
+  }
+
+  /** Help is asked of a command that is there. */
+  #requireCommands([name, ...below]: readonly string[]): void {
+    if (name === undefined || this.commands.length === 0) return
+    const found = this.commands.find((command) => command.name() === name)
+    if (found === undefined) this.error(`unknown command '${name}'`)
+    if (found instanceof CommandLine) found.#requireCommands(below)
   }
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Option } from 'commander'
 import { UserError } from '../../lib/userError.ts'
-import { defaultRegions } from '../chooseRegions.ts'
+import { defaultRegions, requireRegionNames } from '../chooseRegions.ts'
 import { environmentHelp } from '../environmentHelp.ts'
 import type { NameFlags } from '../names/nameFlags.ts'
 import type { TlsFlags } from '../tls/tlsFlags.ts'
@@ -32,7 +32,7 @@ export const start: CommandRow = {
       .option(
         '--regions <a,b,c>',
         `region names, the first one ever is the home region (default those of the last start, or ${defaultRegions.join(',')})`,
-        listOf,
+        regionsOf,
       )
       .option(
         '--host <ADDRESS>',
@@ -99,6 +99,12 @@ function workersOf(flag: string | undefined): number {
 
 function listOf(text: string): readonly string[] {
   return text.split(',').map((each) => each.trim())
+}
+
+function regionsOf(text: string): readonly string[] {
+  const regions = listOf(text)
+  requireRegionNames(regions)
+  return regions
 }
 
 /** Addresses as they are listened on, without blanks. */

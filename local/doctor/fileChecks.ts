@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { userInfo } from 'node:os'
+import { isMemoryFolder } from '../memoryFolder.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import { namesIn, type Patient } from './patient.ts'
@@ -11,6 +12,7 @@ const dayMs = 86_400_000
 export function filesCheck({ data, file, stored, endpoints }: Patient): readonly Finding[] {
   const isThere = (...parts: readonly string[]) => existsSync(file(...parts))
   if (!isThere('host.db') && stored.length === 0) {
+    if (isMemoryFolder(data)) return [ok(`the cloud of ${data} is in memory (--memory), and keeps no files`)]
     return [warn(`There is no cloud in ${data} yet.`, `Make one: ${typed('start', '--data', data)}`)]
   }
   const regions = [...new Set([...stored, ...(endpoints ?? []).map(({ region }) => region)])]

@@ -8,6 +8,7 @@ import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionSt
 import { UserError, messageOf } from '../../lib/userError.ts'
 import { knownRegions } from '../chooseRegions.ts'
 import { askFaultServer } from '../faultServer.ts'
+import { isMemoryFolder } from '../memoryFolder.ts'
 import { HostDirectory } from '../hostDirectory.ts'
 import { waitForFormer } from '../processes/formerProcesses.ts'
 import { requireComplete } from '../requireComplete.ts'
@@ -22,6 +23,8 @@ import { filesBelow, manifestName, manifestOf, type Manifest } from './manifest.
  */
 export async function takeSnapshot(data: string, folder: string): Promise<Manifest> {
   const [from, to] = [resolve(data), resolve(folder)]
+  if (isMemoryFolder(from))
+    throw new UserError(`The cloud of ${data} is in memory (--memory) and has no files; there is nothing to copy.`)
   if (!existsSync(join(from, 'host.db')))
     throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
   requireEmpty(folder)

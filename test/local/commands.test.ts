@@ -110,6 +110,8 @@ test('flags without a command are those of start', async () => {
 
 test.each([
   [['nope'], /^Unknown command 'nope'\. Run vaultspan --help\.\n$/],
+  [['nope', '--help'], /^Unknown command 'nope'\. Run vaultspan --help\.\n$/],
+  [['region', 'nope', '--help'], /^Unknown command 'nope'\. Run npm run region -- --help\.\n$/],
   [['start', 'now'], /^Too many arguments [^\n]*Run npm start -- --help\.\n$/],
   [['tour', '--dta', 'x'], /^Unknown option '--dta' \(Did you mean --data\?\) Run npm run tour -- --help\.\n$/],
   [['receipt', 'verify'], /^Missing required argument 'FILE'\. Run npm run receipt -- verify --help\.\n$/],

@@ -32,17 +32,24 @@ test('what cannot be done is one line and exit code 1', () =>
   withDirectory(async (directory) => {
     const service = startService(directory, await freeBase())
     await isReady(service)
-    for (const words of [
-      ['cut', 'us-nowhere-1'],
-      ['cut'],
-      ['--nonsense'],
-      ['slow', ashburn, phoenix, 'much'],
-      ['explode'],
-    ]) {
+    for (const [words, says] of [
+      [['cut', 'us-nowhere-1'], 'There is no region us-nowhere-1; there are us-ashburn-1, us-phoenix-1.'],
+      [['cut'], 'This is typed: cut REGION.'],
+      [['kill'], 'This is typed: kill REGION, or kill REGION WORKER.'],
+      [['heal', 'now'], 'This is typed: heal.'],
+      [['slow', ashburn, phoenix], 'This is typed: slow REGION REGION 80ms.'],
+      [['slow', ashburn, phoenix, 'much'], 'The delay is written like 80ms.'],
+      [['--nonsense'], expect.stringMatching(/^Unknown option '--nonsense'[^\n]*$/) as unknown],
+      [
+        ['explode'],
+        'There is no fault explode; use cut REGION; hang REGION; refuse REGION; kill REGION, or kill REGION WORKER; ' +
+          'slow REGION REGION 80ms; clock +8d; heal; status.',
+      ],
+    ] as const) {
       const { code, out, err } = await faults(directory, ...words)
-      expect({ code, out }).toEqual({ code: 1, out: '' })
-      expect(err).toMatch(/^[^\n]+\n$/)
+      expect({ code, out, err: err.replace(/\n$/, '') }).toEqual({ code: 1, out: '', err: says })
     }
+    expect((await faults(directory)).out).toBe('all regions are up\n')
     service.signal('SIGINT')
     await service.exited
   }))

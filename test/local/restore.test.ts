@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { manifestName } from '../../local/snapshot/manifest.ts'
 import { restoreSnapshot } from '../../local/snapshot/restoreSnapshot.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
+import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { callerOf } from './signedCaller.ts'
 import { inCloud, manifestIn, oneKeyMore, withSnapshot } from './snapshotHarness.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
@@ -15,6 +17,33 @@ test('the restored cloud starts, and a region’s file that is put back from the
     cpSync(join(snapshot, 'regions', `${ashburn}.db`), join(to, 'regions', `${ashburn}.db`))
     await expect(inCloud(to, async () => undefined)).rejects.toThrow(/us-ashburn-1\.db is an older copy/)
   }))
+
+// Other systems have 127.0.0.1 alone.
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux('a restored cloud starts beside the one that it is a copy of, at another address', () =>
+  withSnapshot(async ({ data, snapshot, to }) => {
+    await restoreSnapshot(snapshot, to)
+    await inCloud(data, async ({ regions, tenancyId }) => {
+      const beside = (host: string) =>
+        startCloud({ directory: to, port: 0, settings: { preparesKeys: false, requiresServicePolicy: false, host } })
+      await expect(beside('127.0.0.1')).rejects.toThrow(/listen at another address beside it \(--host 127\.0\.0\.2; /)
+      const copy = await beside('127.0.0.2')
+      const urlOf = async (cloud: Pick<Cloud, 'regions'>) => {
+        const url = `${cloud.regions[0]?.endpoint}/20180608/vaults?compartmentId=${tenancyId}`
+        return new URL(String((await callerOf(copy)('GET', url)).list[0]?.['cryptoEndpoint']))
+      }
+      try {
+        const [here, there] = [await urlOf({ regions }), await urlOf(copy)]
+        expect(there.hostname).toBe('127.0.0.2')
+        expect(there.port).toBe(here.port)
+        expect((await fetch(new URL('/healthz', there))).status).toBe(200)
+      } finally {
+        await copy.close()
+      }
+    })
+  }),
+)
 
 /** Writes a file of a snapshot anew and has the manifest say so, as somebody would who mixes two snapshots. */
 function forge(snapshot: string, name: string, content: Buffer): void {

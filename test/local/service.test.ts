@@ -131,13 +131,30 @@ describe('npm start refuses in one line', () => {
 
   test.each([
     ['Ashburn', '"Ashburn" is not a region name; write it like us-ashburn-1.'],
-    ['us-ashburn-1,us-ashburn-1', '--regions names a region twice.'],
+    ['us-ashburn-1,us-ashburn-1', '--regions names us-ashburn-1 twice; name each region once.'],
     ['', '"" is not a region name; write it like us-ashburn-1.'],
     ['us-ashburn-1,../../x-1', '"../../x-1" is not a region name; write it like us-ashburn-1.'],
   ])('the regions "%s"', (regions, line) =>
     withDirectory(async (directory) => {
       const data = join(directory, 'data')
       expect(await refusal(['--data', data, '--port', String(await freeBase()), '--regions', regions])).toBe(line)
+    }),
+  )
+
+  test.each([
+    [['--cut', 'us-nowhere-1'], '--cut us-nowhere-1: there is no such region; name one of us-ashburn-1, us-phoenix-1.'],
+    [['--recover', 'nowhere'], '--recover nowhere: there is no such region; name one of us-ashburn-1, us-phoenix-1.'],
+    [
+      ['--ready-file', '/nowhere/x'],
+      expect.stringMatching(
+        /^--ready-file \/nowhere\/x: it cannot be written there \(.*\); name a file in a directory/,
+      ),
+    ],
+  ])('%j, before a directory is made', (flags, line: unknown) =>
+    withDirectory(async (directory) => {
+      const data = join(directory, 'data')
+      expect(await refusal(['--data', data, '--port', String(await freeBase()), ...flags])).toEqual(line)
+      expect(existsSync(data)).toBe(false)
     }),
   )
 
