@@ -1,7 +1,7 @@
-import type { SignedCaller } from '../signedCaller.ts'
+import { signing, type SignedCaller } from '../signedCaller.ts'
 import { createKey, createVault, encrypt, plaintext, replicate, type MadeVault } from '../vaultSteps.ts'
 import { connectionsToAll, type Answer, type HeldConnection } from './heldConnections.ts'
-import { mayReplicate, withCloud, workers, type StartedCloud } from './startedCloud.ts'
+import { mayReplicate, userWith, withCloud, workers, type StartedCloud } from './startedCloud.ts'
 
 /**
  * What was answered before a request came is known to whichever worker it comes to. No call here waits for anything, and
@@ -97,13 +97,13 @@ test('a policy that was taken back is taken back in every worker of every region
     await mayReplicate(call, home, tenancyId)
     const vault = await createVault(call, home, tenancyId)
     const endpoint = await replicate(call, home, vault, 'us-phoenix-1')
-    const here = await reachAll(cloud, home, vault, vault.endpoint)
-    const there = await reachAll(cloud, other, vault, endpoint)
-    const { list } = await call('GET', `${home}/20160918/policies?compartmentId=${tenancyId}`)
-    const policy = list.find(({ statements }) => String(statements).includes('group Administrators'))
-    const path = `${home}/20160918/policies/${String(policy?.['id'])}`
-    const all = 'Allow group Administrators to manage all-resources in tenancy'
+    const all = 'Allow group Crypto to use keys in tenancy'
     const noUse = `${all} where request.operation != 'Encrypt'`
+    const { signer, policyId } = await userWith(cloud, 'Crypto', all)
+    const as = { ...cloud, sign: signing(signer) }
+    const here = await reachAll(as, home, vault, vault.endpoint)
+    const there = await reachAll(as, other, vault, endpoint)
+    const path = `${home}/20160918/policies/${policyId}`
     for (let round = 0; round < rounds; round += 1) {
       for (const [statement, status] of [
         [noUse, 404],

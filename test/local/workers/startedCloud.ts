@@ -1,7 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freeBase } from '../freePorts.ts'
-import { callerByProfile, signerByProfile, signing, type SignedCaller } from '../signedCaller.ts'
+import { callerByProfile, signerByProfile, signing, type SignedCaller, type Signer } from '../signedCaller.ts'
 import { isReady, startService, withDirectory, type StartedProcess } from '../startedService.ts'
 
 export const workers = 3
@@ -49,4 +50,27 @@ export async function mayReplicate(call: SignedCaller, home: string, tenancyId: 
     description: 'd',
     statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
   })
+}
+
+/** A user in a group of its own, and the policy that says what the group may. */
+export async function userWith(
+  { call, home, tenancyId }: StartedCloud,
+  group: string,
+  statement: string,
+): Promise<{ readonly signer: Signer; readonly policyId: string }> {
+  const made = async (path: string, body: object) => {
+    const answer = await call('POST', `${home}/20160918/${path}`, body)
+    expect(answer.status).toBe(200)
+    return answer.body
+  }
+  const named = { compartmentId: tenancyId, name: group, description: 'd' }
+  const userId = String((await made('users', named))['id'])
+  const groupId = String((await made('groups', named))['id'])
+  await made('userGroupMemberships', { userId, groupId })
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const key = publicKey.export({ type: 'spki', format: 'pem' })
+  const { keyId } = await made(`users/${userId}/apiKeys`, { key })
+  const policyId = String((await made('policies', { ...named, statements: [statement] }))['id'])
+  const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  return { signer: { keyId: String(keyId), privateKeyPem }, policyId }
 }
