@@ -1,4 +1,4 @@
-import { storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
+import { noBackupKeys, storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
 import type { Tables } from '../../lib/ports.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
@@ -27,15 +27,27 @@ test('an answer to an offer that another has followed is no error, and the prese
     const copy = await answer(await asked(b.runtime.tables))
     expect(await workInbox(b.runtime, [first])).toEqual([{ outcome: 'done' }])
     expect(await storedBackupKeys(b.runtime, tenancyId)).toBeDefined()
-    // Whoever had asked just before that saw no keys yet, and offers anew.
-    const blind: Tables = {
+    // Whoever looked just before that saw none: what it would offer is not wanted any more, and it asks nobody.
+    let looks = 0
+    const late: Tables = {
       ...b.runtime.tables,
-      get: (table, pk, sk) => (table === 'Vaults' ? Promise.resolve(undefined) : b.runtime.tables.get(table, pk, sk)),
+      get: (table, pk, sk) => {
+        const isFirst = table === 'Vaults' && (looks += 1) === 1
+        return isFirst ? Promise.resolve(undefined) : b.runtime.tables.get(table, pk, sk)
+      },
       write: (writes, id) => b.runtime.tables.write(writes, id),
     }
-    const again = await answer(await asked(blind))
+    expect(await asked(late)).toBeUndefined()
+    expect(looks).toBeGreaterThan(1)
+    // Keys that were lost are asked for anew, and an old answer comes again before the new one.
+    const row = noBackupKeys(tenancyId)
+    if (row.op !== 'check') throw new Error('It checks a row.')
+    await b.runtime.tables.write([{ op: 'delete', table: row.table, pk: row.pk, sk: row.sk }])
+    const again = await answer(await asked(b.runtime.tables))
     expect(await workInbox(b.runtime, [copy])).toEqual([{ outcome: 'done' }])
+    expect(await storedBackupKeys(b.runtime, tenancyId)).toBeUndefined()
     expect(await workInbox(b.runtime, [again])).toEqual([{ outcome: 'done' }])
+    expect(await storedBackupKeys(b.runtime, tenancyId)).toBeDefined()
   } finally {
     cloud.close()
   }

@@ -101,6 +101,7 @@ export const issueFaults: readonly SeededFault[] = [
     file: 'lib/kms/mutation.ts',
     find: 'fields: { primaryRegion, lifecycleState, epoch, handOffTo, fence } } as const',
     replace: 'fields: { primaryRegion, lifecycleState, epoch } } as const',
+    caughtBy: { test: 'test/replication/acceptedMeanwhile.test.ts' },
   },
   {
     name: 'an old receipt overwrites a later one',

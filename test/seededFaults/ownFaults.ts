@@ -214,7 +214,7 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'keys that were being unwrapped come after the purge',
     file: 'lib/replication/link/linkDestination.ts',
-    find: '    fenceStands(vaultId, known),\n',
+    find: '    fenceStands(vaultId, known),\n    transportUsed(place),\n',
     replace: '',
     caughtBy: { test: 'test/replication/gone.test.ts' },
   },
