@@ -34,7 +34,9 @@ export function enabledForm({ keys }: Vault, key: KeyRow, version: KeyVersionRow
   }
 }
 
+/** A deleted key waits for nothing, whatever it waited for before: its versions went with it. */
 export function isComplete(key: KeyRow): boolean {
+  if (key.lifecycleState === 'DELETED') return true
   return key.lifecycleState !== 'CREATING' && key.pendingKeyVersion === null
 }
 
