@@ -105,8 +105,9 @@ export class Stage {
   /** The replica's endpoints, once it is CREATED. */
   async replicate({ id: vaultId }: models.Vault): Promise<Endpoints> {
     const createVaultReplicaDetails = { replicaRegion: other }
-    // Until the vault function knows the policy that lets the service replicate: an instance asks once a second.
-    await until(() => taken(this.vaults().createVaultReplica({ vaultId, createVaultReplicaDetails }), 404))
+    // Until the vault function knows the policy that lets the service replicate, which an instance asks for once a second;
+    // and, where the vault was restored, until what was its replica before is gone.
+    await until(() => taken(this.vaults().createVaultReplica({ vaultId, createVaultReplicaDetails }), 404, 409))
     const listed = async () => (await this.vaults().listVaultReplicas({ vaultId })).items[0]
     await until(async () => (await listed())?.status === models.VaultReplicaSummary.Status.Created)
     const { managementEndpoint = '', cryptoEndpoint = '' } = (await listed()) ?? {}
