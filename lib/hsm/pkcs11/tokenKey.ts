@@ -11,12 +11,11 @@ import {
   type RsaSigning,
   type SigningHash,
 } from '../algorithms.ts'
-import { decryptWith, encryptWith, type MasterKey } from '../formats/ciphertext.ts'
 import type { KeyShape, MessageType } from '../hsm.ts'
 import { isEcdsaSignature } from '../primitives/ecdsa.ts'
 import { decodeOaep } from '../primitives/oaep.ts'
 import { digestInfo, isRsaSignature, modulusLength, rsaEncrypt } from '../primitives/rsa.ts'
-import { requireNoAssociatedData, type SoftwareKey } from '../software/softwareKey.ts'
+import { masterKeyAs, requireNoAssociatedData, type SoftwareKey } from '../software/softwareKey.ts'
 import { CKG, CKM } from './constants.ts'
 import { encodeWords, mechanism, type Mechanism } from './encode.ts'
 import { derSignature } from './publicKeys.ts'
@@ -48,24 +47,7 @@ export function aesTokenKey({ length }: Shape<'AES'>, materialId: string, object
       }
       return blocks
     })
-  const master: MasterKey = { length, materialId, derive }
-  return {
-    encrypt(algorithm, plaintext, associatedData) {
-      if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
-      return encryptWith(master, plaintext, associatedData)
-    },
-    decrypt(algorithm, ciphertext, associatedData) {
-      if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
-      return decryptWith(master, ciphertext, associatedData)
-    },
-    async sign(algorithm) {
-      throw unfit(algorithm, 'an AES')
-    },
-    async verify(algorithm) {
-      throw unfit(algorithm, 'an AES')
-    },
-    destroy: object.destroy,
-  }
+  return masterKeyAs({ length, materialId, derive }, object.destroy)
 }
 
 export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareKey {

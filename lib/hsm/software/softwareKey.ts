@@ -19,6 +19,13 @@ export function aesKey(shape: Shape<'AES'>, materialId: string, key: KeyObject):
   // INVARIANT: a master key is used for CMAC only, never with GCM itself.
   const cmac = new Cmac(key)
   const master: MasterKey = { length: shape.length, materialId, derive: deriveWith(cmac) }
+  return masterKeyAs(master, () => {
+    cmac.destroy()
+  })
+}
+
+/** What a master key is used for, wherever it derives. */
+export function masterKeyAs(master: MasterKey, destroy: () => void): SoftwareKey {
   return {
     encrypt(algorithm, plaintext, associatedData) {
       if (algorithm !== 'AES_256_GCM') throw unfit(algorithm, 'an AES')
@@ -34,9 +41,7 @@ export function aesKey(shape: Shape<'AES'>, materialId: string, key: KeyObject):
     async verify(algorithm) {
       throw unfit(algorithm, 'an AES')
     },
-    destroy() {
-      cmac.destroy()
-    },
+    destroy,
   }
 }
 
