@@ -36,15 +36,15 @@ export function polledArrivals(timers: Timers, ms: number): Arrivals {
  * Runs an operation. What a replica refuses by its rows is judged once more on what has arrived meanwhile, because a key
  * or version is in its inbox before its primary answers. Absent and forbidden take the same way, so neither tells by its time.
  * What it would answer while a record of the same key waits is answered by that record: the key may be disabled by it, or rotated.
- * Each run gets an input of its own from `parse`: an operation wipes a plaintext once it has used it.
+ * Each further run gets an input of its own from `parseAgain`: an operation wipes a plaintext once it has used it.
  */
 export async function runOnArrivals<P extends HttpPorts>(
   operation: Operation<P>,
   request: Request<P>,
-  parse: () => unknown,
+  input: unknown,
+  parseAgain: () => unknown,
 ): Promise<Answer> {
   const { arrivals } = request.ports
-  const input = parse()
   // Asked before the rows are read: what is stored by now is in them.
   const stored = isRepeatable(request) ? arrivals.stored?.(namedBy(request, input)) : undefined
   const afresh = () => ({ ...request, ports: { ...request.ports, cache: request.ports.cache.uncached() } })
@@ -57,7 +57,7 @@ export async function runOnArrivals<P extends HttpPorts>(
     const again = afresh()
     for await (const _ of arrivals.awaited()) {
       try {
-        return await operation.run(again, parse())
+        return await operation.run(again, parseAgain())
       } catch (next) {
         if (!isByRows(next)) throw next
         last = next
@@ -68,7 +68,7 @@ export async function runOnArrivals<P extends HttpPorts>(
   if (stored === undefined || !(await isAtReplica(request))) return answer
   // Only now, after the caller was allowed: a wait before would tell that there is such a key.
   await stored
-  return operation.run(afresh(), parse())
+  return operation.run(afresh(), parseAgain())
 }
 
 /** Reads, and what only computes with a key. */

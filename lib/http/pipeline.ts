@@ -91,13 +91,7 @@ async function perform<P extends HttpPorts>(
   const { request, caller, target, receivedAt } = audited
   const { method } = rows[operation.id]
   const mutation = mutationOf(ports, audited)
-  // Refused before anything is written for it.
-  let first: { readonly input: unknown } | undefined = { input: inputOf(operation, request) }
-  const parse = () => {
-    const { input } = first ?? { input: inputOf(operation, request) }
-    first = undefined
-    return input
-  }
+  const input = inputOf(operation, request)
   const full: Request<P> = {
     operation: operation.id,
     ports,
@@ -113,7 +107,7 @@ async function perform<P extends HttpPorts>(
   const isCrypto = rows[operation.id].serves === 'crypto'
   // Most changes are in the root, whose minute is marked once: else each would bring a mark of its own.
   if (method !== 'GET' && !isCrypto) await ports.audit.prepare(auditEvent(audited, answeredWith(ports, 200)))
-  const answer = await runOnArrivals(operation, full, parse)
+  const answer = await runOnArrivals(operation, full, input, () => inputOf(operation, request))
   const committed = mutation.committed()
   // A change that committed has its event in its own transaction; all else is recorded here.
   if (committed !== undefined) await mark(ports, committed)

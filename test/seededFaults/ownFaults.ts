@@ -3,9 +3,16 @@ import type { SeededFault } from './seededFault.ts'
 /** More of our own, among them what the simulation itself has found. */
 export const ownFaults: readonly SeededFault[] = [
   {
+    name: 'a version that was pending when its key was deleted is enabled',
+    file: 'lib/kms/keys/completeKey.ts',
+    find: "  if (key.lifecycleState === 'DELETED') return true\n",
+    replace: '',
+    caughtBy: { test: 'test/replication/deletedWhilePending.test.ts' },
+  },
+  {
     name: 'a call that a replica runs once more computes on what the first run has wiped',
     file: 'lib/http/arrivals.ts',
-    find: 'return operation.run(afresh(), parse())',
+    find: 'return operation.run(afresh(), parseAgain())',
     replace: 'return operation.run(afresh(), input)',
     caughtBy: { test: 'test/wire/repeatedRuns.test.ts' },
   },
