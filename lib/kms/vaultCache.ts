@@ -28,6 +28,29 @@ export interface VaultKeysRow {
   readonly wrapped: WrappedVaultKeys & JsonObject
 }
 
+/** A vault's keys as this region's HSM wrapped them; undefined where it has none. */
+export async function storedVaultKeys(
+  tables: Pick<Tables, 'get'>,
+  vaultId: string,
+): Promise<VaultKeysRow['wrapped'] | undefined> {
+  const stored = await tables.get('Vaults', vaultId, vaultKeysSk)
+  return (stored as unknown as VaultKeysRow | undefined)?.wrapped
+}
+
+/** The KEKs that a vault is saved or sent with; undefined where they were destroyed after its row was read. */
+export async function livingVaultKeys(
+  tables: Pick<Tables, 'get'>,
+  vaultId: string,
+): Promise<VaultKeysRow['wrapped'] | undefined> {
+  const wrapped = await storedVaultKeys(tables, vaultId)
+  if (wrapped === undefined) throw new KmsError('integrityFailure', `The keys of ${vaultId} are missing.`)
+  return areDestroyed(wrapped) ? undefined : wrapped
+}
+
+function areDestroyed({ hsmKek, softwareKek }: WrappedVaultKeys): boolean {
+  return hsmKek === null && softwareKek === null
+}
+
 type Loaded = Vault | KeyRow | KeyVersionRow | undefined
 
 interface Entry {
@@ -84,15 +107,18 @@ export class VaultCache {
   }
 
   async freshVault(vaultId: string): Promise<Vault | undefined> {
-    const [stored, storedKeys] = await Promise.all([
+    const [read, wrapped] = await Promise.all([
       this.#tables.get('Vaults', vaultId, vaultSk),
-      this.#tables.get('Vaults', vaultId, vaultKeysSk),
+      storedVaultKeys(this.#tables, vaultId),
     ])
-    if (stored === undefined || storedKeys === undefined) return undefined
+    if (read === undefined || wrapped === undefined) return undefined
+    // The two reads are no snapshot: where the KEKs are destroyed, the row that says so may be younger than the one read.
+    const stored = areDestroyed(wrapped) ? await this.#tables.get('Vaults', vaultId, vaultSk) : read
+    if (stored === undefined) return undefined
     // The context is read from the row before its MAC is checked: a false one opens no keys, so the check below cannot pass.
     const unverified = stored as unknown as VaultRow
     if (unverified.id !== vaultId) throw new KmsError('integrityFailure', `The row of ${vaultId} names another vault.`)
-    const keys = this.#hsm.openVault(vaultContext(unverified), (storedKeys as unknown as VaultKeysRow).wrapped)
+    const keys = this.#hsm.openVault(vaultContext(unverified), wrapped)
     return { row: verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', stored), keys }
   }
 

@@ -18,7 +18,7 @@ import { eachVersion } from '../rows/pages.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../rows/rows.ts'
 import { verifiedRow, vaultContext } from '../rows/rowMac.ts'
 import { isComplete } from '../keys/completeKey.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { livingVaultKeys, type Vault } from '../vaultCache.ts'
 import { currentVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 import { backupText, subjectOf, type KeyBackup, type SavedKey, type VaultBackup } from './backupDocument.ts'
@@ -56,12 +56,13 @@ export function backUpVault(
       requireVaultState('BackupVault', vault.row)
       requirePrivate(vault.row)
       const text = await vaultText(ports, vault, requested.includesKeys === true)
-      return { vault, text, requested, effect: vaultEffect(vault.row) }
+      return text === undefined ? undefined : { vault, text, requested, effect: vaultEffect(vault.row) }
     },
   })
 }
 
-async function vaultText(ports: BackupPorts, vault: Vault, includesKeys: boolean): Promise<string> {
+/** Undefined where the vault's keys were destroyed while it was read. */
+async function vaultText(ports: BackupPorts, vault: Vault, includesKeys: boolean): Promise<string | undefined> {
   const { row } = vault
   const keys: SavedKey[] = []
   if (includesKeys) {
@@ -70,11 +71,10 @@ async function vaultText(ports: BackupPorts, vault: Vault, includesKeys: boolean
       if (key !== undefined && isSaved(key)) keys.push(await savedKey(ports, { vault, key }))
     }
   }
-  const stored = await ports.tables.get('Vaults', row.id, vaultKeysSk)
-  if (stored === undefined) throw new KmsError('integrityFailure', `The keys of ${row.id} are missing.`)
-  const { wrapped } = stored as unknown as VaultKeysRow
-  const own = { context: vaultContext(row), wrapped }
-  const vaultKeys = ports.hsm.backUpVaultKeys(await backupKeys(ports, row.tenancyId), own)
+  const under = await backupKeys(ports, row.tenancyId)
+  const wrapped = await livingVaultKeys(ports.tables, row.id)
+  if (wrapped === undefined) return undefined
+  const vaultKeys = ports.hsm.backUpVaultKeys(under, { context: vaultContext(row), wrapped })
   const wrappingKey = await storedWrappingKey(ports, vault)
   return backupText<VaultBackup>(vault.keys, {
     format: 'vaultspan/vault-backup/1',
@@ -147,7 +147,8 @@ interface Saved {
 interface BackingUp<C, R> {
   readonly load: (round: number) => Promise<C>
   readonly rowOf: (current: C) => R
-  readonly save: (current: C) => Promise<Saved>
+  /** Undefined where it changed while it was read: it is looked at anew. */
+  readonly save: (current: C) => Promise<Saved | undefined>
 }
 
 /** The file first: an event of a backup that is not there would be worse than one too few. */
@@ -168,7 +169,9 @@ function backedUp<C, R extends { readonly id: string; readonly etag: string }>(
     etagOf: (current) => rowOf(current).etag,
     commit: async (current) => {
       const row = rowOf(current)
-      const { vault, text, requested, effect } = await save(current)
+      const saved = await save(current)
+      if (saved === undefined) return undefined
+      const { vault, text, requested, effect } = saved
       const place = requested.place ?? ownPlace(row.id, workRequestId)
       const isWritten = await ports.backups.write(
         vault.row.tenancyId,

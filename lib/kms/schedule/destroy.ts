@@ -14,7 +14,7 @@ import { verifiedRow, versionWithMac, wrappingKeyWithMac, vaultContext } from '.
 import { commitOwn, keyStep } from '../keys/commitKey.ts'
 import { isComplete, completeUnlessDeleted } from '../keys/completeKey.ts'
 import { systemAudit } from '../systemMutation.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { storedVaultKeys, vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 
@@ -57,9 +57,8 @@ export async function withoutKeks(
   { tables, hsm }: Pick<KmsPorts, 'tables' | 'hsm'>,
   { row }: Vault,
 ): Promise<readonly Write[]> {
-  const stored = await tables.get('Vaults', row.id, vaultKeysSk)
-  if (stored === undefined) return []
-  const { wrapped } = stored as unknown as VaultKeysRow
+  const wrapped = await storedVaultKeys(tables, row.id)
+  if (wrapped === undefined) return []
   const emptied = { ...hsm.withoutKeks(vaultContext(row), wrapped) }
   const item: VaultKeysRow = { pk: row.id, sk: vaultKeysSk, wrapped: emptied }
   return [{ op: 'put', table: 'Vaults', item: { ...item } }]

@@ -3,7 +3,7 @@ import type { Item } from '../../ports.ts'
 import { putOver } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
 import { completeKey } from '../../kms/keys/completeKey.ts'
-import { vaultKeysSk, type Vault, type VaultKeysRow } from '../../kms/vaultCache.ts'
+import { livingVaultKeys, type Vault } from '../../kms/vaultCache.ts'
 import { nextVault } from '../../kms/vaults/vaults.ts'
 import { treePage, treeStart, type TreePage, type TreePlace } from '../../kms/rows/digestTree.ts'
 import { adoptKeys } from '../adoptKeys.ts'
@@ -50,9 +50,8 @@ export async function onLinkOffer(
   const { row } = vault
   // It was deleted before its replica was made: its keys are gone, and there is nothing to copy.
   if (row.lifecycleState === 'DELETED') return giveUpLink(ports, vault)
-  const stored = await ports.tables.get('Vaults', row.id, vaultKeysSk)
-  if (stored === undefined) throw new KmsError('integrityFailure', `The keys of ${row.id} are missing.`)
-  const { wrapped } = stored as unknown as VaultKeysRow
+  const wrapped = await livingVaultKeys(ports.tables, row.id)
+  if (wrapped === undefined) throw new ChangedMeanwhile(row.id)
   const bundle = await ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer)
   const to = { region: envelope.source, queue: 'inbox', tenancyId: row.tenancyId } as const
   await sendOrPark(ports, to, {
