@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { defaultRegions } from './chooseRegions.ts'
+import { defaultRegions } from './directory/chooseRegions.ts'
 import { applyInit } from './init/applyInit.ts'
 import { parseInit } from './init/initFile.ts'
 import { readInit } from './init/initOfStart.ts'
-import { startInMemory } from './memory.ts'
+import { startInMemory } from './cloud/memory.ts'
 import type { MadeByInit, Vaultspan, VaultspanOptions } from './vaultspanTypes.ts'
 
 export type * from './vaultspanTypes.ts'

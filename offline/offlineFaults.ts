@@ -1,5 +1,5 @@
-import { Faults, type Broken } from '../local/faults.ts'
-import type { FaultCommands } from '../local/faultServer.ts'
+import { Faults, type Broken } from '../local/region/faults.ts'
+import type { FaultCommands } from '../local/control/faultServer.ts'
 
 /** What of a region can be broken here: its sockets and what calls its functions. */
 export interface OfflineSwitch {

@@ -1,6 +1,6 @@
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
-import { workBatch, type HeldMessage } from '../local/queueMapping.ts'
+import { workBatch, type HeldMessage } from '../local/pumps/queueMapping.ts'
 import type { EventSource } from './regionStack.ts'
 
 export interface QueueSourcePorts {

@@ -4,7 +4,7 @@ import type { _Record } from '@aws-sdk/client-dynamodb-streams'
 import type { DynamoDBRecord } from 'aws-lambda'
 import type { BatchFailures } from '../handlers/replicate/batchFailures.ts'
 import { grownMs } from '../lib/backOff.ts'
-import { StreamMapping, type Stream } from '../local/streamMapping.ts'
+import { StreamMapping, type Stream } from '../local/pumps/streamMapping.ts'
 import type { EventSource } from './regionStack.ts'
 import type { StreamReader } from './streamReader.ts'
 

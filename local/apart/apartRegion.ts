@@ -1,5 +1,5 @@
 import type { RegionStatement } from '../../lib/hsm/hsm.ts'
-import type { HostDirectory } from '../hostDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import type { Advertised, NameOrigin } from '../names/advertised.ts'
 import { UserError } from '../../lib/userError.ts'
 

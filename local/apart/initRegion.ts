@@ -4,9 +4,9 @@ import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwa
 import { newOcid, realm } from '../../lib/ocid.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { UserError } from '../../lib/userError.ts'
-import type { HostDirectory } from '../hostDirectory.ts'
-import { administratorKey } from '../ociProfile.ts'
-import { startInDirectory } from '../prepareStart.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
+import { administratorKey } from '../directory/ociProfile.ts'
+import { startInDirectory } from '../cloud/prepareStart.ts'
 import { apartRegion, readPeerAddress, storeApart, type ApartRegion } from './apartRegion.ts'
 import { makePeerCertificate } from './peerCertificate.ts'
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { UserError, messageOf } from '../../lib/userError.ts'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import type { HostDirectory } from '../hostDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
 
 const days = 825

@@ -6,7 +6,7 @@ import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
-import type { HostDirectory } from '../hostDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { fingerprintOf } from '../processes/peerTls.ts'
 import {
   apartRegion,

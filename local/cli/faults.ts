@@ -15,7 +15,7 @@ export const faults: CommandRow = {
         '\ncut: nobody reaches it; hang: it takes what comes and never answers; refuse: it answers 503; kill: its process ends with -9, or one of its threads (0, 1, …) at once.',
       )
       .action(async (words: readonly string[], { data }: DataFlag) => {
-        const { askService } = await import('../askService.ts')
+        const { askService } = await import('../control/askService.ts')
         console.log(await askService(data, words.join(' ') || 'status'))
       })
   },

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { UserError } from '../../lib/userError.ts'
-import type { Hosts } from '../names/hostsCommand.ts'
+import type { Hosts } from '../control/hostsCommand.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
 interface HostsFlags extends DataFlag {
@@ -16,7 +16,7 @@ export const hosts: CommandRow = {
       .option('--address <IP>', 'where the cloud is seen from the machine with that file', addressOf)
       .addHelpText('after', '\nRun it again after a new vault.')
       .action(async ({ data, address }: HostsFlags) => {
-        const { askService } = await import('../askService.ts')
+        const { askService } = await import('../control/askService.ts')
         const { hostsText } = await import('../names/hostsText.ts')
         console.log(hostsText(JSON.parse(await askService(data, 'hosts')) as Hosts, address))
       })

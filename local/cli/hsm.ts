@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/userError.ts'
-import { defaultRegions } from '../chooseRegions.ts'
+import { defaultRegions } from '../directory/chooseRegions.ts'
 import { defaultLabel, moduleOf, tokenSettings } from '../hsm/tokenSettings.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 

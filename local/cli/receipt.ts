@@ -15,7 +15,7 @@ export const receipt: CommandRow = {
         '\nThe root is a PEM file, a data directory of the service, which holds one, or JSON with a member trustRoot: another proof whose root is believed.',
       )
       .action(async (file: string, { root }: { readonly root?: string }) => {
-        const { verifyReceipt } = await import('../verifyReceipt.ts')
+        const { verifyReceipt } = await import('./verifyReceipt.ts')
         const { failures, says } = await verifyReceipt(file, root).catch((cause: unknown) => {
           throw new UserError(messageOf(cause), { cause })
         })

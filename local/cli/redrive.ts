@@ -1,4 +1,4 @@
-import type { DeadLetters } from '../redrive.ts'
+import type { DeadLetters } from '../region/redrive.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
 interface RedriveFlags extends DataFlag {
@@ -17,7 +17,7 @@ export const redrive: CommandRow = {
       .argument('[list]', 'only says what there is, and why')
       .action(async (word: string | undefined, { data, region = '-', queue = '-' }: RedriveFlags) => {
         if (word !== undefined && word !== 'list') command.error(`The only word is list, not ${word}.`)
-        const { askService } = await import('../askService.ts')
+        const { askService } = await import('../control/askService.ts')
         const answer = await askService(data, `${word === undefined ? 'redrive' : 'dead'} ${region} ${queue}`)
         console.log(word === undefined ? answer : shown(JSON.parse(answer) as readonly DeadLetters[]))
       })

@@ -5,7 +5,7 @@ export const resetAdministrator: CommandRow = {
   does: 'Makes a new key for the administrator of a cloud that is not running, and puts back their group and policy; their other keys stop working.',
   build: (command) => {
     command.option(...dataFlag).action(async ({ data }: DataFlag) => {
-      const { resetAdministrator: reset } = await import('../resetAdministrator.ts')
+      const { resetAdministrator: reset } = await import('../cloud/resetAdministrator.ts')
       console.log(`The administrator has a new key, ${await reset(data)}: ${data}/oci/config. Start the service again.`)
     })
   },

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Option } from 'commander'
 import { UserError } from '../../lib/userError.ts'
-import { defaultRegions, requireRegionNames } from '../chooseRegions.ts'
-import { environmentHelp } from '../environmentHelp.ts'
+import { defaultRegions, requireRegionNames } from '../directory/chooseRegions.ts'
+import { environmentHelp } from './environmentHelp.ts'
 import type { NameFlags } from '../names/nameFlags.ts'
 import type { TlsFlags } from '../tls/tlsFlags.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
@@ -77,7 +77,7 @@ export const start: CommandRow = {
       .option('--import <FILE>', 'makes a vault in the home region from an older vault’s record (docs/operating.md)')
       .addHelpText('after', `\n${environmentHelp}`)
       .action(async (flags: Omit<StartFlags, 'workers'> & { readonly workers?: string }) => {
-        const { serve } = await import('../serve.ts')
+        const { serve } = await import('../cloud/serve.ts')
         await serve({ ...flags, workers: workersOf(flags.workers) })
       })
   },

@@ -18,7 +18,7 @@ export const status: CommandRow = {
       .option('--watch', 'again and again, until Ctrl-C')
       .option('--every <SECONDS>', 'with --watch', secondsOf, 2)
       .action(async ({ data, json: isJson = false, watch: isWatched = false, every }: StatusFlags) => {
-        const { askService } = await import('../askService.ts')
+        const { askService } = await import('../control/askService.ts')
         const { statusText } = await import('../status/statusText.ts')
         for (;;) {
           const answer = await askService(data, 'state')

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { userInfo } from 'node:os'
-import { isMemoryFolder } from '../memoryFolder.ts'
+import { isMemoryFolder } from '../directory/memoryFolder.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import { namesIn, type Patient } from './patient.ts'

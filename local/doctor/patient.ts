@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { EndpointsFile } from '../endpointsFile.ts'
-import { askFaultServer } from '../faultServer.ts'
-import type { PortRow } from '../hostDirectory.ts'
+import type { EndpointsFile } from '../directory/endpointsFile.ts'
+import { askFaultServer } from '../control/faultServer.ts'
+import type { PortRow } from '../directory/hostDirectory.ts'
 import type { CloudStatus } from '../status/cloudStatus.ts'
 
 /** What all checks look at. Nothing of it is changed. */

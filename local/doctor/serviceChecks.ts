@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { createConnection } from 'node:net'
-import { freePort } from '../requireFreePorts.ts'
+import { freePort } from '../gateway/requireFreePorts.ts'
 import { troubles } from '../status/statusText.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { canonicalJson, type Json } from '../../lib/canonicalJson.ts'
 import { UserError } from '../../lib/userError.ts'
-import { identityEverywhere, type Begun } from '../bringUp.ts'
+import { identityEverywhere, type Begun } from '../cloud/bringUp.ts'
 import type { MadeByInit, MadeVault } from '../vaultspanTypes.ts'
 import { InitCalls, type Body, type VaultPlace } from './initCalls.ts'
 import type { Init } from './initFile.ts'

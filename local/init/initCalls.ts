@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/userError.ts'
-import type { Begun } from '../bringUp.ts'
+import type { Begun } from '../cloud/bringUp.ts'
 import { signedEvent } from './signedEvent.ts'
 
 export interface VaultPlace {

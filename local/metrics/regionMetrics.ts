@@ -1,6 +1,6 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, type OpenMetricsContentType } from 'prom-client'
 import type { VaultLink } from '../../lib/replication/replicationPorts.ts'
-import type { RegionHealth } from '../regionHealth.ts'
+import type { RegionHealth } from '../region/regionHealth.ts'
 import { version } from '../version.ts'
 import { LoopDelay } from './loopDelay.ts'
 import type { CountedRequests } from './requestMetrics.ts'

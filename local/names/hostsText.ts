@@ -1,4 +1,4 @@
-import type { Hosts } from './hostsCommand.ts'
+import type { Hosts } from '../control/hostsCommand.ts'
 import { regionMetadata } from './regionMetadata.ts'
 
 /** Lines for /etc/hosts, and as comments what makes Oracle's SDKs look there by a region's name alone. */

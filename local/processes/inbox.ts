@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
-import type { Peer } from '../startRegion.ts'
+import type { Peer } from '../region/startRegion.ts'
 import type { InboxGate } from './inboxGate.ts'
 
 /** The queues that another region may send to. */

@@ -1,7 +1,7 @@
 import { diskIsFull } from '../../lib/diskRefusal.ts'
-import type { PortRow } from '../hostDirectory.ts'
-import { listenKnown } from '../listenKnown.ts'
-import type { VaultPorts } from '../portDirectory.ts'
+import type { PortRow } from '../directory/hostDirectory.ts'
+import { listenKnown } from '../gateway/listenKnown.ts'
+import type { VaultPorts } from '../directory/portDirectory.ts'
 import type { CloudServices } from './protocol.ts'
 
 /** The ports of vaults as a region's process knows them; the cloud's process gives them out. */

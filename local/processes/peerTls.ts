@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket, type PeerCertificate } from 'node:tls'
 import type { Logger, QueueMessage, QueueName } from '../../lib/ports.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
-import type { Peer } from '../startRegion.ts'
+import type { Peer } from '../region/startRegion.ts'
 import { answerInbox, type Inbox } from './inbox.ts'
 import { postMessages } from './postMessages.ts'
 

@@ -1,5 +1,5 @@
-import type { FaultCommands } from '../faultServer.ts'
-import { Faults, type Broken } from '../faults.ts'
+import type { FaultCommands } from '../control/faultServer.ts'
+import { Faults, type Broken } from '../region/faults.ts'
 import type { RegionProcess } from './regionProcess.ts'
 
 type Fault = (process: RegionProcess) => Promise<void>

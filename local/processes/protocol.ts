@@ -1,8 +1,8 @@
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
-import type { FaultCommands } from '../faultServer.ts'
-import type { PortRow } from '../hostDirectory.ts'
-import type { RegionHost } from '../regionHost.ts'
+import type { FaultCommands } from '../control/faultServer.ts'
+import type { PortRow } from '../directory/hostDirectory.ts'
+import type { RegionHost } from '../region/regionHost.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
 import type { PinnedPeer } from './peerTls.ts'
 

@@ -3,7 +3,7 @@ import { createBirpc, type BirpcReturn } from 'birpc'
 import { grownMs } from '../../lib/backOff.ts'
 import type { Logger } from '../../lib/ports.ts'
 import { besides } from '../besides.ts'
-import type { RegionHost } from '../regionHost.ts'
+import type { RegionHost } from '../region/regionHost.ts'
 import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
 
 const main = besides('regionMain', import.meta.url)

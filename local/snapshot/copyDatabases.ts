@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { UserError } from '../../lib/userError.ts'
-import type { HostDirectory } from '../hostDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import type { RegionCommands } from '../processes/protocol.ts'
 import { copyFile } from './copyFile.ts'
 

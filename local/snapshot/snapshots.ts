@@ -1,4 +1,4 @@
-import type { HostDirectory } from '../hostDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { copyDatabases, type CopiedRegion } from './copyDatabases.ts'
 
 /** The running service's part in a snapshot, one at a time. */

@@ -1,8 +1,8 @@
-import type { Endpoints } from '../bringUp.ts'
-import type { FaultCommands } from '../faultServer.ts'
-import type { Prepared } from '../prepareStart.ts'
-import type { RegionHealth } from '../regionHealth.ts'
-import type { RegionHost } from '../regionHost.ts'
+import type { Endpoints } from '../cloud/bringUp.ts'
+import type { FaultCommands } from '../control/faultServer.ts'
+import type { Prepared } from '../cloud/prepareStart.ts'
+import type { RegionHealth } from '../region/regionHealth.ts'
+import type { RegionHost } from '../region/regionHost.ts'
 import { version } from '../version.ts'
 
 /** What `vaultspan status --json` prints. */

@@ -1,5 +1,5 @@
-import { nothingBroken } from '../faults.ts'
-import type { RegionHealth } from '../regionHealth.ts'
+import { nothingBroken } from '../region/faults.ts'
+import type { RegionHealth } from '../region/regionHealth.ts'
 import type { CloudStatus, RegionStatus } from './cloudStatus.ts'
 
 /** For a person: a region after the other, with what wants one first. */

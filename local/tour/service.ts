@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { EndpointsFile } from '../endpointsFile.ts'
-import { askFaultServer } from '../faultServer.ts'
-import { reachService } from '../reachService.ts'
-import { startCloud } from '../startCloud.ts'
+import type { EndpointsFile } from '../directory/endpointsFile.ts'
+import { askFaultServer } from '../control/faultServer.ts'
+import { reachService } from './reachService.ts'
+import { startCloud } from '../cloud/startCloud.ts'
 import { TourFailure } from './reason.ts'
 
 export interface RegionEndpoint {

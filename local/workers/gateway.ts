@@ -1,4 +1,4 @@
-import type { Broken } from '../faults.ts'
+import type { Broken } from '../region/faults.ts'
 
 /** What answers at a region's ports: in its own thread (HttpGateway) or in workers. */
 export interface Gateway {

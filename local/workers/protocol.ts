@@ -10,7 +10,7 @@ import type { TouchedItem } from '../../lib/store/sqlite/sqliteTables.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import type { EventRing } from './eventRing.ts'
-import type { Broken } from '../faults.ts'
+import type { Broken } from '../region/faults.ts'
 import type { CountedRequests } from '../metrics/requestMetrics.ts'
 
 /** What a worker thread is told before all else. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { askFaultServer } from '../../local/faultServer.ts'
+import { askFaultServer } from '../../local/control/faultServer.ts'
 import { callerByProfile, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, replicate } from '../local/vaultSteps.ts'
 import { killed, startedService, type Service } from './service.ts'

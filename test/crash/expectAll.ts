@@ -1,4 +1,4 @@
-import { askFaultServer } from '../../local/faultServer.ts'
+import { askFaultServer } from '../../local/control/faultServer.ts'
 import type { SignedCaller } from '../local/signedCaller.ts'
 import { keysOf, type OwnedKey } from './ledger.ts'
 import type { Service } from './service.ts'

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { startInMemory, type MemoryCloud } from '../../local/memory.ts'
+import { startInMemory, type MemoryCloud } from '../../local/cloud/memory.ts'
 import { defaultSettings } from '../../local/cloudSettings.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { blocks } from './shellBlocks.ts'

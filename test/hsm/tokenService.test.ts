@@ -1,5 +1,5 @@
 import { tokenLabel } from '../../local/hsm/tokenSettings.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

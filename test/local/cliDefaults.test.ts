@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startCloud } from '../../local/startCloud.ts'
+import { startCloud } from '../../local/cloud/startCloud.ts'
 import { withDirectory } from './startedService.ts'
 
 test('the defaults of OCI’s CLI name the home region’s endpoint of this start, and none for keys and crypto', () =>

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/ports.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { eventually } from './pumpHarness.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'

@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { faultSocketPath } from '../../local/faultServer.ts'
+import { faultSocketPath } from '../../local/control/faultServer.ts'
 import { freeBase } from './freePorts.ts'
 import { isReady, run, startService, withDirectory } from './startedService.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { startCloud } from '../../local/startCloud.ts'
+import { startCloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { freeBase } from './freePorts.ts'
 import { callerOf, type Answered } from './signedCaller.ts'

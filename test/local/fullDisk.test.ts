@@ -1,4 +1,4 @@
-import { startCloud, type Cloud, type CloudOptions } from '../../local/startCloud.ts'
+import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { fillDisk } from '../harness/fullDisk.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { eventually } from './pumpHarness.ts'

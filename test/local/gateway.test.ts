@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
-import { HttpGateway } from '../../local/httpGateway.ts'
-import { ownHosts } from '../../local/ownHosts.ts'
+import { HttpGateway } from '../../local/gateway/httpGateway.ts'
+import { ownHosts } from '../../local/gateway/ownHosts.ts'
 import { maxBodyBytes, type HttpEvent } from '../../lib/http/wireRequest.ts'
 
 let seen: HttpEvent[] = []

@@ -1,6 +1,6 @@
-import { HttpGateway } from '../../local/httpGateway.ts'
+import { HttpGateway } from '../../local/gateway/httpGateway.ts'
 import { KnownPorts } from '../../local/processes/knownPorts.ts'
-import { startCloud } from '../../local/startCloud.ts'
+import { startCloud } from '../../local/cloud/startCloud.ts'
 import { freeBase } from './freePorts.ts'
 
 /** Whoever calls until a region is back must never hear for a moment that nothing is found at its port. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ReadyFile } from '../../local/readyFile.ts'
+import type { ReadyFile } from '../../local/cloud/readyFile.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'

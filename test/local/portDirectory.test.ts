@@ -1,6 +1,6 @@
 import { diskIsFull } from '../../lib/diskRefusal.ts'
-import { HostDirectory } from '../../local/hostDirectory.ts'
-import { PortDirectory } from '../../local/portDirectory.ts'
+import { HostDirectory } from '../../local/directory/hostDirectory.ts'
+import { PortDirectory } from '../../local/directory/portDirectory.ts'
 
 const [vaultId, region] = ['ocid1.vault.oc1..a', 'us-ashburn-1']
 

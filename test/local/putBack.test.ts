@@ -1,6 +1,6 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { startCloud, type Cloud, type CloudOptions } from '../../local/startCloud.ts'
+import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'

@@ -1,5 +1,5 @@
 import type { SQSEvent } from 'aws-lambda'
-import { QueuePump, type QueuePumpOptions } from '../../local/queuePump.ts'
+import { QueuePump, type QueuePumpOptions } from '../../local/pumps/queuePump.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { bodies, eventually, messagesIn, withStore } from './pumpHarness.ts'
 

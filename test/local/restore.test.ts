@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { manifestName } from '../../local/snapshot/manifest.ts'
 import { restoreSnapshot } from '../../local/snapshot/restoreSnapshot.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { callerOf } from './signedCaller.ts'
 import { inCloud, manifestIn, oneKeyMore, withSnapshot } from './snapshotHarness.ts'
 

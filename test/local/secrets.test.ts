@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 
 const canary = 'canary-6b1f0a9d-do-not-store'

@@ -6,7 +6,7 @@ import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerAs, callerOf, type SignedCaller } from './signedCaller.ts'
 

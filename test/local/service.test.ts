@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { startCloud } from '../../local/startCloud.ts'
+import { startCloud } from '../../local/cloud/startCloud.ts'
 import { version } from '../../local/version.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { freeBase, takePort } from './freePorts.ts'

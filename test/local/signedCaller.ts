@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Cloud } from '../../local/startCloud.ts'
+import type { Cloud } from '../../local/cloud/startCloud.ts'
 
 export interface Answered {
   readonly status: number

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { HttpGateway } from '../../local/httpGateway.ts'
+import { HttpGateway } from '../../local/gateway/httpGateway.ts'
 
 /** What answers cost whose callers do not read them. */
 

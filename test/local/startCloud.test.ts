@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf } from './signedCaller.ts'
 import { freeBase, takePort } from './freePorts.ts'

@@ -1,5 +1,5 @@
 import type { DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
-import { StreamMapping } from '../../local/streamMapping.ts'
+import { StreamMapping } from '../../local/pumps/streamMapping.ts'
 
 const recordOf = (n: number): DynamoDBRecord => ({ dynamodb: { SequenceNumber: String(n) } })
 const numbersOf = ({ Records }: DynamoDBStreamEvent) => Records.map(({ dynamodb }) => Number(dynamodb?.SequenceNumber))

@@ -1,7 +1,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import type { DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'
-import { StreamPump, type StreamPumpOptions } from '../../local/streamPump.ts'
+import { StreamPump, type StreamPumpOptions } from '../../local/pumps/streamPump.ts'
 import { streamedTables, type Item, type TableName } from '../../lib/ports.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { eventually, withStore } from './pumpHarness.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { askFaultServer } from '../../local/faultServer.ts'
+import { askFaultServer } from '../../local/control/faultServer.ts'
 import { freeBase } from './freePorts.ts'
 import { isReady, run, startService, withDirectory } from './startedService.ts'
 

@@ -213,7 +213,7 @@ export const ownFaults: readonly SeededFault[] = [
   },
   {
     name: 'a region that was put back to an older copy starts as if it were not',
-    file: 'local/putBack.ts',
+    file: 'local/cloud/putBack.ts',
     find: 'if (knows > has) behind.push',
     replace: 'if (knows < 0) behind.push',
     caughtBy: { test: 'test/local/putBack.test.ts' },

@@ -2,7 +2,7 @@ import type { AttributeValue, DynamoDBRecord } from 'aws-lambda'
 import type { Json } from '../../lib/canonicalJson.ts'
 import type { Change } from '../../lib/store/change.ts'
 
-/** A change as a DynamoDB stream tells it; local/streamRecord.ts does the same with the SDK, ten times as slow. */
+/** A change as a DynamoDB stream tells it; local/pumps/streamRecord.ts does the same with the SDK, ten times as slow. */
 export function streamRecordOf(change: Change, index: number): DynamoDBRecord {
   return {
     dynamodb: {

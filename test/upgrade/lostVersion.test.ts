@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { SimpleAuthenticationDetailsProvider } from 'oci-common'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { storedRows } from '../replication/sameRows.ts'
 import { restoreData, type RestoredData } from './release.ts'
 

@@ -1,4 +1,4 @@
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { runDue } from '../../lib/kms/schedule/runDue.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'

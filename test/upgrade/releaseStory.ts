@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { callerByProfile, type SignedCaller } from '../local/signedCaller.ts'
 import { holdMessages, type HeldMessages } from './heldMessages.ts'
 import { steps, type KeptCiphertext, type KeptSignature, type ReleaseStory, type Step } from './release.ts'

@@ -29,7 +29,7 @@ import { parseBackup } from '../../lib/kms/backup/backupDocument.ts'
 import { requireMatch } from '../../lib/kms/ifMatch.ts'
 import { materialIdOf, parseOcid, vaultPrefixOf } from '../../lib/ocid.ts'
 import { encodeWrites } from '../../lib/store/encodeWrites.ts'
-import { ownHosts } from '../../local/ownHosts.ts'
+import { ownHosts } from '../../local/gateway/ownHosts.ts'
 
 /**
  * Everything that looks at bytes which a caller chose: the time grows with their number and no faster. A ratio, because

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { importVaultRecord } from '../../local/importVaultRecord.ts'
+import { importVaultRecord } from '../../local/region/importVaultRecord.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { allowReplication, createReplica, makeKey } from '../harness/vaultStory.ts'
 

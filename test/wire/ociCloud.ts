@@ -4,7 +4,7 @@ import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import type { CloudSettings } from '../../local/cloudSettings.ts'
-import { startCloud, type Cloud } from '../../local/startCloud.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 
 /** A cloud in memory, and the unmodified official clients that talk to it over real sockets. */
 export interface OciCloud {

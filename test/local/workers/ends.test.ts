@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { askFaultServer } from '../../../local/faultServer.ts'
+import { askFaultServer } from '../../../local/control/faultServer.ts'
 import { sharesPorts } from '../../../local/workers/sharedPort.ts'
 import { isReady, startService } from '../startedService.ts'
 import { createKey, createVault, plaintext } from '../vaultSteps.ts'

@@ -1,0 +1,124 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { diskRefusal } from '../../lib/diskRefusal.ts'
+import { UserError } from '../../lib/userError.ts'
+
+const format = 'vaultspan/host/1'
+const schema = `
+  CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS ports (vaultId TEXT, region TEXT, port INTEGER UNIQUE, PRIMARY KEY (vaultId, region)) STRICT
+`
+
+export interface PortRow {
+  readonly vaultId: string
+  readonly region: string
+  readonly port: number
+}
+
+/** What one machine knows beside its regions: which they are, where vaults listen, and that it runs only once. */
+export class HostDirectory {
+  /** Undefined: everything lives in memory. */
+  readonly path: string | undefined
+  readonly #database: DatabaseSync
+
+  /** `path` ':memory:' keeps nothing. @throws UserError in one line. */
+  constructor(path: string) {
+    this.path = path === ':memory:' ? undefined : resolve(path)
+    let stored: string | undefined
+    try {
+      if (this.path !== undefined) makeFolders(this.path)
+      this.#database = new DatabaseSync(this.file('host.db') ?? ':memory:', { timeout: 0 })
+      // INVARIANT: the exclusive lock is held until the process ends; whoever comes second is told so.
+      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT')
+      stored = storedFormat(this.#database)
+      if (stored === undefined || stored === format) this.#database.exec(schema)
+    } catch (cause) {
+      throw new UserError(`${path}: ${reasonOf(cause)}`, { cause })
+    }
+    if (stored !== undefined && stored !== format) {
+      this.close()
+      throw new UserError(
+        `${path} was written by another version (${stored}); this one reads ${format}. Use that version, or another --data.`,
+      )
+    }
+    this.storeFact('format', format)
+  }
+
+  fact(name: string): string | undefined {
+    const row = this.#database.prepare('SELECT value FROM facts WHERE name = ?').get(name)
+    return row === undefined ? undefined : String(row['value'])
+  }
+
+  /** @throws KmsError cannotStore where the disk is full. */
+  storeFact(name: string, value: string): void {
+    this.#write('INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value', name, value)
+  }
+
+  ports(): readonly PortRow[] {
+    const rows = this.#database.prepare('SELECT vaultId, region, port FROM ports ORDER BY port').all()
+    return rows.map((row) => ({
+      vaultId: String(row['vaultId']),
+      region: String(row['region']),
+      port: Number(row['port']),
+    }))
+  }
+
+  /** @throws KmsError cannotStore where the disk is full. */
+  keepPort({ vaultId, region, port }: PortRow): void {
+    this.#write('INSERT INTO ports VALUES (?, ?, ?)', vaultId, region, port)
+  }
+
+  /** A file below the directory; undefined in memory. */
+  file(...parts: readonly string[]): string | undefined {
+    return this.path === undefined ? undefined : join(this.path, ...parts)
+  }
+
+  /** Writes what it keeps into a new file, its owner's alone. @throws KmsError cannotStore where the disk is full. */
+  copyTo(file: string): void {
+    // SQLite writes into an empty file, and makes one that anybody may read.
+    writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
+    this.#write('VACUUM INTO ?', file)
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #write(sql: string, ...values: readonly (string | number)[]): void {
+    try {
+      this.#database.prepare(sql).run(...values)
+    } catch (cause) {
+      throw diskRefusal(cause)
+    }
+  }
+}
+
+/** A directory that was there before keeps its mode: it may be anybody's. What lies below it is ours. */
+function makeFolders(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  for (const folder of ['regions', 'hsm', 'oci']) {
+    mkdirSync(join(path, folder), { recursive: true, mode: 0o700 })
+    chmodSync(join(path, folder), 0o700)
+  }
+}
+
+/** Reads only: what another version wrote stays as it is. Undefined where the file is new. */
+function storedFormat(database: DatabaseSync): string | undefined {
+  const names = database.prepare('SELECT name FROM sqlite_schema').all()
+  if (names.length === 0) return undefined
+  if (!names.some(({ name }) => name === 'facts')) return 'an unknown one'
+  return String(database.prepare("SELECT value FROM facts WHERE name = 'format'").get()?.['value'] ?? format)
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, errcode, message } = cause as { code?: string; errcode?: number; message?: string }
+  // SQLITE_BUSY; its extended codes keep it in the low byte.
+  if (errcode !== undefined && (errcode & 0xff) === 5)
+    return 'is in use by another Vaultspan process; stop that one or choose another --data.'
+  if (errcode !== undefined && (errcode & 0xff) === 26)
+    return 'host.db is not a Vaultspan data file; choose another --data.'
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return 'cannot be written; choose another --data.'
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'is not a directory; choose another --data.'
+  return `cannot be used (${message ?? 'unknown reason'}).`
+}

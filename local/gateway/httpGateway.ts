@@ -1,0 +1,283 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { HttpFunction } from '../../lib/http/httpFunction.ts'
+import type { FunctionName } from '../../lib/http/operations.ts'
+import type { RequestWatch } from '../../lib/http/requestWatch.ts'
+import { bodyLimit, matchRoute, servingFunction } from '../../lib/http/routes.ts'
+import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../../lib/http/wireRequest.ts'
+import { KmsError } from '../../lib/errors.ts'
+import type { Broken } from '../region/faults.ts'
+import { Connections, createListener } from './listener.ts'
+import { metricsContentType } from '../metrics/regionMetrics.ts'
+import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
+import type { ServedCertificate } from '../tls/watchedCertificate.ts'
+import { UnreadAnswers } from './unreadAnswers.ts'
+
+export interface GatewayOptions {
+  readonly functions: Readonly<Record<FunctionName, HttpFunction>>
+  /** The answer to GET /healthz. */
+  readonly health: () => Promise<object>
+  /** The answer to GET /metrics; undefined: nothing answers there. */
+  readonly metrics?: () => Promise<string>
+  /** Sees what is refused here; the functions' own pipelines see all else. */
+  readonly requestWatch?: Pick<RequestWatch, 'answered'>
+  /** The largest file that a restore takes, in bytes. */
+  readonly maxFileBytes: number
+  readonly onError: (cause: unknown) => void
+  /** Whether a Host header names what listens at this port. */
+  readonly isOwnHost: (host: string, port: number) => boolean
+  /** Undefined: no TLS. */
+  readonly certificate?: ServedCertificate | undefined
+  /** How long a caller may take to read an answer. */
+  readonly writeTimeoutMs?: number
+  /** How much of its answers may wait for callers to read it. */
+  readonly maxUnreadBytes?: number
+}
+
+const defaultWriteTimeoutMs = 30_000
+const defaultMaxUnreadBytes = 128 * 1024 * 1024
+
+/** The HTTP API of one region: the same functions behind every port, told apart by the Host header. */
+export class HttpGateway {
+  readonly #options: GatewayOptions
+  readonly #servers = new Map<number, Server>()
+  readonly #connections = new Connections()
+  readonly #waiting: ServerResponse[] = []
+  #broken: Broken | undefined
+  readonly #unread: UnreadAnswers
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#unread = new UnreadAnswers(options.maxUnreadBytes ?? defaultMaxUnreadBytes)
+  }
+
+  /**
+   * Port 0 takes any free one. Resolves with the port. @throws the system's error where the port is taken.
+   * `reusePort`: others of this user may listen there too, and the kernel shares connections out.
+   */
+  async listen(port: number, host: string, reusePort = false): Promise<number> {
+    const server = createListener(
+      {
+        keepAliveTimeout: 65_000,
+        requestTimeout: 30_000,
+        headersTimeout: 15_000,
+        maxHeaderSize: maxHeaderBytes,
+        // Refused by #hostRefusal, in OCI's form.
+        requireHostHeader: false,
+      },
+      this.#options.certificate,
+      (request, response) => {
+        this.#answer(request, response)
+      },
+    )
+    this.#connections.watch(server)
+    server.on('clientError', (error, socket: Socket) => {
+      this.#see(refuseSocket(error, socket))
+    })
+    // Contract §1.5: an expectation that is not known is ignored.
+    server.on('checkExpectation', (request, response) => {
+      this.#answer(request, response)
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ port, host, reusePort }, resolve)
+    })
+    server.on('error', this.#options.onError)
+    const actual = (server.address() as AddressInfo).port
+    this.#servers.set(actual, server)
+    return actual
+  }
+
+  /** How it is broken on purpose. Whoever it has left waiting learns of the heal by the end of the connection. */
+  stand(how: Broken | undefined): void {
+    this.#broken = how
+    if (how === undefined) for (const response of this.#waiting.splice(0)) response.destroy()
+  }
+
+  isListening(port: number): boolean {
+    return this.#servers.has(port)
+  }
+
+  /** Sockets are reset, as when a region is lost. */
+  async close(): Promise<void> {
+    const servers = [...this.#servers.values()]
+    this.#servers.clear()
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
+    this.#connections.reset()
+    await Promise.all(closed)
+  }
+
+  /** Lets running requests finish, then closes. */
+  async drain(): Promise<void> {
+    for (const server of this.#servers.values()) server.closeIdleConnections()
+    const isQuiet = Promise.all(
+      [...this.#servers.values()].map((server) => new Promise((resolve) => server.close(resolve))),
+    )
+    await Promise.race([isQuiet, new Promise((resolve) => setTimeout(resolve, 1000).unref())])
+    await this.close()
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#broken === 'hang') {
+      request.resume()
+      this.#waiting.push(response)
+      return
+    }
+    const refusal = this.#broken === 'refuse' ? refusedOnPurpose : this.#hostRefusal(request)
+    if (refusal !== undefined) {
+      this.#refuse(request, response, refusal)
+      return
+    }
+    const { path } = targetOf(request)
+    const limit = bodyLimit(matchRoute(request.method ?? 'GET', path), this.#options.maxFileBytes)
+    if (Number(request.headers['content-length'] ?? 0) > limit) {
+      this.#refuse(request, response, tooLarge(limit))
+      return
+    }
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= limit) chunks.push(chunk)
+      else if (!response.headersSent) this.#refuse(request, response, tooLarge(limit))
+    })
+    request.on('end', () => {
+      if (response.headersSent) return
+      const [only = empty] = chunks
+      this.#dispatch(request, response, chunks.length > 1 ? Buffer.concat(chunks) : only).catch((cause: unknown) => {
+        this.#options.onError(cause)
+        if (response.headersSent) response.destroy()
+        else answerError(request, response, cause)
+      })
+    })
+    request.on('error', () => response.destroy())
+  }
+
+  /** What is signed is signed for one host, so a request goes to that host or nowhere, health checks included. */
+  #hostRefusal(request: IncomingMessage): KmsError | undefined {
+    const host = request.headers.host ?? ''
+    // RFC 9112 §3.2.
+    if (countOf('host', request.rawHeaders) !== 1)
+      return new KmsError('cannotParseRequest', 'A request has exactly one Host header.')
+    if (this.#options.isOwnHost(host, request.socket.localPort ?? 0)) return undefined
+    return new KmsError(
+      'noSuchRoute',
+      'Nothing answers here under the host that this request names; use an endpoint as the service gives it.',
+      { reason: { name: 'hostNotOurs', host, port: request.socket.localPort ?? 0 } },
+    )
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+    this.#see(refuseUnread(request, response, refusal))
+  }
+
+  /** What never reached an operation, which sees its own. */
+  #see(answer: ErrorAnswer | undefined): void {
+    if (answer === undefined) return
+    const { requestId, status, refusal } = answer
+    this.#options.requestWatch?.answered({ requestId, operation: undefined, status, caller: undefined, refusal, ms: 0 })
+  }
+
+  #write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+    const length = Buffer.byteLength(body)
+    headers['content-length'] = String(length)
+    // A caller who does not read would hold the whole answer in memory for ever.
+    const timer = setTimeout(() => response.destroy(), this.#options.writeTimeoutMs ?? defaultWriteTimeoutMs)
+    response.once('close', () => {
+      clearTimeout(timer)
+    })
+    response.writeHead(status, headers)
+    response.end(body)
+    this.#unread.add(response, length)
+  }
+
+  async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+    if (request.url === '/healthz' && request.method === 'GET') {
+      const health = JSON.stringify(await this.#options.health())
+      this.#write(response, 200, { 'content-type': 'application/json', ...noStore }, health)
+      return
+    }
+    const { metrics } = this.#options
+    if (metrics !== undefined && request.url === '/metrics' && request.method === 'GET') {
+      this.#write(response, 200, { 'content-type': metricsContentType, ...noStore }, await metrics())
+      return
+    }
+    const event = toEvent(request, body)
+    const serves = servingFunction(event.requestContext.http.method, event.rawPath)
+    // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
+    const { statusCode, headers, body: text }: HttpResponse = await this.#options.functions[serves](event)
+    this.#write(response, statusCode, headers, text)
+  }
+}
+
+const empty = Buffer.alloc(0)
+const refusedOnPurpose = new KmsError('unavailable', 'This region refuses on purpose, until it is healed.')
+/** How much, and for how long, a caller may go on sending who has been told that the body is too large. */
+const maxDiscardedBytes = 1024 * 1024
+const discardMs = 500
+
+/**
+ * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
+ * closing on unread bytes resets it, and many clients then never see the answer.
+ */
+function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
+  let discarded = 0
+  const timer = setTimeout(() => request.destroy(), discardMs)
+  request.on('data', (chunk: Buffer) => {
+    discarded += chunk.length
+    if (discarded > maxDiscardedBytes) request.destroy()
+  })
+  request.once('end', () => response.end())
+  request.once('close', () => {
+    clearTimeout(timer)
+  })
+  request.once('error', () => response.destroy())
+  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
+  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
+  response.write(answer.text)
+  return answer
+}
+
+function tooLarge(limit: number): KmsError {
+  return new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
+}
+
+function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+  const { status, headers, text } = errorAnswer(cause, request.headers['opc-request-id'])
+  response.writeHead(status, headers)
+  response.end(text)
+}
+
+/** The event of an API Gateway HTTP API (payload 2.0); path and query stay exactly as they came over the wire. */
+function toEvent(request: IncomingMessage, body: Buffer): HttpEvent {
+  const { path, query } = targetOf(request)
+  // Bytes that are no UTF-8 would not survive as text, and the signature covers the bytes.
+  const isText = isUtf8(body)
+  return {
+    rawPath: path,
+    rawQueryString: query,
+    headers: request.headers as Record<string, string>,
+    ...(body.length === 0 ? {} : { body: body.toString(isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: !isText,
+    requestContext: {
+      http: { method: request.method ?? 'GET', sourceIp: request.socket.remoteAddress ?? '' },
+      listenerPort: request.socket.localPort ?? 0,
+    },
+  }
+}
+
+/** How often a header was sent; `headersDistinct` would copy all of them. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const sent = rawHeaders[at] ?? ''
+    if (sent.length === name.length && sent.toLowerCase() === name) count += 1
+  }
+  return count
+}
+
+function targetOf({ url = '/' }: IncomingMessage): { readonly path: string; readonly query: string } {
+  const question = url.indexOf('?')
+  return question < 0 ? { path: url, query: '' } : { path: url.slice(0, question), query: url.slice(question + 1) }
+}

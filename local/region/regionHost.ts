@@ -1,0 +1,107 @@
+import type { RegionStatement } from '../../lib/hsm/hsm.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
+import { fanOut } from '../../lib/replication/fanOut.ts'
+import { enqueue } from '../../lib/replication/messages/send.ts'
+import { provisionTenancy, type NewTenancy } from '../../lib/runtime/provisionTenancy.ts'
+import type { HttpResponse } from '../../lib/http/wireRequest.ts'
+import type { InsideRequest } from './answerInside.ts'
+import type { RegionHealth } from './regionHealth.ts'
+import { importVaultRecord } from './importVaultRecord.ts'
+import { putBackHost, type PutBackHost } from './putBackHost.ts'
+import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
+import { requireKnownKey, requireOwnRoot } from '../directory/requireComplete.ts'
+import type { NameOrigins } from '../names/advertised.ts'
+import type { Region } from './startRegion.ts'
+
+/** The administrator who comes with a cloud, and where the key lies. */
+export interface Administrator {
+  readonly tenancyId: string
+  readonly userId: string
+  readonly fingerprint: string
+}
+
+/**
+ * What whoever starts a cloud asks of one of its regions, in this process or in another: so every answer is a promise and
+ * every value can be sent. @throws UserError for what a person can put right.
+ */
+export interface RegionHost extends PutBackHost {
+  readonly name: string
+  /** @throws where the HSM computes anything wrong: nothing that this region would encrypt can be trusted then. */
+  selfTest(): Promise<void>
+  /** The home region's HSM knows the tenancy whose data lies beside it. */
+  requireOwnRoot(tenancyId: string, path: string): Promise<void>
+  /** PEM SubjectPublicKeyInfo of the HSM's identity key. */
+  identityPublicKey(): Promise<string>
+  /** The tenancy's root as PEM; made by the home region where there is none. */
+  tenancyRoot(tenancyId: string): Promise<string>
+  /** What the tenancy's root says of a region: that this key is its own. */
+  stateRegion(tenancyId: string, region: string, publicKey: string): Promise<RegionStatement>
+  acceptStatement(root: string, statement: RegionStatement): Promise<void>
+  /** Writes the first entry of the identity log, or brings an older log up to date. Home region only. */
+  provision(tenancy: NewTenancy): Promise<void>
+  requireKnownKey(administrator: Administrator, path: string): Promise<void>
+  /** Starts its queues and streams. */
+  run(): Promise<void>
+  sendIdentity(tenancyId: string): Promise<void>
+  /** Has it sent as soon as the region can be reached. */
+  resendIdentity(tenancyId: string, peer: string): Promise<void>
+  identityHead(tenancyId: string): Promise<number>
+  /** How every region's names are reached. */
+  advertise(origins: NameOrigins): Promise<void>
+  /** Listens for the region itself, or for a vault. Port 0 takes any free one. Resolves with the port. */
+  listen(port: number, vaultId?: string): Promise<number>
+  /** Answers a signed request from inside the host. */
+  answer(request: InsideRequest): Promise<HttpResponse>
+  isIdle(): Promise<boolean>
+  /** As GET /healthz. */
+  health(): Promise<RegionHealth>
+  listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
+  /** Puts dead letters back to be worked again; resolves with how many there were. */
+  redrive(places: readonly Place[]): Promise<number>
+  /** Resolves with the vault's OCID (docs/operating.md). */
+  importVault(tenancyId: string, record: string): Promise<string>
+  /** Ends its work; other regions may still send to its queues. */
+  stop(): Promise<void>
+  /** Closes its store, after stop. */
+  close(): Promise<void>
+}
+
+/** A region of this process. */
+export function regionHost(region: Region): RegionHost {
+  const { name, hsm, runtime, store } = region
+  return {
+    ...putBackHost(region),
+    name,
+    selfTest: async () => {
+      await hsm.selfTest()
+    },
+    requireOwnRoot: (tenancyId, path) => requireOwnRoot(region, tenancyId, path),
+    identityPublicKey: async () => hsm.identityPublicKey,
+    tenancyRoot: async (tenancyId) => hsm.createTenancyRoot(tenancyId),
+    stateRegion: async (tenancyId, other, publicKey) => hsm.issueStatement(tenancyId, other, publicKey),
+    acceptStatement: async (root, statement) => hsm.acceptStatement(root, statement),
+    provision: (tenancy) => provisionTenancy(runtime, tenancy),
+    requireKnownKey: (administrator, path) => requireKnownKey(region, administrator, path),
+    run: async () => {
+      await store.queues.releaseHeld()
+      region.run()
+    },
+    sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
+    resendIdentity: (tenancyId, peer) => enqueue(runtime, 'outbox', { task: 'resendIdentity', tenancyId, peer }),
+    identityHead: (tenancyId) => headSeq(runtime, tenancyId),
+    advertise: async (origins) => {
+      region.advertise(origins)
+    },
+    listen: (port, vaultId) => region.listen(port, vaultId),
+    answer: (request) => region.answer(request),
+    isIdle: async () => region.isIdle(),
+    health: () => region.health(),
+    listDead: (places) => listDead(region, places),
+    redrive: (places) => redrive(region, places),
+    importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
+    stop: () => region.stop(),
+    close: async () => {
+      store.close()
+    },
+  }
+}
