@@ -1,9 +1,13 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { processSuites } from './test/processSuites.js'
 
 // Suites start some hundred processes of ours, which compile the same files again and again: Node keeps what it compiled.
 // Jest's workers and whatever they start inherit it.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'vaultspan-compile-cache')
+
+/** By a path of a suite, or of a configuration with suites of its own. */
+const isNamed = process.argv.slice(2).some((argument) => argument.startsWith('test/'))
 
 // Jest reads its configuration from a default export.
 export default {
@@ -13,7 +17,7 @@ export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // `npm run test:deployed` runs these.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/aws/deployed/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/aws/deployed/', ...(isNamed ? [] : processSuites)],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -1,0 +1,15 @@
+/**
+ * Suites that start whole services, kill them, open tokens or ask an emulator: `npm run test:processes`. `npm test` leaves
+ * them out, unless one is named, so that it takes minutes; `npm run check` and CI run both.
+ */
+export const processSuites = [
+  '/test/aws/localstack/',
+  '/test/crash/',
+  '/test/docs/commands\\.',
+  '/test/docs/programs\\.',
+  '/test/local/workers/',
+  '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|memory|processes|putBack|redrive)\\.',
+  '/test/local/(regionProcess|service|snapshot|status|tlsFlags|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
+  '/test/model/',
+  '/test/package/',
+]
