@@ -23,19 +23,18 @@ export interface Grants {
 export const grants = {
   vault: {
     tables: {
-      Vaults: ['get', 'list', 'put', 'check'],
-      Keys: ['get', 'query', 'list', 'put'],
+      Vaults: ['get', 'list', 'put'],
+      Keys: ['list'],
       Identity: ['get', 'query', 'check'],
       Audit: ['query', 'put'],
       Requests: ['get', 'put', 'advance'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },
-    backups: ['read', 'write'],
   },
   keys: {
     tables: {
-      Vaults: ['get', 'put', 'check'],
+      Vaults: ['get', 'list', 'put', 'check'],
       Keys: ['get', 'query', 'list', 'put'],
       Identity: ['get', 'query', 'check'],
       Audit: ['put'],

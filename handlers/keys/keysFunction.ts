@@ -1,5 +1,6 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
 import { backupKeyOperation } from './backupKey.ts'
+import { backupVaultOperation } from './backupVault.ts'
 import { cancelKeyDeletionOperation } from './cancelKeyDeletion.ts'
 import { cancelKeyVersionDeletionOperation } from './cancelKeyVersionDeletion.ts'
 import { changeKeyCompartmentOperation } from './changeKeyCompartment.ts'
@@ -19,13 +20,15 @@ import { listKeyVersionsOperation } from './listKeyVersions.ts'
 import { listKeysOperation } from './listKeys.ts'
 import { restoreKeyFromFileOperation } from './restoreKeyFromFile.ts'
 import { restoreKeyFromObjectStoreOperation } from './restoreKeyFromObjectStore.ts'
+import { restoreVaultFromFileOperation } from './restoreVaultFromFile.ts'
+import { restoreVaultFromObjectStoreOperation } from './restoreVaultFromObjectStore.ts'
 import { scheduleKeyDeletionOperation } from './scheduleKeyDeletion.ts'
 import { scheduleKeyVersionDeletionOperation } from './scheduleKeyVersionDeletion.ts'
 import { updateKeyOperation } from './updateKey.ts'
 
-/** KmsManagement. */
+/** KmsManagement, and what opens a vault's keys to save or restore it: the function that lists vaults must not (docs/security.md). */
 export function keysFunction(ports: KeysPorts): HttpFunction {
-  return httpFunction('keys', ports, [
+  return httpFunction<KeysPorts>('keys', ports, [
     createKeyOperation,
     getKeyOperation,
     listKeysOperation,
@@ -48,5 +51,8 @@ export function keysFunction(ports: KeysPorts): HttpFunction {
     cancelKeyVersionDeletionOperation,
     getReplicationStatusOperation,
     getReplicationReceiptOperation,
+    backupVaultOperation,
+    restoreVaultFromFileOperation,
+    restoreVaultFromObjectStoreOperation,
   ])
 }

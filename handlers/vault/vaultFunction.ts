@@ -1,5 +1,4 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
-import { backupVaultOperation } from './backupVault.ts'
 import { cancelVaultDeletionOperation } from './cancelVaultDeletion.ts'
 import { changeVaultCompartmentOperation } from './changeVaultCompartment.ts'
 import { createVaultOperation } from './createVault.ts'
@@ -11,13 +10,11 @@ import { listKeyVersionUsageOperation } from './listKeyVersionUsage.ts'
 import { listVaultReplicasOperation } from './listVaultReplicas.ts'
 import { listVaultsOperation } from './listVaults.ts'
 import { redriveReplicationOperation } from './redriveReplication.ts'
-import { restoreVaultFromFileOperation } from './restoreVaultFromFile.ts'
-import { restoreVaultFromObjectStoreOperation } from './restoreVaultFromObjectStore.ts'
 import { scheduleVaultDeletionOperation } from './scheduleVaultDeletion.ts'
 import { updateVaultOperation } from './updateVault.ts'
 import type { VaultPorts } from './vaultPorts.ts'
 
-/** KmsVault, and the answer to paths that no operation has. */
+/** KmsVault but for what opens a vault's keys, and the answer to paths that no operation has. */
 export function vaultFunction(ports: VaultPorts): HttpFunction {
   return httpFunction<VaultPorts>('vault', ports, [
     createVaultOperation,
@@ -27,9 +24,6 @@ export function vaultFunction(ports: VaultPorts): HttpFunction {
     scheduleVaultDeletionOperation,
     cancelVaultDeletionOperation,
     changeVaultCompartmentOperation,
-    backupVaultOperation,
-    restoreVaultFromFileOperation,
-    restoreVaultFromObjectStoreOperation,
     getVaultUsageOperation,
     listKeyVersionUsageOperation,
     createVaultReplicaOperation,

@@ -5,12 +5,12 @@ import { workRequest } from '../../lib/kms/backup/backUp.ts'
 import { restoreVault } from '../../lib/kms/backup/restoreVault.ts'
 import { activeIds } from '../../lib/kms/identity/compartmentContents.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
-import type { VaultPorts } from './vaultPorts.ts'
-import { vaultAnswer } from './vaultOperation.ts'
+import type { KeysPorts } from './keysPorts.ts'
+import { vaultAnswer } from '../vault/vaultOperation.ts'
 
 /** What both ways to restore a vault do alike; the file is read only for those who may. */
 export async function restore(
-  request: Request<VaultPorts>,
+  request: Request<KeysPorts>,
   compartmentId: string,
   read: () => Promise<string>,
 ): Promise<Answer> {

@@ -5,15 +5,15 @@ import { backupLocation } from '../../lib/http/backupFields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { backUpVault } from '../../lib/kms/backup/backUp.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
-import type { VaultPorts } from './vaultPorts.ts'
-import { vaultAnswer } from './vaultOperation.ts'
+import type { KeysPorts } from './keysPorts.ts'
+import { vaultAnswer } from '../vault/vaultOperation.ts'
 
 const backupVaultDetails = v.object({
   backupLocation: v.nullish(backupLocation),
   isIncludeKeys: v.nullish(v.boolean(), false),
 })
 
-export const backupVaultOperation = operation<typeof backupVaultDetails, VaultPorts>('BackupVault', {
+export const backupVaultOperation = operation<typeof backupVaultDetails, KeysPorts>('BackupVault', {
   input: backupVaultDetails,
   run: async (request, { backupLocation: place, isIncludeKeys }) => {
     const vault = await authorizedVault(request, request.parameters['vaultId'] ?? '')
