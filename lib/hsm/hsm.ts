@@ -60,8 +60,11 @@ export interface WrappedKey {
 
 /** A vault's three keys under one region's root (AES-KWP, base64): of its region alone, never replicated as a row. */
 export interface WrappedVaultKeys {
-  /** With `+token` the KEK for HSM keys is under a token's root: its blob and a MAC, each base64, with a dot between. */
-  readonly format: 'vaultspan/vault-keys/1' | 'vaultspan/vault-keys/1+token'
+  /**
+   * With `+token` the KEK for HSM keys is under a token's root: its blob and a MAC, each base64, with a dot between. With
+   * `+partition` likewise, in a token that the vault has to itself.
+   */
+  readonly format: 'vaultspan/vault-keys/1' | 'vaultspan/vault-keys/1+token' | 'vaultspan/vault-keys/1+partition'
   /** Null, as is `softwareKek` then, once destroyed. */
   readonly hsmKek: string | null
   readonly softwareKek: string | null
@@ -241,6 +244,7 @@ export interface Hsm {
   readonly region: string
   /** Runs a known answer for each algorithm. @throws where one fails: the process must not start. */
   selfTest(): Promise<HsmCapabilities>
+  /** @throws KmsError limitExceeded where a private vault needs a partition and none is free; so do those that restore and import. */
   createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys>
   /** @throws KmsError integrityFailure where the keys were not wrapped by this HSM for this vault. */
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys
@@ -250,6 +254,13 @@ export interface Hsm {
    * @throws KmsError integrityFailure as `openVault` does.
    */
   withoutKeks(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys
+  /** Whether something is set apart here for this vault alone. */
+  hasPartition(context: VaultContext): boolean
+  /**
+   * What this HSM has set apart for a private vault alone goes back to its pool, and everything in it is destroyed: what is
+   * left of the vault opens nothing. After the rows say so, never before. Does nothing where there is nothing.
+   */
+  releasePartition(context: VaultContext, why: 'neverWas' | 'isDeleted'): void
   /** @throws KmsError integrityFailure where the two are not of one tenancy, or the vault's KEKs were destroyed. */
   backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup
   /**
@@ -282,19 +293,4 @@ export interface Hsm {
     bundle: TransferBundle,
     transportKey: TransportKey,
   ): Promise<WrappedVaultKeys>
-}
-
-/** What whoever sets up a region asks of its HSM beside. */
-export interface ProvisionedHsm extends Hsm {
-  /** As the self test says it. */
-  readonly name: string
-  isAnswering(): boolean
-  /** PEM SubjectPublicKeyInfo, P-384. */
-  readonly identityPublicKey: string
-  /** In the home region. Idempotent. Returns the PEM that every other region pins. */
-  createTenancyRoot(tenancyId: string): string
-  /** In the home region: says that this public key speaks for that region. */
-  issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement
-  /** In any region: pins the tenancy's root. Idempotent. @throws KmsError integrityFailure for another root. */
-  acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void>
 }

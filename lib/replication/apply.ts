@@ -16,7 +16,8 @@ import {
   type WrappingKeyRow,
 } from '../kms/rows/rows.ts'
 import { leafOf } from '../kms/rows/digestTree.ts'
-import { verifiedRow } from '../kms/rows/rowMac.ts'
+import { vaultContext, verifiedRow } from '../kms/rows/rowMac.ts'
+import { settlePartition } from '../kms/vaults/partition.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
 import { inLanes } from './inLanes.ts'
@@ -91,6 +92,7 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
   }
   const stored = (await ports.cache.freshVault(row.id))?.row
   if (stored === undefined || !isAtLeast(stored, row)) throw new ChangedMeanwhile(row.id)
+  if (stored.lifecycleState === 'DELETED') await settlePartition(ports, vaultContext(stored), 'isDeleted')
   return vaultReceipt(vault, stored, row.committedAt)
 }
 

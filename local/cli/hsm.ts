@@ -9,6 +9,7 @@ interface RegionsFlag extends DataFlag {
 
 interface InitFlags extends RegionsFlag {
   readonly soPinFile?: string
+  readonly private: number
 }
 
 const regionsFlag = [
@@ -27,16 +28,17 @@ export const hsm: CommandRow = {
       .description('Makes a token for each region, and its roots there, by the security officer; what is there stays.')
       .option(...dataFlag)
       .option(...regionsFlag)
+      .option('--private <N>', 'so many tokens for private vaults in each region; spent ones are made anew', count, 0)
       .option('--so-pin-file <FILE>', 'holds the security officer’s PIN, which is asked for otherwise')
       .addHelpText('after', `\n${environment}`)
-      .action(async ({ data, regions, soPinFile }: InitFlags) => {
+      .action(async ({ data, regions, soPinFile, private: privateVaults }: InitFlags) => {
         const [module, label] = [moduleOf(process.env), process.env['PKCS11_LABEL'] ?? defaultLabel]
         const { pinFromFileOrPrompt } = await import('../hsm/pin.ts')
         const soPin = await pinFromFileOrPrompt(soPinFile, 'The security officer’s', '--so-pin-file')
         const pin = await pinFromFileOrPrompt(process.env['PKCS11_PIN_FILE'], 'The service’s', 'PKCS11_PIN_FILE')
         if (pin === soPin) throw new UserError('The security officer and the service have PINs of their own.')
         const { initTokens } = await import('../hsm/initTokens.ts')
-        console.log(initTokens({ data, module, label, regions, soPin, pin }).join('\n'))
+        console.log(initTokens({ data, module, label, regions, privateVaults, soPin, pin }).join('\n'))
       })
     command
       .command('status')
@@ -53,6 +55,13 @@ export const hsm: CommandRow = {
         if (!isFit) process.exitCode = 1
       })
   },
+}
+
+/** A thousand tokens are more than a library lists in a reasonable time. */
+function count(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,4}$/.test(text) && number <= 999) return number
+  throw new UserError('--private takes a number from 0 to 999.')
 }
 
 const environment = `Environment:

@@ -1,4 +1,5 @@
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel } from './tokenSettings.ts'
@@ -8,6 +9,8 @@ export interface NewTokens {
   readonly module: string
   readonly label: string
   readonly regions: readonly string[]
+  /** How many tokens for private vaults each region is to have. */
+  readonly privateVaults: number
   readonly soPin: string
   readonly pin: string
 }
@@ -15,15 +18,21 @@ export interface NewTokens {
 const says = {
   made: 'made, with its roots',
   completed: 'was there; its roots are made',
+  'made anew': 'was spent; it is initialized anew, with new roots',
   'there already': 'was there with its roots; nothing is changed',
 } as const
 
-/** A token for each region. Resolves with a line for each. @throws UserError */
-export function initTokens({ data, module, label, regions, soPin, pin }: NewTokens): readonly string[] {
+/** A token for each region, and its pool of those for private vaults. Resolves with a line for each. @throws UserError */
+export function initTokens({ data, module, label, regions, privateVaults, soPin, pin }: NewTokens): readonly string[] {
   useOwnTokens(module, data, { isNew: true })
   const loaded = Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
-  return regions.map((region) => {
+  return regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
-    return `  ${name}  ${says[initToken({ module: loaded, label: name, soPin, pin })]}`
+    const pins = { module: loaded, soPin, pin }
+    const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
+    return [
+      `  ${name}  ${says[initToken({ ...pins, label: name })]}`,
+      ...pool.map((each) => `  ${each}  ${says[initPartition({ ...pins, label: each })]}`),
+    ]
   })
 }

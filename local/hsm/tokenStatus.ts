@@ -24,7 +24,9 @@ export async function tokenStatus(
       // Without its file: it is looked at, nothing is kept.
       const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin } })
       const { name } = await hsm.selfTest()
+      const { free } = hsm.partitionCounts()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
+      lines.push(`  ${region}  ${free} tokens for private vaults`)
       hsm.close()
     } catch (cause) {
       isFit = false

@@ -1,4 +1,4 @@
-import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { parkedCount } from '../../lib/replication/lane/parked.ts'

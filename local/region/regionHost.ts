@@ -4,6 +4,7 @@ import { fanOut } from '../../lib/replication/fanOut.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
 import { provisionTenancy, type NewTenancy } from '../../lib/runtime/provisionTenancy.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
+import { settlePartitions } from '../../lib/kms/vaults/partition.ts'
 import type { InsideRequest } from './answerInside.ts'
 import type { RegionHealth } from './regionHealth.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
@@ -83,6 +84,7 @@ export function regionHost(region: Region): RegionHost {
     provision: (tenancy) => provisionTenancy(runtime, tenancy),
     requireKnownKey: (administrator, path) => requireKnownKey(region, administrator, path),
     run: async () => {
+      await settlePartitions(runtime, hsm.takenPartitions())
       await store.queues.releaseHeld()
       region.run()
     },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
-import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { BackupStore } from '../../lib/kms/backup/backupPlace.ts'
 import type { Clock, Logger, QueueMessage, QueueName } from '../../lib/ports.ts'
@@ -278,6 +278,7 @@ export function openRegion(parts: RegionParts): Region {
       certificate?.close()
       await running.stop()
       await audit.close()
+      hsm.close()
     },
   }
 }

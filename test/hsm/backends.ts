@@ -1,14 +1,17 @@
-import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { realm, tenancyId } from './fixtures.ts'
-import { softHsmPath, tokenHsm } from './softHsm.ts'
+import { newToken, softHsmPath, tokenHsm } from './softHsm.ts'
+
+/** What one test makes of them, at most. */
+const privateVaults = 1
 
 /** Every backend, for suites that run on each. */
 const backends = {
   software: (region: string): ProvisionedHsm => openSoftwareHsm({ realm, region, generateRsa: knownRsaPair }),
   token: (region: string): ProvisionedHsm =>
-    tokenHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }),
+    tokenHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }, newToken(privateVaults)),
 } as const
 
 export type Backend = keyof typeof backends

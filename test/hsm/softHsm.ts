@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm, type Pkcs11HsmOptions } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from './fixtures.ts'
 
@@ -31,10 +32,13 @@ export function softHsm(): Pkcs11Module {
   return Pkcs11Module.load(softHsmPath)
 }
 
-/** A new token with a region's roots in it. */
-export function newToken(): string {
+/** A new token with a region's roots in it, and so many more for private vaults. */
+export function newToken(privateVaults = 0): string {
   const label = `test ${process.pid} ${Date.now() % 1e9} ${count++}`
   initToken({ module: softHsm(), label, ...pins })
+  for (let number = 1; number <= privateVaults; number++) {
+    initPartition({ module: softHsm(), label: partitionLabel(label, number), ...pins })
+  }
   return label
 }
 

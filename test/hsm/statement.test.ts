@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { ProvisionedHsm } from '../../lib/hsm/hsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { openBackend, pairings, twoRegions } from './backends.ts'
 import { altered, coded, tenancyId } from './fixtures.ts'

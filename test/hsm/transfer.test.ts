@@ -1,11 +1,11 @@
 import type {
-  ProvisionedHsm,
   TransferBundle,
   TransferContext,
   TransportKey,
   TransportOffer,
   WrappedVaultKeys,
 } from '../../lib/hsm/hsm.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
 import { openBackend, pairings, twoRegions } from './backends.ts'
 import { aMaterial, altered, aTransfer, aVault, coded, tenancyId } from './fixtures.ts'

@@ -6,11 +6,16 @@ export interface MadeVault {
   readonly endpoint: string
 }
 
-export async function createVault(call: SignedCaller, region: string, compartmentId: string): Promise<MadeVault> {
+export async function createVault(
+  call: SignedCaller,
+  region: string,
+  compartmentId: string,
+  vaultType = 'DEFAULT',
+): Promise<MadeVault> {
   const { status, body } = await call('POST', `${region}/20180608/vaults`, {
     compartmentId,
     displayName: 'vault',
-    vaultType: 'DEFAULT',
+    vaultType,
   })
   if (status !== 200) throw new Error(`CreateVault answered ${status}: ${JSON.stringify(body)}`)
   return { id: String(body['id']), endpoint: String(body['managementEndpoint']) }

@@ -67,6 +67,14 @@ export class SimulatedHsm implements Hsm {
     return { format, hsmKek: null, softwareKek: null, macKey }
   }
 
+  hasPartition(): boolean {
+    return false
+  }
+
+  releasePartition(): void {
+    return
+  }
+
   backUpVaultKeys(backup: VaultKeysOf, { context, wrapped }: VaultKeysOf): VaultKeysBackup {
     const saving = this.#savingKey(backup, context)
     const saved = mapNames((name) => sealText(saving, name, this.#unwrapVaultKey(context, name, wrapped[name])))

@@ -7,10 +7,9 @@ import { VAULT_KEY_LENGTH, type VaultKeyName } from '../software/vaultRoot.ts'
 import { CKA, CKM } from './constants.ts'
 import { aesObject, aesTemplate } from './templates.ts'
 import { mechanism } from './encode.ts'
-import { HsmKek, unwrapOr } from './hsmKek.ts'
-import type { RegionToken, TokenObjects } from './regionToken.ts'
+import { unwrapOr } from './hsmKek.ts'
 import type { Session } from './session.ts'
-import { isWrappedVaultKey, type TokenVaultRoot } from './tokenVaultRoot.ts'
+import { isWrappedVaultKey, type VaultKeeper } from './vaultKeeper.ts'
 
 const cmac = mechanism(CKM.AES_CMAC)
 const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
@@ -20,40 +19,36 @@ const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
  * backup KEK by a function that tokens do not have, so it is in the process for the length of one call (docs/hsm.md).
  */
 export function backUpInToken(
-  token: RegionToken,
-  root: TokenVaultRoot,
+  keepers: { readonly backup: VaultKeeper; readonly vault: VaultKeeper },
   backup: VaultKeysOf,
   vault: VaultKeysOf,
 ): VaultKeysBackup {
   requireSameTenancy(backup.context, vault.context)
-  return token.run((session, objects) => {
-    const saving = savingKeys(token, session, objects, root, backup, vault.context)
-    const held = (name: 'softwareKek' | 'macKey') => {
-      const secret = root.held.openVaultKey(vault.context, name, vault.wrapped[name]).export()
-      try {
-        return wrapKey(saving(name), secret).toString('base64')
-      } finally {
-        secret.fill(0)
-      }
+  const saving = savingKeys(keepers.backup, backup, vault.context)
+  const held = (name: 'softwareKek' | 'macKey') => {
+    const secret = keepers.vault.heldKey(vault.context, name, vault.wrapped[name]).export()
+    try {
+      return wrapKey(saving(name), secret).toString('base64')
+    } finally {
+      secret.fill(0)
     }
-    const kek = new HsmKek(token, root.hsmKekBlob(vault.context, vault.wrapped.hsmKek), () =>
-      root.notOurs(vault.context),
-    )
-    const hsmKek = kek.lend(session, objects, [CKA.WRAP, CKA.UNWRAP], true, (handle) =>
+  }
+  const kek = keepers.vault.kek(vault.context, vault.wrapped.hsmKek)
+  const hsmKek = keepers.vault.token.run((session, objects) =>
+    kek.lend(session, objects, [CKA.WRAP, CKA.UNWRAP], true, (handle) =>
       withObject(session, saving('hsmKek'), CKA.WRAP, (wrapper) => session.wrap(objects.kwp, wrapper, handle)),
-    )
-    return {
-      format: savedFormat,
-      hsmKek: hsmKek.toString('base64'),
-      softwareKek: held('softwareKek'),
-      macKey: held('macKey'),
-    }
-  })
+    ),
+  )
+  return {
+    format: savedFormat,
+    hsmKek: hsmKek.toString('base64'),
+    softwareKek: held('softwareKek'),
+    macKey: held('macKey'),
+  }
 }
 
 export function restoreInToken(
-  token: RegionToken,
-  root: TokenVaultRoot,
+  keepers: { readonly backup: VaultKeeper; readonly to: () => VaultKeeper },
   {
     backup,
     from,
@@ -70,8 +65,17 @@ export function restoreInToken(
   requireSameTenancy(backup.context, from)
   requireSameTenancy(from, to)
   if (from.isPrivate !== to.isPrivate) throw savedDoesNotOpen(from)
-  return token.run((session, objects) => {
-    const saving = savingKeys(token, session, objects, root, backup, from)
+  const saving = savingKeys(keepers.backup, backup, from)
+  const heldSecret = (name: 'softwareKek' | 'macKey') => {
+    const secret = unwrapKey(saving(name), Buffer.from(saved[name], 'base64'))
+    if (secret?.length === VAULT_KEY_LENGTH) return secret
+    secret?.fill(0)
+    throw savedDoesNotOpen(from)
+  }
+  // What is no backup takes no token.
+  heldSecret('macKey').fill(0)
+  const keeper = keepers.to()
+  return keeper.token.run((session, objects) => {
     const kek = withObject(session, saving('hsmKek'), CKA.UNWRAP, (unwrapper) =>
       unwrapOr(
         () => savedDoesNotOpen(from),
@@ -79,33 +83,27 @@ export function restoreInToken(
       ),
     )
     try {
-      const blob = session.wrap(objects.kwp, objects.wrappingRoot, kek)
+      const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, kek)
       if (!isWrappedVaultKey(blob)) throw savedDoesNotOpen(from)
-      return root.wrapped(to, blob, (name) => {
-        const secret = unwrapKey(saving(name), Buffer.from(saved[name], 'base64'))
-        if (secret?.length === VAULT_KEY_LENGTH) return secret
-        secret?.fill(0)
-        throw savedDoesNotOpen(from)
-      })
+      return keeper.wrapped(to, blob, heldSecret)
     } finally {
       session.destroy(kek)
     }
   })
 }
 
-/** Derived by the backup KEK inside the token, one for each key of the vault. */
+/** Derived by the backup KEK inside its token, one for each key of the vault. */
 function savingKeys(
-  token: RegionToken,
-  session: Session,
-  objects: TokenObjects,
-  root: TokenVaultRoot,
+  keeper: VaultKeeper,
   { context, wrapped }: VaultKeysOf,
   of: VaultContext,
 ): (name: VaultKeyName) => KeyObject {
-  const kek = new HsmKek(token, root.hsmKekBlob(context, wrapped.hsmKek), () => root.notOurs(context))
+  const kek = keeper.kek(context, wrapped.hsmKek)
   return (name) =>
-    kek.lend(session, objects, [CKA.SIGN], false, (handle) =>
-      deriveSavingKey({ tag: (message) => session.sign(cmac, handle, Buffer.from(message)) }, of, name),
+    keeper.token.run((session, objects) =>
+      kek.lend(session, objects, [CKA.SIGN], false, (handle) =>
+        deriveSavingKey({ tag: (message) => session.sign(cmac, handle, Buffer.from(message)) }, of, name),
+      ),
     )
 }
 

@@ -4,7 +4,7 @@ import { CKA, CKM } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { aesTemplate } from './templates.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
-import type { RegionToken, TokenObjects } from './regionToken.ts'
+import { rootsOf, type VaultToken, type VaultTokenObjects } from './regionToken.ts'
 import type { Handle, Session } from './session.ts'
 
 const newKek: Template = [
@@ -13,7 +13,7 @@ const newKek: Template = [
 ]
 
 /** A new vault's KEK, under the root. */
-export function newKekBlob(session: Session, { kwp, wrappingRoot }: TokenObjects): Buffer {
+export function newKekBlob(session: Session, { kwp, roots: [{ wrappingRoot }] }: VaultTokenObjects): Buffer {
   const kek = session.generateKey(mechanism(CKM.AES_KEY_GEN), newKek)
   try {
     return session.wrap(kwp, wrappingRoot, kek)
@@ -24,23 +24,26 @@ export function newKekBlob(session: Session, { kwp, wrappingRoot }: TokenObjects
 
 /** A vault's KEK for HSM keys, opened in the token and, where the token was lost meanwhile, opened there again. */
 export class HsmKek {
-  readonly #token: RegionToken
+  /** Of the root that it is under. */
+  readonly generation: number
+  readonly #token: VaultToken
   readonly #blob: Buffer
   readonly #refused: () => KmsError
   #handle: Handle | undefined
   #life = -1
 
   /** `refused` is what is thrown where the blob does not open. */
-  constructor(token: RegionToken, blob: Buffer, refused: () => KmsError) {
+  constructor(token: VaultToken, blob: Buffer, generation: number, refused: () => KmsError) {
+    this.generation = generation
     this.#token = token
     this.#blob = blob
     this.#refused = refused
   }
 
   /** For material: to wrap what is made, to unwrap what is used. */
-  handle(session: Session, objects: TokenObjects): Handle {
+  handle(session: Session, objects: VaultTokenObjects): Handle {
     if (this.#handle === undefined || this.#life !== this.#token.life) {
-      this.#handle = this.#open(session, objects, [CKA.WRAP, CKA.UNWRAP], false)
+      this.#handle = this.open(session, objects, [CKA.WRAP, CKA.UNWRAP], false)
       this.#life = this.#token.life
     }
     return this.#handle
@@ -49,12 +52,12 @@ export class HsmKek {
   /** For one call: to be wrapped for another region or a backup, or to derive. */
   lend<T>(
     session: Session,
-    objects: TokenObjects,
+    objects: VaultTokenObjects,
     uses: readonly number[],
     isExtractable: boolean,
     work: (kek: Handle) => T,
   ): T {
-    const kek = this.#open(session, objects, uses, isExtractable)
+    const kek = this.open(session, objects, uses, isExtractable)
     try {
       return work(kek)
     } finally {
@@ -72,14 +75,15 @@ export class HsmKek {
     }, this.#life)
   }
 
-  #open(
-    session: Session,
-    { wrappingRoot, kwp }: TokenObjects,
-    uses: readonly number[],
-    isExtractable: boolean,
-  ): Handle {
+  /** The caller destroys it. */
+  open(session: Session, objects: VaultTokenObjects, uses: readonly number[], isExtractable: boolean): Handle {
     return unwrapOr(this.#refused, () =>
-      session.unwrap(kwp, wrappingRoot, this.#blob, aesTemplate(uses, { isExtractable })),
+      session.unwrap(
+        objects.kwp,
+        rootsOf(objects, this.generation).wrappingRoot,
+        this.#blob,
+        aesTemplate(uses, { isExtractable }),
+      ),
     )
   }
 }

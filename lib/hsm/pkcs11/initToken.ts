@@ -1,7 +1,7 @@
 import { UserError } from '../../userError.ts'
 import { CKU } from './constants.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
-import { createRegionObjects, findRegionObjects } from './regionObjects.ts'
+import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
 import { Session } from './session.ts'
 
 export interface NewToken {
@@ -20,20 +20,42 @@ export interface NewToken {
 export function initToken({ module, label, soPin, pin }: NewToken): 'made' | 'completed' | 'there already' {
   const known = module.slotOf(label)
   const slot = known ?? initialize(module, label, soPin, pin)
+  return withUser(module, slot, pin, (session) => {
+    if (known !== undefined && has(() => findRegionObjects(session))) return 'there already'
+    createRegionObjects(session)
+    return known === undefined ? 'made' : 'completed'
+  })
+}
+
+/**
+ * Makes a token of a private vault's. One that is there with its roots stays, whoever has it; one without any is spent, or
+ * was left by an interrupted init: it is initialized anew, which zeroises what it ever held. @throws UserError
+ */
+export function initPartition({ module, label, soPin, pin }: NewToken): 'made' | 'made anew' | 'there already' {
+  const known = module.slotOf(label)
+  if (known !== undefined && withUser(module, known, pin, (session) => has(() => findVaultObjects(session)))) {
+    return 'there already'
+  }
+  const slot = initialize(module, label, soPin, pin, known)
+  withUser(module, slot, pin, (session) => {
+    createRoots(session)
+  })
+  return known === undefined ? 'made' : 'made anew'
+}
+
+function withUser<R>(module: Pkcs11Module, slot: number, pin: string, work: (session: Session) => R): R {
   const session = Session.open(module, slot)
   try {
     session.login(CKU.USER, pin)
-    if (known !== undefined && hasRoots(session)) return 'there already'
-    createRegionObjects(session)
-    return known === undefined ? 'made' : 'completed'
+    return work(session)
   } finally {
     session.close()
   }
 }
 
-function hasRoots(session: Session): boolean {
+function has(find: () => unknown): boolean {
   try {
-    findRegionObjects(session)
+    find()
     return true
   } catch (cause) {
     if (cause instanceof UserError) return false
@@ -41,8 +63,9 @@ function hasRoots(session: Session): boolean {
   }
 }
 
-function initialize(module: Pkcs11Module, label: string, soPin: string, pin: string): number {
-  const empty = module.emptySlot()
+/** In an empty slot, or over the token of this one. @throws UserError */
+function initialize(module: Pkcs11Module, label: string, soPin: string, pin: string, over?: number): number {
+  const empty = over ?? module.emptySlot()
   if (empty === undefined) throw new UserError(`${module.path} has no slot with an empty token for ${label}.`)
   const [officer, user, name] = [Buffer.from(soPin), Buffer.from(pin), Buffer.alloc(32, ' ')]
   if (name.write(label) < Buffer.byteLength(label))

@@ -1,8 +1,7 @@
 import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
 import { LruCache } from '../../lruCache.ts'
-import { ciphertextMaterialId } from '../formats/ciphertext.ts'
-import { TrustedStatements } from '../formats/statement.ts'
+import { requireFormat } from '../../requireFormat.ts'
 import {
   chooseWrap,
   requireBundle,
@@ -15,8 +14,6 @@ import {
 import type {
   HsmCapabilities,
   OaepWrap,
-  ProvisionedHsm,
-  RegionStatement,
   TransferBundle,
   TransferContext,
   TransportKey,
@@ -27,25 +24,28 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
-import { isP384Signature, publicKeyPem } from '../primitives/p384.ts'
+import type { ProvisionedHsm } from '../provisionedHsm.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
 import { HandleCache } from '../software/handleCache.ts'
 import type { RsaGenerator } from '../software/material.ts'
 import { keyGenerationShare, type PoolShare } from '../software/poolShare.ts'
 import { runSelfTest } from '../software/selfTest.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
 import { TenancyRoots } from '../software/tenancyRoots.ts'
+import { TenancyHsm } from '../software/tenancyHsm.ts'
 import { SoftwareVaultKeys } from '../software/vaultKeys.ts'
-import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
+import { notOurs, VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
-import { HsmKek, newKekBlob } from './hsmKek.ts'
+import { newKekBlob } from './hsmKek.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
+import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
 import { isAnswering, macRootOf, regionToken, type RegionToken } from './regionToken.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import type { TokenOptions } from './token.ts'
 import { TokenState } from './tokenState.ts'
 import { ecdsa } from './tokenKey.ts'
 import { TokenVaultKeys } from './tokenVaultKeys.ts'
-import { TokenVaultRoot } from './tokenVaultRoot.ts'
+import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
 import { exportInToken, importInToken, transportPair } from './transferInToken.ts'
 
@@ -69,14 +69,13 @@ interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
 }
 
 /** A region's HSM over a PKCS#11 token: what docs/hsm.md says stays inside does. */
-export class Pkcs11Hsm implements ProvisionedHsm {
+export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   readonly region: string
   readonly name: string
   readonly identityPublicKey: string
   readonly #token: RegionToken
-  readonly #root: TokenVaultRoot
-  readonly #tenancies: TenancyRoots
-  readonly #statements: TrustedStatements
+  readonly #keeper: VaultKeeper
+  readonly #partitions: Partitions
   readonly #handles: HandleCache<SoftwareKey>
   readonly #options: Pkcs11HsmOptions
   readonly #share: PoolShare
@@ -87,21 +86,25 @@ export class Pkcs11Hsm implements ProvisionedHsm {
   /** @throws UserError where the token is not there, refuses the PIN or was not made by hsm init. */
   constructor(options: Pkcs11HsmOptions) {
     const { region, realm, file, token: tokenOptions, generationShare = keyGenerationShare } = options
+    const token = regionToken(tokenOptions)
+    token.open()
+    const keeper = new VaultKeeper(token)
+    const identityPublicKey = publicKeyPem(
+      token.run((session, { identityPublic }) => ecPublicKey(session, identityPublic, 'NIST_P384')),
+    )
+    const state = new TokenState(region, token.label, file, () =>
+      keeper.generations().map((generation) => macRootOf(token, generation)),
+    )
+    super(realm, new TenancyRoots({ realm, region, publicKey: identityPublicKey }, state, tokenRoots(token)))
     this.region = region
     this.#options = options
     this.#share = generationShare
-    const token = regionToken(tokenOptions)
-    token.open()
     this.#token = token
     this.name = `PKCS#11 token ${token.label} (${token.model()})`
-    this.identityPublicKey = publicKeyPem(
-      token.run((session, { identityPublic }) => ecPublicKey(session, identityPublic, 'NIST_P384')),
-    )
-    const mac = macRootOf(token)
-    this.#root = new TokenVaultRoot(mac)
-    const owner = { realm, region, publicKey: this.identityPublicKey }
-    this.#tenancies = new TenancyRoots(owner, new TokenState(region, token.label, file, mac), tokenRoots(token))
-    this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
+    this.identityPublicKey = identityPublicKey
+    this.#keeper = keeper
+    this.#partitions = new Partitions(tokenOptions, keeper, state)
+    this.#partitions.settle()
     this.#handles = new HandleCache(options.handleCapacity ?? 1_000, (key: SoftwareKey) => {
       key.destroy()
     })
@@ -118,17 +121,16 @@ export class Pkcs11Hsm implements ProvisionedHsm {
   }
 
   async createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys> {
-    const blob = this.#token.run(newKekBlob)
-    return this.#root.wrapped(context, blob, () => randomBytes(VAULT_KEY_LENGTH))
+    const keeper = this.#newKeeper(context)
+    return keeper.wrapped(context, keeper.token.run(newKekBlob), () => randomBytes(VAULT_KEY_LENGTH))
   }
 
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
     const { realm, tenancyId, vaultId, isPrivate } = context
-    const { hsmKek, softwareKek, macKey } = wrapped
-    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, macKey])
+    const { format, hsmKek, softwareKek, macKey } = wrapped
+    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, format, macKey])
     const known = this.#vaults.get(id)
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
-    this.#root.requireFormat(wrapped)
     const isDestroyed = hsmKek === null && softwareKek === null
     const keys = this.#open(context, wrapped, id, isDestroyed)
     this.#vaults.set(id, { hsmKek, softwareKek, keys })
@@ -137,24 +139,34 @@ export class Pkcs11Hsm implements ProvisionedHsm {
   }
 
   #open(context: VaultContext, wrapped: WrappedVaultKeys, id: string, isDestroyed: boolean): TokenVaultKeys {
-    const { held: root } = this.#root
-    const macKey = root.openVaultKey(context, 'macKey', wrapped.macKey)
+    const keeper = isDestroyed ? this.#keeper : this.#keeperOf(context, wrapped)
+    const macKey = keeper.heldKey(context, 'macKey', wrapped.macKey)
     const keys = isDestroyed
       ? { macKey }
-      : { macKey, softwareKek: root.openVaultKey(context, 'softwareKek', wrapped.softwareKek) }
-    const kek = isDestroyed ? undefined : this.#openKek(context, wrapped)
+      : { macKey, softwareKek: keeper.heldKey(context, 'softwareKek', wrapped.softwareKek) }
+    const kek = isDestroyed ? undefined : keeper.kek(context, wrapped.hsmKek)
+    // Opened once at once, so that a row that is not ours is refused here.
+    if (kek !== undefined) keeper.token.run((session, objects) => kek.handle(session, objects))
     const { generateRsa } = this.#options
     const held = new SoftwareVaultKeys(context, keys, this.#handles, id, generateRsa, this.#share)
-    const [token, handles, share] = [this.#token, this.#handles, this.#share]
+    const [{ token }, handles, share] = [keeper, this.#handles, this.#share]
     return new TokenVaultKeys({ token, context, held, kek, handles, share, generateRsa })
   }
 
-  /** Opened once at once, so that a row that is not ours is refused here. */
-  #openKek(context: VaultContext, { hsmKek }: WrappedVaultKeys): HsmKek {
-    const blob = this.#root.hsmKekBlob(context, hsmKek)
-    const kek = new HsmKek(this.#token, blob, () => this.#root.notOurs(context))
-    this.#token.run((session, objects) => kek.handle(session, objects))
-    return kek
+  /** Where the keys of a row are. @throws KmsError integrityFailure */
+  #keeperOf(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeeper {
+    if (wrapped.format !== partitionFormat) {
+      requireFormat('A row of wrapped vault keys', wrapped, regionFormat)
+      return this.#keeper
+    }
+    const own = this.#partitions.of(context)
+    if (own === undefined) throw notOurs(context)
+    return own
+  }
+
+  /** Where keys that come now go. @throws KmsError limitExceeded */
+  #newKeeper(context: VaultContext): VaultKeeper {
+    return hasPartition(context) ? this.#partitions.take(context) : this.#keeper
   }
 
   withoutKeks(context: VaultContext, { format, macKey }: WrappedVaultKeys): WrappedVaultKeys {
@@ -163,8 +175,28 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     return destroyed
   }
 
+  hasPartition(context: VaultContext): boolean {
+    return this.#partitions.of(context) !== undefined
+  }
+
+  releasePartition(context: VaultContext, why: 'neverWas' | 'isDeleted'): void {
+    this.#partitions.release(context, why)
+  }
+
+  takenPartitions(): readonly VaultContext[] {
+    return this.#partitions.taken()
+  }
+
+  partitionCounts(): PartitionCounts {
+    return this.#partitions.counts()
+  }
+
   backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
-    return backUpInToken(this.#token, this.#root, backup, vault)
+    const keepers = {
+      backup: this.#keeperOf(backup.context, backup.wrapped),
+      vault: this.#keeperOf(vault.context, vault.wrapped),
+    }
+    return backUpInToken(keepers, backup, vault)
   }
 
   restoreVaultKeys(
@@ -173,27 +205,8 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     saved: VaultKeysBackup,
     to: VaultContext,
   ): WrappedVaultKeys {
-    return restoreInToken(this.#token, this.#root, { backup, from, saved, to })
-  }
-
-  ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
-    return ciphertextMaterialId(ciphertext)
-  }
-
-  statement(tenancyId: string): RegionStatement {
-    return this.#tenancies.statement(tenancyId)
-  }
-
-  trustRoot(tenancyId: string): string {
-    return this.#tenancies.trustRootPem(tenancyId)
-  }
-
-  identityHead(tenancyId: string): number {
-    return this.#tenancies.identityHead(tenancyId)
-  }
-
-  advanceIdentityHead(tenancyId: string, seq: number): void {
-    this.#tenancies.advanceIdentityHead(tenancyId, seq)
+    const keepers = { backup: this.#keeperOf(backup.context, backup.wrapped), to: () => this.#newKeeper(to) }
+    return restoreInToken(keepers, { backup, from, saved, to })
   }
 
   async sign(bytes: Uint8Array): Promise<Buffer> {
@@ -203,29 +216,13 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     )
   }
 
-  async isSignedBy(statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    const signer = await this.#statements.signerOf(statement)
-    return signer !== undefined && isP384Signature(signer, bytes, signature)
-  }
-
-  createTenancyRoot(tenancyId: string): string {
-    return this.#tenancies.create(tenancyId)
-  }
-
-  issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement {
-    return this.#tenancies.issue(tenancyId, region, publicKeyPem)
-  }
-
-  acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void> {
-    return this.#tenancies.accept(trustRootPem, statement)
-  }
-
   async createTransportKey(context: TransferContext): Promise<TransportKey> {
     requireThat(context.destination === this.region, 'this region is not its destination')
+    const keeper = this.#newKeeper(context)
     const { blob, publicKey, wraps } = await this.#share.run(context.vaultId, () =>
-      this.#token.onThread(async (session, objects) => {
+      keeper.token.onThread(async (session, objects) => {
         const { handle, publicKey } = await transportPair(session, objects, this.#options.generateRsa)
-        const blob = session.wrap(objects.kwp, objects.wrappingRoot, handle)
+        const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
         session.destroy(handle)
         return { blob, publicKey: publicKeyPem(publicKey), wraps: objects.wraps }
       }),
@@ -239,7 +236,7 @@ export class Pkcs11Hsm implements ProvisionedHsm {
       keeper: 'token',
     } as const
     const offer = await signOffer(this, fields)
-    return { offer, privateKey: this.#root.boundTransportKey(offer, blob) }
+    return { offer, privateKey: keeper.boundTransportKey(offer, blob) }
   }
 
   async exportVaultKeys(
@@ -250,10 +247,11 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     await requireOffer(this, context, offer)
     this.#requireKeeper(offer)
     createPublicKey(offer.publicKey)
-    const bundled = this.#token.run((session, objects) => {
+    const keeper = this.#keeperOf(context, wrapped)
+    const bundled = keeper.token.run((session, objects) => {
       const wrap = chooseWrap(offer, objects.wraps)
       const recipient = offer.publicKey
-      return { wrap, of: exportInToken(session, objects, this.#root, { context, wrapped, recipient, wrap }) }
+      return { wrap, of: exportInToken(session, objects, keeper, { context, wrapped, recipient, wrap }) }
     })
     return signBundle(this, offer, bundled.wrap, bundled.of)
   }
@@ -273,11 +271,12 @@ export class Pkcs11Hsm implements ProvisionedHsm {
     { offer, privateKey }: TransportKey,
   ): Promise<WrappedVaultKeys> {
     await requireBundle(this, context, bundle, offer)
-    const transportKey = this.#root.transportKeyBlob(offer, privateKey)
+    const keeper = this.#newKeeper(context)
+    const transportKey = keeper.transportKey(offer, privateKey)
     requireThat(transportKey !== undefined, 'the transport key was not made by this HSM for this offer')
     const wrap = wrapOf(bundle, offer)
-    return this.#token.run((session, objects) =>
-      importInToken(session, objects, this.#root, { context, bundle, transportKey, wrap }),
+    return keeper.token.run((session, objects) =>
+      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap }),
     )
   }
 
@@ -287,6 +286,7 @@ export class Pkcs11Hsm implements ProvisionedHsm {
   }
 
   close(): void {
+    this.#partitions.close()
     this.#token.close()
   }
 }

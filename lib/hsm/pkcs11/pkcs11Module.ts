@@ -114,6 +114,14 @@ export class Pkcs11Module {
     })
   }
 
+  /** Of all tokens that somebody made. */
+  labels(): readonly string[] {
+    return this.slots().flatMap((slot) => {
+      const info = this.#infoOf(slot)
+      return info?.isInitialized === true ? [info.label] : []
+    })
+  }
+
   /** A slot with a token that nobody made anything of. */
   emptySlot(): number | undefined {
     return this.slots().find((slot) => this.#infoOf(slot)?.isInitialized === false)

@@ -1,3 +1,4 @@
+import { keysOf } from '../../keysOf.ts'
 import { UserError } from '../../userError.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
@@ -5,22 +6,34 @@ import { oids } from './publicKeys.ts'
 import { allowing } from './templates.ts'
 import type { Handle, Session } from './session.ts'
 
-/** What `hsm init` makes in a region's token, and every start looks up. */
-export interface RegionObjects {
+/** The two keys under which a token keeps what it is given. */
+export interface Roots {
+  /** 1 for the first, one more with each rotation. */
+  readonly generation: number
   /** Wraps and unwraps, and nothing else. */
   readonly wrappingRoot: Handle
   /** Makes MACs, from which keys for what is no secret of the HSM's are derived. */
   readonly macRoot: Handle
+}
+
+/** What is in every token that keeps vaults: roots, the newest first. More than one pair only while they are rotated. */
+export interface VaultObjects {
+  readonly roots: readonly [Roots, ...(readonly Roots[])]
+}
+
+/** What `hsm init` makes in a region's token, and every start looks up. */
+export interface RegionObjects extends VaultObjects {
   /** P-384, signs in the region's name. */
   readonly identity: Handle
   readonly identityPublic: Handle
 }
 
-const labels = {
-  wrappingRoot: 'vaultspan root: wrapping',
-  macRoot: 'vaultspan root: MAC',
-  identity: 'vaultspan identity',
-} as const
+const rootLabels = { wrappingRoot: 'vaultspan root: wrapping', macRoot: 'vaultspan root: MAC' } as const
+export const identityLabel = 'vaultspan identity'
+
+function rootLabel(which: keyof typeof rootLabels, generation: number): string {
+  return generation === 1 ? rootLabels[which] : `${rootLabels[which]} ${generation}`
+}
 
 const stays: Template = [
   [CKA.TOKEN, true],
@@ -45,20 +58,41 @@ const unwrapTemplate: Template = [
 
 /** Makes the objects of a region in an empty token. @throws Pkcs11Error */
 export function createRegionObjects(session: Session): void {
+  createRoots(session)
+  createSigner(session, identityLabel)
+}
+
+/** A pair of roots; what an interrupted attempt left of this generation goes. @throws Pkcs11Error */
+export function createRoots(session: Session, generation = 1): void {
+  destroyRoots(session, generation)
   session.generateKey(mechanism(CKM.AES_KEY_GEN), [
     ...aes256,
     ...stays,
     ...allowing([CKA.WRAP, CKA.UNWRAP]),
-    [CKA.LABEL, Buffer.from(labels.wrappingRoot)],
+    [CKA.LABEL, Buffer.from(rootLabel('wrappingRoot', generation))],
     [CKA.UNWRAP_TEMPLATE, unwrapTemplate],
   ])
   session.generateKey(mechanism(CKM.AES_KEY_GEN), [
     ...aes256,
     ...stays,
     ...allowing([CKA.SIGN]),
-    [CKA.LABEL, Buffer.from(labels.macRoot)],
+    [CKA.LABEL, Buffer.from(rootLabel('macRoot', generation))],
   ])
-  createSigner(session, labels.identity)
+}
+
+export function destroyRoots(session: Session, generation: number): void {
+  for (const which of keysOf(rootLabels)) {
+    for (const object of session.find(labelled(CKO.SECRET_KEY, rootLabel(which, generation)))) session.remove(object)
+  }
+}
+
+/** Everything that lies in the token. It is of one vault: whatever was left by whomever goes, too. */
+export function destroyVaultObjects(session: Session): void {
+  for (;;) {
+    const found = session.find([[CKA.TOKEN, true]], 64)
+    if (found.length === 0) return
+    for (const object of found) session.remove(object)
+  }
 }
 
 /** A P-384 pair that stays in the token. Resolves with its public half. */
@@ -78,19 +112,46 @@ export function createSigner(session: Session, label: string): Handle {
 
 export function findRegionObjects(session: Session): RegionObjects {
   return {
-    wrappingRoot: findOne(session, CKO.SECRET_KEY, labels.wrappingRoot),
-    macRoot: findOne(session, CKO.SECRET_KEY, labels.macRoot),
-    identity: findOne(session, CKO.PRIVATE_KEY, labels.identity),
-    identityPublic: findOne(session, CKO.PUBLIC_KEY, labels.identity),
+    ...findVaultObjects(session),
+    identity: findOne(session, CKO.PRIVATE_KEY, identityLabel),
+    identityPublic: findOne(session, CKO.PUBLIC_KEY, identityLabel),
   }
+}
+
+/** @throws UserError where there are no roots, or two of one name. */
+export function findVaultObjects(session: Session): VaultObjects {
+  const [newest, ...former] = generations(session).map((generation) => ({
+    generation,
+    wrappingRoot: findOne(session, CKO.SECRET_KEY, rootLabel('wrappingRoot', generation)),
+    macRoot: findOne(session, CKO.SECRET_KEY, rootLabel('macRoot', generation)),
+  }))
+  // The first pair's absence has the text that says what to do.
+  if (newest === undefined) throw noSuchObject(rootLabels.wrappingRoot, 'no')
+  return { roots: [newest, ...former] }
+}
+
+/** Those of which both roots are there, the newest first: the MAC root is made second. */
+function generations(session: Session): readonly number[] {
+  const all: Template = [
+    [CKA.CLASS, CKO.SECRET_KEY],
+    [CKA.TOKEN, true],
+  ]
+  const labels = session.find(all, 64).map((object) => String(session.attributes(object, CKA.LABEL)[0]))
+  const found = labels
+    .filter((label) => label.startsWith(rootLabels.macRoot))
+    .map((label) => Number(label.slice(rootLabels.macRoot.length)) || 1)
+  return [...new Set(found)].sort((one, other) => other - one)
 }
 
 /** @throws UserError where there is none, or more than one. */
 export function findOne(session: Session, objectClass: number, label: string): Handle {
   const [found, another] = session.find(labelled(objectClass, label))
   if (found !== undefined && another === undefined) return found
-  const many = another === undefined ? 'no' : 'more than one'
-  throw new UserError(`The token has ${many} object "${label}". Was it made by hsm init?`)
+  throw noSuchObject(label, another === undefined ? 'no' : 'more than one')
+}
+
+function noSuchObject(label: string, many: string): UserError {
+  return new UserError(`The token has ${many} object "${label}". Was it made by hsm init?`)
 }
 
 export function labelled(objectClass: number, label: string): Template {

@@ -1,34 +1,61 @@
 import { findAbilities, type Abilities } from './abilities.ts'
-import { isKmsError } from '../../errors.ts'
+import { isKmsError, KmsError } from '../../errors.ts'
 import { CKA, CKM } from './constants.ts'
 import { mechanism } from './encode.ts'
-import { findRegionObjects, type RegionObjects } from './regionObjects.ts'
+import {
+  findRegionObjects,
+  findVaultObjects,
+  type RegionObjects,
+  type Roots,
+  type VaultObjects,
+} from './regionObjects.ts'
+import type { Session } from './session.ts'
 import { Token, type TokenOptions } from './token.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
 
-export type TokenObjects = RegionObjects & Abilities
-export type RegionToken = Token<TokenObjects>
+/** Of any token that keeps vaults: a region's, or a private vault's own. */
+export type VaultTokenObjects = VaultObjects & Abilities
+export type VaultToken = Token<VaultTokenObjects>
+export type RegionToken = Token<RegionObjects & Abilities>
 
 /** A region's token. What it can do is found out at the first connection: a lost session does not change it. */
 export function regionToken(options: TokenOptions): RegionToken {
+  return tokenWith(options, findRegionObjects)
+}
+
+/** A private vault's own. */
+export function partitionToken(options: TokenOptions): VaultToken {
+  return tokenWith(options, findVaultObjects)
+}
+
+function tokenWith<T>(options: TokenOptions, find: (session: Session) => T): Token<T & Abilities> {
   let abilities: Abilities | undefined
   return new Token(options, (session) => {
     abilities ??= findAbilities(session)
-    return { ...findRegionObjects(session), ...abilities }
+    return { ...find(session), ...abilities }
   })
 }
 
 const cmac = mechanism(CKM.AES_CMAC)
 
-/** The root by which MACs are made, in the token. */
-export function macRootOf(token: RegionToken): CmacKey {
-  return { tag: (message) => token.run((session, { macRoot }) => session.sign(cmac, macRoot, Buffer.from(message))) }
+/** The MAC root of a generation, in its token. @throws KmsError unavailable where the token has none such any more. */
+export function macRootOf(token: VaultToken, generation: number): CmacKey {
+  return {
+    tag: (message) =>
+      token.run((session, objects) => session.sign(cmac, rootsOf(objects, generation).macRoot, Buffer.from(message))),
+  }
+}
+
+export function rootsOf({ roots }: VaultObjects, generation: number): Roots {
+  const found = roots.find((each) => each.generation === generation)
+  if (found !== undefined) return found
+  throw new KmsError('unavailable', 'The root was rotated meanwhile; try again.', { retryAfter: 1 })
 }
 
 /** Asked for something that costs it nothing; a lost one is tried again, once a second. */
-export function isAnswering(token: RegionToken): boolean {
+export function isAnswering(token: VaultToken): boolean {
   try {
-    token.run((session, { macRoot }) => session.attributes(macRoot, CKA.LABEL))
+    token.run((session, { roots: [{ macRoot }] }) => session.attributes(macRoot, CKA.LABEL))
     return true
   } catch (cause) {
     if (isKmsError(cause, 'unavailable')) return false

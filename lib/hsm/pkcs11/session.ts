@@ -94,6 +94,11 @@ export class Session {
     this.#module.code('C_DestroyObject', this.handle, object)
   }
 
+  /** An object that stays in the token otherwise. */
+  remove(object: Handle): void {
+    this.#call('C_DestroyObject', object)
+  }
+
   generateKey(how: Mechanism, template: Template): Handle {
     const encoded = encodeTemplate(template)
     return this.#handleOf((place) => {

@@ -95,6 +95,19 @@ export class Token<T> {
     this.#connection ??= this.#connect()
   }
 
+  /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
+  bare<R>(work: (session: Session) => R): R {
+    const session = Session.open(this.#options.module, findSlot(this.#options.module, this.label))
+    try {
+      this.#login(session)
+      return work(session)
+    } catch (cause) {
+      throw isLoss(cause) ? lost(this.label, cause) : cause
+    } finally {
+      session.close()
+    }
+  }
+
   close(): void {
     this.#forget()
   }

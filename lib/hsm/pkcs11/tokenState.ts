@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { canonicalJson, type Json } from '../../canonicalJson.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { UserError } from '../../userError.ts'
+import type { PartitionEntry, PartitionStore } from './partitions.ts'
 import { isSameMac } from '../formats/blobMac.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
 import { tenanciesSchema, type TenancyState } from '../software/hsmState.ts'
@@ -16,6 +17,15 @@ const stateSchema = v.looseObject({
   region: v.string(),
   token: v.string(),
   tenancies: tenanciesSchema(v.string()),
+  partitions: v.exactOptional(
+    v.record(
+      v.string(),
+      v.looseObject({
+        phase: v.picklist(['taken', 'emptying', 'ending', 'spent']),
+        vault: v.looseObject({ realm: v.string(), tenancyId: v.string(), vaultId: v.string() }),
+      }),
+    ),
+  ),
   mac: v.pipe(v.string(), v.base64()),
 })
 
@@ -25,21 +35,24 @@ interface State {
   /** Its label. */
   readonly token: string
   readonly tenancies: Readonly<Record<string, TenancyState>>
+  /** The tokens of private vaults, by label. A state of the first version has none. */
+  readonly partitions?: Readonly<Record<string, PartitionEntry>>
 }
 
 /**
  * What a region with a token keeps beside it: which tenancies it knows and the root that it pins for each. Nothing of it is
  * secret; a MAC by the token's root tells where it was changed.
  */
-export class TokenState implements TenancyStore {
+export class TokenState implements TenancyStore, PartitionStore {
   readonly #file: string | undefined
-  readonly #mac: CmacKey
+  /** By the token's roots, the newest first. */
+  readonly #macs: () => readonly CmacKey[]
   #state: State
 
   /** Without a file it lives in memory. @throws UserError where the file is not this token's. */
-  constructor(region: string, token: string, file: string | undefined, mac: CmacKey) {
+  constructor(region: string, token: string, file: string | undefined, macs: () => readonly CmacKey[]) {
     this.#file = file
-    this.#mac = mac
+    this.#macs = macs
     this.#state = { format: FORMAT, region, token, tenancies: {} }
     if (file === undefined) return
     if (existsSync(file)) this.#state = this.#read(file)
@@ -54,7 +67,19 @@ export class TokenState implements TenancyStore {
   }
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
-    const next = { ...this.#state, tenancies: { ...this.#state.tenancies, [tenancyId]: tenancy } }
+    this.#keep({ ...this.#state, tenancies: { ...this.#state.tenancies, [tenancyId]: tenancy } })
+  }
+
+  get partitions(): Readonly<Record<string, PartitionEntry>> {
+    return this.#state.partitions ?? {}
+  }
+
+  setPartition(label: string, entry: PartitionEntry | undefined): void {
+    const { [label]: _, ...others } = this.partitions
+    this.#keep({ ...this.#state, partitions: entry === undefined ? others : { ...others, [label]: entry } })
+  }
+
+  #keep(next: State): void {
     if (this.#file !== undefined) this.#write(this.#file, next, false)
     this.#state = next
   }
@@ -66,7 +91,7 @@ export class TokenState implements TenancyStore {
     const { region, token } = this.#state
     if (state.region !== region)
       throw new UserError(`The HSM state ${file} belongs to region ${state.region}, not to ${region}.`)
-    if (!isSameMac(this.#macOf(state), Buffer.from(mac, 'base64'))) {
+    if (!this.#macs().some((each) => isSameMac(macOf(each, state), Buffer.from(mac, 'base64')))) {
       throw new UserError(
         `The HSM state ${file} was not written with the token ${token}: another token has its label, or the file was changed. Put back what belongs together.`,
       )
@@ -74,15 +99,22 @@ export class TokenState implements TenancyStore {
     return state
   }
 
-  /** What was read of a newer version is passed on. */
-  #write(file: string, state: State, isNew: boolean): void {
-    const text = JSON.stringify({ ...state, mac: this.#macOf(state).toString('base64') }, undefined, 2)
-    writeFileDurably(file, text, { mode: 0o600, isNew })
+  /** Under the newest root, where a former one's MAC stands. */
+  renewMac(): void {
+    this.#keep(this.#state)
   }
 
-  #macOf(state: object): Buffer {
-    return this.#mac.tag(Buffer.from(`state/v1\0${canonicalJson(state as Json)}`))
+  /** What was read of a newer version is passed on. */
+  #write(file: string, state: State, isNew: boolean): void {
+    const [newest] = this.#macs()
+    if (newest === undefined) throw new TypeError('A token has a root.')
+    const text = JSON.stringify({ ...state, mac: macOf(newest, state).toString('base64') }, undefined, 2)
+    writeFileDurably(file, text, { mode: 0o600, isNew })
   }
+}
+
+function macOf(key: CmacKey, state: object): Buffer {
+  return key.tag(Buffer.from(`state/v1\0${canonicalJson(state as Json)}`))
 }
 
 function jsonOf(file: string): unknown {

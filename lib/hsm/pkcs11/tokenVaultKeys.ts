@@ -29,12 +29,12 @@ import { CKA } from './constants.ts'
 import { masterTemplate, rsaPrivateTemplate } from './templates.ts'
 import { type Template } from './encode.ts'
 import { unwrapOr, type HsmKek } from './hsmKek.ts'
-import type { RegionToken } from './regionToken.ts'
+import type { VaultToken } from './regionToken.ts'
 import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, type HeldObject } from './tokenKey.ts'
 import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
 
 interface Parts {
-  readonly token: RegionToken
+  readonly token: VaultToken
   readonly context: VaultContext
   /** The vault's other two keys, and everything that is done with them. */
   readonly held: SoftwareVaultKeys
@@ -229,7 +229,7 @@ export class TokenVaultKeys implements VaultKeys {
   }
 }
 
-function heldObject(token: RegionToken, handle: number): HeldObject {
+function heldObject(token: VaultToken, handle: number): HeldObject {
   const { life } = token
   return {
     handle,

@@ -10,9 +10,9 @@ import { unwrapOr } from './hsmKek.ts'
 import type { RsaGenerator } from '../software/material.ts'
 import { TRANSPORT_KEY_BITS } from '../software/softwareHsm.ts'
 import { generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
-import type { TokenObjects } from './regionToken.ts'
+import { rootsOf, type VaultTokenObjects } from './regionToken.ts'
 import type { Handle, Session } from './session.ts'
-import { isWrappedVaultKey, type TokenVaultRoot } from './tokenVaultRoot.ts'
+import { isWrappedVaultKey, type VaultKeeper } from './vaultKeeper.ts'
 
 const transportTemplate = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: false })
 const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
@@ -20,7 +20,7 @@ const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
 /** A pair for one transfer. `generateRsa`: for tests, which do not wait for a new one each time. */
 export async function transportPair(
   session: Session,
-  { kwp }: TokenObjects,
+  { kwp }: VaultTokenObjects,
   generateRsa: RsaGenerator | undefined,
 ): Promise<Required<MadeKey>> {
   if (generateRsa === undefined) return generateRsaPair(session, TRANSPORT_KEY_BITS, [CKA.UNWRAP])
@@ -32,8 +32,8 @@ export async function transportPair(
 /** The vault's keys under an ephemeral key that is made in the token and leaves it under the peer's public key only. */
 export function exportInToken(
   session: Session,
-  objects: TokenObjects,
-  root: TokenVaultRoot,
+  objects: VaultTokenObjects,
+  keeper: VaultKeeper,
   {
     context,
     wrapped,
@@ -59,7 +59,7 @@ export function exportInToken(
       ]),
     )
     const kwp = mapVaultKeys((name) => {
-      const key = keep(vaultKeyObject(session, objects, root, context, wrapped, name))
+      const key = keep(vaultKeyObject(session, objects, keeper, context, wrapped, name))
       return session.wrap(objects.kwp, ephemeral, key).toString('base64')
     })
     const peer = keep(session.create(publicTemplate(createPublicKey(recipient))))
@@ -72,20 +72,14 @@ export function exportInToken(
 /** The KEK for HSM keys from its blob; the other two are the process's, and objects for the moment. */
 function vaultKeyObject(
   session: Session,
-  objects: TokenObjects,
-  root: TokenVaultRoot,
+  objects: VaultTokenObjects,
+  keeper: VaultKeeper,
   context: VaultContext,
   wrapped: WrappedVaultKeys,
   name: VaultKeyName,
 ): Handle {
-  if (name === 'hsmKek') {
-    const blob = root.hsmKekBlob(context, wrapped.hsmKek)
-    return unwrapOr(
-      () => root.notOurs(context),
-      () => session.unwrap(objects.kwp, objects.wrappingRoot, blob, kekTemplate),
-    )
-  }
-  const secret = root.held.openVaultKey(context, name, wrapped[name]).export()
+  if (name === 'hsmKek') return keeper.kek(context, wrapped.hsmKek).open(session, objects, [CKA.WRAP, CKA.UNWRAP], true)
+  const secret = keeper.heldKey(context, name, wrapped[name]).export()
   try {
     const template = aesObject(secret, []).filter(([type]) => type !== CKA.EXTRACTABLE)
     return session.create([...template, [CKA.EXTRACTABLE, true]])
@@ -97,8 +91,8 @@ function vaultKeyObject(
 /** What came under the ephemeral key, under this token's root. */
 export function importInToken(
   session: Session,
-  objects: TokenObjects,
-  root: TokenVaultRoot,
+  objects: VaultTokenObjects,
+  keeper: VaultKeeper,
   {
     context,
     bundle,
@@ -108,7 +102,7 @@ export function importInToken(
     readonly context: VaultContext
     readonly bundle: TransferBundle
     /** Under the wrapping root. */
-    readonly transportKey: Buffer
+    readonly transportKey: { readonly blob: Buffer; readonly generation: number }
     readonly wrap: OaepWrap
   },
 ): WrappedVaultKeys {
@@ -130,7 +124,12 @@ export function importInToken(
   }
   try {
     const otherwise = 'the transport key was not made by this HSM for this offer'
-    const transport = opened(objects.wrappingRoot, transportKey, transportTemplate, otherwise)
+    const transport = opened(
+      rootsOf(objects, transportKey.generation).wrappingRoot,
+      transportKey.blob,
+      transportTemplate,
+      otherwise,
+    )
     const unwrapper = aesTemplate([CKA.UNWRAP], { isExtractable: false })
     const ephemeral = opened(
       transport,
@@ -142,9 +141,9 @@ export function importInToken(
     const take = (name: VaultKeyName, template: Template) =>
       opened(ephemeral, bundle.kwp[name], template, 'a vault key does not unwrap')
     const kek = take('hsmKek', kekTemplate)
-    const blob = session.wrap(objects.kwp, objects.wrappingRoot, kek)
+    const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, kek)
     requireThat(isWrappedVaultKey(blob), 'a vault key does not unwrap')
-    return root.wrapped(context, blob, (name) => {
+    return keeper.wrapped(context, blob, (name) => {
       const [secret = Buffer.alloc(0)] = session.attributes(take(name, readableAes), CKA.VALUE)
       requireThat(secret.length === VAULT_KEY_LENGTH, 'a vault key does not unwrap')
       return secret

@@ -6,12 +6,9 @@ import {
   randomUUID,
   type KeyObject,
 } from 'node:crypto'
-import { ciphertextMaterialId } from '../formats/ciphertext.ts'
 import type {
   HsmCapabilities,
   OaepWrap,
-  ProvisionedHsm,
-  RegionStatement,
   TransferBundle,
   TransferContext,
   TransportKey,
@@ -22,12 +19,13 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
+import type { ProvisionedHsm } from '../provisionedHsm.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { LruCache } from '../../lruCache.ts'
-import { isP384Signature, publicKeyPem, signP384 } from '../primitives/p384.ts'
+import { publicKeyPem, signP384 } from '../primitives/p384.ts'
 import { rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
-import { TrustedStatements, unsignedBytes } from '../formats/statement.ts'
+import { unsignedBytes } from '../formats/statement.ts'
 import {
   chooseWrap,
   oaepWraps,
@@ -48,6 +46,7 @@ import { MemoryState, newState, type HsmState, type StateStore } from './hsmStat
 import { StateFile } from './stateFile.ts'
 import { softwareTenancies, TenancyRoots } from './tenancyRoots.ts'
 import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
+import { TenancyHsm } from './tenancyHsm.ts'
 import { SoftwareVaultKeys } from './vaultKeys.ts'
 import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
 
@@ -78,15 +77,13 @@ export const TRANSPORT_KEY_BITS = 3072
 const TRANSPORT_KEY_LENGTH = 32
 
 /** A simulated HSM: the whole port over node:crypto, its root in a file. Calls itself simulated wherever it is named. */
-export class SoftwareHsm implements ProvisionedHsm {
+export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   readonly name = simulatedName
   readonly region: string
   readonly identityPublicKey: string
   readonly #identity: KeyObject
   readonly #store: StateStore
   readonly #root: VaultRoot
-  readonly #tenancies: TenancyRoots
-  readonly #statements: TrustedStatements
   readonly #handles: HandleCache<SoftwareKey>
   readonly #generateRsa: RsaGenerator
   readonly #share: PoolShare
@@ -97,15 +94,16 @@ export class SoftwareHsm implements ProvisionedHsm {
     const { region, realm, file, onChange } = options
     const { handleCapacity = 1_000, generateRsa = generateRsaMaterial, generationShare = keyGenerationShare } = options
     const store = toldState(options.store ?? openStore(region, file), onChange)
+    const identity = createPrivateKey(store.state.identity)
+    const identityPublicKey = publicKeyPem(createPublicKey(identity))
+    super(realm, new TenancyRoots({ realm, region, publicKey: identityPublicKey }, softwareTenancies(store)))
     this.#store = store
     this.region = region
     this.#share = generationShare
     this.#generateRsa = generateRsa
-    this.#identity = createPrivateKey(store.state.identity)
-    this.identityPublicKey = publicKeyPem(createPublicKey(this.#identity))
+    this.#identity = identity
+    this.identityPublicKey = identityPublicKey
     this.#root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(store.state.root, 'base64'))))
-    this.#tenancies = new TenancyRoots({ realm, region, publicKey: this.identityPublicKey }, softwareTenancies(store))
-    this.#statements = new TrustedStatements(realm, (tenancyId) => this.#tenancies.trustRoot(tenancyId))
     const destroy = (key: SoftwareKey) => {
       key.destroy()
     }
@@ -120,7 +118,7 @@ export class SoftwareHsm implements ProvisionedHsm {
   /** In a copy: what the HSM it was made of has changed since. */
   follow(change: HsmChange): void {
     if (change.kind === 'tenancy') {
-      this.#tenancies.follow(change.tenancyId, change.tenancy)
+      this.tenancies.follow(change.tenancyId, change.tenancy)
       return
     }
     this.#handles.drop(change.idStart)
@@ -159,6 +157,23 @@ export class SoftwareHsm implements ProvisionedHsm {
     return destroyed
   }
 
+  /** A simulated partition is derived from the root: there is nothing to give back. */
+  hasPartition(): boolean {
+    return false
+  }
+
+  releasePartition(): void {
+    return
+  }
+
+  takenPartitions(): readonly VaultContext[] {
+    return []
+  }
+
+  close(): void {
+    return
+  }
+
   backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
     return backUpVaultKeys(this.#root, backup, vault)
   }
@@ -172,45 +187,8 @@ export class SoftwareHsm implements ProvisionedHsm {
     return restoreVaultKeys(this.#root, backup, from, saved, to)
   }
 
-  ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
-    return ciphertextMaterialId(ciphertext)
-  }
-
-  statement(tenancyId: string): RegionStatement {
-    return this.#tenancies.statement(tenancyId)
-  }
-
-  trustRoot(tenancyId: string): string {
-    return this.#tenancies.trustRootPem(tenancyId)
-  }
-
-  identityHead(tenancyId: string): number {
-    return this.#tenancies.identityHead(tenancyId)
-  }
-
-  advanceIdentityHead(tenancyId: string, seq: number): void {
-    this.#tenancies.advanceIdentityHead(tenancyId, seq)
-  }
-
   sign(bytes: Uint8Array): Promise<Buffer> {
     return signP384(this.#identity, bytes)
-  }
-
-  async isSignedBy(statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    const signer = await this.#statements.signerOf(statement)
-    return signer !== undefined && isP384Signature(signer, bytes, signature)
-  }
-
-  createTenancyRoot(tenancyId: string): string {
-    return this.#tenancies.create(tenancyId)
-  }
-
-  issueStatement(tenancyId: string, region: string, publicKeyPem: string): RegionStatement {
-    return this.#tenancies.issue(tenancyId, region, publicKeyPem)
-  }
-
-  acceptStatement(trustRootPem: string, statement: RegionStatement): Promise<void> {
-    return this.#tenancies.accept(trustRootPem, statement)
   }
 
   async createTransportKey(context: TransferContext): Promise<TransportKey> {

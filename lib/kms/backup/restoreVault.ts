@@ -1,8 +1,8 @@
-import type { WrappedVaultKeys } from '../../hsm/hsm.ts'
+import type { VaultContext, WrappedVaultKeys } from '../../hsm/hsm.ts'
 import { derivedBytes } from './derivedBytes.ts'
 import { firstEpoch } from '../rows/epoch.ts'
 import { placedIn, requireCompartmentActive } from '../identity/compartmentContents.ts'
-import { KmsError, notFoundOrForbidden } from '../../errors.ts'
+import { isKmsError, KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { bookkeeping, newEtag, putOver, requireMadeBy, type Mutation, type RequestRow } from '../mutation.ts'
 import { idempotent } from '../requestedChange.ts'
 import { untilCommitted } from '../untilCommitted.ts'
@@ -14,6 +14,7 @@ import { keySk, wrappingKeySk, type KeyRow, type VaultRow, type WrappingKeyRow }
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
 import { verifiedRow, vaultWithMac, wrappingKeyWithMac, vaultContext } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { keepingPartition } from '../vaults/partition.ts'
 import { nextVault, prefixRow, vaultEffect } from '../vaults/vaults.ts'
 import type { BackupPorts } from './backUp.ts'
 import { damaged, parseBackup, requireIntact, type VaultBackup } from './backupDocument.ts'
@@ -49,10 +50,12 @@ export function restoreVault(ports: BackupPorts, mutation: Mutation, input: Rest
 async function restore(ports: BackupPorts, mutation: Mutation, input: RestoreVaultInput): Promise<VaultRow> {
   const document = parseBackup<VaultBackup>('vaultspan/vault-backup/1', input.text)
   if (document.tenancyId !== input.tenancyId || !hasForm(document)) throw damaged()
-  const opened = await openBackup(ports, document, input)
-  await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
-  await requireRoomForVault(ports, input.compartmentIds, 'VIRTUAL_PRIVATE')
-  const vault = await restoringVault(ports, opened, input)
+  const vault = await keepingPartition(ports, contextHere(ports, document), async () => {
+    const opened = await openBackup(ports, document, input)
+    await requireCompartmentActive(ports, input.tenancyId, input.compartmentId)
+    await requireRoomForVault(ports, input.compartmentIds, 'VIRTUAL_PRIVATE')
+    return restoringVault(ports, opened, input)
+  })
   const from = { ...document.vault }
   const compartmentFor = (id: string) => (input.active.has(id) ? id : input.compartmentId)
   for (const saved of document.keys) {
@@ -101,8 +104,8 @@ async function openBackup(
   { tenancyId }: RestoreVaultInput,
 ): Promise<OpenedBackup> {
   const backup = await backupKeys(ports, tenancyId)
-  const ids = document.region === ports.region ? document.vault : newIds(ports.region, document.vault)
-  const to = vaultContext({ ...document.vault, id: ids.id })
+  const ids = idsHere(ports, document)
+  const to = contextHere(ports, document)
   const wrapped = restoreKeys(ports, backup, document, to)
   const keys = ports.hsm.openVault(to, wrapped)
   requireIntact(keys, document)
@@ -200,6 +203,15 @@ function newIds(region: string, saved: VaultRow): Ids {
   }
 }
 
+/** In the region of the backup, its own. */
+function idsHere({ region }: Pick<BackupPorts, 'region'>, document: VaultBackup): Ids {
+  return document.region === region ? document.vault : newIds(region, document.vault)
+}
+
+function contextHere(ports: Pick<BackupPorts, 'region'>, document: VaultBackup): VaultContext {
+  return vaultContext({ ...document.vault, id: idsHere(ports, document).id })
+}
+
 function restoreKeys(
   { hsm }: BackupPorts,
   backup: Awaited<ReturnType<typeof backupKeys>>,
@@ -209,6 +221,8 @@ function restoreKeys(
   try {
     return hsm.restoreVaultKeys(backup, vaultContext(document.vault), document.vaultKeys, to)
   } catch (cause) {
+    // No partition is free, or the token does not answer: that is nothing about the file.
+    if (isKmsError(cause, 'limitExceeded', 'unavailable')) throw cause
     // What a caller brings is not this service's own data: a file that does not open is the caller's mistake.
     throw new KmsError('invalidParameter', damaged().message, { cause })
   }

@@ -16,6 +16,7 @@ import { isComplete, completeUnlessDeleted } from '../keys/completeKey.ts'
 import { systemAudit } from '../systemMutation.ts'
 import { storedVaultKeys, vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
+import { settlePartition } from '../vaults/partition.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 
 /**
@@ -32,6 +33,7 @@ const batchSize = 80
 /** The KEKs go first: from then on nothing under the vault opens. Its MAC key stays, so that its rows still verify. */
 export async function destroyVault(ports: DestroyPorts, vault: Vault, due: Due): Promise<void> {
   const gone = vault.row.lifecycleState === 'DELETED' ? vault : await destroyVaultKeys(ports, vault)
+  await settlePartition(ports, vaultContext(gone.row), 'isDeleted')
   for await (const id of everyKeyId(ports.tables, gone.row.id)) await destroyKey(ports, gone, id)
   await ports.tables.write([...deleteReminder(due)])
 }

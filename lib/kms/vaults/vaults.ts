@@ -23,6 +23,7 @@ import { wholeTree } from '../rows/digestTree.ts'
 import { requireRoomForVault } from '../usage/serviceLimits.ts'
 import { vaultWithMac, vaultContext, type WithoutMac } from '../rows/rowMac.ts'
 import { vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
+import { keepingPartition } from './partition.ts'
 
 export interface CreateVaultInput {
   readonly tenancyId: string
@@ -56,16 +57,20 @@ export function createVault(ports: CreatePorts, mutation: Mutation, input: Creat
       await requireRoomForVault(ports, input.compartmentIds, input.vaultType)
     },
     commit: async () => {
-      const { row, keysRow } = await newVault(ports, mutation, input)
-      const outcome = await ports.tables.write([
-        putOver('Vaults', row, undefined),
-        putOver('Vaults', keysRow, undefined),
-        putOver('Vaults', prefixRow(row), undefined),
-        wholeTree(row.id),
-        ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id: row.id }),
-        ...bookkeeping(mutation, vaultEffect(row), row.etag),
-      ])
-      return outcome.ok ? row : undefined
+      const vaultPrefix = newVaultPrefix(ports.random)
+      const id = newOcid(ports.random, 'vault', { region: ports.region, vaultPrefix })
+      return keepingPartition(ports, vaultContext({ ...input, id }), async () => {
+        const { row, keysRow } = await newVault(ports, mutation, input, { id, vaultPrefix })
+        const outcome = await ports.tables.write([
+          putOver('Vaults', row, undefined),
+          putOver('Vaults', keysRow, undefined),
+          putOver('Vaults', prefixRow(row), undefined),
+          wholeTree(row.id),
+          ...placedIn(input.tenancyId, input.compartmentId, { table: 'Vaults', id: row.id }),
+          ...bookkeeping(mutation, vaultEffect(row), row.etag),
+        ])
+        return outcome.ok ? row : undefined
+      })
     },
   })
 }
@@ -74,10 +79,9 @@ async function newVault(
   ports: CreatePorts,
   mutation: Mutation,
   { compartmentIds: _, origin, ...details }: CreateVaultInput,
+  { id, vaultPrefix }: Pick<VaultRow, 'id' | 'vaultPrefix'>,
 ): Promise<{ row: VaultRow; keysRow: VaultKeysRow }> {
   const { region, random } = ports
-  const vaultPrefix = newVaultPrefix(random)
-  const id = newOcid(random, 'vault', { region, vaultPrefix })
   const context = vaultContext({ ...details, id })
   const wrapped = await ports.hsm.createVaultKeys(context)
   const now = ports.clock()

@@ -7,13 +7,14 @@ import { vaultSk, type VaultRow } from '../../kms/rows/rows.ts'
 import { wholeTree } from '../../kms/rows/digestTree.ts'
 import { verifiedRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaultCache.ts'
+import { transportPk } from '../../kms/vaults/partition.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { wrappingKeyWrite } from '../apply.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { fenceStands, knownFence } from './fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
-import { fenceSk, transportAt, transportPk, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
+import { fenceSk, transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
 
 /** What a region does when it is asked to hold a replica. Each message may come twice, late, or not at all. */
 

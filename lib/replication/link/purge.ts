@@ -5,7 +5,9 @@ import { treeRemains, treeWrites } from '../../kms/rows/digestTree.ts'
 import { everyKeyId } from '../../kms/rows/everyKey.ts'
 import { keySk, vaultSk, versionSkPrefix, wrappingKeySk, type KeyVersionRow } from '../../kms/rows/rows.ts'
 import { vaultKeysSk } from '../../kms/vaultCache.ts'
+import { settlePartition } from '../../kms/vaults/partition.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
+import { realm } from '../../ocid.ts'
 import { coverageDelete } from '../coverage.ts'
 import { ChangedMeanwhile } from '../changedMeanwhile.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
@@ -75,6 +77,7 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
   }
   const remains = [...(await treeRemains(ports.tables, vaultId)), ...(await withoutTransports(ports, vaultId, fence))]
   if (!(await purged(ports, vaultId, remains))) return
+  await settlePartition(ports, { realm, tenancyId, vaultId, isPrivate: true }, 'isDeleted')
   await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })
 }
 

@@ -1,4 +1,5 @@
 import type { TransferContext, TransportKey } from '../../hsm/hsm.ts'
+import { keepingPartition, transportPk } from '../../kms/vaults/partition.ts'
 import type { JsonObject } from '../../canonicalJson.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -11,10 +12,6 @@ interface TransportRow extends Item {
 export interface TransportPlace {
   readonly pk: string
   readonly sk: string
-}
-
-export function transportPk(vaultId: string): string {
-  return `transport#${vaultId}`
 }
 
 export function fenceSk(fence: number): string {
@@ -51,13 +48,15 @@ export async function transportAt(
 ): Promise<TransportKey | undefined> {
   const waiting = await waitingTransport(ports, place)
   if (waiting !== undefined) return waiting
-  const transport = await ports.hsm.createTransportKey(context)
-  const item: TransportRow = { ...place, transport: { ...transport } as TransportKey & JsonObject }
-  const outcome = await ports.tables.write([
-    { op: 'put', table: 'Replication', item, condition: { kind: 'absent' } },
-    ...stillWanted,
-  ])
-  return outcome.ok ? transport : undefined
+  return keepingPartition(ports, context, async () => {
+    const transport = await ports.hsm.createTransportKey(context)
+    const item: TransportRow = { ...place, transport: { ...transport } as TransportKey & JsonObject }
+    const outcome = await ports.tables.write([
+      { op: 'put', table: 'Replication', item, condition: { kind: 'absent' } },
+      ...stillWanted,
+    ])
+    return outcome.ok ? transport : undefined
+  })
 }
 
 /** For the transaction that stores what the bundle brought: it commits once. */

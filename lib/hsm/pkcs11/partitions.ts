@@ -1,0 +1,192 @@
+import { isKmsError, KmsError } from '../../errors.ts'
+import { isSameContext } from '../formats/sameContext.ts'
+import type { VaultContext } from '../hsm.ts'
+import { UserError } from '../../userError.ts'
+import { destroyVaultObjects, createRoots } from './regionObjects.ts'
+import { partitionToken, type VaultToken } from './regionToken.ts'
+import type { TokenOptions } from './token.ts'
+import { VaultKeeper } from './vaultKeeper.ts'
+
+/**
+ * What stands in a region's state about a token of its pool; about a free one nothing does. `emptying` and `ending` were begun
+ * and are finished after a crash: the first makes it free again, with new roots; after the second it is spent until hsm init.
+ */
+export interface PartitionEntry {
+  readonly phase: 'taken' | 'emptying' | 'ending' | 'spent'
+  readonly vault: Omit<VaultContext, 'isPrivate'>
+}
+
+export interface PartitionStore {
+  readonly partitions: Readonly<Record<string, PartitionEntry>>
+  /** Durable when it returns. Undefined: nothing stands about it any more. */
+  setPartition(label: string, entry: PartitionEntry | undefined): void
+}
+
+/** How the pool stands. */
+export interface PartitionCounts {
+  readonly free: number
+  readonly taken: number
+  readonly spent: number
+}
+
+/** The label of a pool's token: the region's, and a number. */
+export function partitionLabel(regionLabel: string, number: number): string {
+  return `${regionLabel} #${number}`
+}
+
+/** A tenancy's backup keys have a vault's context and are none: they are kept by the region. */
+export function hasPartition({ isPrivate, vaultId }: VaultContext): boolean {
+  return isPrivate && !vaultId.startsWith('backup.')
+}
+
+/**
+ * A region's pool of tokens, one for each private vault. INVARIANT: which vault has which is durable before the token keeps
+ * anything of it, and everything from reading that to writing it is one step of the event loop: no two vaults get one token.
+ */
+export class Partitions {
+  readonly #region: TokenOptions
+  readonly #keeper: VaultKeeper
+  readonly #store: PartitionStore
+  readonly #open = new Map<string, { readonly token: VaultToken; readonly keeper: VaultKeeper }>()
+
+  constructor(region: TokenOptions, keeper: VaultKeeper, store: PartitionStore) {
+    this.#region = region
+    this.#keeper = keeper
+    this.#store = store
+  }
+
+  /** The vault's own; undefined where it has none. */
+  of(vault: VaultContext): VaultKeeper | undefined {
+    const label = this.#labelOf(vault)
+    return label === undefined ? undefined : this.#opened(label).keeper
+  }
+
+  /** The vault's own, taken from the pool where it has none. @throws KmsError limitExceeded where no token is free. */
+  take(vault: VaultContext): VaultKeeper {
+    const own = this.of(vault)
+    if (own !== undefined) return own
+    const label = this.#labels().find((each) => this.#isFree(each))
+    if (label === undefined) throw poolIsEmpty(this.#region.label)
+    const { realm, tenancyId, vaultId } = vault
+    this.#store.setPartition(label, { phase: 'taken', vault: { realm, tenancyId, vaultId } })
+    return this.#opened(label).keeper
+  }
+
+  /**
+   * Destroys everything in the vault's token. Then it is free again, with new roots, where the vault never came to be;
+   * otherwise spent. Nothing is done where the vault has none.
+   */
+  release(vault: VaultContext, why: 'neverWas' | 'isDeleted'): void {
+    const label = this.#labelOf(vault)
+    const entry = label === undefined ? undefined : this.#store.partitions[label]
+    if (label === undefined || entry === undefined) return
+    this.#store.setPartition(label, { ...entry, phase: why === 'neverWas' ? 'emptying' : 'ending' })
+    this.#finish(label)
+  }
+
+  /** At the start: what a crash left half done is finished, and what hsm init has made anew is free. */
+  settle(): void {
+    for (const [label, { phase }] of Object.entries(this.#store.partitions)) {
+      if (phase === 'emptying' || phase === 'ending') this.#finishIfThere(label)
+      else if (phase === 'spent' && this.#labels().includes(label) && this.#isFree(label))
+        this.#store.setPartition(label, undefined)
+    }
+  }
+
+  taken(): readonly VaultContext[] {
+    return Object.values(this.#store.partitions)
+      .filter(({ phase }) => phase === 'taken')
+      .map(({ vault }) => ({ ...vault, isPrivate: true }))
+  }
+
+  counts(): PartitionCounts {
+    const entries = Object.entries(this.#store.partitions)
+    const labels = this.#labels()
+    const taken = entries.filter(([, { phase }]) => phase === 'taken').length
+    const spent = entries.filter(([label, { phase }]) => phase !== 'taken' && labels.includes(label)).length
+    return { free: labels.filter((label) => this.#store.partitions[label] === undefined).length, taken, spent }
+  }
+
+  close(): void {
+    for (const { token } of this.#open.values()) token.close()
+    this.#open.clear()
+  }
+
+  #labelOf(vault: VaultContext): string | undefined {
+    return Object.entries(this.#store.partitions).find(
+      ([, entry]) => entry.phase === 'taken' && isSameContext({ ...entry.vault, isPrivate: true }, vault),
+    )?.[0]
+  }
+
+  /** Of the pool's tokens that the library sees, by number. */
+  #labels(): readonly string[] {
+    const start = partitionLabel(this.#region.label, 0).slice(0, -1)
+    const numbers = this.#region.module
+      .labels()
+      .filter((label) => label.startsWith(start))
+      .map((label) => Number(label.slice(start.length)))
+    return numbers
+      .filter((number) => Number.isInteger(number) && number > 0)
+      .sort((one, other) => one - other)
+      .map((number) => partitionLabel(this.#region.label, number))
+  }
+
+  /** A spent one that has roots was made anew by hsm init: in what was only emptied there is nothing. */
+  #isFree(label: string): boolean {
+    const phase = this.#store.partitions[label]?.phase
+    if (phase !== undefined && phase !== 'spent') return false
+    const { token } = this.#opened(label)
+    try {
+      token.open()
+      return true
+    } catch (cause) {
+      if (!(cause instanceof UserError)) throw cause
+      this.#shut(label)
+      return false
+    }
+  }
+
+  /** One that is away now is finished at a later start: the region does not wait for it. */
+  #finishIfThere(label: string): void {
+    try {
+      this.#finish(label)
+    } catch (cause) {
+      if (!(cause instanceof UserError) && !isKmsError(cause, 'unavailable')) throw cause
+    }
+  }
+
+  #finish(label: string): void {
+    const entry = this.#store.partitions[label]
+    if (entry === undefined) return
+    // Sessions of this process may hold objects of the vault: they go first.
+    this.#shut(label)
+    const isFree = entry.phase === 'emptying'
+    const token = partitionToken({ ...this.#region, label })
+    token.bare((session) => {
+      destroyVaultObjects(session)
+      if (isFree) createRoots(session)
+    })
+    this.#store.setPartition(label, isFree ? undefined : { ...entry, phase: 'spent' })
+  }
+
+  #shut(label: string): void {
+    this.#open.get(label)?.token.close()
+    this.#open.delete(label)
+  }
+
+  #opened(label: string): { readonly token: VaultToken; readonly keeper: VaultKeeper } {
+    const known = this.#open.get(label)
+    if (known !== undefined) return known
+    const token = partitionToken({ ...this.#region, label })
+    const opened = { token, keeper: new VaultKeeper(token, this.#keeper) }
+    this.#open.set(label, opened)
+    return opened
+  }
+}
+
+function poolIsEmpty(regionLabel: string): KmsError {
+  return new KmsError(
+    'limitExceeded',
+    `No token is free for another private vault (tokens "${partitionLabel(regionLabel, 1)}" and on): whoever runs the service makes more with "hsm init --private", or use a virtual vault (DEFAULT).`,
+  )
+}

@@ -1,0 +1,185 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import { CKU } from '../../lib/hsm/pkcs11/constants.ts'
+import { initPartition } from '../../lib/hsm/pkcs11/initToken.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { aMaterial, aVault, coded, realm } from './fixtures.ts'
+import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+
+const message = Buffer.from('a message')
+const first = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.first' })
+const second = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.second' })
+const third = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.third' })
+
+describeWithToken('a private vault’s token', () => {
+  let folder: string
+  let label: string
+  let hsm: Pkcs11Hsm
+  let pin: () => string
+
+  const open = (region = 'eu-test-1') =>
+    openPkcs11Hsm({
+      realm,
+      region,
+      token: { module: softHsm(), label, pin: () => pin() },
+      file: join(folder, 'state.json'),
+    })
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'vaultspan-partitions-'))
+    label = newToken(2)
+    pin = () => pins.pin
+    hsm = open()
+  })
+
+  afterEach(() => {
+    hsm.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  function restarted(): Pkcs11Hsm {
+    hsm.close()
+    hsm = open()
+    return hsm
+  }
+
+  /** How many objects lie in it. */
+  function objectsIn(number: number): number {
+    const module = softHsm()
+    const session = Session.open(module, module.slotOf(partitionLabel(label, number)) ?? -1)
+    try {
+      try {
+        session.login(CKU.USER, pins.pin)
+      } catch {
+        // Logged in already: the login is the process's.
+      }
+      return session.find([]).length
+    } finally {
+      session.close()
+    }
+  }
+
+  async function encrypted(context: VaultContext, wrapped: WrappedVaultKeys) {
+    const vault = hsm.openVault(context, wrapped)
+    const key = await vault.generate(aMaterial())
+    const ciphertext = await vault.use(aMaterial(), key, (used) => used.encrypt('AES_256_GCM', message, {}))
+    const opens = async () =>
+      hsm.openVault(context, wrapped).use(aMaterial(), key, (used) => used.decrypt('AES_256_GCM', ciphertext, {}))
+    return { opens, key }
+  }
+
+  test('is its own, and the pool is empty when each has a vault', async () => {
+    expect(hsm.partitionCounts()).toEqual({ free: 2, taken: 0, spent: 0 })
+    const [one, two] = [await hsm.createVaultKeys(first), await hsm.createVaultKeys(second)]
+    expect([one.format, two.format]).toEqual(['vaultspan/vault-keys/1+partition', 'vaultspan/vault-keys/1+partition'])
+    expect(hsm.partitionCounts()).toEqual({ free: 0, taken: 2, spent: 0 })
+    await expect(hsm.createVaultKeys(third)).rejects.toThrow('makes more with "hsm init --private"')
+    await expect(hsm.createVaultKeys(third)).rejects.toEqual(coded('limitExceeded'))
+    expect((await hsm.createVaultKeys(aVault())).format).toBe('vaultspan/vault-keys/1+token')
+    const { opens } = await encrypted(first, one)
+    restarted()
+    expect(await opens()).toEqual(message)
+    // Neither the other's token nor the region's opens it, whatever a row says.
+    expect(() => hsm.openVault(second, one)).toThrow(coded('integrityFailure'))
+    const asRegions = { ...one, format: 'vaultspan/vault-keys/1+token' } as const
+    expect(() => hsm.openVault(first, asRegions)).toThrow(coded('integrityFailure'))
+    const mixed = { ...two, hsmKek: one.hsmKek }
+    expect(() => hsm.openVault(second, mixed)).toThrow(coded('integrityFailure'))
+  })
+
+  test('is emptied when the vault is deleted, stays spent over a restart, and is free once hsm init has made it anew', async () => {
+    const wrapped = await hsm.createVaultKeys(first)
+    const { opens, key } = await encrypted(first, wrapped)
+    const destroyed = hsm.withoutKeks(first, wrapped)
+    hsm.releasePartition(first, 'isDeleted')
+    expect(objectsIn(1)).toBe(0)
+    await expect(opens()).rejects.toEqual(coded('integrityFailure'))
+    for (const each of [hsm, restarted()]) {
+      expect(each.partitionCounts()).toEqual({ free: 1, taken: 0, spent: 1 })
+      // The rows of a deleted vault still verify.
+      expect(each.openVault(first, destroyed).rowMac('row')).toHaveLength(16)
+      expect(() => each.openVault(first, wrapped)).toThrow(coded('integrityFailure'))
+    }
+    await hsm.createVaultKeys(second)
+    await expect(hsm.createVaultKeys(third)).rejects.toEqual(coded('limitExceeded'))
+    hsm.close()
+    expect(initPartition({ module: softHsm(), label: partitionLabel(label, 1), ...pins })).toBe('made anew')
+    expect(initPartition({ module: softHsm(), label: partitionLabel(label, 2), ...pins })).toBe('there already')
+    const own = await restarted().createVaultKeys(third)
+    expect(hsm.partitionCounts()).toEqual({ free: 0, taken: 2, spent: 0 })
+    const vault = hsm.openVault(third, own)
+    expect(() => hsm.openVault(first, wrapped)).toThrow(coded('integrityFailure'))
+    await expect(vault.use(aMaterial(), key, () => undefined)).rejects.toEqual(coded('integrityFailure'))
+  })
+
+  test('goes back with new roots where the vault never came to be', async () => {
+    const lost = await hsm.createVaultKeys(first)
+    hsm.releasePartition(first, 'neverWas')
+    hsm.releasePartition(first, 'neverWas')
+    expect(hsm.partitionCounts()).toEqual({ free: 2, taken: 0, spent: 0 })
+    await hsm.createVaultKeys(second)
+    await hsm.createVaultKeys(first)
+    expect(() => hsm.openVault(first, lost)).toThrow(coded('integrityFailure'))
+  })
+
+  test('stays with its vault over a crash, and is given to it again, not to another', async () => {
+    await hsm.createVaultKeys(first)
+    restarted()
+    expect(hsm.takenPartitions()).toEqual([first])
+    await hsm.createVaultKeys(first)
+    expect(hsm.partitionCounts()).toEqual({ free: 1, taken: 1, spent: 0 })
+  })
+
+  test.each([
+    ['neverWas', { free: 2, taken: 0, spent: 0 }],
+    ['isDeleted', { free: 1, taken: 0, spent: 1 }],
+  ] as const)('a release (%s) that was cut off half way is finished at the next start', async (why, counts) => {
+    const wrapped = await hsm.createVaultKeys(first)
+    pin = () => {
+      throw new Error('as if the process ended here')
+    }
+    expect(() => {
+      hsm.releasePartition(first, why)
+    }).toThrow('as if the process ended here')
+    expect(objectsIn(1)).toBe(2)
+    pin = () => pins.pin
+    restarted()
+    expect(hsm.partitionCounts()).toEqual(counts)
+    expect(objectsIn(1)).toBe(why === 'isDeleted' ? 0 : 2)
+    expect(() => hsm.openVault(first, wrapped)).toThrow(coded('integrityFailure'))
+  })
+
+  test('is not given away by whoever writes to the state', async () => {
+    await hsm.createVaultKeys(first)
+    hsm.close()
+    const file = join(folder, 'state.json')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('v.first', 'v.other'))
+    expect(open).toThrow('was not written with the token')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('v.other', 'v.first'))
+    hsm = open()
+  })
+
+  test('keeps what a backup brings, and what a transfer brings', async () => {
+    const backup = {
+      context: aVault({ isPrivate: true, vaultId: 'backup.t' }),
+      wrapped: await hsm.createVaultKeys(aVault({ isPrivate: true, vaultId: 'backup.t' })),
+    }
+    expect(backup.wrapped.format).toBe('vaultspan/vault-keys/1+token')
+    const wrapped = await hsm.createVaultKeys(first)
+    const saved = hsm.backUpVaultKeys(backup, { context: first, wrapped })
+    const restored = hsm.restoreVaultKeys(backup, first, saved, second)
+    expect(restored.format).toBe('vaultspan/vault-keys/1+partition')
+    expect(hsm.partitionCounts()).toEqual({ free: 0, taken: 2, spent: 0 })
+    const mac = hsm.openVault(first, wrapped).rowMac('row')
+    expect(hsm.openVault(second, restored).isRowMac('row', mac)).toBe(true)
+    // What is no backup takes none.
+    hsm.releasePartition(second, 'neverWas')
+    const other = { ...backup, wrapped: await hsm.createVaultKeys(backup.context) }
+    expect(() => hsm.restoreVaultKeys(other, first, saved, second)).toThrow(coded('integrityFailure'))
+    expect(hsm.partitionCounts()).toEqual({ free: 1, taken: 1, spent: 0 })
+  })
+})
