@@ -20,7 +20,13 @@ function prepared(directory: string, more: object = {}) {
     ...more,
   }
   const hsm = (...words: readonly string[]) => run('local/main.ts', ['hsm', ...words, '--data', data], environment)
-  return { data, pin: pin ?? '', environment, hsm, init: () => hsm('init', '--so-pin-file', soPin ?? '') }
+  return {
+    data,
+    pin: pin ?? '',
+    environment,
+    hsm,
+    init: () => hsm('init', '--so-pin-file', soPin ?? '', '--private', '2'),
+  }
 }
 
 describeWithToken('with the regions’ keys in tokens', () => {
@@ -50,17 +56,21 @@ describeWithToken('with the regions’ keys in tokens', () => {
   test('init leaves what is there, and says so', () =>
     withDirectory(async (directory) => {
       const { init, data } = prepared(directory)
-      expect((await init()).out.match(/made, with its roots/g)).toHaveLength(2)
+      expect((await init()).out.match(/made, with its roots/g)).toHaveLength(6)
       const config = readFileSync(join(data, 'hsm', 'softhsm2.conf'), 'utf8')
-      expect((await init()).out.match(/nothing is changed/g)).toHaveLength(2)
+      expect((await init()).out.match(/nothing is changed/g)).toHaveLength(6)
       expect(readFileSync(join(data, 'hsm', 'softhsm2.conf'), 'utf8')).toBe(config)
     }))
 
   test('a start says in one line what is missing, and makes nothing', () =>
     withDirectory(async (directory) => {
       const { init, data, pin, environment } = prepared(directory)
+      const base = await freeBase()
       const start = async (more: object = {}) => {
-        const { code, err } = await run('local/main.ts', ['--data', data], { ...environment, ...more })
+        const { code, err } = await run('local/main.ts', ['--data', data, '--port', String(base)], {
+          ...environment,
+          ...more,
+        })
         return { code, err, isMade: existsSync(join(data, 'host.db')) }
       }
       const refused = (err: string) => ({ code: 1, err: expect.stringMatching(err) as string, isMade: false })
