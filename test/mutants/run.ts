@@ -47,6 +47,8 @@ async function scoreOf(name: string, { mutate, tests, excluded }: Part): Promise
     testRunnerNodeArgs: ['--no-warnings'],
     coverageAnalysis: 'perTest',
     concurrency: 1,
+    // A busy machine takes its time for the first run of all tests.
+    dryRunTimeoutMinutes: 60,
     // Each run imports the modules anew, and none are ever let go.
     maxTestRunnerReuse: 100,
     // What runs only while a module is loaded: tables of texts and of names.
