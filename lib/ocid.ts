@@ -37,6 +37,9 @@ export type OcidType =
   | 'policy'
   | 'dynamicgroup'
   | 'workrequest'
+  | 'tagnamespace'
+  | 'tagdefinition'
+  | 'tagdefault'
 
 /** `ocid1.{type}.oc1.{regionKey}[.{vaultPrefix}].{unique}`; `unique` is 60 characters of lower-case base32. */
 export function newOcid(

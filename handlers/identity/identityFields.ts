@@ -11,6 +11,12 @@ export const name = v.pipe(
 
 export const description = textOf(1, 400)
 
+/** Of a tag namespace or a key of it: a dot stands between the two where both are written. */
+export const tagName = v.pipe(
+  v.string(),
+  v.regex(/^[!-\-/-~]{1,100}$/, '1 to 100 ASCII characters without blanks and dots'),
+)
+
 /** An email address is a usual name of a user. */
 export const userName = v.pipe(
   v.string(),

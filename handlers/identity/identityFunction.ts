@@ -1,22 +1,28 @@
 import { httpFunction, type HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { IdentityPorts } from './identityPorts.ts'
 import { addUserToGroupOperation } from './addUserToGroup.ts'
+import { cascadeDeleteTagNamespaceOperation } from './cascadeDeleteTagNamespace.ts'
+import { changeTagNamespaceCompartmentOperation } from './changeTagNamespaceCompartment.ts'
 import { createCompartmentOperation } from './createCompartment.ts'
 import { createDynamicGroupOperation } from './createDynamicGroup.ts'
 import { createGroupOperation } from './createGroup.ts'
 import { createPolicyOperation } from './createPolicy.ts'
+import { createTagNamespaceOperation } from './createTagNamespace.ts'
 import { createUserOperation } from './createUser.ts'
 import { deleteApiKeyOperation } from './deleteApiKey.ts'
 import { deleteCompartmentOperation } from './deleteCompartment.ts'
 import { deleteDynamicGroupOperation } from './deleteDynamicGroup.ts'
 import { deleteGroupOperation } from './deleteGroup.ts'
 import { deletePolicyOperation } from './deletePolicy.ts'
+import { deleteTagNamespaceOperation } from './deleteTagNamespace.ts'
 import { deleteUserOperation } from './deleteUser.ts'
 import { getCompartmentOperation } from './getCompartment.ts'
 import { getConfigurationOperation } from './getConfiguration.ts'
 import { getDynamicGroupOperation } from './getDynamicGroup.ts'
 import { getGroupOperation } from './getGroup.ts'
 import { getPolicyOperation } from './getPolicy.ts'
+import { getTaggingWorkRequestOperation } from './getTaggingWorkRequest.ts'
+import { getTagNamespaceOperation } from './getTagNamespace.ts'
 import { getTenancyOperation } from './getTenancy.ts'
 import { getUserGroupMembershipOperation } from './getUserGroupMembership.ts'
 import { getUserOperation } from './getUser.ts'
@@ -28,8 +34,11 @@ import { listDynamicGroupsOperation } from './listDynamicGroups.ts'
 import { listFaultDomainsOperation } from './listFaultDomains.ts'
 import { listGroupsOperation } from './listGroups.ts'
 import { listPoliciesOperation } from './listPolicies.ts'
-import { listRegionSubscriptionsOperation } from './listRegionSubscriptions.ts'
 import { listRegionsOperation } from './listRegions.ts'
+import { listRegionSubscriptionsOperation } from './listRegionSubscriptions.ts'
+import { listTaggingWorkRequestErrorsOperation } from './listTaggingWorkRequestErrors.ts'
+import { listTaggingWorkRequestLogsOperation } from './listTaggingWorkRequestLogs.ts'
+import { listTagNamespacesOperation } from './listTagNamespaces.ts'
 import { listUserGroupMembershipsOperation } from './listUserGroupMemberships.ts'
 import { listUsersOperation } from './listUsers.ts'
 import { listWorkRequestErrorsOperation } from './listWorkRequestErrors.ts'
@@ -43,6 +52,7 @@ import { updateConfigurationOperation } from './updateConfiguration.ts'
 import { updateDynamicGroupOperation } from './updateDynamicGroup.ts'
 import { updateGroupOperation } from './updateGroup.ts'
 import { updatePolicyOperation } from './updatePolicy.ts'
+import { updateTagNamespaceOperation } from './updateTagNamespace.ts'
 import { updateUserOperation } from './updateUser.ts'
 import { uploadApiKeyOperation } from './uploadApiKey.ts'
 
@@ -92,6 +102,16 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     getDynamicGroupOperation,
     updateDynamicGroupOperation,
     deleteDynamicGroupOperation,
+    createTagNamespaceOperation,
+    getTagNamespaceOperation,
+    listTagNamespacesOperation,
+    updateTagNamespaceOperation,
+    deleteTagNamespaceOperation,
+    cascadeDeleteTagNamespaceOperation,
+    changeTagNamespaceCompartmentOperation,
+    getTaggingWorkRequestOperation,
+    listTaggingWorkRequestErrorsOperation,
+    listTaggingWorkRequestLogsOperation,
     getConfigurationOperation,
     updateConfigurationOperation,
   ])

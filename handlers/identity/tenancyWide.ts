@@ -58,12 +58,16 @@ export async function namedPage<K extends NamedKind>(
   const { query } = request
   const tenancyId = authorizedTenancy(request, requiredOcid(query, 'compartmentId'))
   const rows = namedIn(await request.ports.identity.state(tenancyId), kind)
-  return identityPage(request, isActiveAsked(query) ? rows : [], (row) => toWire(row, tenancyId))
+  return identityPage(request, lifecycleAsked(query)('ACTIVE') ? rows : [], (row) => toWire(row, tenancyId))
 }
 
-export function isActiveAsked(query: Request['query']): boolean {
-  const state = optionalChoice(query, 'lifecycleState', ['CREATING', 'ACTIVE', 'INACTIVE', 'DELETING', 'DELETED'])
-  return state === undefined || state === 'ACTIVE'
+type Lifecycle = (typeof lifecycle)[number]
+const lifecycle = ['CREATING', 'ACTIVE', 'INACTIVE', 'DELETING', 'DELETED'] as const
+
+/** Which states a list is asked for by `lifecycleState`; all without it. */
+export function lifecycleAsked(query: Request['query']): (state: Lifecycle) => boolean {
+  const asked = optionalChoice(query, 'lifecycleState', lifecycle)
+  return (state) => asked === undefined || state === asked
 }
 
 /** What all three show alike. */

@@ -13,6 +13,12 @@ const kinds = {
   BACKUP_KEY: { actionType: 'RELATED', entityType: 'key', path: '/20180608/keys' },
   RESTORE_VAULT: { actionType: 'CREATED', entityType: 'vault', path: '/20180608/vaults' },
   RESTORE_KEY: { actionType: 'CREATED', entityType: 'key', path: '/20180608/keys' },
+  DELETE_TAG_DEFINITION: { actionType: 'DELETED', entityType: 'tagDefinition', path: '/20160918/tags' },
+  DELETE_NON_EMPTY_TAG_NAMESPACE: {
+    actionType: 'DELETED',
+    entityType: 'tagNamespace',
+    path: '/20160918/tagNamespaces',
+  },
 } as const satisfies Record<WorkRequest['operationType'], object>
 
 /** WorkRequest, and the summary in lists. */
@@ -56,14 +62,15 @@ export async function authorizedWorkRequest(request: Request): Promise<WorkReque
   request.target.resourceId = workRequestId
   const { tenancyId } = request.caller.principal
   const state = await request.ports.identity.state(tenancyId)
-  const found = workRequestsIn(state).find(({ id }) => id === workRequestId) ?? (await backupOrRestore(request))
-  if (found === undefined)
+  const found = workRequestsIn(state).find(({ id }) => id === workRequestId) ?? (await finished(request))
+  const isElsewhere = request.operation.includes('Tagging') && found?.operationType.includes('TAG') !== true
+  if (found === undefined || isElsewhere)
     throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
   authorizedCompartment(request, found.judgedAt)
   return found
 }
 
-async function backupOrRestore({ ports, caller, parameters }: Request): Promise<WorkRequest | undefined> {
+async function finished({ ports, caller, parameters }: Request): Promise<WorkRequest | undefined> {
   const { workRequestId: id = '' } = parameters
   const row = await finishedWork(ports, caller.principal.tenancyId, id)
   if (row === undefined) return undefined

@@ -44,6 +44,9 @@ const user = `${users}/{userId}`
 const groups = '/20160918/groups'
 const memberships = '/20160918/userGroupMemberships'
 const dynamicGroups = '/20160918/dynamicGroups'
+const tagNamespaces = '/20160918/tagNamespaces'
+const tagNamespace = `${tagNamespaces}/{tagNamespaceId}`
+const taggingWorkRequest = '/20160918/taggingWorkRequests/{workRequestId}'
 
 // prettier-ignore
 const vaultRows = {
@@ -152,6 +155,16 @@ const identityRows = {
   GetDynamicGroup: { method: 'GET', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_INSPECT'] },
   UpdateDynamicGroup: { method: 'PUT', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_UPDATE'] },
   DeleteDynamicGroup: { method: 'DELETE', path: `${dynamicGroups}/{dynamicGroupId}`, permissions: ['DYNAMIC_GROUP_DELETE'] },
+  ListTagNamespaces: { method: 'GET', path: tagNamespaces, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  CreateTagNamespace: { method: 'POST', path: tagNamespaces, permissions: ['TAG_NAMESPACE_CREATE'] },
+  GetTagNamespace: { method: 'GET', path: tagNamespace, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  UpdateTagNamespace: { method: 'PUT', path: tagNamespace, permissions: ['TAG_NAMESPACE_UPDATE'] },
+  DeleteTagNamespace: { method: 'DELETE', path: tagNamespace, permissions: ['TAG_NAMESPACE_DELETE'] },
+  CascadeDeleteTagNamespace: { method: 'POST', path: `${tagNamespace}/actions/cascadeDelete`, permissions: ['TAG_NAMESPACE_DELETE'] },
+  ChangeTagNamespaceCompartment: { method: 'POST', path: `${tagNamespace}/actions/changeCompartment`, permissions: ['TAG_NAMESPACE_MOVE'] },
+  GetTaggingWorkRequest: { method: 'GET', path: taggingWorkRequest, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  ListTaggingWorkRequestErrors: { method: 'GET', path: `${taggingWorkRequest}/errors`, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  ListTaggingWorkRequestLogs: { method: 'GET', path: `${taggingWorkRequest}/logs`, permissions: ['TAG_NAMESPACE_INSPECT'] },
   // Of the audit; here, because the function that lists events must not be able to write. The permissions are chosen.
   GetConfiguration: { method: 'GET', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_READ'] },
   UpdateConfiguration: { method: 'PUT', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_UPDATE'] },

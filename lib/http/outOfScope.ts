@@ -40,8 +40,10 @@ export const notOffered = {
   '20160918/users': 'states, capabilities, passwords, MFA devices and tokens of users; users sign with API keys',
   '20160918/identityProviders': 'identity providers',
   '20160918/networkSources': 'network sources',
-  '20160918/tagNamespaces': 'tag namespaces',
+  '20160918/tagNamespaces': 'locks of tag namespaces, tags of them and lists of those for cost tracking',
+  '20160918/tags': 'changing many tags at once and standard tags',
   '20160918/tagDefaults': 'tag defaults',
+  '20160918/taggingWorkRequests': 'lists of work requests about tags',
   '20180608/secrets': 'secrets',
   '20190301/secretbundles': 'secrets',
 } as const satisfies Record<string, string>

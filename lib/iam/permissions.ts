@@ -75,6 +75,18 @@ export const permissionsByVerb = {
     use: ['DYNAMIC_GROUP_UPDATE'],
     manage: ['DYNAMIC_GROUP_CREATE', 'DYNAMIC_GROUP_DELETE'],
   },
+  'tag-namespaces': {
+    inspect: ['TAG_NAMESPACE_INSPECT'],
+    read: [],
+    use: ['TAG_NAMESPACE_USE'],
+    manage: ['TAG_NAMESPACE_CREATE', 'TAG_NAMESPACE_UPDATE', 'TAG_NAMESPACE_MOVE', 'TAG_NAMESPACE_DELETE'],
+  },
+  'tag-defaults': {
+    inspect: ['TAG_DEFAULT_INSPECT'],
+    read: [],
+    use: [],
+    manage: ['TAG_DEFAULT_CREATE', 'TAG_DEFAULT_UPDATE', 'TAG_DEFAULT_DELETE'],
+  },
   tenancies: { inspect: ['TENANCY_INSPECT'], read: [], use: ['TENANCY_UPDATE'], manage: [] },
 } as const satisfies Record<string, Record<Verb, readonly string[]>>
 

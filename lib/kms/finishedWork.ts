@@ -1,11 +1,17 @@
-import type { Clock, Item, Tables } from '../ports.ts'
+import type { Clock, Item, Tables, Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
 
-/** What a backup or a restore, which is done when it is answered, leaves behind for whoever asks after its work request. */
+/** What a change that is done when it is answered leaves behind for whoever asks after its work request. */
 export interface FinishedWork {
   readonly tenancyId: string
   readonly compartmentId: string
-  readonly operationType: 'BACKUP_VAULT' | 'BACKUP_KEY' | 'RESTORE_VAULT' | 'RESTORE_KEY'
+  readonly operationType:
+    | 'BACKUP_VAULT'
+    | 'BACKUP_KEY'
+    | 'RESTORE_VAULT'
+    | 'RESTORE_KEY'
+    | 'DELETE_TAG_DEFINITION'
+    | 'DELETE_NON_EMPTY_TAG_NAMESPACE'
   readonly resourceId: string
 }
 
@@ -25,7 +31,11 @@ export async function noteFinished(
 ): Promise<void> {
   // A repeated call is the same request, which is noted already.
   if ((await tables.get('Requests', workRequestId, sk)) !== undefined) return
-  const now = clock()
+  await tables.write([finishedWorkWrite(clock(), workRequestId, work)])
+}
+
+/** The same for the transaction that does the work. */
+export function finishedWorkWrite(now: number, workRequestId: string, work: FinishedWork): Write {
   const item: FinishedWorkRow = {
     pk: workRequestId,
     sk,
@@ -34,7 +44,7 @@ export async function noteFinished(
     timeFinished: new Date(now).toISOString(),
     expiresAt: Math.floor(now / 1000) + keptSeconds,
   }
-  await tables.write([{ op: 'put', table: 'Requests', item }])
+  return { op: 'put', table: 'Requests', item }
 }
 
 /** Undefined where nothing of the tenancy's in this region has that id. */

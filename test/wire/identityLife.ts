@@ -45,6 +45,16 @@ export async function identityLife(oci: OciCloud): Promise<void> {
   await oci.cloud.idle()
   await identity.recoverCompartment({ compartmentId: inner })
 
+  const { tagNamespace } = await identity.createTagNamespace({ createTagNamespaceDetails: named('tags') })
+  const tagNamespaceId = tagNamespace.id
+  await identity.listTagNamespaces({ compartmentId })
+  await identity.getTagNamespace({ tagNamespaceId })
+  const changeTagNamespaceCompartmentDetail = { compartmentId: outer }
+  await identity.changeTagNamespaceCompartment({ tagNamespaceId, changeTagNamespaceCompartmentDetail })
+  await identity.updateTagNamespace({ tagNamespaceId, updateTagNamespaceDetails: { isRetired: true } })
+  const { opcWorkRequestId: cascade } = await identity.cascadeDeleteTagNamespace({ tagNamespaceId })
+  await identity.getTaggingWorkRequest({ workRequestId: cascade })
+
   await identity.getTenancy({ tenancyId })
   await identity.listRegionSubscriptions({ tenancyId })
   await identity.listRegions({})

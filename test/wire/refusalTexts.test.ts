@@ -107,7 +107,10 @@ test.each([
   ['POST', '/20160918/users/x/uiPassword', 'passwords'],
   ['POST', '/20160918/users/x/mfaTotpDevices', 'MFA'],
   ['GET', '/20160918/users/x/authTokens', 'tokens'],
-  ['GET', '/20160918/tagNamespaces', 'tag namespaces'],
+  ['POST', '/20160918/tagNamespaces/x/actions/addLock', 'locks of tag namespaces'],
+  ['POST', '/20160918/tags/actions/bulkEdit', 'changing many tags'],
+  ['GET', '/20160918/tagDefaults', 'tag defaults'],
+  ['GET', '/20160918/taggingWorkRequests', 'lists of work requests about tags'],
   ['GET', '/20180608/secrets', 'secrets'],
   ['GET', '/20190301/secretbundles/x', 'secrets'],
 ])('%s %s is known and not offered: 501 with a sentence', async (method, path, what) => {

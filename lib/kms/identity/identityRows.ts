@@ -133,6 +133,51 @@ export interface AuditConfigurationRow extends IdentityRowBase {
   readonly etag: string
 }
 
+interface TaggingRowBase extends IdentityRowBase {
+  readonly id: string
+  readonly timeCreated: string
+  readonly etag: string
+}
+
+/** Names the keys of defined tags; its own name is unique in the tenancy, whatever the case. */
+export interface TagNamespaceRow extends TaggingRowBase {
+  readonly kind: 'tagNamespace'
+  readonly compartmentId: string
+  readonly name: string
+  readonly description: string
+  readonly isRetired: boolean
+  /** How often it was retired: a key that was last in use before the last time is retired with it. */
+  readonly retirements: number
+  readonly freeformTags: Tags
+  readonly definedTags: DefinedTags
+}
+
+/** A key of defined tags. */
+export interface TagRow extends TaggingRowBase {
+  readonly kind: 'tag'
+  readonly tagNamespaceId: string
+  readonly name: string
+  readonly description: string
+  readonly isRetired: boolean
+  /** Of its namespace, when it was made or taken into use again. */
+  readonly retirements: number
+  readonly isCostTracking: boolean
+  /** The values it takes; null: any. */
+  readonly values: readonly string[] | null
+  readonly freeformTags: Tags
+  readonly definedTags: DefinedTags
+}
+
+/** What is made in a compartment, or below it, gets this tag. */
+export interface TagDefaultRow extends TaggingRowBase {
+  readonly kind: 'tagDefault'
+  readonly compartmentId: string
+  readonly tagId: string
+  readonly value: string
+  /** Whoever makes something must say the value. */
+  readonly isRequired: boolean
+}
+
 /** Makes a policy's name unique in the tenancy. */
 interface PolicyNameRow extends IdentityRowBase {
   readonly kind: 'policyName'
@@ -154,6 +199,9 @@ export type IdentityRow =
   | MembershipRow
   | ApiKeyRow
   | AuditConfigurationRow
+  | TagNamespaceRow
+  | TagRow
+  | TagDefaultRow
   | PolicyNameRow
   | CompartmentNameRow
 
@@ -175,6 +223,9 @@ export const identitySk = {
   membership: (userId: string, groupId: string) => `membership#${userId}#${groupId}`,
   apiKey: (userId: string, fingerprint: string) => `apiKey#${userId}#${fingerprint}`,
   auditConfiguration: 'auditConfiguration',
+  tagNamespace: (id: string) => `tagNamespace#${id}`,
+  tag: (id: string) => `tag#${id}`,
+  tagDefault: (id: string) => `tagDefault#${id}`,
   log: (seq: number) => `log#${String(seq).padStart(12, '0')}`,
   head: 'head',
 } as const

@@ -80,6 +80,9 @@ const kinds: ReadonlyMap<string, IdentityPlace['kind']> = new Map([
   ['membership', 'membership'],
   ['apiKey', 'apiKey'],
   ['auditConfiguration', 'auditConfiguration'],
+  ['tagNamespace', 'tagNamespace'],
+  ['tag', 'tag'],
+  ['tagDefault', 'tagDefault'],
   ['log', 'entry'],
 ])
 

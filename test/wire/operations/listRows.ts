@@ -38,6 +38,11 @@ const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ListGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListDynamicGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListUserGroupMemberships: [...paged, ...tokens],
+  ListTagNamespaces: [
+    ...list,
+    ['an unknown lifecycleState', 'lifecycleState=NEW'],
+    ['an includeSubcompartments that is neither true nor false', 'includeSubcompartments=1'],
+  ],
   ListCompartments: [
     ...list,
     ['an unknown accessLevel', 'accessLevel=SOME'],
@@ -69,6 +74,7 @@ const withCompartment = [
   'ListDynamicGroups',
   'ListUserGroupMemberships',
   'ListWorkRequests',
+  'ListTagNamespaces',
   'ListAvailabilityDomains',
   'ListFaultDomains',
   'GetConfiguration',

@@ -5,6 +5,7 @@ import { wantBackupKeys } from '../../../lib/replication/tenancy/replicateBackup
 import { base64, makeKey, makeVault, ociCloud, otherRegion, replicate, shapes, type OciCloud } from '../ociCloud.ts'
 import { callers, type Callers } from './callers.ts'
 import { nobody, people, type People } from './people.ts'
+import { noTagging, tagging, type Tagging } from './tagging.ts'
 
 /** What the cases share: a cloud, who calls, and things to call about that no case changes. */
 export interface Stage extends Omit<Callers, 'close'> {
@@ -60,6 +61,9 @@ export interface Target {
   readonly membershipId: string
   readonly fingerprint: string
   readonly dynamicGroupId: string
+  readonly tagNamespaceId: string
+  /** Of a tag namespace's deletion with its keys. */
+  readonly taggingWorkRequestId: string
   /** For what is made and must have a name of its own. */
   readonly name: string
   /** Where a backup may go. */
@@ -76,7 +80,8 @@ type Common = Pick<
   Target,
   'policyId' | 'material' | 'subcompartmentId' | 'workRequestId' | 'tenancyId' | 'vaultPlace' | 'vaultFile'
 > &
-  People
+  People &
+  Tagging
 
 export async function openStage(): Promise<Stage> {
   const oci = await ociCloud({}, { isScheduled: false })
@@ -123,7 +128,8 @@ async function inCommon(oci: OciCloud, unservedId: string): Promise<Omit<Common,
   const { tenancyId } = oci
   const workRequestId = (await goneCompartment(oci)).workRequestId
   const subcompartmentId = compartment.id
-  return { policyId, subcompartmentId, workRequestId, tenancyId, vaultPlace: placeOf('ready'), ...(await people(oci)) }
+  const more = { ...(await people(oci)), ...(await tagging(oci)) }
+  return { policyId, subcompartmentId, workRequestId, tenancyId, vaultPlace: placeOf('ready'), ...more }
 }
 
 /** A compartment that is DELETED by now, and the request that did it. */
@@ -188,6 +194,7 @@ function nothing({ cloud }: OciCloud, ready: Target): Target {
     workRequestId: newOcid(randomBytes, 'workrequest'),
     tenancyId: newOcid(randomBytes, 'tenancy'),
     ...nobody(),
+    ...noTagging(),
     replicationId: 'bm9uZQ',
     replicaRegion: 'eu-frankfurt-1',
   }

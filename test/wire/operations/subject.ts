@@ -29,6 +29,7 @@ export interface Subject {
     | 'replication'
     | 'user'
     | 'group'
+    | 'tagNamespace'
     | 'none'
   /** A JSON body it accepts, and which of its members must be there. */
   readonly body?: (about: Target) => Readonly<Record<string, unknown>>

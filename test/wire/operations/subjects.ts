@@ -5,6 +5,7 @@ import { groupSubjects } from './groupSubjects.ts'
 import { identitySubjects } from './identitySubjects.ts'
 import { keySubjects } from './keySubjects.ts'
 import type { Subject } from './subject.ts'
+import { tagNamespaceSubjects } from './tagNamespaceSubjects.ts'
 import { tenancySubjects } from './tenancySubjects.ts'
 import { userSubjects } from './userSubjects.ts'
 import { vaultSubjects } from './vaultSubjects.ts'
@@ -21,4 +22,5 @@ export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...userSubjects,
   ...groupSubjects,
   ...tenancySubjects,
+  ...tagNamespaceSubjects,
 }

@@ -1,0 +1,18 @@
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { changeCompartmentDetails } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { changeTagNamespaceCompartment } from '../../lib/kms/identity/tagNamespaces.ts'
+import { authorizedTagNamespace, namespaceVariables } from './tagNamespaceWire.ts'
+
+/** It takes the permission where the namespace is and where it goes. */
+export const changeTagNamespaceCompartmentOperation = operation('ChangeTagNamespaceCompartment', {
+  input: changeCompartmentDetails,
+  run: async (request, { compartmentId }) => {
+    const namespace = await authorizedTagNamespace(request)
+    authorizedCompartment(request, compartmentId, namespaceVariables(namespace))
+    const { ports, mutation } = request
+    const { tenancyId } = request.caller.principal
+    const row = await changeTagNamespaceCompartment(ports, tenancyId, mutation, namespace.id, compartmentId)
+    return { headers: { etag: row.etag } }
+  },
+})

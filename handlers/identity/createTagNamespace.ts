@@ -1,0 +1,25 @@
+import * as v from 'valibot'
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { createTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { description, tagName } from './identityFields.ts'
+import { toTagNamespace } from './tagNamespaceWire.ts'
+
+const createTagNamespaceDetails = v.object({
+  compartmentId: ocid,
+  name: tagName,
+  description,
+  freeformTags,
+  definedTags,
+})
+
+export const createTagNamespaceOperation = operation('CreateTagNamespace', {
+  input: createTagNamespaceDetails,
+  run: async (request, details) => {
+    authorizedCompartment(request, details.compartmentId)
+    const { tenancyId } = request.caller.principal
+    const row = await createTagNamespace(request.ports, tenancyId, request.mutation, details)
+    return { body: toTagNamespace(row), headers: { etag: row.etag } }
+  },
+})

@@ -1,0 +1,25 @@
+import * as v from 'valibot'
+import { changedFields, updatableFields } from '../../lib/http/fields.ts'
+import { operation } from '../../lib/http/operation.ts'
+import { updateTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { description } from './identityFields.ts'
+import { authorizedTagNamespace, toTagNamespace } from './tagNamespaceWire.ts'
+
+const { freeformTags, definedTags } = updatableFields
+/** The name stays: tags and people know it by that. */
+const updateTagNamespaceDetails = v.object({
+  description: v.nullish(description),
+  isRetired: v.nullish(v.boolean()),
+  freeformTags,
+  definedTags,
+})
+
+export const updateTagNamespaceOperation = operation('UpdateTagNamespace', {
+  input: updateTagNamespaceDetails,
+  run: async (request, details) => {
+    const { id } = await authorizedTagNamespace(request)
+    const { tenancyId } = request.caller.principal
+    const row = await updateTagNamespace(request.ports, tenancyId, request.mutation, id, changedFields(details))
+    return { body: toTagNamespace(row), headers: { etag: row.etag } }
+  },
+})
