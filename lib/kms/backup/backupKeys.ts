@@ -47,16 +47,18 @@ export function backupKeysWrite(tenancyId: string, wrapped: WrappedVaultKeys): W
   return { op: 'put', table: 'Vaults', item, condition: { kind: 'absent' } }
 }
 
+export function onTheirWay(homeRegion: string): KmsError {
+  return new KmsError(
+    'incorrectState',
+    `The tenancy's backup keys are on their way from the home region, ${homeRegion}; try again.`,
+  )
+}
+
 /** In the home region, made where there are none yet. @throws KmsError incorrectState elsewhere, while they are on their way. */
 export async function backupKeys(ports: Ports, tenancyId: string): Promise<BackupKeys> {
   const stored = await storedBackupKeys(ports, tenancyId)
   if (stored !== undefined) return stored
-  if (ports.region !== ports.homeRegion) {
-    throw new KmsError(
-      'incorrectState',
-      `The tenancy's backup keys are on their way from the home region, ${ports.homeRegion}; try again.`,
-    )
-  }
+  if (ports.region !== ports.homeRegion) throw onTheirWay(ports.homeRegion)
   await ports.tables.write([backupKeysWrite(tenancyId, await ports.hsm.createVaultKeys(backupContext(tenancyId)))])
   return backupKeys(ports, tenancyId)
 }

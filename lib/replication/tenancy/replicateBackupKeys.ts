@@ -4,6 +4,7 @@ import {
   backupKeys,
   noBackupKeys,
   backupKeysWrite,
+  onTheirWay,
   storedBackupKeys,
 } from '../../kms/backup/backupKeys.ts'
 import { KmsError } from '../../errors.ts'
@@ -22,14 +23,20 @@ function transferContext(ports: ReplicationPorts, tenancyId: string, destination
   return { ...backupContext(tenancyId), source: ports.homeRegion, destination, epoch: '' }
 }
 
-/** Asks the home region, unless they are here. Asking again does no harm. */
+const attempts = 3
+
+/** Asks the home region, unless they are here. Asking again does no harm. @throws KmsError incorrectState */
 export async function wantBackupKeys(ports: ReplicationPorts, tenancyId: string): Promise<void> {
-  if (ports.region === ports.homeRegion || (await storedBackupKeys(ports, tenancyId)) !== undefined) return
+  if (ports.region === ports.homeRegion) return
   const context = transferContext(ports, tenancyId, ports.region)
-  const transport = await transportAt(ports, transportPlace(tenancyId), context, [noBackupKeys(tenancyId)])
-  if (transport === undefined) return wantBackupKeys(ports, tenancyId)
-  const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
-  await sendOrPark(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    if ((await storedBackupKeys(ports, tenancyId)) !== undefined) return
+    const transport = await transportAt(ports, transportPlace(tenancyId), context, [noBackupKeys(tenancyId)])
+    if (transport === undefined) continue
+    const to = { region: ports.homeRegion, queue: 'inbox', tenancyId } as const
+    return sendOrPark(ports, to, { kind: 'backupKeysOffer', offer: transport.offer })
+  }
+  throw onTheirWay(ports.homeRegion)
 }
 
 /** In the home region. */
