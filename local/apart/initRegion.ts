@@ -1,23 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { newOcid, realm } from '../../lib/ocid.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
+import { newOcid } from '../../lib/ocid.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { administratorKey } from '../directory/ociProfile.ts'
-import { startInDirectory } from '../cloud/prepareStart.ts'
+import { newHsm, withRegion, type AtHand } from './atHand.ts'
 import { apartRegion, readPeerAddress, storeApart, type ApartRegion } from './apartRegion.ts'
 import { makePeerCertificate } from './peerCertificate.ts'
-
-/** Opens a directory that a command works on while no region runs in it. A new one that fails goes as it came. */
-export async function withRegion<T>(path: string, work: (directory: HostDirectory) => Promise<T>): Promise<T> {
-  return startInDirectory(path, async (directory) => {
-    const result = await work(directory)
-    directory.close()
-    return result
-  })
-}
 
 /** Makes a region's directory: its HSM, the certificate for its peers and, for the home region, the tenancy. @throws UserError */
 export function initRegion(path: string, region: ApartRegion): Promise<void> {
@@ -30,22 +20,14 @@ export function initRegion(path: string, region: ApartRegion): Promise<void> {
       throw new UserError(`${path} holds a region or a cloud already; choose another --data.`)
     }
     await makePeerCertificate(directory, region.region, Date.now())
-    const file = directory.file('hsm', `${region.region}.json`) ?? ''
-    const hsm = openSoftwareHsm({ region: region.region, realm, file })
+    const hsm = newHsm(directory, region.region)
     if (region.isHome) makeTenancy(directory, hsm)
     // Last: a directory that has it is whole.
     storeApart(directory, region)
   })
 }
 
-/** @throws UserError where it is lost: a new one would open nothing of what stands beside it. */
-export function openHsm(directory: HostDirectory, region: string): SoftwareHsm {
-  const file = directory.file('hsm', `${region}.json`) ?? ''
-  if (existsSync(file)) return openSoftwareHsm({ region, realm, file })
-  throw new UserError(`${file} is missing; it holds the region's HSM. Put it back from a copy of the directory.`)
-}
-
-function makeTenancy(directory: HostDirectory, hsm: SoftwareHsm): void {
+function makeTenancy(directory: HostDirectory, hsm: ProvisionedHsm): void {
   const tenancyId = newOcid(randomBytes, 'tenancy')
   administratorKey(directory)
   const tenancy = { tenancyId, homeRegion: hsm.region, trustRoot: hsm.createTenancyRoot(tenancyId) }
@@ -64,8 +46,7 @@ export function changeRegion(path: string, change: (region: ApartRegion) => Apar
   })
 }
 
-export function renewCertificate(path: string): Promise<void> {
-  return withRegion(path, async (directory) => {
-    await makePeerCertificate(directory, apartRegion(directory).region, Date.now())
-  })
+export async function renewCertificate({ directory }: AtHand): Promise<string> {
+  await makePeerCertificate(directory, apartRegion(directory).region, Date.now())
+  return 'Made. Next: vaultspan region export FILE, and trust it at the others.'
 }

@@ -11,8 +11,14 @@ import { startApart } from './startApart.ts'
 
 const logLevels: readonly LogLevel[] = ['info', 'warn', 'error', 'silent']
 
+interface ServedApart {
+  readonly data: string
+  readonly workers: number
+  readonly recover: boolean
+}
+
 /** `vaultspan region start`: serves until a signal ends it. @throws UserError */
-export async function serveApart(data: string): Promise<void> {
+export async function serveApart({ data, workers, recover: recovers }: ServedApart): Promise<void> {
   const logLevel = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (logLevel === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = processLogger(logLevel)
@@ -23,7 +29,23 @@ export async function serveApart(data: string): Promise<void> {
     authority = source?.authorityIn?.(data)
     return source
   }
-  const cloud = await startApart({ directory: data, settings, certificateOf: noted, log, logLevel })
+  let isBehind = false
+  const begun = startApart({
+    directory: data,
+    settings,
+    certificateOf: noted,
+    log,
+    logLevel,
+    workers,
+    recovers,
+    onBehind: ({ message }) => {
+      if (isBehind) return
+      isBehind = true
+      console.error(message)
+      void begun.then((cloud) => cloud.close()).finally(() => process.exit(1))
+    },
+  })
+  const cloud = await begun
   stopOnSignal(cloud)
   const rows = cloud.regions.map(
     ({ region, endpoint }, index) => `  ${region}  ${endpoint}${index === 0 ? '   here' : ''}`,

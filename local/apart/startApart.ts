@@ -2,32 +2,26 @@ import type { Logger } from '../../lib/ports.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
-import { writeEndpoints, writeTrustRoot } from '../directory/endpointsFile.ts'
-import { serveFaults } from '../control/faultServer.ts'
-import type { HostDirectory } from '../directory/hostDirectory.ts'
-import { namedOrigin, nameOrigin, type NameOrigin } from '../names/advertised.ts'
-import { hostsCommand } from '../control/hostsCommand.ts'
-import { administratorKey, writeCliDefaults, writeOciConfig } from '../directory/ociProfile.ts'
 import { startInDirectory } from '../cloud/prepareStart.ts'
-import { ProcessFaults } from '../processes/processFaults.ts'
-import { RegionProcess } from '../processes/regionProcess.ts'
-import type { Opening } from '../processes/protocol.ts'
-import type { ProcessCloud } from '../processes/startProcesses.ts'
-import { redriveCommand } from '../region/redrive.ts'
+import { serveFaults } from '../control/faultServer.ts'
+import { hostsCommand } from '../control/hostsCommand.ts'
+import { writeEndpoints, writeTrustRoot } from '../directory/endpointsFile.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
+import { administratorKey, writeCliDefaults, writeOciConfig } from '../directory/ociProfile.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { requireFreePorts, type WantedPort } from '../gateway/requireFreePorts.ts'
-import { cloudStatus } from '../status/cloudStatus.ts'
+import { ProcessFaults } from '../processes/processFaults.ts'
+import { RegionProcess } from '../processes/regionProcess.ts'
+import { usableWorkers, type ProcessCloud } from '../processes/startProcesses.ts'
+import { redriveCommand } from '../region/redrive.ts'
+import { Snapshots } from '../snapshot/snapshots.ts'
+import { cloudStatus, type ApartPlace } from '../status/cloudStatus.ts'
 import type { CertificateSource } from '../tls/tlsFlags.ts'
-import {
-  apartRegion,
-  apartTenancy,
-  readPeerAddress,
-  trustedRegions,
-  type ApartRegion,
-  type TenancyOf,
-} from './apartRegion.ts'
-import { openHsm } from './initRegion.ts'
-import { readPeerCertificate } from './peerCertificate.ts'
+import { apartRegion, apartTenancy, readPeerAddress, type ApartRegion, type TenancyOf } from './apartRegion.ts'
+import { performApart } from './performApart.ts'
+import { requireHsm } from './atHand.ts'
+import { placementOf } from './placement.ts'
+import { behindRefusal, requireOwnCopy } from './requireOwnCopy.ts'
 
 export interface ApartOptions {
   readonly directory: string
@@ -35,6 +29,12 @@ export interface ApartOptions {
   readonly certificateOf: (region: ApartRegion) => Promise<CertificateSource | null>
   readonly log: Logger
   readonly logLevel: LogLevel
+  /** As ProcessesOptions. */
+  readonly workers?: number
+  /** Takes back what the others have where this region was put back to an older copy. */
+  readonly recovers?: boolean
+  /** Called where a region that comes later knows of changes that are missing here: this one must end. */
+  readonly onBehind: (refusal: UserError) => void
 }
 
 /** Starts this machine's region. Its peers may be there or not. @throws UserError, one line, for what a person can put right. */
@@ -54,100 +54,105 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
   const { log, logLevel } = options
   const own = apartRegion(directory)
   const { region } = own
+  const path = directory.path ?? ''
   const tenancy = apartTenancy(directory)
   if (tenancy === undefined) {
     throw new UserError(
       `${region} belongs to no tenancy yet: trust the statement of the home region first (vaultspan region trust FILE).`,
     )
   }
+  const { tenancyId, homeRegion } = tenancy
   requireComplete(directory)
-  openHsm(directory, region)
-  const certificate = readPeerCertificate(directory, Date.now())
+  requireHsm(directory, region)
   const inbox = readPeerAddress(own.peerAddress)
   await waitForPorts(directory, [
     { address: own.host, port: own.port },
     { address: inbox.host, port: inbox.port },
   ])
-  const peers = Object.values(trustedRegions(directory))
   const source = await options.certificateOf(own)
   const files = source === null ? null : await source.files(options.directory, [region], own.advertised.host)
   const settings = { ...options.settings, host: own.host, advertised: own.advertised, certificate: files }
-  const origins: Record<string, NameOrigin> = Object.fromEntries(
-    peers.map(({ region: name, origin }) => [name, origin]),
-  )
-  const reached = nameOrigin(own, own.port)
-  if (reached !== undefined) origins[region] = reached
-  const opening: Opening = {
-    region,
-    homeRegion: tenancy.homeRegion,
-    regions: [region, ...peers.map((peer) => peer.region)],
-    path: directory.path ?? '',
-    settings,
-    logLevel,
-    ports: [],
-    apart: {
-      ...inbox,
-      own: certificate,
-      peers: peers.map((peer) => ({
-        ...readPeerAddress(peer.peerAddress),
-        region: peer.region,
-        certificate: peer.certificate,
-      })),
-    },
-  }
+  const workers = await usableWorkers({ ...options, settings })
+  const read = () => placementOf(directory, { own, tenancy, settings, logLevel, workers })
+  let placed = read()
   const process: RegionProcess = new RegionProcess({
     name: region,
-    services: { portOf: () => Promise.reject(new Error('A region on a machine of its own has names.')) },
+    services: {
+      portOf: () => Promise.reject(new Error('A region on a machine of its own has names.')),
+      isBehind: async (found) => {
+        options.onBehind(behindRefusal(path, region, found))
+      },
+    },
     log,
     restarted: async () => {
-      await process.open(opening)
+      await process.open(placed.opening)
       await process.commands.selfTest()
       await faults.tell(process)
       await process.commands.run()
-      await process.commands.advertise(origins)
+      await process.commands.advertise(placed.origins)
       await process.commands.listen(own.port)
     },
   })
-  const faults = new ProcessFaults([process], opening.regions)
+  const faults = new ProcessFaults([process], () => placed.opening.regions)
   started.push(process)
   process.start()
-  await process.open(opening)
+  await process.open(placed.opening)
   const host = process.commands
   await host.selfTest()
+  if (own.isHome) await host.requireOwnRoot(tenancyId, path)
+  await requireOwnCopy(host, { path, region, recovers: options.recovers ?? false, log })
   if (own.isHome) await provision(directory, tenancy, host)
   await host.run()
-  if (own.isHome) for (const peer of peers) await host.resendIdentity(tenancy.tenancyId, peer.region)
-  const endpoints = opening.regions.flatMap((name) => {
-    const origin = origins[name]
-    return origin === undefined ? [] : [{ region: name, endpoint: namedOrigin(origin, 'kms', name) }]
-  })
+  const sendIdentity = async () => {
+    if (!own.isHome) return
+    for (const peer of placed.opening.regions) if (peer !== region) await host.resendIdentity(tenancyId, peer)
+  }
+  await sendIdentity()
   const authority = source?.authorityIn?.(options.directory)
-  const { tenancyId, homeRegion } = tenancy
-  const file = { regions: endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId }
-  await host.advertise(origins)
-  const undo = writeEndpoints(directory, authority === undefined ? file : { ...file, authority })
+  const tellEndpoints = () => {
+    const file = { regions: placed.endpoints, homeRegion, tenancyId, rootCompartmentId: tenancyId }
+    return writeEndpoints(directory, authority === undefined ? file : { ...file, authority })
+  }
+  await host.advertise(placed.origins)
+  const undo = tellEndpoints()
   try {
     await host.listen(own.port)
   } catch (cause) {
     undo()
     throw cause
   }
-  tell(directory, own, tenancy, endpoints[0]?.endpoint ?? '')
+  tell(directory, own, tenancy, placed.endpoints[0]?.endpoint ?? '')
   directory.storeFact('regions', region)
   process.keep()
   const hosts = [host]
+  const snapshots = new Snapshots(directory, hosts)
   const closeCommands = await serveFaults(directory, faults, {
     hosts: () => hostsCommand({ reached: settings, regions: [region], tenancyId }, hosts),
-    state: () => cloudStatus({ ...tenancy, endpoints }, hosts, faults),
+    state: () => cloudStatus({ ...tenancy, endpoints: placed.endpoints, apart: placeOf(own) }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
-    kill: async () => {
+    snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
+    kill: async ([, , worker]) => {
+      if (worker !== undefined) {
+        await host.killWorker(Number(worker))
+        return `worker ${worker} of ${region} is ended; it is started again`
+      }
       process.kill()
       return `the process of ${region} is killed; it is started again`
     },
+    apart: async (words) => {
+      const vaults = async () => (await host.standingVaults(tenancyId)).map(({ vault }) => vault)
+      const { said, isChanged } = await performApart({ directory, hsm: host, vaults }, words.slice(1))
+      if (!isChanged) return said
+      placed = read()
+      await process.replace()
+      tellEndpoints()
+      await sendIdentity()
+      return said
+    },
   })
   return {
-    regions: endpoints,
+    regions: placed.endpoints,
     homeRegion,
     tenancyId,
     settings,
@@ -159,6 +164,10 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
       directory.close()
     },
   }
+}
+
+function placeOf({ region, isHome, peerAddress, host, port }: ApartRegion): ApartPlace {
+  return { region, isHome, peerAddress, host, port }
 }
 
 /** A region's process outlives one that was killed by a moment. */
@@ -185,14 +194,12 @@ async function provision(
 ): Promise<void> {
   const key = administratorKey(directory)
   const userId = directory.fact('administratorId') ?? ''
-  const path = directory.path ?? ''
-  await host.requireOwnRoot(tenancyId, path)
   await host.provision({
     tenancyId,
     tenancyName: 'vaultspan',
     administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
   })
-  await host.requireKnownKey({ tenancyId, userId, fingerprint: key.fingerprint }, path)
+  await host.requireKnownKey({ tenancyId, userId, fingerprint: key.fingerprint }, directory.path ?? '')
 }
 
 /** What clients here need; the administrator's profile lies where their key does. */

@@ -1,10 +1,8 @@
 import { createPublicKey } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { isStatementOf } from '../../lib/hsm/formats/statement.ts'
 import type { RegionStatement } from '../../lib/hsm/hsm.ts'
-import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { isRegionName } from '../../lib/regionName.ts'
-import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { fingerprintOf } from '../processes/peerTls.ts'
@@ -18,50 +16,49 @@ import {
   type RegionExport,
   type TrustedRegion,
 } from './apartRegion.ts'
-import { openHsm, withRegion } from './initRegion.ts'
+import type { AtHand } from './atHand.ts'
 
-/** Trusts what another region says of itself, in place of what it said before. Resolves with its name and its certificate's fingerprint. */
-export function trustRegion(
-  path: string,
-  file: string,
-): Promise<{ readonly region: string; readonly fingerprint: string }> {
+/** Trusts what another region says of itself, in place of what it said before. Resolves with a line that names its certificate. */
+export async function trustRegion({ directory, hsm }: AtHand, file: string): Promise<string> {
   const said = readExport(file)
-  return withRegion(path, async (directory) => {
-    const own = apartRegion(directory)
-    if (said.region === own.region) throw new UserError(`${file} is the statement of this region itself.`)
-    const known = trustedRegions(directory)
-    const before = known[said.region]
-    if (before !== undefined && before.hsmPublicKey !== said.hsmPublicKey) {
-      throw new UserError(
-        `${file} is of another HSM than the ${said.region} that is trusted here; it is another region of that name.`,
-      )
-    }
-    const hsm = openHsm(directory, own.region)
-    const statement = own.isHome ? signedHere(directory, hsm, said, file) : undefined
-    if (!own.isHome) await join(directory, hsm, own, said, file)
-    const { region, peerAddress, certificate, hsmPublicKey, origin } = said
-    const trusted: TrustedRegion = { region, peerAddress, certificate, hsmPublicKey, origin }
-    storeTrusted(directory, {
-      ...known,
-      [region]: statement === undefined ? trusted : { ...trusted, statement },
-    })
-    return { region, fingerprint: fingerprintOf(certificate) }
+  const own = apartRegion(directory)
+  if (said.region === own.region) throw new UserError(`${file} is the statement of this region itself.`)
+  const known = trustedRegions(directory)
+  const before = known[said.region]
+  if (before !== undefined && before.hsmPublicKey !== said.hsmPublicKey) {
+    throw new UserError(
+      `${file} is of another HSM than the ${said.region} that is trusted here; it is another region of that name.`,
+    )
+  }
+  const statement = own.isHome ? await signedHere(directory, hsm, said, file) : undefined
+  if (!own.isHome) await join(directory, hsm, own, said, file)
+  const { region, peerAddress, certificate, hsmPublicKey, origin } = said
+  const trusted: TrustedRegion = { region, peerAddress, certificate, hsmPublicKey, origin }
+  storeTrusted(directory, {
+    ...known,
+    [region]: statement === undefined ? trusted : { ...trusted, statement },
   })
+  return `${region} is trusted: certificate ${fingerprintOf(certificate)}.`
 }
 
 /** The home region's root says that this HSM speaks for that region. */
-function signedHere(directory: HostDirectory, hsm: SoftwareHsm, said: RegionExport, file: string): RegionStatement {
+async function signedHere(
+  directory: HostDirectory,
+  hsm: AtHand['hsm'],
+  said: RegionExport,
+  file: string,
+): Promise<RegionStatement> {
   const tenancy = apartTenancy(directory)
   if (tenancy === undefined)
     throw new UserError(`${directory.path ?? ''} has lost its tenancy; put it back from a copy.`)
   if (said.tenancy !== null && said.tenancy.trustRoot !== tenancy.trustRoot) throw ofAnother(said, file)
-  return told(() => hsm.issueStatement(tenancy.tenancyId, said.region, said.hsmPublicKey), file)
+  return hsm.stateRegion(tenancy.tenancyId, said.region, said.hsmPublicKey).catch(toldOf(file))
 }
 
 /** The home region's statement brings the tenancy; every other must be of the same. */
 async function join(
   directory: HostDirectory,
-  hsm: SoftwareHsm,
+  hsm: AtHand['hsm'],
   own: ApartRegion,
   said: RegionExport,
   file: string,
@@ -86,40 +83,33 @@ async function join(
       `${said.region} has not signed for ${own.region} yet: there, trust this region's export; then export again.`,
     )
   }
-  await hsm.acceptStatement(tenancy.trustRoot, statement).catch((cause: unknown) => {
-    throw new UserError(`${file}: ${messageOf(cause)}`, { cause })
-  })
+  await hsm.acceptStatement(tenancy.trustRoot, statement).catch(toldOf(file))
   directory.storeFact('apartTenancy', JSON.stringify(tenancy))
   directory.storeFact('tenancyId', tenancy.tenancyId)
   directory.storeFact('homeRegion', tenancy.homeRegion)
 }
 
 /** Leaves a region out. @throws UserError where something of it stands here. */
-export function forgetRegion(path: string, region: string): Promise<void> {
-  return withRegion(path, async (directory) => {
-    const own = apartRegion(directory)
-    const { [region]: left, ...others } = trustedRegions(directory)
-    if (left === undefined) throw new UserError(`${region} is not trusted here.`)
-    if (region === apartTenancy(directory)?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
-    const file = directory.file('regions', `${own.region}.db`)
-    const vaults = file === undefined || !existsSync(file) ? [] : standingVaults(file)
-    if (vaults.some(({ replicaRegion, primaryRegion }) => replicaRegion === region || primaryRegion === region)) {
-      throw new UserError(
-        `Vaults here have their replica or their source in ${region}. Delete the replicas (DeleteVaultReplica) first.`,
-      )
-    }
-    storeTrusted(directory, others)
-  })
+export async function forgetRegion({ directory, vaults }: AtHand, region: string): Promise<string> {
+  const { [region]: left, ...others } = trustedRegions(directory)
+  if (left === undefined) throw new UserError(`${region} is not trusted here.`)
+  if (region === apartTenancy(directory)?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
+  const standing = await vaults()
+  if (standing.some(({ replicaRegion, primaryRegion }) => replicaRegion === region || primaryRegion === region)) {
+    throw new UserError(
+      `Vaults here have their replica or their source in ${region}. Delete the replicas (DeleteVaultReplica) first.`,
+    )
+  }
+  storeTrusted(directory, others)
+  return `${region} is trusted no more.`
 }
 
 function ofAnother({ region }: RegionExport, file: string): UserError {
   return new UserError(`${file} is refused: ${region} belongs to another tenancy, under another root.`)
 }
 
-function told<T>(work: () => T, file: string): T {
-  try {
-    return work()
-  } catch (cause) {
+function toldOf(file: string): (cause: unknown) => never {
+  return (cause) => {
     throw new UserError(`${file}: ${messageOf(cause)}`, { cause })
   }
 }

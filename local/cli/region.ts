@@ -1,9 +1,12 @@
+import { resolve } from 'node:path'
+import type { ApartCommand } from '../apart/atHand.ts'
 import type { ApartRegion } from '../apart/apartRegion.ts'
 import { readAdvertised, type NameFlags } from '../names/nameFlags.ts'
 import type { TlsFlags } from '../tls/tlsFlags.ts'
 import { UserError } from '../../lib/userError.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 import type { CommandLine } from './commandLine.ts'
+import { workersFlag, workersOf } from './workersFlag.ts'
 
 interface PlaceFlags extends DataFlag, NameFlags, TlsFlags {
   readonly address?: string
@@ -15,6 +18,13 @@ interface InitFlags extends PlaceFlags {
   readonly region: string
   readonly home?: boolean
 }
+
+interface StartFlags extends DataFlag {
+  readonly workers?: string
+  readonly recover?: boolean
+}
+
+const whileItRuns = 'One that runs starts its process again, which takes a moment.'
 
 export const region: CommandRow = {
   name: 'region',
@@ -52,55 +62,46 @@ export const region: CommandRow = {
       await changeRegion(flags.data, (own) => ({ ...own, ...placeOf(flags, own) }))
       console.log('Changed. Next: vaultspan region export FILE, and trust it at the others.')
     })
+    const atHand = async (data: string, words: ApartCommand) => {
+      const { commandApart } = await import('../apart/atHand.ts')
+      const { workApart } = await import('../apart/performApart.ts')
+      console.log(await commandApart(data, words, workApart))
+    }
     command
       .command('export')
-      .description('Writes what other regions are to trust of this one, while it is stopped.')
+      .description('Writes what other regions are to trust of this one, running or not.')
       .argument('<FILE>', 'what to write')
       .option(...dataFlag)
-      .action(async (file: string, { data }: DataFlag) => {
-        const { exportRegion } = await import('../apart/exportRegion.ts')
-        console.log(`${file}: certificate ${await exportRegion(data, file)}. Compare it where the file is trusted.`)
-      })
+      .action((file: string, { data }: DataFlag) => atHand(data, ['export', resolve(file)]))
     command
       .command('trust')
-      .description(
-        'Trusts what another region has exported, in place of what it said before, while this one is stopped.',
-      )
+      .description(`Trusts what another region has exported, in place of what it said before. ${whileItRuns}`)
       .argument('<FILE>', 'the other region’s statement')
       .option(...dataFlag)
-      .action(async (file: string, { data }: DataFlag) => {
-        const { trustRegion } = await import('../apart/trustRegion.ts')
-        const trusted = await trustRegion(data, file)
-        console.log(`${trusted.region} is trusted: certificate ${trusted.fingerprint}.`)
-      })
+      .action((file: string, { data }: DataFlag) => atHand(data, ['trust', resolve(file)]))
     command
       .command('forget')
-      .description(
-        'Leaves a region out that has no vault or replica in common with this one, while this one is stopped.',
-      )
+      .description(`Leaves a region out that has no vault or replica in common with this one. ${whileItRuns}`)
       .argument('<REGION>', 'its name')
       .option(...dataFlag)
-      .action(async (name: string, { data }: DataFlag) => {
-        const { forgetRegion } = await import('../apart/trustRegion.ts')
-        await forgetRegion(data, name)
-        console.log(`${name} is trusted no more.`)
-      })
+      .action((name: string, { data }: DataFlag) => atHand(data, ['forget', name]))
     command
       .command('renew')
-      .description('Makes another certificate for other regions, while this one is stopped; export it again then.')
+      .description(`Makes another certificate for other regions; export it again then. ${whileItRuns}`)
       .option(...dataFlag)
-      .action(async ({ data }: DataFlag) => {
-        const { renewCertificate } = await import('../apart/initRegion.ts')
-        await renewCertificate(data)
-        console.log('Made. Next: vaultspan region export FILE, and trust it at the others.')
-      })
+      .action(({ data }: DataFlag) => atHand(data, ['renew']))
     command
       .command('start')
       .description('Serves this region until a signal ends it; the others may be there or not.')
       .option(...dataFlag)
-      .action(async ({ data }: DataFlag) => {
+      .option(...workersFlag)
+      .option(
+        '--recover',
+        'where its files were put back to an older copy, takes back what the other regions have (docs/two-machines.md)',
+      )
+      .action(async ({ data, workers, recover = false }: StartFlags) => {
         const { serveApart } = await import('../apart/serveApart.ts')
-        await serveApart(data)
+        await serveApart({ data, workers: workersOf(workers), recover })
       })
   },
 }

@@ -10,8 +10,9 @@ export const restore: CommandRow = {
       .option(...dataFlag)
       .action(async (folder: string, { data }: DataFlag) => {
         const { restoreSnapshot } = await import('../snapshot/restoreSnapshot.ts')
-        const { takenAt } = await restoreSnapshot(folder, data)
-        console.log(`${data} is the cloud as of ${takenAt}. Start it: ${typed('start', '--data', data)}`)
+        const { takenAt, isApart } = await restoreSnapshot(folder, data)
+        const start = isApart ? typed('region', 'start', '--data', data) : typed('start', '--data', data)
+        console.log(`${data} is the cloud as of ${takenAt}. Start it: ${start}`)
       })
   },
 }

@@ -1,10 +1,10 @@
-import { availableParallelism } from 'node:os'
 import { Option } from 'commander'
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions, requireRegionNames } from '../directory/chooseRegions.ts'
 import { environmentHelp } from './environmentHelp.ts'
 import type { NameFlags } from '../names/nameFlags.ts'
 import type { TlsFlags } from '../tls/tlsFlags.ts'
+import { workersFlag, workersOf } from './workersFlag.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
 export interface StartFlags extends DataFlag, NameFlags, TlsFlags {
@@ -19,8 +19,6 @@ export interface StartFlags extends DataFlag, NameFlags, TlsFlags {
   readonly init?: string
   readonly readyFile?: string
 }
-
-const maxWorkers = 256
 
 export const start: CommandRow = {
   name: 'start',
@@ -48,10 +46,7 @@ export const start: CommandRow = {
         '--advertise <URL>',
         'what answers carry where another address or port leads here; its port stands for BASE',
       )
-      .option(
-        '--workers <N>',
-        'threads in each region that answer requests (default WORKERS, or the number of cores); 0 or 1: none beside its own',
-      )
+      .option(...workersFlag)
       .option('--tls', 'HTTPS and names, by a local authority that it makes; says how clients trust it (docs/tls.md)')
       .option(
         '--tls-cert <FILE>',
@@ -87,14 +82,6 @@ function portOf(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 60_000) return port
   throw new UserError('--port takes a whole number from 0 to 60000.')
-}
-
-/** The flag, else the variable, else the cores. */
-function workersOf(flag: string | undefined): number {
-  const [name, text] = flag === undefined ? ['WORKERS', process.env['WORKERS'] ?? ''] : ['--workers', flag]
-  if (flag === undefined && text === '') return availableParallelism()
-  if (/^\d{1,3}$/.test(text) && Number(text) <= maxWorkers) return Number(text)
-  throw new UserError(`${name} takes a whole number from 0 to ${maxWorkers}, not "${text}".`)
 }
 
 function listOf(text: string): readonly string[] {

@@ -6,6 +6,19 @@ import { UserError } from '../../lib/userError.ts'
 
 type Cloud = Pick<Prepared, 'directory' | 'homeRegion' | 'tenancyId' | 'recover'>
 
+/** What another region tells of its rows, on this machine or another. */
+export type PutBackPeer = Pick<
+  RegionHost,
+  | 'name'
+  | 'peerMark'
+  | 'statement'
+  | 'identityEntries'
+  | 'standingVaults'
+  | 'standingKeys'
+  | 'fenceOf'
+  | 'replicateAnew'
+>
+
 /**
  * Every message between regions names how many changes its sender had committed. A region that now has fewer than a peer
  * knows of was put back to an older copy of its file: it would write revisions a second time, with other content. So the
@@ -13,39 +26,65 @@ type Cloud = Pick<Prepared, 'directory' | 'homeRegion' | 'tenancyId' | 'recover'
  * @throws UserError naming the region, what is missing, and the ways on.
  */
 export async function requireNotPutBack(cloud: Cloud, hosts: readonly RegionHost[], log: Logger): Promise<void> {
-  const behind: Behind[] = []
-  for (const host of hosts) {
-    const has = await host.commitMark()
-    for (const peer of hosts) {
-      const knows = peer === host ? 0 : await peer.peerMark(host.name)
-      if (knows > has) behind.push({ host, peer: peer.name, has, knows })
-    }
-  }
+  const behind = (
+    await Promise.all(
+      hosts.map((host) =>
+        comparedWith(
+          host,
+          hosts.filter((each) => each !== host),
+        ),
+      ),
+    )
+  ).flat()
   const left = behind.find(({ host }) => host.name !== cloud.recover)
-  if (left !== undefined) throw refusal(cloud, left)
+  if (left !== undefined) throw putBackRefusal(cloud.directory.path, left.host.name, left)
   const [first] = behind.toSorted((a, b) => b.knows - a.knows)
-  if (first !== undefined) await recover(cloud, hosts, first, log)
+  if (first === undefined) return
+  const peers = hosts.filter((each) => each !== first.host)
+  await recover(cloud, first.host, peers, first, log)
 }
 
-interface Behind {
+/** A region that has fewer changes than a peer knows of. */
+export interface Behind {
   readonly host: RegionHost
   readonly peer: string
   readonly has: number
   readonly knows: number
 }
 
-function refusal({ directory }: Cloud, { host: { name }, peer, has, knows }: Behind): UserError {
-  const file = `${directory.path ?? ''}/regions/${name}.db`
+export async function comparedWith(
+  host: RegionHost,
+  peers: readonly Pick<PutBackPeer, 'name' | 'peerMark'>[],
+): Promise<readonly Behind[]> {
+  const has = await host.commitMark()
+  const known = await Promise.all(
+    peers.map(async (peer) => ({ peer: peer.name, knows: await peer.peerMark(host.name) })),
+  )
+  return known.flatMap(({ peer, knows }) => (knows > has ? [{ host, peer, has, knows }] : []))
+}
+
+export function putBackRefusal(
+  path: string | undefined,
+  region: string,
+  { peer, has, knows }: Omit<Behind, 'host'>,
+  flag = `--recover ${region}`,
+): UserError {
+  const file = `${path ?? ''}/regions/${region}.db`
   return new UserError(
-    `${file} is an older copy: ${peer} knows of ${knows - has} changes of ${name} that are missing in it. Put the latest copy of the whole directory back; or start once with --recover ${name}, which takes back what the other regions have of it, and loses what none of them has.`,
+    `${file} is an older copy: ${peer} knows of ${knows - has} changes of ${region} that are missing in it. Put the latest copy of the whole directory back; or start once with ${flag}, which takes back what the other regions have of it, and loses what none of them has.`,
   )
 }
 
-async function recover(cloud: Cloud, hosts: readonly RegionHost[], behind: Behind, log: Logger): Promise<void> {
-  const { host, has, knows } = behind
+/** Takes back from all peers what they have of a region that is behind. Before it serves anybody. */
+export async function recover(
+  cloud: Pick<Cloud, 'homeRegion' | 'tenancyId'>,
+  host: RegionHost,
+  peers: readonly PutBackPeer[],
+  { has, knows }: Pick<Behind, 'has' | 'knows'>,
+  log: Logger,
+): Promise<void> {
   const { tenancyId } = cloud
-  const peers = hosts.filter((each) => each !== host)
-  await recoverIdentity(cloud, hosts, host)
+  await recoverIdentity(cloud, host, peers)
   let keys = 0
   let vaults = 0
   const lostVaults: string[] = []
@@ -78,15 +117,14 @@ async function recover(cloud: Cloud, hosts: readonly RegionHost[], behind: Behin
 }
 
 async function recoverIdentity(
-  { homeRegion, tenancyId }: Cloud,
-  hosts: readonly RegionHost[],
+  { homeRegion, tenancyId }: Pick<Cloud, 'homeRegion' | 'tenancyId'>,
   host: RegionHost,
+  peers: readonly PutBackPeer[],
 ): Promise<void> {
-  const home = hosts.find(({ name }) => name === homeRegion)
+  const home = [host, ...peers].find(({ name }) => name === homeRegion)
   if (home === undefined) return
-  const statement = await home.stateRegion(tenancyId, homeRegion, await home.identityPublicKey())
-  for (const peer of hosts) {
-    if (peer === host) continue
+  const statement = await home.statement(tenancyId)
+  for (const peer of peers) {
     for (;;) {
       const entries = await peer.identityEntries(tenancyId, await host.identityHead(tenancyId))
       if (entries.length === 0) break
@@ -95,7 +133,7 @@ async function recoverIdentity(
   }
 }
 
-async function recoverKeys(host: RegionHost, peer: RegionHost, vaultId: string): Promise<number> {
+async function recoverKeys(host: RegionHost, peer: PutBackPeer, vaultId: string): Promise<number> {
   let taken = 0
   for (let from: TreePlace | undefined = treeStart; from !== undefined;) {
     const page: Awaited<ReturnType<RegionHost['standingKeys']>> = await peer.standingKeys(vaultId, from)
@@ -106,7 +144,7 @@ async function recoverKeys(host: RegionHost, peer: RegionHost, vaultId: string):
 }
 
 /** Links that only one of the two knows of. */
-async function mendLinks(host: RegionHost, peer: RegionHost, tenancyId: string): Promise<void> {
+async function mendLinks(host: RegionHost, peer: PutBackPeer, tenancyId: string): Promise<void> {
   const [mine, theirs] = await Promise.all([host, peer].map((each) => each.standingVaults(tenancyId)))
   const here = new Map(mine?.map(({ vault }) => [vault.id, vault]))
   const there = new Map(theirs?.map(({ vault }) => [vault.id, vault]))

@@ -8,24 +8,34 @@ import { namesIn, type Patient } from './patient.ts'
 
 const dayMs = 86_400_000
 
+/** Of a region on a machine of its own. */
+const peerFiles = [
+  ['peer', 'cert.pem'],
+  ['peer', 'key.pem'],
+] as const
+
 /** What belongs together is there. A start asks the same, and refuses. */
-export function filesCheck({ data, file, stored, endpoints }: Patient): readonly Finding[] {
+export function filesCheck({ data, file, stored, endpoints, apart }: Patient): readonly Finding[] {
   const isThere = (...parts: readonly string[]) => existsSync(file(...parts))
   if (!isThere('host.db') && stored.length === 0) {
     if (isMemoryFolder(data)) return [ok(`the cloud of ${data} is in memory (--memory), and keeps no files`)]
     return [warn(`There is no cloud in ${data} yet.`, `Make one: ${typed('start', '--data', data)}`)]
   }
-  const regions = [...new Set([...stored, ...(endpoints ?? []).map(({ region }) => region)])]
+  const regions =
+    apart === undefined ? [...new Set([...stored, ...(endpoints ?? []).map(({ region }) => region)])] : stored
   const wanted = [
     ['host.db'],
-    ['oci', 'administrator.pem'],
+    ...(apart === undefined || apart.isHome ? [['oci', 'administrator.pem']] : []),
+    ...(apart === undefined ? [] : [...peerFiles, ['hsm', `${apart.region}.json`]]),
     ...regions.flatMap((region) => [
       ['regions', `${region}.db`],
       ['hsm', `${region}.json`],
     ]),
   ]
-  const missing = wanted.filter((parts) => !isThere(...parts))
-  if (missing.length === 0) return [ok(`the files of ${regions.join(', ')} are complete`)]
+  const missing = [...new Map(wanted.map((parts) => [file(...parts), parts])).values()].filter(
+    (parts) => !isThere(...parts),
+  )
+  if (missing.length === 0) return [ok(`the files of ${regions.join(', ') || (apart?.region ?? '')} are complete`)]
   return missing.map((parts) => {
     const says = `${file(...parts)} is missing.`
     if (parts[1] === 'administrator.pem') {
@@ -43,6 +53,7 @@ export function permissionsCheck({ file, stored }: Patient): readonly Finding[] 
   const secrets = [
     ...stored.flatMap((region) => [file('regions', `${region}.db`), file('hsm', `${region}.json`)]),
     file('oci', 'administrator.pem'),
+    file('peer', 'key.pem'),
     ...namesIn(file('tls')).flatMap((name) => (name.endsWith('key.pem') ? [file('tls', name)] : [])),
   ].filter((path) => existsSync(path))
   if (secrets.length === 0 || process.platform === 'win32') return []
@@ -60,20 +71,28 @@ export function permissionsCheck({ file, stored }: Patient): readonly Finding[] 
   return findings.length > 0 ? findings : [ok('keys and stores are their owner’s alone')]
 }
 
-/** Those that --tls has made. */
-export function certificatesCheck({ file, now }: Patient): readonly Finding[] {
-  return namesIn(file('tls'))
+/** Those that --tls has made, and the one that regions on other machines know this one by. */
+export function certificatesCheck({ data, file, now }: Patient): readonly Finding[] {
+  const made = namesIn(file('tls'))
     .filter((name) => name.endsWith('.pem') && !name.endsWith('key.pem'))
-    .map((name) => {
-      const path = file('tls', name)
-      const remedy = 'Start the service again, which makes a new one; or remove it first where that does not help.'
-      try {
-        const until = new X509Certificate(readFileSync(path)).validToDate.getTime()
-        const says = `the certificate ${path} is valid until ${new Date(until).toISOString()}`
-        if (until < now) return fail(says, remedy)
-        return until - now < 7 * dayMs ? warn(says, remedy) : ok(says)
-      } catch {
-        return fail(`${path} holds no certificate.`, remedy)
-      }
-    })
+    .map((name) => file('tls', name))
+  const restart = 'Start the service again, which makes a new one; or remove it first where that does not help.'
+  const peer = file('peer', 'cert.pem')
+  const renew = `Make another, ${typed('region', 'renew', '--data', data)}, export it, and have it trusted at the other regions.`
+  return [
+    ...made.map((path) => certificateFinding(path, now, 7 * dayMs, restart)),
+    // It is carried by people.
+    ...(existsSync(peer) ? [certificateFinding(peer, now, 60 * dayMs, renew)] : []),
+  ]
+}
+
+function certificateFinding(path: string, now: number, soonMs: number, remedy: string): Finding {
+  try {
+    const until = new X509Certificate(readFileSync(path)).validToDate.getTime()
+    const says = `the certificate ${path} is valid until ${new Date(until).toISOString()}`
+    if (until < now) return fail(says, remedy)
+    return until - now < soonMs ? warn(says, remedy) : ok(says)
+  } catch {
+    return fail(`${path} holds no certificate.`, remedy)
+  }
 }

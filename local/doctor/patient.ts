@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { EndpointsFile } from '../directory/endpointsFile.ts'
 import { askFaultServer } from '../control/faultServer.ts'
 import type { PortRow } from '../directory/hostDirectory.ts'
-import type { CloudStatus } from '../status/cloudStatus.ts'
+import type { ApartPlace, CloudStatus } from '../status/cloudStatus.ts'
 
 /** What all checks look at. Nothing of it is changed. */
 export interface Patient {
@@ -17,6 +17,8 @@ export interface Patient {
   readonly endpoints: EndpointsFile['regions'] | undefined
   /** Of a service that is stopped: where its vaults listen. */
   readonly ports: readonly PortRow[]
+  /** Undefined: all regions are on this machine, or it is not known (a host.db that is in use). */
+  readonly apart: ApartPlace | undefined
   readonly now: number
   readonly file: (...parts: readonly string[]) => string
 }
@@ -26,13 +28,15 @@ export async function openPatient(directory: string): Promise<Patient> {
   const file = (...parts: readonly string[]) => join(data, ...parts)
   const answer = await askFaultServer(data, 'state').catch(() => '')
   const [, json] = /^ok: (.*)$/.exec(answer) ?? []
+  // INVARIANT: the service answers `state` with a CloudStatus.
+  const status = json === undefined ? undefined : (JSON.parse(json) as CloudStatus)
+  const known = status === undefined ? inHostFile(file('host.db')) : { ports: [], apart: status.apart }
   return {
     data,
-    // INVARIANT: the service answers `state` with a CloudStatus.
-    status: json === undefined ? undefined : (JSON.parse(json) as CloudStatus),
+    status,
     stored: namesIn(file('regions')).flatMap((name) => (name.endsWith('.db') ? [name.slice(0, -'.db'.length)] : [])),
     endpoints: endpointsIn(file('endpoints.json')),
-    ports: json === undefined ? portsIn(file('host.db')) : [],
+    ...known,
     now: Date.now(),
     file,
   }
@@ -54,21 +58,26 @@ function endpointsIn(file: string): EndpointsFile['regions'] | undefined {
   }
 }
 
-function portsIn(file: string): readonly PortRow[] {
-  if (!existsSync(file)) return []
+function inHostFile(file: string): Pick<Patient, 'ports' | 'apart'> {
+  if (!existsSync(file)) return { ports: [], apart: undefined }
   try {
     const database = new DatabaseSync(file, { readOnly: true })
     try {
       const rows = database.prepare('SELECT vaultId, region, port FROM ports').all()
-      return rows.map(({ vaultId, region, port }) => ({
-        vaultId: String(vaultId),
-        region: String(region),
-        port: Number(port),
-      }))
+      const apart = database.prepare("SELECT value FROM facts WHERE name = 'apart'").get()?.['value']
+      return {
+        ports: rows.map(({ vaultId, region, port }) => ({
+          vaultId: String(vaultId),
+          region: String(region),
+          port: Number(port),
+        })),
+        // INVARIANT: the fact is an ApartRegion.
+        apart: apart === undefined ? undefined : (JSON.parse(String(apart)) as ApartPlace),
+      }
     } finally {
       database.close()
     }
   } catch {
-    return []
+    return { ports: [], apart: undefined }
   }
 }

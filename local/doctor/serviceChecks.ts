@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { createConnection } from 'node:net'
 import { freePort } from '../gateway/requireFreePorts.ts'
+import type { ApartPlace } from '../status/cloudStatus.ts'
 import { troubles } from '../status/statusText.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
@@ -27,14 +28,24 @@ export function regionsCheck({ data, status }: Patient): readonly Finding[] {
 
 /** Where a running service is to be reached, or where one that is stopped would listen. */
 export async function portsCheck(patient: Patient): Promise<readonly Finding[]> {
-  return patient.status === undefined ? freePortsCheck(patient) : reachedCheck(patient.status.regions)
+  if (patient.status === undefined) return freePortsCheck(patient)
+  const reached = await reachedCheck(patient.status.regions)
+  return patient.apart === undefined ? reached : [...reached, await inboxCheck(patient.apart)]
 }
 
-async function freePortsCheck({ endpoints = [], ports }: Patient): Promise<readonly Finding[]> {
-  const regions = endpoints.flatMap(({ region, endpoint }) => {
-    const { hostname, port } = new URL(endpoint)
-    return port === '' ? [] : [{ port: Number(port), region, host: hostname === '127.0.0.1' ? hostname : '0.0.0.0' }]
-  })
+/** Where the other regions send to this one. */
+async function inboxCheck({ region, peerAddress }: ApartPlace): Promise<Finding> {
+  const { hostname, port } = new URL(`tcp://${peerAddress}`)
+  if (await connects(hostname.replace(/^\[|\]$/g, ''), Number(port)))
+    return ok(`${peerAddress} of ${region} takes connections of other regions`)
+  return fail(
+    `${peerAddress} of ${region} takes no connection of other regions.`,
+    `See that it is an address of this machine; change it by ${typed('region', 'set', '--address', 'HOST:PORT')} while it is stopped.`,
+  )
+}
+
+async function freePortsCheck({ endpoints = [], ports, apart }: Patient): Promise<readonly Finding[]> {
+  const regions = apart === undefined ? portsOf(endpoints) : apartPorts(apart)
   const wanted = [...regions, ...ports.map(({ port, region }) => ({ port, region, host: '127.0.0.1' }))]
   const taken: Finding[] = []
   for (const { port, region, host } of wanted) {
@@ -47,6 +58,21 @@ async function freePortsCheck({ endpoints = [], ports }: Patient): Promise<reado
   return taken.length > 0 || wanted.length === 0
     ? taken
     : [ok(`${wanted.length} ports are free for its regions and vaults`)]
+}
+
+function portsOf(endpoints: NonNullable<Patient['endpoints']>) {
+  return endpoints.flatMap(({ region, endpoint }) => {
+    const { hostname, port } = new URL(endpoint)
+    return port === '' ? [] : [{ port: Number(port), region, host: hostname === '127.0.0.1' ? hostname : '0.0.0.0' }]
+  })
+}
+
+function apartPorts({ region, host, port, peerAddress }: ApartPlace) {
+  const inbox = new URL(`tcp://${peerAddress}`)
+  return [
+    { port, region, host },
+    { port: Number(inbox.port), region, host: inbox.hostname.replace(/^\[|\]$/g, '') },
+  ]
 }
 
 async function reachedCheck(

@@ -6,11 +6,11 @@ import type { CloudServices } from './protocol.ts'
 
 /** The ports of vaults as a region's process knows them; the cloud's process gives them out. */
 export class KnownPorts implements VaultPorts {
-  readonly #cloud: CloudServices
+  readonly #cloud: Pick<CloudServices, 'portOf'>
   readonly #portOf = new Map<string, number>()
   readonly #vaultAt = new Map<number, string>()
 
-  constructor(rows: readonly PortRow[], cloud: CloudServices) {
+  constructor(rows: readonly PortRow[], cloud: Pick<CloudServices, 'portOf'>) {
     this.#cloud = cloud
     for (const { vaultId, region, port } of rows) this.#portOf.set(`${region} ${vaultId}`, port)
   }

@@ -7,7 +7,8 @@ import type { Logger, QueueMessage, QueueName } from '../../lib/ports.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
 import type { Peer } from '../region/startRegion.ts'
 import { answerInbox, type Inbox } from './inbox.ts'
-import { postMessages } from './postMessages.ts'
+import { answerQuestion, isQuestion, questionPath, type peerAnswers, type PeerQuestion } from './peerQuestions.ts'
+import { post, postMessages, type RequestTo } from './postMessages.ts'
 
 /** A region on another machine: where it takes messages, and the one certificate that it shows. */
 export interface PinnedPeer {
@@ -27,6 +28,7 @@ export interface TlsInbox {
   readonly isCut: (peer: string) => boolean
   /** By whom an envelope that `judge` has taken was sent. */
   readonly inboxOf: (peer: string) => Inbox
+  readonly answers: ReturnType<typeof peerAnswers>
   readonly log: Pick<Logger, 'warn'>
 }
 
@@ -41,6 +43,7 @@ export async function serveTlsInbox({
   peers,
   isCut,
   inboxOf,
+  answers,
   log,
 }: TlsInbox): Promise<() => Promise<void>> {
   const regionOf = new Map(peers.map(({ region, certificate }) => [fingerprintOf(certificate), region]))
@@ -60,6 +63,7 @@ export async function serveTlsInbox({
         response.writeHead(503, { 'content-type': 'text/plain', connection: 'close' })
         response.end('this certificate is trusted for no region here; see vaultspan region trust')
       } else if (isCut(peer)) request.socket.destroy()
+      else if (isQuestion(request)) answerQuestion(request, response, peer, answers)
       else answerInbox(request, response, inboxOf(peer))
     },
   )
@@ -96,6 +100,15 @@ export function fingerprintOf(pem: string): string {
   return new X509Certificate(pem).fingerprint256
 }
 
+/** It was reached, and does not answer as asked. */
+export class PeerRefusal extends Error {
+  readonly status: number
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
+}
+
 /** A region on another machine. */
 export class PeerTls implements Peer {
   readonly #peer: PinnedPeer
@@ -110,7 +123,19 @@ export class PeerTls implements Peer {
   }
 
   send(name: QueueName, messages: readonly QueueMessage[]): Promise<void> {
-    const { region, host, port, certificate } = this.#peer
+    return postMessages(this.#peer.region, this.#requestTo(), name, messages)
+  }
+
+  /** @throws where it cannot be reached, refuses, or is of a version that knows no such question. */
+  async ask(question: PeerQuestion, args: readonly unknown[], timeoutMs?: number): Promise<unknown> {
+    const { region } = this.#peer
+    const { status, text } = await post(region, this.#requestTo(), questionPath(question), args, timeoutMs)
+    if (status === 200) return JSON.parse(text) as unknown
+    throw new PeerRefusal(`${region} answers ${status}: ${text.slice(0, 300)}`, status)
+  }
+
+  #requestTo(): RequestTo {
+    const { host, port, certificate } = this.#peer
     const pinned = fingerprintOf(certificate)
     const checkServerIdentity = (_: string, { fingerprint256 }: PeerCertificate) =>
       fingerprint256 === pinned ? undefined : new Error('It shows another certificate than the one that is trusted.')
@@ -123,7 +148,7 @@ export class PeerTls implements Peer {
       minVersion,
       checkServerIdentity,
     } as const
-    return postMessages(region, (options, answered) => requestOver({ ...options, ...place }, answered), name, messages)
+    return (options, answered) => requestOver({ ...options, ...place }, answered)
   }
 
   close(): void {

@@ -11,7 +11,7 @@ export class ProcessFaults implements FaultCommands {
   readonly #known: Faults
   #since: Fault[] = []
 
-  constructor(processes: readonly RegionProcess[], regions: readonly string[]) {
+  constructor(processes: readonly RegionProcess[], regions: () => readonly string[]) {
     this.#processes = processes
     this.#known = new Faults(regions)
   }

@@ -4,6 +4,7 @@ import type { FaultCommands } from '../control/faultServer.ts'
 import type { PortRow } from '../directory/hostDirectory.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
+import type { FoundBehind } from './comparedPeer.ts'
 import type { PinnedPeer } from './peerTls.ts'
 
 /** What a region's process is told before all else. */
@@ -25,6 +26,7 @@ export interface Opening {
 
 /** How a region reaches those on other machines, and they it. */
 export interface ApartPeers {
+  readonly tenancyId: string
   readonly host: string
   readonly port: number
   readonly own: Certificate
@@ -50,6 +52,18 @@ export interface RegionCommands extends Omit<RegionHost, 'name'> {
   thaw(): Promise<void>
   /** As when one of its threads dies. @throws where there is none of that number. */
   killWorker(index: number): Promise<void>
+  /** Asks each region on another machine how many changes of this one it knows of. */
+  comparePeers(): Promise<readonly ComparedRegion[]>
+  /** Takes back what those have. @throws where one cannot be reached. */
+  takeBack(behind: FoundBehind): Promise<void>
+}
+
+export interface ComparedRegion {
+  readonly peer: string
+  /** Undefined: it was reached; else why not. */
+  readonly unreached?: string
+  /** Undefined: it knows of nothing that is missing here. */
+  readonly behind?: FoundBehind
 }
 
 /** What a region's process asks of the cloud's. */
@@ -59,4 +73,6 @@ export interface CloudServices {
    * which an error could not say across processes.
    */
   portOf(vaultId: string, region: string): Promise<number | 'full'>
+  /** A peer that was not there at the start knows of changes that are missing here: this region must not go on. */
+  isBehind(found: FoundBehind): Promise<void>
 }

@@ -5,14 +5,17 @@ import { besides } from '../besides.ts'
 import { Faults } from '../region/faults.ts'
 import { openBackups } from '../region/openBackups.ts'
 import { processLogger } from '../processLogger.ts'
-import { regionHost, type RegionHost } from '../region/regionHost.ts'
+import { regionHost } from '../region/regionHost.ts'
 import { openRegion, type Peer } from '../region/startRegion.ts'
+import { ApartRegions } from './apartRegions.ts'
+import type { ComparedPeer } from './comparedPeer.ts'
 import { InboxGate } from './inboxGate.ts'
 import { KnownPorts } from './knownPorts.ts'
 import { judgeEnvelope } from './judgeEnvelope.ts'
 import { PeerSocket, serveInbox } from './peerSocket.ts'
-import { PeerTls, serveTlsInbox } from './peerTls.ts'
-import type { ApartPeers, CloudServices, Opening, RegionCommands } from './protocol.ts'
+import { peerAnswers } from './peerQuestions.ts'
+import { serveTlsInbox } from './peerTls.ts'
+import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
 import { sendToParent } from './sendToParent.ts'
 
 /** A region in a process of its own: the cloud's process starts it, asks it by their channel, and is outlived by it never. */
@@ -42,9 +45,13 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
   const faults = new Faults(rest.regions)
   const ports = new KnownPorts(rows, cloud)
   const peers = new Map<string, Peer>()
-  const others = rest.regions
-    .filter((name) => name !== region)
-    .map((name) => [name, peerOf(path, name, apart)] as const)
+  const machines =
+    apart === undefined
+      ? undefined
+      : new ApartRegions(region, apart, (behind) => void cloud.isBehind(behind).catch(() => undefined))
+  const others: readonly (readonly [string, PeerSocket | ComparedPeer])[] =
+    machines?.peers.map((peer) => [peer.name, peer]) ??
+    rest.regions.filter((name) => name !== region).map((name) => [name, new PeerSocket(path, name)])
   for (const [name, peer] of others) peers.set(name, peer)
   const opened = openRegion({
     ...rest,
@@ -62,6 +69,7 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
     peers,
   })
   peers.set(region, opened.store.queues)
+  machines?.openedWith(opened.store.tables.commitMark())
   const gate = new InboxGate()
   let serves = false
   const inboxOf = (from?: string) => ({
@@ -71,10 +79,18 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
     judge: judgeEnvelope(opened.hsm, from),
   })
   const isCut = (peer: string) => faults.isCut(region) || faults.isCut(peer)
+  const asked = regionHost(opened)
+  const vaultOf = async (vaultId: string) => (await opened.runtime.cache.freshVault(vaultId))?.row
   const closeInbox = await (apart === undefined
     ? serveInbox(path, region, inboxOf())
-    : serveTlsInbox({ ...apart, isCut, inboxOf, log }))
-  const { name: _, ...host }: RegionHost = regionHost(opened)
+    : serveTlsInbox({
+        ...apart,
+        isCut,
+        inboxOf,
+        answers: peerAnswers({ host: asked, tenancyId: apart.tenancyId, vaultOf }),
+        log,
+      }))
+  const { name: _, ...host } = asked
   return {
     ...host,
     listen: async (port, vaultId) => {
@@ -105,6 +121,11 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
       opened.store.thaw()
     },
     killWorker: (index) => opened.killWorker(index),
+    comparePeers: async () => machines?.compare() ?? [],
+    takeBack: async (behind) => {
+      if (machines === undefined || apart === undefined) throw new Error('All regions are on this machine.')
+      await machines.takeBack(asked, rest, apart, behind, log)
+    },
     close: async () => {
       await closeInbox()
       for (const [, peer] of others) peer.close()
@@ -113,11 +134,4 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
       setImmediate(() => process.exit(0))
     },
   } satisfies Omit<RegionCommands, 'open'>
-}
-
-function peerOf(path: string, region: string, apart: ApartPeers | undefined): PeerSocket | PeerTls {
-  if (apart === undefined) return new PeerSocket(path, region)
-  const peer = apart.peers.find((each) => each.region === region)
-  if (peer === undefined) throw new Error(`${region} is not trusted here.`)
-  return new PeerTls(peer, apart.own)
 }

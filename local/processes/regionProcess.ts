@@ -30,6 +30,7 @@ export class RegionProcess {
   #rpc: Commands | undefined
   #isOpen = false
   #isEnding = false
+  #isReplaced = false
   /** Whether a death is answered with a restart: not before the cloud is up. */
   #isKept = false
   #timer: NodeJS.Timeout | undefined
@@ -94,6 +95,23 @@ export class RegionProcess {
   /** Resolves when the process is gone; it is killed where it takes too long. */
   async end(): Promise<void> {
     this.ending()
+    await this.#close()
+  }
+
+  /** Lets its requests finish and starts another, as after a death: for what a process is told only when it is opened. */
+  async replace(): Promise<void> {
+    if (!this.#isOpen || this.#isReplaced) throw new Error(`${this.#options.name} is being started; try again.`)
+    this.#isReplaced = true
+    try {
+      await this.commands.stop().catch(() => undefined)
+      await this.#close()
+    } finally {
+      this.#isReplaced = false
+    }
+    if (!this.#isEnding) await this.#restart()
+  }
+
+  async #close(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise((resolve) => child.once('exit', resolve))
@@ -114,7 +132,7 @@ export class RegionProcess {
   #ended(rpc: Commands, how: string): void {
     this.#isOpen = false
     rpc.$close(new Error(`The process of ${this.#options.name} ended (${how}).`))
-    if (this.#isEnding || !this.#isKept) return
+    if (this.#isEnding || !this.#isKept || this.#isReplaced) return
     this.#options.log.error('The process of a region ended; it is started again.', how, { region: this.#options.name })
     this.#restartLater()
   }

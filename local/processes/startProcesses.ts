@@ -78,13 +78,14 @@ async function start(
   const settings = { ...given.settings, certificate }
   const options = { ...given, settings }
   const ports = new PortDirectory(directory, options.port)
-  const faults = new ProcessFaults(processes, regions)
+  const faults = new ProcessFaults(processes, () => regions)
   const services = {
     portOf: (vaultId: string, region: string) =>
       ports.portOf(vaultId, region).catch((cause: unknown) => {
         if (isKmsError(cause, 'cannotStore')) return 'full' as const
         throw cause
       }),
+    isBehind: () => Promise.reject(new Error('All regions are on this machine, and were compared at the start.')),
   }
   for (const [index, name] of regions.entries()) {
     const process: RegionProcess = new RegionProcess({
@@ -192,7 +193,11 @@ async function open(
 }
 
 /** Undefined: one thread answers at each port. */
-async function usableWorkers({ workers = 0, settings, log }: ProcessesOptions): Promise<number | undefined> {
+export async function usableWorkers({
+  workers = 0,
+  settings,
+  log,
+}: Pick<ProcessesOptions, 'workers' | 'settings' | 'log'>): Promise<number | undefined> {
   if (workers < 2) return undefined
   if (await sharesPorts(addressAt(settings, 0))) return workers
   log.warn('This system does not share a port out between threads, so that each region answers with one.', { workers })

@@ -22,7 +22,7 @@ export interface RegionSwitch {
 
 /** The network between regions as one process sees it, and what is broken in it on purpose. */
 export class Faults implements FaultCommands {
-  readonly #regions: readonly string[]
+  readonly #regions: () => readonly string[]
   readonly #broken = new Map<string, Broken>()
   readonly #delays = new Map<string, number>()
   readonly #switches = new Map<string, RegionSwitch>()
@@ -32,8 +32,8 @@ export class Faults implements FaultCommands {
   /** The regions' clock: that which was given, and by how much it was moved. */
   readonly clock: Clock
 
-  constructor(regions: readonly string[], clock: Clock = Date.now) {
-    this.#regions = regions
+  constructor(regions: readonly string[] | (() => readonly string[]), clock: Clock = Date.now) {
+    this.#regions = typeof regions === 'function' ? regions : () => regions
     this.clock = () => clock() + this.#aheadMs
   }
 
@@ -110,8 +110,8 @@ export class Faults implements FaultCommands {
   }
 
   #require(region: string): void {
-    if (!this.#regions.includes(region))
-      throw new Error(`There is no region ${region}; there are ${this.#regions.join(', ')}.`)
+    const regions = this.#regions()
+    if (!regions.includes(region)) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)
   }
 }
 

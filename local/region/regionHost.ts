@@ -1,4 +1,3 @@
-import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { fanOut } from '../../lib/replication/fanOut.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
@@ -7,6 +6,7 @@ import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { settlePartitions } from '../../lib/kms/vaults/partition.ts'
 import type { InsideRequest } from './answerInside.ts'
 import type { RegionHealth } from './regionHealth.ts'
+import { hsmHost, type HsmHost } from './hsmHost.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
@@ -25,19 +25,12 @@ export interface Administrator {
  * What whoever starts a cloud asks of one of its regions, in this process or in another: so every answer is a promise and
  * every value can be sent. @throws UserError for what a person can put right.
  */
-export interface RegionHost extends PutBackHost {
+export interface RegionHost extends PutBackHost, HsmHost {
   readonly name: string
   /** @throws where the HSM computes anything wrong: nothing that this region would encrypt can be trusted then. */
   selfTest(): Promise<void>
   /** The home region's HSM knows the tenancy whose data lies beside it. */
   requireOwnRoot(tenancyId: string, path: string): Promise<void>
-  /** PEM SubjectPublicKeyInfo of the HSM's identity key. */
-  identityPublicKey(): Promise<string>
-  /** The tenancy's root as PEM; made by the home region where there is none. */
-  tenancyRoot(tenancyId: string): Promise<string>
-  /** What the tenancy's root says of a region: that this key is its own. */
-  stateRegion(tenancyId: string, region: string, publicKey: string): Promise<RegionStatement>
-  acceptStatement(root: string, statement: RegionStatement): Promise<void>
   /** Writes the first entry of the identity log, or brings an older log up to date. Home region only. */
   provision(tenancy: NewTenancy): Promise<void>
   requireKnownKey(administrator: Administrator, path: string): Promise<void>
@@ -72,15 +65,12 @@ export function regionHost(region: Region): RegionHost {
   const { name, hsm, runtime, store } = region
   return {
     ...putBackHost(region),
+    ...hsmHost(hsm),
     name,
     selfTest: async () => {
       await hsm.selfTest()
     },
     requireOwnRoot: (tenancyId, path) => requireOwnRoot(region, tenancyId, path),
-    identityPublicKey: async () => hsm.identityPublicKey,
-    tenancyRoot: async (tenancyId) => hsm.createTenancyRoot(tenancyId),
-    stateRegion: async (tenancyId, other, publicKey) => hsm.issueStatement(tenancyId, other, publicKey),
-    acceptStatement: async (root, statement) => hsm.acceptStatement(root, statement),
     provision: (tenancy) => provisionTenancy(runtime, tenancy),
     requireKnownKey: (administrator, path) => requireKnownKey(region, administrator, path),
     run: async () => {

@@ -12,11 +12,16 @@ import { copyFile } from './copyFile.ts'
 import { requireWhole, type Manifest } from './manifest.ts'
 import { requireEmpty } from './takeSnapshot.ts'
 
+export interface Restored extends Manifest {
+  /** It is one region of several machines. */
+  readonly isApart: boolean
+}
+
 /**
  * Makes a data directory of a snapshot, which is read as a whole first. What it makes is opened before it is called a cloud.
  * @throws UserError; then nothing is left of it.
  */
-export async function restoreSnapshot(folder: string, data: string): Promise<Manifest> {
+export async function restoreSnapshot(folder: string, data: string): Promise<Restored> {
   requireEmpty(data)
   const manifest = await requireWhole(folder)
   const wasThere = existsSync(data)
@@ -25,8 +30,7 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Man
     // Without host.db there is nothing that a start would take for a cloud.
     const names = manifest.files.map(({ name }) => name).filter((name) => name !== 'host.db')
     for (const name of [...names, 'host.db']) await copyFile(join(folder, name), join(data, name))
-    await requireOneMoment(data, manifest)
-    return manifest
+    return { ...manifest, isApart: await requireOneMoment(data, manifest) }
   } catch (cause) {
     for (const name of wasThere ? readdirSync(data) : []) rmSync(join(data, name), { recursive: true, force: true })
     if (!wasThere) rmSync(data, { recursive: true, force: true })
@@ -34,8 +38,8 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Man
   }
 }
 
-/** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. */
-async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): Promise<void> {
+/** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. Resolves with `isApart`. */
+async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): Promise<boolean> {
   const tokens = tokenSettings(process.env)
   const directory = new HostDirectory(data)
   const stores = new Map<string, SqliteRegionStore>()
@@ -55,6 +59,7 @@ async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): P
         throw new UserError(`${region} knows of changes that ${peer} has not`)
       }
     }
+    return directory.fact('apart') !== undefined
   } catch (cause) {
     throw new UserError(`The snapshot does not belong together: ${messageOf(cause)}.`, { cause })
   } finally {

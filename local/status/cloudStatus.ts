@@ -13,6 +13,16 @@ export interface CloudStatus {
   /** What is broken on purpose, in one line. */
   readonly faults: string
   readonly regions: readonly RegionStatus[]
+  /** Of a region on a machine of its own: where it is reached. */
+  readonly apart?: ApartPlace
+}
+
+export interface ApartPlace {
+  readonly region: string
+  readonly isHome: boolean
+  readonly peerAddress: string
+  readonly host: string
+  readonly port: number
 }
 
 export interface RegionStatus {
@@ -33,7 +43,12 @@ const patienceMs = 3_000
 
 /** As JSON, in one line. */
 export async function cloudStatus(
-  { tenancyId, homeRegion, endpoints }: Pick<Prepared, 'tenancyId' | 'homeRegion'> & { readonly endpoints: Endpoints },
+  {
+    tenancyId,
+    homeRegion,
+    endpoints,
+    apart,
+  }: Pick<Prepared, 'tenancyId' | 'homeRegion'> & { readonly endpoints: Endpoints; readonly apart?: ApartPlace },
   hosts: readonly Asked[],
   faults: Pick<FaultCommands, 'describe'>,
 ): Promise<string> {
@@ -45,7 +60,8 @@ export async function cloudStatus(
       return { region: host.name, endpoint, ...(found ?? down) }
     }),
   )
-  return JSON.stringify({ version, tenancyId, homeRegion, faults: faults.describe(), regions } satisfies CloudStatus)
+  const status: CloudStatus = { version, tenancyId, homeRegion, faults: faults.describe(), regions }
+  return JSON.stringify(apart === undefined ? status : { ...status, apart })
 }
 
 async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionStatus, 'region' | 'endpoint'>> {

@@ -5,13 +5,13 @@ import { run, startProcess, withDirectory, type StartedProcess } from './started
 
 /** Two machines' worth of processes: each region alone at an address of its own, over mutual TLS with pinned certificates. */
 
-export const [home, other] = ['us-ashburn-1', 'us-phoenix-1'] as const
-export type Name = typeof home | typeof other
-export const address = { [home]: '127.0.0.2', [other]: '127.0.0.3' } as const
+export const [home, other, third] = ['us-ashburn-1', 'us-phoenix-1', 'eu-frankfurt-1'] as const
+export type Name = typeof home | typeof other | typeof third
+export const address = { [home]: '127.0.0.2', [other]: '127.0.0.3', [third]: '127.0.0.4' } as const
 
 /** Names of both regions lead to their addresses, for this process. Returns what takes it back. */
 export function resolveMachines(): () => void {
-  const forget = [home, other].map((name) => resolveToLoopback(`.${name}.localhost`, address[name]))
+  const forget = [home, other, third].map((name) => resolveToLoopback(`.${name}.localhost`, address[name]))
   return () => {
     for (const each of forget) each()
   }
@@ -39,11 +39,16 @@ export interface Machines {
   readonly port: number
   data(name: Name): string
   file(name: string): string
-  start(name: Name): Promise<StartedProcess>
+  /** Makes another region's directory. */
+  init(name: Name, ...flags: readonly string[]): Promise<string>
+  start(name: Name, ...flags: readonly string[]): Promise<StartedProcess>
 }
 
-/** Both regions made, not yet trusted. Whatever was started ends with the body. */
-export async function withMachines(body: (machines: Machines) => Promise<void>): Promise<void> {
+/** Both regions made, after `prepare`, not yet trusted. Whatever was started ends with the body. */
+export async function withMachines(
+  body: (machines: Machines) => Promise<void>,
+  prepare: (data: string, name: Name) => Promise<unknown> = async () => undefined,
+): Promise<void> {
   await withDirectory(async (directory) => {
     const port = await freeBase()
     const data = (name: string) => join(directory, name)
@@ -63,6 +68,7 @@ export async function withMachines(body: (machines: Machines) => Promise<void>):
         String(port),
         ...more,
       )
+    for (const name of [home, other]) await prepare(data(name), name)
     await init(home, '--home')
     await init(other)
     try {
@@ -71,8 +77,10 @@ export async function withMachines(body: (machines: Machines) => Promise<void>):
         port,
         data,
         file: (name) => join(directory, `${name}.json`),
-        start: async (name) => {
-          const process = startProcess('local/main.ts', ['region', 'start', '--data', data(name)])
+        init,
+        start: async (name, ...flags) => {
+          const words = ['region', 'start', '--data', data(name), ...flags]
+          const process = startProcess('local/main.ts', words)
           started.push(process)
           await process.hasSaid('Stop with Ctrl-C.')
           return process

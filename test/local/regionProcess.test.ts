@@ -12,7 +12,8 @@ const region = 'us-ashburn-1'
 test('a process that ends again while it is started is told of once, in a line', async () => {
   const lines: (readonly unknown[])[] = []
   const log = { info: () => undefined, warn: () => undefined, error: (...line: unknown[]) => lines.push(line) }
-  const services = { portOf: () => Promise.reject(new Error('not asked')) }
+  const notAsked = () => Promise.reject(new Error('not asked'))
+  const services = { portOf: notAsked, isBehind: notAsked }
   let starts = 0
   let isUp: () => void = () => undefined
   const up = new Promise<void>((resolve) => {

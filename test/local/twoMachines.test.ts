@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { aReplicatedKey, kmsOf, opens, until } from './apartKms.ts'
 import {
   address,
   done,
@@ -11,12 +10,9 @@ import {
   resolveMachines,
   trusts,
   withMachines,
-  type Machines,
-  type Name,
 } from './machines.ts'
-import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { run } from './startedService.ts'
-import { createKey, createVault, decrypt, encrypt, plaintext } from './vaultSteps.ts'
+import { createKey, decrypt, encrypt, plaintext } from './vaultSteps.ts'
 
 let forgetNames: () => void
 beforeAll(() => {
@@ -25,55 +21,6 @@ beforeAll(() => {
 afterAll(() => {
   forgetNames()
 })
-
-interface Kms {
-  readonly call: SignedCaller
-  readonly tenancyId: string
-  readonly endpoint: (name: Name) => string
-}
-
-function kmsOf(machines: Machines): Kms {
-  const { tenancyId } = JSON.parse(readFileSync(join(machines.data(home), 'endpoints.json'), 'utf8')) as {
-    tenancyId: string
-  }
-  return {
-    call: callerByProfile(machines.data(home)),
-    tenancyId,
-    endpoint: (name) => `http://kms.${name}.localhost:${machines.port}`,
-  }
-}
-
-/** Asks again until the answer is there; each ask is a call of its own. */
-async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask().catch(() => undefined)
-    if (answer !== undefined) return answer
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-/** Once the replica has the key. */
-async function opens({ call }: Kms, replica: string, keyId: string, ciphertext: string): Promise<void> {
-  await until(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
-}
-
-async function aReplicatedKey({ call, tenancyId, endpoint }: Kms) {
-  await call('POST', `${endpoint(home)}/20160918/policies`, {
-    compartmentId: tenancyId,
-    name: 'replication',
-    description: 'd',
-    statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
-  })
-  const vault = await createVault(call, endpoint(home), tenancyId)
-  const keyId = await createKey(call, vault, tenancyId)
-  const vaultUrl = `${endpoint(home)}/20180608/vaults/${vault.id}/actions`
-  expect((await call('POST', `${vaultUrl}/createReplica`, { replicaRegion: other })).status).toBe(202)
-  const replica = await until(async () => {
-    const [first] = (await call('GET', `${vaultUrl}/listReplicas`)).list
-    return first?.['status'] === 'CREATED' ? String(first['cryptoEndpoint']) : undefined
-  })
-  return { vault, keyId, replica }
-}
 
 test('the whole story over mutual TLS: replicate, fail over after kill -9, a partition, and back', () =>
   withMachines(async (machines) => {

@@ -1,0 +1,96 @@
+import type { QueueMessage, QueueName } from '../../lib/ports.ts'
+import type { PutBackPeer } from '../cloud/putBack.ts'
+import type { Peer } from '../region/startRegion.ts'
+import type { PeerQuestion } from './peerQuestions.ts'
+import { PeerRefusal, type PeerTls } from './peerTls.ts'
+
+/** Far longer than an answer between two data centres takes. */
+const answerMs = 5_000
+
+/** What stands between this region and a peer that knows more of it than it has. */
+export interface FoundBehind {
+  readonly peer: string
+  readonly has: number
+  readonly knows: number
+}
+
+export interface ComparedPeerOptions {
+  readonly region: string
+  readonly name: string
+  readonly peer: PeerTls
+  /** How many changes this region had committed when it was opened. */
+  readonly has: () => number
+  readonly onBehind: (found: FoundBehind) => void
+}
+
+/**
+ * A region on another machine, to which nothing is sent before it has said how many changes of this region it knows of. One that
+ * is not there at the start is asked when it is first sent to: until then it hears nothing, so that what it knows is older than
+ * this process. Were this region behind, it would have given out revisions a second time.
+ */
+export class ComparedPeer implements Peer {
+  readonly name: string
+  readonly #options: ComparedPeerOptions
+  #compared: Promise<FoundBehind | undefined> | undefined
+
+  constructor(options: ComparedPeerOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  /** Resolves with what is found, once for all who ask. @throws where the peer cannot be reached: the next to ask tries again. */
+  compare(): Promise<FoundBehind | undefined> {
+    this.#compared ??= this.#ask().catch((cause: unknown) => {
+      this.#compared = undefined
+      throw cause
+    })
+    return this.#compared
+  }
+
+  /** What was missing has been taken back. */
+  isSettled(): void {
+    this.#compared = Promise.resolve(undefined)
+  }
+
+  async send(name: QueueName, messages: readonly QueueMessage[]): Promise<void> {
+    const behind = await this.compare()
+    if (behind === undefined) return this.#options.peer.send(name, messages)
+    this.#options.onBehind(behind)
+    throw new Error(`This region is an older copy than what ${behind.peer} knows of it.`)
+  }
+
+  /** What it answers while this region is brought up. */
+  questions(): PutBackPeer {
+    const { peer, name } = this.#options
+    // INVARIANT: an answer is what peerQuestions.ts answers to this question.
+    const ask = <Q extends PeerQuestion>(question: Q, ...args: Parameters<PutBackPeer[Q]>) =>
+      peer.ask(question, args) as ReturnType<PutBackPeer[Q]>
+    return {
+      name,
+      peerMark: (region) => ask('peerMark', region),
+      statement: (tenancyId) => ask('statement', tenancyId),
+      identityEntries: (tenancyId, after) => ask('identityEntries', tenancyId, after),
+      standingVaults: (tenancyId) => ask('standingVaults', tenancyId),
+      standingKeys: (vaultId, from) => ask('standingKeys', vaultId, from),
+      fenceOf: (vaultId) => ask('fenceOf', vaultId),
+      replicateAnew: async (vaultId) => {
+        await ask('replicateAnew', vaultId)
+      },
+    }
+  }
+
+  close(): void {
+    this.#options.peer.close()
+  }
+
+  async #ask(): Promise<FoundBehind | undefined> {
+    const { region, name, peer, has } = this.#options
+    const own = has()
+    const knows = await peer.ask('peerMark', [region], answerMs).catch((cause: unknown) => {
+      // One of an older version knows no such question.
+      if (cause instanceof PeerRefusal && cause.status === 404) return 0
+      throw cause
+    })
+    return typeof knows === 'number' && knows > own ? { peer: name, has: own, knows } : undefined
+  }
+}
