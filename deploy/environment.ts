@@ -7,6 +7,7 @@ interface FunctionSettings {
   readonly rateLimits: string
   readonly serviceLimits: string
   readonly backupUriHosts: string
+  readonly issuerHosts: string
   readonly cryptoAudit: string
   readonly logLevel: string
   readonly keyCacheMs: number
@@ -41,6 +42,7 @@ export function environmentOf(place: Place, settings: FunctionSettings): Readonl
     SERVICE_LIMITS: settings.serviceLimits,
     BACKUP_BUCKET: place.backupBucket,
     BACKUP_URI_HOSTS: settings.backupUriHosts,
+    ISSUER_HOSTS: settings.issuerHosts,
     CRYPTO_AUDIT: settings.cryptoAudit,
     AUDIT_RETENTION_DAYS: String(settings.auditRetentionDays),
     LOG_LEVEL: settings.logLevel,

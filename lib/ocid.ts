@@ -36,6 +36,7 @@ export type OcidType =
   | 'groupmembership'
   | 'policy'
   | 'dynamicgroup'
+  | 'trustedissuer'
   | 'workrequest'
   | 'tagnamespace'
   | 'tagdefinition'

@@ -30,6 +30,22 @@ export const refusalReasons = {
   signatureDiffers: ({ signed }: { readonly signed: readonly string[] }) =>
     `signature does not match these headers: ${signed.join(' ')}`,
   dateOff: ({ seconds }: { readonly seconds: number }) => `date off by ${seconds} s`,
+  instancePrincipal: () => 'the keyId is an instance certificate of OCI, for which nobody vouches here',
+  sessionNotOurs: () => 'the security token was not made by a region of this cloud, or is altered',
+  sessionEnded: ({ holder }: OfSession) => `the session of ${holder} is over`,
+  sessionNotBegun: ({ holder }: OfSession) => `the session of ${holder} begins later: the clocks of two regions differ`,
+  sessionHolderGone: ({ holder }: OfSession) =>
+    `the user ${holder}, or the API key that the session was made with, is gone`,
+  sessionIssuerGone: ({ holder, trustedIssuerId }: OfSession & OfIssuer) =>
+    `the trusted issuer ${trustedIssuerId} is gone, and with it the session of ${holder}`,
+  noOidcToken: () => 'ExchangeToken takes an OIDC token as `Authorization: Bearer …`, of at most 7000 characters',
+  issuerNotTrusted: ({ tenancyId }: { readonly tenancyId: string }) =>
+    `the token's issuer is none that tenancy ${tenancyId} trusts, or there is no such tenancy`,
+  oidcTokenNotSigned: ({ why }: { readonly why: string }) =>
+    `no key of the trusted issuer has signed the token (${why})`,
+  oidcTokenRefused: ({ what }: { readonly what: string }) => `the issuer's token is not good here: ${what}`,
+  oidcRuleFalse: ({ trustedIssuerId }: OfIssuer) => `the matchingRule of ${trustedIssuerId} is not true of the token`,
+  oidcTokenTooLarge: () => 'what the token says of its holder has no room in a session token',
 
   // 404: absent and forbidden, which an answer never tells apart
   notGranted: ({ userId, permissions, compartmentId }: Grant) =>
@@ -74,6 +90,13 @@ export const refusalReasons = {
   ciphertextDiffers: () => 'the ciphertext is damaged, or was made with other associatedData',
 } as const satisfies Readonly<Record<string, (details: never) => string>>
 
+interface OfSession {
+  /** The OCID of the user or the workload. */
+  readonly holder: string
+}
+interface OfIssuer {
+  readonly trustedIssuerId: string
+}
 interface Grant {
   readonly userId: string
   readonly permissions: readonly string[]

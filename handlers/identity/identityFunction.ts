@@ -8,6 +8,8 @@ import { createDynamicGroupOperation } from './createDynamicGroup.ts'
 import { createGroupOperation } from './createGroup.ts'
 import { createPolicyOperation } from './createPolicy.ts'
 import { createTagNamespaceOperation } from './createTagNamespace.ts'
+import { createSessionTokenOperation } from './createSessionToken.ts'
+import { createTrustedIssuerOperation } from './createTrustedIssuer.ts'
 import { createUserOperation } from './createUser.ts'
 import { deleteApiKeyOperation } from './deleteApiKey.ts'
 import { deleteCompartmentOperation } from './deleteCompartment.ts'
@@ -15,7 +17,9 @@ import { deleteDynamicGroupOperation } from './deleteDynamicGroup.ts'
 import { deleteGroupOperation } from './deleteGroup.ts'
 import { deletePolicyOperation } from './deletePolicy.ts'
 import { deleteTagNamespaceOperation } from './deleteTagNamespace.ts'
+import { deleteTrustedIssuerOperation } from './deleteTrustedIssuer.ts'
 import { deleteUserOperation } from './deleteUser.ts'
+import { exchangeTokenOperation } from './exchangeToken.ts'
 import { getCompartmentOperation } from './getCompartment.ts'
 import { getConfigurationOperation } from './getConfiguration.ts'
 import { getDynamicGroupOperation } from './getDynamicGroup.ts'
@@ -24,6 +28,7 @@ import { getPolicyOperation } from './getPolicy.ts'
 import { getTaggingWorkRequestOperation } from './getTaggingWorkRequest.ts'
 import { getTagNamespaceOperation } from './getTagNamespace.ts'
 import { getTenancyOperation } from './getTenancy.ts'
+import { getTrustedIssuerOperation } from './getTrustedIssuer.ts'
 import { getUserGroupMembershipOperation } from './getUserGroupMembership.ts'
 import { getUserOperation } from './getUser.ts'
 import { getWorkRequestOperation } from './getWorkRequest.ts'
@@ -39,6 +44,7 @@ import { listRegionSubscriptionsOperation } from './listRegionSubscriptions.ts'
 import { listTaggingWorkRequestErrorsOperation } from './listTaggingWorkRequestErrors.ts'
 import { listTaggingWorkRequestLogsOperation } from './listTaggingWorkRequestLogs.ts'
 import { listTagNamespacesOperation } from './listTagNamespaces.ts'
+import { listTrustedIssuersOperation } from './listTrustedIssuers.ts'
 import { listUserGroupMembershipsOperation } from './listUserGroupMemberships.ts'
 import { listUsersOperation } from './listUsers.ts'
 import { listWorkRequestErrorsOperation } from './listWorkRequestErrors.ts'
@@ -112,6 +118,12 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     getTaggingWorkRequestOperation,
     listTaggingWorkRequestErrorsOperation,
     listTaggingWorkRequestLogsOperation,
+    listTrustedIssuersOperation,
+    createTrustedIssuerOperation,
+    getTrustedIssuerOperation,
+    deleteTrustedIssuerOperation,
+    createSessionTokenOperation,
+    exchangeTokenOperation,
     getConfigurationOperation,
     updateConfigurationOperation,
   ])

@@ -20,7 +20,7 @@ const shownHeaders = ['opc-request-id', 'opc-retry-token', 'if-match', 'content-
 
 /** Who calls, as far as an event says it; without name and credentials where nothing has proved it. */
 export interface AuditedCaller {
-  readonly principal: { readonly id: string; readonly name: string | null; readonly tenancyId: string }
+  readonly principal: { readonly id: string | null; readonly name: string | null; readonly tenancyId: string }
   readonly credentials: string | null
   readonly tree: { nameOf(compartmentId: string): string | undefined }
 }

@@ -1,29 +1,41 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { CompartmentTree } from '../iam/compartmentTree.ts'
-import { parseKeyId, type ApiKeyId } from '../iam/keyId.ts'
+import { isInstanceCertificate, noInstancePrincipals, parseKeyId, sessionPrefix, type ApiKeyId } from '../iam/keyId.ts'
 import type { CompiledPolicy } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
-import { isSignedBy, notAuthenticated, readSignature, signatureRefusal } from '../iam/requestSignature.ts'
+import {
+  isSignedBy,
+  notAuthenticated,
+  readSignature,
+  signatureRefusal,
+  type RequestSignature,
+} from '../iam/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
-import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
+import type { UserIdentity } from '../kms/identity/identityCache.ts'
 import { madeOnce } from '../madeOnce.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
+import { bySession } from './bySession.ts'
 import type { HttpPorts } from './httpPorts.ts'
+import { userPrincipal } from './principals.ts'
 import type { WireRequest } from './wireRequest.ts'
 
 /** Who calls, and the policies of their tenancy as of this request. */
 export interface Caller {
   readonly principal: Principal
-  /** `tenancy/user/fingerprint`, as audited. */
+  /** `tenancy/user/fingerprint`, or a session token's id, as audited. */
   readonly credentials: string
+  /** Undefined for whoever does not sign with one. */
+  readonly apiKey?: ApiKeyId
+  /** By whose token; undefined for whoever shows none. */
+  readonly trustedIssuerId?: string
   readonly tree: CompartmentTree
   readonly policies: readonly CompiledPolicy[]
   /** The signature's bytes: two requests with the same one are the same request, or one made twice within a second. */
   readonly signature: Buffer
 }
 
-/** @throws KmsError notAuthenticated, one text for every reason but a wrong clock, of which only who can sign is told. */
+/** @throws KmsError notAuthenticated, one text for every reason but those that only who can sign is told. */
 export async function authenticate(ports: HttpPorts, request: WireRequest, now: number): Promise<Caller> {
   const { method, rawPath, rawQuery, headers, body } = request
   const targets = ports.hasDecodedPaths ? signedTargets(rawPath, rawQuery) : [exactTarget(rawPath, rawQuery)]
@@ -38,7 +50,12 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
     now,
   )
   const keyId = parseKeyId(signature.keyId)
-  if (keyId === undefined) throw notAuthenticated({ name: 'keyIdMalformed' })
+  if (keyId !== undefined) return byApiKey(ports, signature, keyId, now)
+  if (signature.keyId.startsWith(sessionPrefix)) return bySession(ports, signature, now)
+  throw isInstanceCertificate(signature.keyId) ? noInstancePrincipals() : notAuthenticated({ name: 'keyIdMalformed' })
+}
+
+async function byApiKey(ports: HttpPorts, signature: RequestSignature, keyId: ApiKeyId, now: number): Promise<Caller> {
   const { tenancyId, userId, fingerprint } = keyId
   // A key that was revoked in the home region, or made there just now: what has arrived of it is stored first.
   const arriving = ports.arrivals.stored?.([tenancyId])
@@ -52,8 +69,9 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
   const tenancy = cached?.tenancy ?? (await ports.identity.tenancy(tenancyId))
   return {
     ...rulesOf(tenancy, tenancyId),
-    principal: principalOf(user, tenancy, tenancyId),
+    principal: userPrincipal(user, tenancy, tenancyId),
     credentials: signature.keyId,
+    apiKey: keyId,
     signature: signature.signature,
   }
 }
@@ -67,18 +85,4 @@ const publicKeys = new WeakMap<UserIdentity, KeyObject>()
 
 function publicKeyOf(user: UserIdentity): KeyObject {
   return madeOnce(publicKeys, user, () => createPublicKey(user.publicKey))
-}
-
-const principals = new WeakMap<TenancyIdentity, WeakMap<UserIdentity, Principal>>()
-
-function principalOf(identity: UserIdentity, tenancy: TenancyIdentity, tenancyId: string): Principal {
-  const ofTenancy = madeOnce(principals, tenancy, () => new WeakMap<UserIdentity, Principal>())
-  return madeOnce(ofTenancy, identity, () => ({
-    kind: 'user',
-    id: identity.user.id,
-    name: identity.user.name,
-    tenancyId,
-    groups: tenancy.groups.filter(({ id }) => identity.groupIds.includes(id)).map(({ id, name }) => ({ id, name })),
-    dynamicGroups: [],
-  }))
 }

@@ -1,6 +1,8 @@
 import { parseAuthorizationHeader } from '../iam/authorizationHeader.ts'
-import { parseKeyId, type ApiKeyId } from '../iam/keyId.ts'
+import { isInstanceCertificate, isTenancyId, parseKeyId, sessionPrefix } from '../iam/keyId.ts'
+import { claimedBy } from '../kms/identity/sessionToken.ts'
 import { auditEvent, type AuditedCaller, type AuditedRequest } from './auditEvent.ts'
+import { rowOf } from './operations.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identity/identityCache.ts'
 import type { Clock, Logger } from '../ports.ts'
@@ -60,13 +62,13 @@ export class FailedAuthentications {
 
   async record(request: Unauthenticated, message: string): Promise<void> {
     try {
-      const keyId = parseKeyId(parseAuthorizationHeader(request.request.headers['authorization'] ?? '')?.keyId ?? '')
-      if (keyId === undefined || !(await this.#exists(keyId.tenancyId))) return
-      const passedOver = await this.#ports.takeFailure(keyId.tenancyId, request.receivedAt)
+      const claimed = claimedIn(request)
+      if (claimed === undefined || !(await this.#exists(claimed.tenancyId))) return
+      const passedOver = await this.#ports.takeFailure(claimed.tenancyId, request.receivedAt)
       if (passedOver === undefined) return
       const target = { ...request.target, details: { authentication: 'failed', passedOver } }
       const answer = { status: 401, message, answeredAt: this.#ports.clock() }
-      await this.#ports.audit.append(auditEvent({ ...request, target, caller: nobody(keyId) }, answer))
+      await this.#ports.audit.append(auditEvent({ ...request, target, caller: nobody(claimed) }, answer))
     } catch (cause) {
       this.#ports.log.error('A failed authentication could not be recorded.', cause)
     }
@@ -77,7 +79,29 @@ export class FailedAuthentications {
   }
 }
 
-/** What the request says of its sender, which nothing has proved. */
-function nobody({ tenancyId, userId }: ApiKeyId): AuditedCaller {
-  return { principal: { name: null, id: userId, tenancyId }, credentials: null, tree: { nameOf: () => undefined } }
+/** What a request says of its sender, which nothing has proved. */
+interface Claimed {
+  readonly tenancyId: string
+  /** Null where it names nobody. */
+  readonly id: string | null
+}
+
+function claimedIn({ operation, request: { headers, rawPath } }: Unauthenticated): Claimed | undefined {
+  if (rowOf(operation).caller === 'workload') {
+    const tenancyId = /\/tenancies\/([^/]+)\//.exec(rawPath)?.[1] ?? ''
+    return isTenancyId(tenancyId) ? { tenancyId, id: null } : undefined
+  }
+  const text = parseAuthorizationHeader(headers['authorization'] ?? '')?.keyId ?? ''
+  const keyId = parseKeyId(text)
+  if (keyId !== undefined) return { tenancyId: keyId.tenancyId, id: keyId.userId }
+  if (!text.startsWith(sessionPrefix)) {
+    const [tenancyId = ''] = text.split('/', 1)
+    return isInstanceCertificate(text) && isTenancyId(tenancyId) ? { tenancyId, id: null } : undefined
+  }
+  const session = claimedBy(text.slice(sessionPrefix.length))
+  return session && isTenancyId(session.tenant) ? { tenancyId: session.tenant, id: session.sub } : undefined
+}
+
+function nobody({ tenancyId, id }: Claimed): AuditedCaller {
+  return { principal: { name: null, id, tenancyId }, credentials: null, tree: { nameOf: () => undefined } }
 }

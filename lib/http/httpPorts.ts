@@ -1,8 +1,10 @@
 import type { Clock } from '../ports.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import type { IdentityCache } from '../kms/identity/identityCache.ts'
+import type { SessionTokens } from '../kms/identity/sessionToken.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
+import type { JwkSet } from '../iam/jwkSet.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { FailedAuthentications } from './failedAuthentications.ts'
 import type { RateLimits } from './rateLimit.ts'
@@ -14,6 +16,17 @@ export interface DeadMessages {
   redrive(tenancyId: string, limit: number): Promise<number>
 }
 
+/** Keys as their issuer publishes them; kept for a while, for whoever asks next. */
+export interface IssuerKeys {
+  /**
+   * `isStale`: those that are kept do not have the key that is looked for. Then they are fetched anew, unless they are young.
+   * @throws KmsError unavailable where the place does not answer with a set, invalidParameter where it may not be asked.
+   */
+  at(uri: string, isStale?: boolean): Promise<JwkSet>
+  /** For a place that is to be stored. @throws KmsError invalidParameter */
+  requireAllowed(uri: string): void
+}
+
 export interface HttpPorts extends KmsPorts {
   /** Requests a second of a tenancy, by class; null: unlimited. */
   readonly rateLimits: RateLimits | null
@@ -23,6 +36,9 @@ export interface HttpPorts extends KmsPorts {
   /** Undefined where the queues have a redrive of their own, as on AWS. */
   readonly deadMessages?: DeadMessages
   readonly identity: IdentityCache
+  readonly sessions: SessionTokens
+  /** The public keys of trusted issuers that name a place for them. */
+  readonly issuerKeys: IssuerKeys
   readonly audit: AuditSink
   readonly failedAuthentications: FailedAuthentications
   readonly arrivals: Arrivals

@@ -18,6 +18,8 @@ interface Row {
   readonly permissions: readonly [Permission, ...Permission[]]
   /** Whoever can sign may call it, as in OCI: it tells nothing of the tenancy. */
   readonly isOpen?: true
+  /** Not signed: the caller shows an OIDC token of an issuer that the tenancy in the path trusts. */
+  readonly caller?: 'workload'
   /** Where OCI publishes a rate. */
   readonly rateClass?: RateClass
   /** JSON of at most `maxBodyBytes` unless it is a file, whose limit is the host's (contract §7.2). */
@@ -47,6 +49,7 @@ const dynamicGroups = '/20160918/dynamicGroups'
 const tagNamespaces = '/20160918/tagNamespaces'
 const tagNamespace = `${tagNamespaces}/{tagNamespaceId}`
 const taggingWorkRequest = '/20160918/taggingWorkRequests/{workRequestId}'
+const trustedIssuers = '/20160918/trustedIssuers'
 
 // prettier-ignore
 const vaultRows = {
@@ -165,6 +168,13 @@ const identityRows = {
   GetTaggingWorkRequest: { method: 'GET', path: taggingWorkRequest, permissions: ['TAG_NAMESPACE_INSPECT'] },
   ListTaggingWorkRequestErrors: { method: 'GET', path: `${taggingWorkRequest}/errors`, permissions: ['TAG_NAMESPACE_INSPECT'] },
   ListTaggingWorkRequestLogs: { method: 'GET', path: `${taggingWorkRequest}/logs`, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  // Ours alone (docs/sign-in.md): who else's tokens are believed, and tokens for a while in place of keys.
+  ListTrustedIssuers: { method: 'GET', path: trustedIssuers, permissions: ['TRUSTED_ISSUER_INSPECT'] },
+  CreateTrustedIssuer: { method: 'POST', path: trustedIssuers, permissions: ['TRUSTED_ISSUER_CREATE'] },
+  GetTrustedIssuer: { method: 'GET', path: `${trustedIssuers}/{trustedIssuerId}`, permissions: ['TRUSTED_ISSUER_INSPECT'] },
+  DeleteTrustedIssuer: { method: 'DELETE', path: `${trustedIssuers}/{trustedIssuerId}`, permissions: ['TRUSTED_ISSUER_DELETE'] },
+  CreateSessionToken: { method: 'POST', path: '/20160918/sessionTokens', permissions: ['TENANCY_INSPECT'], isOpen: true },
+  ExchangeToken: { method: 'POST', path: `${tenancies}/{tenancyId}/actions/exchangeToken`, permissions: ['TENANCY_INSPECT'], isOpen: true, caller: 'workload' },
   // Of the audit; here, because the function that lists events must not be able to write. The permissions are chosen.
   GetConfiguration: { method: 'GET', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_READ'] },
   UpdateConfiguration: { method: 'PUT', path: '/20190901/configuration', permissions: ['AUDIT_CONFIGURATION_UPDATE'] },

@@ -62,7 +62,7 @@ export function createPipeline<P extends HttpPorts>(
         target,
         receivedAt: now,
       }
-      const caller = await authenticate(ports, request, ports.requestClock())
+      const caller = await callerOf(ports, request, match)
       audited = { ...unauthenticated, caller }
       await takeToken(ports, match.operation, caller.principal.tenancyId)
       const answer = await perform(ports, operation, audited, { match, vaultId })
@@ -81,6 +81,14 @@ export function createPipeline<P extends HttpPorts>(
 }
 
 type Audited = AuditedRequest & { readonly caller: Caller }
+
+async function callerOf(ports: HttpPorts, request: WireRequest, { operation, parameters }: Match): Promise<Caller> {
+  const now = ports.requestClock()
+  if (rowOf(operation).caller !== 'workload') return authenticate(ports, request, now)
+  // Its library is loaded by those who need it.
+  const { byOidcToken } = await import('./byOidcToken.ts')
+  return byOidcToken(ports, request, parameters['tenancyId'] ?? '', now)
+}
 
 async function perform<P extends HttpPorts>(
   ports: P,

@@ -5,6 +5,8 @@ import { type Evaluation, type Reader, variableReader } from './variables.ts'
 import { wildcard } from './wildcard.ts'
 
 export type Predicate = (evaluation: Evaluation) => boolean
+/** What a name stands for where the condition is. */
+type ReaderOf = (name: string) => Reader
 /** The test's right side: what a value must match; undefined where it is a variable that does not exist. */
 type Comparison = (evaluation: Evaluation) => ((value: string) => boolean) | undefined
 
@@ -12,31 +14,31 @@ type Comparison = (evaluation: Evaluation) => ((value: string) => boolean) | und
  * INVARIANT: a test on a variable that does not exist for the request is false, whatever its operator (contract §9.3).
  * @throws KmsError invalidParameter for a test that no request could make sense of.
  */
-export function compileCondition(condition: Condition): Predicate {
+export function compileCondition(condition: Condition, readerOf: ReaderOf = variableReader): Predicate {
   switch (condition.kind) {
     case 'all': {
-      const predicates = condition.conditions.map(compileCondition)
+      const predicates = condition.conditions.map((each) => compileCondition(each, readerOf))
       return (evaluation) => predicates.every((holds) => holds(evaluation))
     }
     case 'any': {
-      const predicates = condition.conditions.map(compileCondition)
+      const predicates = condition.conditions.map((each) => compileCondition(each, readerOf))
       return (evaluation) => predicates.some((holds) => holds(evaluation))
     }
     default:
-      return compileTest(condition)
+      return compileTest(condition, readerOf)
   }
 }
 
-function compileTest(test: Test): Predicate {
+function compileTest(test: Test, readerOf: ReaderOf): Predicate {
   switch (test.kind) {
     case '=':
-      return compileMatch(variableReader(test.variable), compileValue(test.value), true)
+      return compileMatch(readerOf(test.variable), compileValue(test.value, readerOf), true)
     case '!=':
-      return compileMatch(variableReader(test.variable), compileValue(test.value), false)
+      return compileMatch(readerOf(test.variable), compileValue(test.value, readerOf), false)
     case 'in': {
       const matches = test.texts.map(wildcard)
       const isOneOf = (value: string): boolean => matches.some((isMatch) => isMatch(value))
-      return compileMatch(variableReader(test.variable), () => isOneOf, true)
+      return compileMatch(readerOf(test.variable), () => isOneOf, true)
     }
     default: {
       const holds = compileTimeTest(test)
@@ -55,8 +57,8 @@ function compileMatch(read: Reader, comparison: Comparison, expected: boolean): 
   }
 }
 
-function compileValue(value: Value): Comparison {
-  if (value.kind === 'variable') return compileVariable(variableReader(value.name))
+function compileValue(value: Value, readerOf: ReaderOf): Comparison {
+  if (value.kind === 'variable') return compileVariable(readerOf(value.name))
   // Oracle's own examples use `*` inside quotes too, always as a wildcard.
   const isMatch = wildcard(value.kind === 'text' ? value.text : value.pattern)
   return () => isMatch

@@ -1,13 +1,17 @@
 import { isKmsError, KmsError } from '../errors.ts'
+import { compartmentTree } from './compartmentTree.ts'
+import { compileCondition, type Predicate } from './condition.ts'
 import { parseStatement } from './parseStatement.ts'
+import type { Principal } from './principal.ts'
+import { principalVariableReader } from './variables.ts'
 
 /** A rule is a condition of the policy language, which stands behind this. */
 const before = 'allow any-user to read keys in tenancy where '
 
-/** @throws KmsError invalidParameter for a dynamic group's rule that does not parse. */
+/** @throws KmsError invalidParameter for a rule on holders of tokens that does not parse or cannot mean anything. */
 export function requireMatchingRule(rule: string): void {
   try {
-    parseStatement(before + rule)
+    compileRule(rule)
   } catch (cause) {
     if (!isKmsError(cause, 'invalidParameter')) throw cause
     throw new KmsError(
@@ -17,3 +21,30 @@ export function requireMatchingRule(rule: string): void {
     )
   }
 }
+
+/** Whether a rule is true of a workload. One that was stored by a version that understood it otherwise matches nobody. */
+export function matchesRule(rule: string): (principal: Principal) => boolean {
+  const predicate = compiledOrNobody(rule)
+  return (principal) => predicate({ principal, tree: noTree, request: noRequest, permission: 'KEY_READ' })
+}
+
+function compileRule(rule: string): Predicate {
+  const statement = parseStatement(before + rule)
+  if (statement.kind !== 'allow' || statement.where === undefined) {
+    throw new KmsError('invalidParameter', 'A rule is one condition.')
+  }
+  return compileCondition(statement.where, principalVariableReader)
+}
+
+function compiledOrNobody(rule: string): Predicate {
+  try {
+    return compileRule(rule)
+  } catch (cause) {
+    if (!isKmsError(cause, 'invalidParameter')) throw cause
+    return () => false
+  }
+}
+
+/** A rule is judged once per token, not per request: there is no time and no target, so tests on them are false. */
+const noRequest = { permissions: [], compartmentId: '', operation: '', region: '', now: NaN, variables: {} } as const
+const noTree = compartmentTree([{ id: '', parentId: null, name: '' }])

@@ -87,6 +87,13 @@ export const permissionsByVerb = {
     use: [],
     manage: ['TAG_DEFAULT_CREATE', 'TAG_DEFAULT_UPDATE', 'TAG_DEFAULT_DELETE'],
   },
+  /** Ours alone: OCI has identity domains for it. */
+  'trusted-issuers': {
+    inspect: ['TRUSTED_ISSUER_INSPECT'],
+    read: [],
+    use: [],
+    manage: ['TRUSTED_ISSUER_CREATE', 'TRUSTED_ISSUER_DELETE'],
+  },
   tenancies: { inspect: ['TENANCY_INSPECT'], read: [], use: ['TENANCY_UPDATE'], manage: [] },
 } as const satisfies Record<string, Record<Verb, readonly string[]>>
 

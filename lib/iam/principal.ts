@@ -17,7 +17,11 @@ export interface Principal {
   readonly tenancyId: string
   readonly groups: readonly PrincipalGroup[]
   readonly dynamicGroups: readonly PrincipalGroup[]
+  /** What is known of a workload, by the whole names of variables in lower case (`request.principal.namespace`). */
+  readonly variables?: PrincipalVariables
 }
+
+export type PrincipalVariables = Readonly<Record<string, string | readonly string[]>>
 
 /** One text per way a statement can name a subject: a statement applies where it and the principal share one. */
 export function subjectKeys(subject: Subject, bound?: BoundNames): readonly string[] {

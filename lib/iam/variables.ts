@@ -59,7 +59,21 @@ const builtIns: ReadonlyMap<string, Reader> = new Map<string, Reader>([
 /** Variable names compare case-insensitively. */
 export function variableReader(name: string): Reader {
   const folded = foldCase(name)
-  return builtIns.get(folded) ?? (({ request }) => callersVariable(request.variables, name, folded))
+  return (
+    builtIns.get(folded) ??
+    (({ request, principal }) => ofPrincipal(principal, folded) ?? callersVariable(request.variables, name, folded))
+  )
+}
+
+function ofPrincipal({ variables }: Principal, folded: string): ReturnType<Reader> {
+  return variables !== undefined && Object.hasOwn(variables, folded) ? variables[folded] : undefined
+}
+
+/** For a dynamic group's rule, which asks of its holder alone: all else does not exist there. */
+export function principalVariableReader(name: string): Reader {
+  const folded = foldCase(name)
+  if (folded === 'request.principal.id') return ({ principal }) => principal.id
+  return ({ principal }) => ofPrincipal(principal, folded)
 }
 
 function callersVariable(variables: AccessRequest['variables'], name: string, folded: string): ReturnType<Reader> {

@@ -17,7 +17,8 @@ export interface EventFacts {
   readonly resourceId: string | null
   readonly identity: {
     readonly principalName: string | null
-    readonly principalId: string
+    /** Null where nobody is named. */
+    readonly principalId: string | null
     readonly tenantId: string
   } & {
     readonly authType: 'natv' | 'service'

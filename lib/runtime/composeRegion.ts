@@ -5,6 +5,7 @@ import type { AuditSink } from '../kms/audit.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
 import { IdentityCache } from '../kms/identity/identityCache.ts'
+import { SessionTokens } from '../kms/identity/sessionToken.ts'
 import type { BackupStore } from '../kms/backup/backupPlace.ts'
 import type { VaultEndpoints } from '../kms/kmsPorts.ts'
 import type { RandomBytes } from '../ocid.ts'
@@ -14,6 +15,7 @@ import { createHandOff } from '../replication/handOff.ts'
 import { LagWindow } from '../replication/lagWindow.ts'
 import { createIdentityHandOff } from '../replication/tenancy/handOffIdentity.ts'
 import type { LagMeter, ReplicationPorts } from '../replication/replicationPorts.ts'
+import { FetchedIssuerKeys } from './fetchedIssuerKeys.ts'
 import type { RegionSettings } from './regionSettings.ts'
 import { systemTimers } from './systemTimers.ts'
 
@@ -84,6 +86,8 @@ export function composeRegion(options: RegionOptions): Runtime {
     requestWatch,
     cache: new VaultCache(options, keyCacheMs),
     identity,
+    sessions: new SessionTokens(options),
+    issuerKeys: new FetchedIssuerKeys(settings.issuerHosts, requestClock),
     failedAuthentications: new FailedAuthentications({ ...ports, takeFailure, identity }),
     handOff: createHandOff({ ...ports, timers }, handOff),
     identityHandOff: createIdentityHandOff({ ...ports, timers }, handOff),

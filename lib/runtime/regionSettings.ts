@@ -23,6 +23,8 @@ export interface RegionSettings {
   readonly backupRoot: string | undefined
   /** Hosts of pre-authenticated URIs that backups may go to and come from. */
   readonly backupUriHosts: readonly string[]
+  /** Hosts where trusted issuers' keys are fetched, beside those of GitHub, GitLab and Google. */
+  readonly issuerHosts: readonly string[]
 }
 
 /** One environment variable a setting (docs/operating.md). @throws UserError naming the variable. */
@@ -54,8 +56,13 @@ export function regionSettings(
     rateLimits: choice('RATE_LIMITS', ['on', 'off'], defaults.rateLimits) === 'on' ? ociRateLimits : null,
     serviceLimits: limits(environment['SERVICE_LIMITS']),
     backupRoot: environment['BACKUP_ROOT'] === '' ? undefined : environment['BACKUP_ROOT'],
-    backupUriHosts: (environment['BACKUP_URI_HOSTS'] ?? '').split(',').flatMap((host) => host.trim() || []),
+    backupUriHosts: hostsIn(environment['BACKUP_URI_HOSTS']),
+    issuerHosts: hostsIn(environment['ISSUER_HOSTS']),
   }
+}
+
+function hostsIn(text = ''): readonly string[] {
+  return text.split(',').flatMap((host) => host.trim() || [])
 }
 
 /** `off`, `on` (those of a new tenancy at OCI), or these with some changed: `privateVaults=5,virtualVaults=20`. */

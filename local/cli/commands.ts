@@ -9,6 +9,7 @@ import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
 import { restore } from './restore.ts'
+import { session } from './session.ts'
 import { snapshot } from './snapshot.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
@@ -20,6 +21,7 @@ export const commands: readonly CommandRow[] = [
   tour,
   hosts,
   status,
+  session,
   doctor,
   faults,
   redrive,

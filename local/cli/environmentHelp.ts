@@ -19,6 +19,7 @@ const variables = [
   ['PKCS11_SOFTWARE_REPLICAS', 'off | on: whether a vault in a token may be replicated to a region without one'],
   ['BACKUP_ROOT', 'where backups to buckets are kept (DIR/backups)'],
   ['BACKUP_URI_HOSTS', 'hosts of pre-authenticated URIs, separated by commas'],
+  ['ISSUER_HOSTS', 'hosts where keys of trusted issuers are fetched, separated by commas'],
   ['WORKERS', 'threads in each region that answer requests, where --workers is not given (the number of cores)'],
   ['LOG_LEVEL', 'info | warn | error | silent: info has every request, warn every refusal with its reason'],
 ] as const

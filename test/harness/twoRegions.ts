@@ -67,6 +67,7 @@ const testSettings: RuntimeSettings = {
   preparesKeys: false,
   rateLimits: null,
   serviceLimits: null,
+  issuerHosts: [],
 }
 
 /** One of the two regions, in which a vault is found by its id as the host. */

@@ -82,6 +82,7 @@ export function composeSimulated(parts: SimulatedParts): Runtime {
       preparesKeys: false,
       rateLimits: null,
       serviceLimits: null,
+      issuerHosts: [],
     },
     audit: writingSink(tables),
     maxFileBytes: 1_000_000,

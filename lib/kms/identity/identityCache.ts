@@ -6,6 +6,7 @@ import {
   type GroupRow,
   type MembershipRow,
   type PolicyRow,
+  type TrustedIssuerRow,
   type UserRow,
 } from './identityRows.ts'
 import { LruCache } from '../../lruCache.ts'
@@ -19,6 +20,7 @@ export interface TenancyIdentity {
   readonly policies: readonly PolicyRow[]
   readonly groups: readonly GroupRow[]
   readonly dynamicGroups: readonly DynamicGroupRow[]
+  readonly trustedIssuers: readonly TrustedIssuerRow[]
   /** Undefined where nobody has said it. */
   readonly auditRetentionDays: number | undefined
 }
@@ -133,6 +135,7 @@ function tenancyIn(state: TenancyState): TenancyIdentity {
     policies: rowsOf<PolicyRow>(state, 'policy'),
     groups: rowsOf<GroupRow>(state, 'group'),
     dynamicGroups: rowsOf<DynamicGroupRow>(state, 'dynamicGroup'),
+    trustedIssuers: rowsOf<TrustedIssuerRow>(state, 'trustedIssuer'),
     auditRetentionDays: rowsOf<AuditConfigurationRow>(state, 'auditConfiguration')[0]?.retentionPeriodDays,
   }
 }

@@ -106,6 +106,23 @@ export interface DynamicGroupRow extends NamedRowBase {
   readonly matchingRule: string
 }
 
+/** Whose OIDC tokens are exchanged for session tokens, and which of them. */
+export interface TrustedIssuerRow extends NamedRowBase, IssuerFacts {
+  readonly kind: 'trustedIssuer'
+}
+
+export interface IssuerFacts {
+  /** The claim `iss` of its tokens. */
+  readonly issuer: string
+  /** What their `aud` must name. */
+  readonly audience: string
+  /** Its public keys (a JWK set), or where they are fetched: one of both. */
+  readonly jwks: JsonObject | null
+  readonly jwksUri: string | null
+  /** On what its tokens say: many an issuer makes tokens for everybody. */
+  readonly matchingRule: string
+}
+
 export interface MembershipRow extends IdentityRowBase {
   readonly kind: 'membership'
   readonly userId: string
@@ -196,6 +213,7 @@ export type IdentityRow =
   | UserRow
   | GroupRow
   | DynamicGroupRow
+  | TrustedIssuerRow
   | MembershipRow
   | ApiKeyRow
   | AuditConfigurationRow
@@ -220,6 +238,7 @@ export const identitySk = {
   user: (id: string) => `user#${id}`,
   group: (id: string) => `group#${id}`,
   dynamicGroup: (id: string) => `dynamicGroup#${id}`,
+  trustedIssuer: (id: string) => `trustedIssuer#${id}`,
   membership: (userId: string, groupId: string) => `membership#${userId}#${groupId}`,
   apiKey: (userId: string, fingerprint: string) => `apiKey#${userId}#${fingerprint}`,
   auditConfiguration: 'auditConfiguration',

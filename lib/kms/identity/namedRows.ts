@@ -15,19 +15,22 @@ import {
   type CompartmentRow,
   type DynamicGroupRow,
   type GroupRow,
+  type IssuerFacts,
   type NewIdentityRow,
+  type TrustedIssuerRow,
   type UserRow,
 } from './identityRows.ts'
 import { rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
 
 /**
- * Users, groups and dynamic groups: each has a name of its own in the tenancy, by which it goes from beginning to end.
+ * Users, groups, dynamic groups and trusted issuers: each has a name of its own in the tenancy, by which it goes from beginning to end.
  * The log has one writer and an entry follows the state it was judged by, so that a name is unique without a row of its own.
  */
 interface Rows {
   readonly user: UserRow
   readonly group: GroupRow
   readonly dynamicGroup: DynamicGroupRow
+  readonly trustedIssuer: TrustedIssuerRow
 }
 export type NamedKind = keyof Rows
 type NamedRow = Rows[NamedKind]
@@ -42,6 +45,7 @@ interface Own {
   readonly user: { readonly email: string | null }
   readonly group: object
   readonly dynamicGroup: { readonly matchingRule: string }
+  readonly trustedIssuer: IssuerFacts
 }
 export type NamedInput<K extends NamedKind> = Common & Own[K]
 export type NamedChange<K extends NamedKind> = Partial<Omit<NamedInput<K>, 'name'>>
@@ -51,6 +55,7 @@ interface Whole {
   readonly user: UserRow & NamedInput<'user'> & Made
   readonly group: GroupRow & NamedInput<'group'> & Made
   readonly dynamicGroup: DynamicGroupRow & NamedInput<'dynamicGroup'> & Made
+  readonly trustedIssuer: TrustedIssuerRow & NamedInput<'trustedIssuer'> & Made
 }
 interface Made {
   readonly timeCreated: string
@@ -62,7 +67,11 @@ const kinds = {
   user: { what: 'user', type: 'user', sk: identitySk.user },
   group: { what: 'group', type: 'group', sk: identitySk.group },
   dynamicGroup: { what: 'dynamic group', type: 'dynamicgroup', sk: identitySk.dynamicGroup },
+  trustedIssuer: { what: 'trusted issuer', type: 'trustedissuer', sk: identitySk.trustedIssuer },
 } as const satisfies Record<NamedKind, object>
+
+/** Each exchange of a token looks through them. */
+const maxTrustedIssuers = 50
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'homeRegion'>
 
@@ -125,6 +134,7 @@ export function createNamed<K extends NamedKind>(
     load: () => tenancyState(ports, tenancyId),
     judge: async (state) => {
       requireNameFree(state, kind, input.name)
+      if (kind === 'trustedIssuer') requireRoomForIssuer(state)
       const row = { ...input, sk: sk(id), kind, id, timeCreated, etag } as unknown as NewIdentityRow
       return {
         puts: [row],
@@ -142,6 +152,14 @@ function requireNameFree(state: TenancyState, kind: NamedKind, name: string): vo
   throw new KmsError(
     'nameAlreadyExists',
     `A ${kinds[kind].what} of this name exists in the tenancy; choose another name, whatever its case.`,
+  )
+}
+
+function requireRoomForIssuer(state: TenancyState): void {
+  if (namedIn(state, 'trustedIssuer').length < maxTrustedIssuers) return
+  throw new KmsError(
+    'limitExceeded',
+    `The tenancy trusts ${maxTrustedIssuers} issuers, which is the most; delete one that is not used any more.`,
   )
 }
 

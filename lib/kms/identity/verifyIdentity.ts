@@ -77,6 +77,7 @@ const kinds: ReadonlyMap<string, IdentityPlace['kind']> = new Map([
   ['user', 'user'],
   ['group', 'group'],
   ['dynamicGroup', 'dynamicGroup'],
+  ['trustedIssuer', 'trustedIssuer'],
   ['membership', 'membership'],
   ['apiKey', 'apiKey'],
   ['auditConfiguration', 'auditConfiguration'],

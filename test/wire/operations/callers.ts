@@ -7,6 +7,7 @@ import { fingerprint } from '../../../lib/iam/fingerprint.ts'
 import { appendIdentity } from '../../../lib/kms/identity/identityLog.ts'
 import { headSeq } from '../../../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../../../lib/kms/identity/identityRows.ts'
+import { oidcIssuer, otherPair } from '../../harness/oidcIssuer.ts'
 import { newOcid } from '../../../lib/ocid.ts'
 import { send, type OciCloud, type SignedRequest } from '../ociCloud.ts'
 
@@ -17,6 +18,8 @@ export interface Caller {
   crypto(endpoint: string): KmsCryptoClient
   identity(endpoint: string): IdentityClient
   audit(endpoint: string): AuditClient
+  /** Of the trusted issuer of test/harness/oidcIssuer.ts. */
+  oidcToken(): Promise<string>
   /** What no client sends: a request signed by the official signer. Rejects where it is refused, as the clients do. */
   send(method: Method, url: string, body?: string, headers?: Readonly<Record<string, string>>): Promise<unknown>
 }
@@ -33,19 +36,22 @@ export interface Callers {
 export async function callers(oci: OciCloud): Promise<Callers> {
   const { userId, fingerprint: known, privateKeyPem } = oci.cloud.administrator
   const opened: { close(): void }[] = []
-  const as = (user: string, print: string, pem: string) =>
-    caller(new SimpleAuthenticationDetailsProvider(oci.tenancyId, user, print, pem, null), opened)
+  const as = (user: string, print: string, pem: string) => ({
+    ...caller(new SimpleAuthenticationDetailsProvider(oci.tenancyId, user, print, pem, null), opened),
+    oidcToken: () => oidcIssuer().token({ sub: user }),
+  })
+  const impostor = as(userId, known, otherKey())
   return {
     administrator: as(userId, known, privateKeyPem),
     stranger: as(await addUser(oci), known, privateKeyPem),
-    impostor: as(userId, known, otherKey()),
+    impostor: { ...impostor, oidcToken: () => oidcIssuer().token({ sub: userId }, { key: otherPair.privateKey }) },
     close: () => {
       for (const client of opened) client.close()
     },
   }
 }
 
-function caller(provider: SimpleAuthenticationDetailsProvider, opened: { close(): void }[]): Caller {
+function caller(provider: SimpleAuthenticationDetailsProvider, opened: { close(): void }[]): Omit<Caller, 'oidcToken'> {
   const auth = { authenticationDetailsProvider: provider }
   const at = <C extends { endpoint: string; close(): void }>(client: C, endpoint: string): C => {
     client.endpoint = endpoint

@@ -1,22 +1,27 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { newOcid } from '../../../lib/ocid.ts'
-import type { OciCloud } from '../ociCloud.ts'
+import { oidcIssuer } from '../../harness/oidcIssuer.ts'
+import { send, type OciCloud } from '../ociCloud.ts'
 import type { Target } from './stage.ts'
 
-export type People = Pick<Target, 'userId' | 'groupId' | 'membershipId' | 'fingerprint' | 'dynamicGroupId'>
+export type People = Pick<
+  Target,
+  'userId' | 'groupId' | 'membershipId' | 'fingerprint' | 'dynamicGroupId' | 'trustedIssuerId'
+>
 
 export function newPublicKey(): string {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return publicKey.export({ type: 'spki', format: 'pem' }) as string
 }
 
-/** One user in one group, and a dynamic group, each of a name of its own. */
+/** One user in one group, a dynamic group and a trusted issuer, each of a name of its own. */
 export async function people(oci: OciCloud): Promise<People> {
   const { userId } = await newUser(oci)
   const { groupId } = await newGroup(oci)
   const { fingerprint } = await newApiKey(oci, userId)
   const { dynamicGroupId } = await newDynamicGroup(oci)
-  return { userId, groupId, fingerprint, dynamicGroupId, membershipId: await newMembership(oci, userId, groupId) }
+  const membershipId = await newMembership(oci, userId, groupId)
+  return { userId, groupId, fingerprint, dynamicGroupId, membershipId, ...(await newTrustedIssuer(oci)) }
 }
 
 export async function newUser(oci: OciCloud): Promise<Pick<People, 'userId'>> {
@@ -45,6 +50,15 @@ export async function newApiKey(oci: OciCloud, userId: string): Promise<Pick<Peo
   return { fingerprint: apiKey.fingerprint ?? '' }
 }
 
+/** No client has the operation. */
+export async function newTrustedIssuer(oci: OciCloud): Promise<Pick<People, 'trustedIssuerId'>> {
+  const { issuer, audience, jwks } = oidcIssuer()
+  const details = { issuer, audience, jwks, matchingRule: "request.principal.sub = '*'" }
+  const body = JSON.stringify({ compartmentId: oci.tenancyId, name: randomUUID(), description: 'd', ...details })
+  const answer = await send(await oci.signed('POST', `${oci.home}/20160918/trustedIssuers`, body))
+  return { trustedIssuerId: String(answer.body['id']) }
+}
+
 /** Ids that nothing has. */
 export function nobody(): People {
   return {
@@ -55,5 +69,6 @@ export function nobody(): People {
       .toString('hex')
       .replace(/(..)(?=.)/g, '$1:'),
     dynamicGroupId: newOcid(randomBytes, 'dynamicgroup'),
+    trustedIssuerId: newOcid(randomBytes, 'trustedissuer'),
   }
 }

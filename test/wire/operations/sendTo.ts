@@ -3,12 +3,13 @@ import type { Caller } from './callers.ts'
 import type { Target } from './stage.ts'
 
 /** A request by hand, for what the client does not let through. */
-export function sendTo(
+export async function sendTo(
   who: Caller,
   operation: OperationName,
   target: Target,
   body?: string,
   query = '',
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<unknown> {
   const { method, path, plane } = rowOf(operation)
   const { vault, oldVersionId, subcompartmentId, compartmentId } = target
@@ -25,6 +26,7 @@ export function sendTo(
     method,
     `${plane === 'vault' ? vault.managementEndpoint : target.region}${filled}${query || restores}`,
     body,
+    rowOf(operation).caller === 'workload' ? { authorization: `Bearer ${await who.oidcToken()}` } : headers,
   )
 }
 

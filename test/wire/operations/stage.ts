@@ -64,6 +64,7 @@ export interface Target {
   readonly tagNamespaceId: string
   /** Of a tag namespace's deletion with its keys. */
   readonly taggingWorkRequestId: string
+  readonly trustedIssuerId: string
   /** For what is made and must have a name of its own. */
   readonly name: string
   /** Where a backup may go. */

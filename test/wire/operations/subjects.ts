@@ -4,6 +4,7 @@ import { cryptoSubjects } from './cryptoSubjects.ts'
 import { groupSubjects } from './groupSubjects.ts'
 import { identitySubjects } from './identitySubjects.ts'
 import { keySubjects } from './keySubjects.ts'
+import { sessionSubjects } from './sessionSubjects.ts'
 import type { Subject } from './subject.ts'
 import { tagNamespaceSubjects } from './tagNamespaceSubjects.ts'
 import { tenancySubjects } from './tenancySubjects.ts'
@@ -23,4 +24,5 @@ export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...groupSubjects,
   ...tenancySubjects,
   ...tagNamespaceSubjects,
+  ...sessionSubjects,
 }

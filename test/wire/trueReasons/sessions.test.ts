@@ -1,0 +1,311 @@
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { sessionToken, type SessionClaims } from '../../../lib/kms/identity/sessionToken.ts'
+import type { JWTPayload } from 'jose'
+import type { GroupedAuditSink } from '../../../lib/kms/groupedAuditSink.ts'
+import { newOcid } from '../../../lib/ocid.ts'
+import { forged, oidcIssuer, otherPair, type TokenOptions } from '../../harness/oidcIssuer.ts'
+import { publicKeyPem, signedCall, type Answered, type CallableRegion } from '../../harness/signedCall.ts'
+import { openStage, type Case, type Stage } from './stage.ts'
+
+/** Why a session token, or the OIDC token that is shown for one, is refused: with which sentence, and as what in log and audit. */
+
+let stage: Stage
+let trusted: { issuer: Named; picky: Named }
+type Call = () => Promise<Answered>
+/** What is refused is made ready first, so that the log has its line alone. */
+interface Refused extends Omit<Case, 'call'> {
+  readonly says: RegExp
+  /** It names no tenancy that exists, so there is nobody whose audit it would be in. */
+  readonly isNobodys?: true
+  readonly prepare: () => Promise<Call> | Call
+}
+interface Named {
+  readonly id: string
+}
+beforeAll(async () => {
+  stage = await openStage()
+  trusted = {
+    issuer: await trust('issuer', "request.principal.sub = '*'"),
+    picky: await trust('picky', "request.principal.sub = 'nobody'", pickyIssuer),
+  }
+  await stage.cloud.settle()
+})
+afterAll(() => {
+  stage.cloud.close()
+})
+
+const issuer = oidcIssuer()
+const pickyIssuer = oidcIssuer('https://picky.example')
+
+async function trust(name: string, matchingRule: string, of = issuer): Promise<Named> {
+  const { cloud } = stage
+  const facts = { issuer: of.issuer, audience: of.audience, jwks: of.jwks, matchingRule }
+  const details = { compartmentId: cloud.tenancyId, name, description: 'd', ...facts }
+  const { status, body } = await cloud.call(cloud.a, 'POST', '/20160918/trustedIssuers', details)
+  expect(status).toBe(200)
+  return { id: String(body['id']) }
+}
+
+const token = (claims: JWTPayload, options: TokenOptions = {}, of = issuer) =>
+  of.token(claims, { now: stage.cloud.clock.now, ...options })
+
+const path = (tenancyId = stage.cloud.tenancyId) => `/20160918/tenancies/${tenancyId}/actions/exchangeToken`
+
+function exchange(token: string | undefined, { tenancyId = stage.cloud.tenancyId, body = {} } = {}): Call {
+  const { cloud } = stage
+  const headers = { authorization: (token === undefined ? undefined : `Bearer ${token}`) as never }
+  return () => cloud.call(cloud.a, 'POST', path(tenancyId), { publicKey: publicKeyPem, ...body }, { headers })
+}
+
+/** With the harness's own key, which is the session's too; the keyId is no part of what is signed. */
+function callWith(session: string, region: CallableRegion = stage.cloud.a): Call {
+  const target = `/20160918/users?compartmentId=${stage.cloud.tenancyId}`
+  return () => signedCall(region, `ST$${session}`, stage.cloud.clock.now, 'GET', target, undefined, {})
+}
+
+async function userSession(): Promise<string> {
+  const { cloud } = stage
+  const answer = await cloud.call(cloud.a, 'POST', '/20160918/sessionTokens', { publicKey: publicKeyPem })
+  expect(answer.status).toBe(200)
+  return String(answer.body['token'])
+}
+
+const claimsOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as SessionClaims
+
+/** As the region would sign it, with other claims. */
+function signedAnew(session: string, changed: Partial<SessionClaims>, { hsm } = stage.cloud.a): Promise<string> {
+  const { format: _format, iss: _iss, jwk: _jwk, ...claims } = { ...claimsOf(session), ...changed }
+  const publicKey = changed.jwk === undefined ? createPublicKey(publicKeyPem) : otherPair.publicKey
+  return sessionToken(hsm, { ...claims, publicKey })
+}
+
+const workload = { sub: 'repo:acme/shop' }
+
+test('a session signs in both regions, as its user, and never makes another session', async () => {
+  const { cloud } = stage
+  const session = await userSession()
+  for (const region of [cloud.a, cloud.b]) expect(await callWith(session, region)()).toMatchObject({ status: 200 })
+  const body = { publicKey: publicKeyPem }
+  const now = (cloud.clock.now += 1)
+  const again = await signedCall(cloud.a, `ST$${session}`, now, 'POST', '/20160918/sessionTokens', body, {})
+  expect(again).toMatchObject({ status: 400, body: { code: 'InvalidParameter' } })
+  expect(again.body['message']).toMatch(/does not make another/)
+})
+
+const ofSession: readonly Refused[] = [
+  {
+    name: 'instancePrincipal',
+    why: 'certificate',
+    says: /Instance principals of OCI are not known here/,
+    prepare: () => keyId(`${stage.cloud.tenancyId}/fed-x509-sha256/${'ab:'.repeat(31)}ab`),
+  },
+  {
+    name: 'sessionNotOurs',
+    isNobodys: true,
+    why: 'altered',
+    says: /none of this service's/,
+    prepare: () => callWith('a.b.c'),
+  },
+  {
+    name: 'sessionNotOurs',
+    why: 'altered',
+    says: /none of this service's/,
+    prepare: async () => {
+      const [head, body, signature] = (await userSession()).split('.')
+      const claims = { ...claimsOf(`${head}.${body}`), exp: 9_999_999_999 }
+      return callWith(`${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`)
+    },
+  },
+  ...(['none', 'HS256'] as const).map((alg) => ({
+    name: 'sessionNotOurs' as const,
+    why: 'altered',
+    says: /none of this service's/,
+    prepare: async () => callWith(forged(await userSession(), alg)),
+  })),
+  {
+    name: 'sessionNotOurs',
+    why: 'altered',
+    says: /none of this service's/,
+    // Another tenancy's region vouches for it, with its own statement.
+    prepare: async () => {
+      const { cloud } = stage
+      const stranger = await cloud.addTenancy()
+      const session = await signedAnew(await userSession(), { tenant: stranger.tenancyId })
+      const [head, , signature] = session.split('.')
+      const body = Buffer.from(JSON.stringify({ ...claimsOf(session), tenant: cloud.tenancyId })).toString('base64url')
+      return callWith(`${head}.${body}.${signature}`)
+    },
+  },
+  {
+    name: 'sessionNotOurs',
+    isNobodys: true,
+    why: 'altered',
+    says: /none of this service's/,
+    prepare: async () => callWith((await userSession()).padEnd(7001, 'A')),
+  },
+  {
+    name: 'signatureDiffers',
+    why: 'signature',
+    says: /was not provided or was incorrect/,
+    prepare: async () => callWith(await signedAnew(await userSession(), { jwk: 'of another pair' })),
+  },
+  {
+    name: 'sessionEnded',
+    why: 'is over',
+    says: /The session ended at .*; make a new one/,
+    prepare: async () => callWith(await signedAnew(await userSession(), { exp: stage.cloud.clock.now / 1000 - 1 })),
+  },
+  {
+    name: 'sessionNotBegun',
+    why: 'clocks',
+    says: /begins later/,
+    prepare: async () => callWith(await signedAnew(await userSession(), { iat: stage.cloud.clock.now / 1000 + 400 })),
+  },
+  {
+    name: 'sessionHolderGone',
+    why: 'is gone',
+    says: /its user, or the API key that it was made with, is gone/,
+    prepare: async () => callWith(await signedAnew(await userSession(), { sub: newOcid(randomBytes, 'user') })),
+  },
+  {
+    name: 'sessionIssuerGone',
+    why: 'ocid1.trustedissuer.',
+    says: /no longer trusts the issuer/,
+    prepare: async () => {
+      const made = await exchange(await token(workload))()
+      const { holder } = claimsOf(String(made.body['token']))
+      const gone = { ...holder, trustedIssuerId: newOcid(randomBytes, 'trustedissuer') } as typeof holder
+      return callWith(await signedAnew(String(made.body['token']), { holder: gone }))
+    },
+  },
+]
+
+function keyId(text: string): Call {
+  const { cloud } = stage
+  return () => signedCall(cloud.a, text, cloud.clock.now, 'GET', '/20160918/regions', undefined, {})
+}
+
+const seconds = () => Math.floor(stage.cloud.clock.now / 1000)
+
+const ofToken: readonly Refused[] = [
+  { name: 'noOidcToken', why: 'Bearer', says: /takes an OIDC token/, prepare: () => exchange(undefined) },
+  { name: 'noOidcToken', why: 'Bearer', says: /takes an OIDC token/, prepare: () => exchange('no.token') },
+  {
+    name: 'noOidcToken',
+    why: 'Bearer',
+    says: /at most 7000 characters/,
+    prepare: async () => exchange(await token({ ...workload, more: 'x'.repeat(6000) })),
+  },
+  {
+    name: 'issuerNotTrusted',
+    why: 'none that tenancy',
+    says: /No trusted issuer of this tenancy vouches/,
+    prepare: async () => exchange(await token(workload, {}, oidcIssuer('https://unknown.example'))),
+  },
+  {
+    name: 'issuerNotTrusted',
+    isNobodys: true,
+    why: 'ocid1.tenancy.oc1..none',
+    says: /No trusted issuer of this tenancy vouches/,
+    prepare: async () => exchange(await token(workload), { tenancyId: 'ocid1.tenancy.oc1..none' }),
+  },
+  {
+    name: 'oidcTokenNotSigned',
+    why: 'SIGNATURE',
+    says: /No trusted issuer of this tenancy vouches/,
+    prepare: async () => exchange(await token(workload, { key: otherPair.privateKey })),
+  },
+  {
+    name: 'oidcTokenNotSigned',
+    why: 'NO_MATCHING_KEY',
+    says: /No trusted issuer of this tenancy vouches/,
+    prepare: async () => exchange(await token(workload, { kid: 'two' })),
+  },
+  ...(['none', 'HS256'] as const).map((alg) => ({
+    name: 'oidcTokenNotSigned' as const,
+    why: 'no key',
+    says: /No trusted issuer of this tenancy vouches/,
+    prepare: async () => exchange(forged(await token(workload), alg)),
+  })),
+  {
+    name: 'oidcTokenRefused',
+    why: 'exp',
+    says: /time \(exp\) is over/,
+    prepare: async () => exchange(await token({ ...workload, exp: seconds() - 120 })),
+  },
+  {
+    name: 'oidcTokenRefused',
+    why: 'exp',
+    says: /time \(exp\) is over/,
+    prepare: async () => exchange(await token({ ...workload, exp: -1e300 })),
+  },
+  {
+    name: 'oidcTokenRefused',
+    why: 'nbf',
+    says: /not good yet/,
+    prepare: async () => exchange(await token({ ...workload, nbf: seconds() + 3600 })),
+  },
+  {
+    name: 'oidcTokenRefused',
+    why: 'aud',
+    says: /audience/,
+    prepare: async () => exchange(await token({ ...workload, aud: 'another' })),
+  },
+  { name: 'oidcTokenRefused', why: 'sub', says: /lacks the claim sub/, prepare: async () => exchange(await token({})) },
+  {
+    name: 'oidcTokenRefused',
+    why: 'sub',
+    says: /subject/,
+    prepare: async () => exchange(await token({ sub: ['a'] as never })),
+  },
+  {
+    name: 'oidcRuleFalse',
+    why: 'ocid1.trustedissuer.',
+    says: /matchingRule/,
+    prepare: async () => exchange(await token(workload, {}, pickyIssuer)),
+  },
+  {
+    name: 'oidcTokenTooLarge',
+    why: 'no room',
+    says: /too much/,
+    prepare: async () => exchange(await token({ ...workload, more: 'x'.repeat(3000) })),
+  },
+]
+
+test.each([...ofSession, ...ofToken])('$name: $says', async (each) => {
+  const { cloud } = stage
+  cloud.clock.now += 61_000
+  const call = await each.prepare()
+  const audit = cloud.a.runtime.audit as GroupedAuditSink
+  await audit.flush()
+  await cloud.settle()
+  const written: string[] = []
+  const stop = cloud.a.store.tables.onCommit((touched) => written.push(...touched.map(({ table }) => table)))
+  const answer = await stage.expectReason({ ...each, call })
+  expect(answer).toMatchObject({ status: 401, body: { code: 'NotAuthenticated' } })
+  expect(answer.body['message']).toMatch(each.says)
+  await audit.flush()
+  stop()
+  expect(new Set(written)).toEqual(new Set(each.isNobodys === true ? [] : ['Audit']))
+})
+
+test.each([
+  ['a private key', { publicKey: '-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----' }, /private key/],
+  [
+    'a key of a curve',
+    { publicKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }) },
+    /another kind/,
+  ],
+  ['more than an hour', { lifetimeInSeconds: 3601 }, /60 to 3600/],
+  ['less than a minute', { lifetimeInSeconds: 59 }, /60 to 3600/],
+] as const)('%s makes no session', async (_what, body, says) => {
+  const answer = await exchange(await token(workload), { body })()
+  expect(answer).toMatchObject({ status: 400, body: { code: 'InvalidParameter' } })
+  expect(answer.body['message']).toMatch(says)
+})
+
+test('every kind has been driven', () => {
+  stage.expectAll('sessions')
+  expect(trusted.issuer.id).not.toBe(trusted.picky.id)
+})
