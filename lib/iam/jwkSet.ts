@@ -63,7 +63,7 @@ function readable(value: unknown): Jwk | undefined {
 
 function keyIn(jwk: Jwk): KeyObject | undefined {
   try {
-    return createPublicKey({ key: jwk as { kty: string }, format: 'jwk' })
+    return createPublicKey({ key: jwk, format: 'jwk' })
   } catch {
     return undefined
   }

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeJwt, errors, jwtVerify, type JSONWebKeySet } from 'jose'
+import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 import { KmsError } from '../errors.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
 import type { JwkSet } from './jwkSet.ts'
@@ -31,8 +31,7 @@ export function issuerNamedIn(token: string): string | undefined {
 
 /** Signature first: of a token that nobody vouches for nothing is said but that. */
 export async function judgeOidcToken(token: string, jwks: JwkSet, expected: Expected): Promise<Judged> {
-  // `jose` takes its own type of set; ours has the same form.
-  const set = createLocalJWKSet({ keys: [...jwks.keys] } as unknown as JSONWebKeySet)
+  const set = createLocalJWKSet({ keys: [...jwks.keys] })
   const options = {
     algorithms,
     issuer: expected.issuer,

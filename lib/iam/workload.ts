@@ -51,7 +51,7 @@ function asVariable(value: unknown): string | readonly string[] | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (!Array.isArray(value)) return undefined
-  return value.every((each) => typeof each === 'string') ? (value as readonly string[]) : undefined
+  return value.every((each) => typeof each === 'string') ? value : undefined
 }
 
 /** A service account's token has both in a claim of its own. */

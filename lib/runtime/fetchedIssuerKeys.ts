@@ -73,7 +73,7 @@ function allowedUrl(uri: string, hosts: readonly string[]): URL {
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   const isLoopback = url !== undefined && /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname)
   const isWeb = url?.protocol === 'https:' || (isLoopback && url.protocol === 'http:')
-  if (isWeb && url?.username === '' && url.password === '' && hosts.includes(url.host)) return url
+  if (isWeb && url.username === '' && url.password === '' && hosts.includes(url.host)) return url
   throw new KmsError(
     'invalidParameter',
     'jwksUri must be https, on a host that the operator of this service has allowed (ISSUER_HOSTS); or pin the keys (jwks).',

@@ -51,7 +51,9 @@ export interface Session {
 
 type NewSession = Omit<SessionClaims, 'format' | 'iss' | 'jwk'> & { readonly publicKey: KeyObject }
 
-export async function sessionToken(hsm: Hsm, { publicKey, ...rest }: NewSession): Promise<string> {
+type Signer = Pick<Hsm, 'region' | 'sign' | 'statement'>
+
+export async function sessionToken(hsm: Signer, { publicKey, ...rest }: NewSession): Promise<string> {
   const { kty, n, e } = publicKey.export({ format: 'jwk' })
   const claims: SessionClaims = { format, iss: hsm.region, ...rest, jwk: JSON.stringify({ kty, n, e }) }
   const header = { alg: 'ES384', typ: 'JWT', statement: hsm.statement(rest.tenant) }
