@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../lib/userError.ts'
-import type { EndpointsFile } from '../endpointsFile.ts'
-import { reachService } from '../reachService.ts'
+import type { EndpointsFile } from '../directory/endpointsFile.ts'
+import { reachService } from '../tour/reachService.ts'
 import { read } from './callerProfile.ts'
 
 /** Where to call, and as whose tenancy: flags, or the files of a service that runs on this machine. */
