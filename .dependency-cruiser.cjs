@@ -58,7 +58,7 @@ const rooms = [
 const storeys = {
   'lib/kms': [
     '^lib/kms/(rows|usage)/',
-    '^lib/kms/[A-Za-z]+\\.ts$',
+    '^lib/kms/([A-Za-z]+\\.ts$|auditChain/)',
     '^lib/kms/identity/',
     '^lib/kms/vaults/',
     '^lib/kms/keys/',
@@ -79,7 +79,7 @@ const storeys = {
     // What a running service is asked and told.
     '^local/(control|status)/',
     // Regions together: in one process, in several, on several machines.
-    '^local/(cloud|processes|apart|init|snapshot|doctor)/',
+    '^local/(cloud|processes|apart|init|snapshot|doctor|audit)/',
     '^local/(cli|tour)/',
   ],
 }

@@ -110,6 +110,7 @@ export const grants = {
     tables: {
       Vaults: ['get', 'check'],
       Keys: ['get', 'query', 'list', 'put'],
+      Audit: ['query', 'delete'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },

@@ -1,6 +1,6 @@
 import { pooledRandom } from '../pooledRandom.ts'
 import { MemoryState } from '../hsm/software/hsmState.ts'
-import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
+import { openSoftwareHsm, type SoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../ocid.ts'
 import { auditLossMetric } from './auditLossMetric.ts'
 import { awsBackups } from './awsBackups.ts'
@@ -10,6 +10,8 @@ import type { AwsSettings } from './awsSettings.ts'
 import { openAwsStore, type AwsStore } from './awsStore.ts'
 import { composeRegion, type Runtime } from '../runtime/composeRegion.ts'
 import { systemTimers } from '../runtime/systemTimers.ts'
+import { AuditChain } from '../kms/auditChain/auditChain.ts'
+import { chainedTables } from '../kms/auditChain/chainedTables.ts'
 import { GroupedAuditSink } from '../kms/groupedAuditSink.ts'
 import { jsonLogger } from '../runtime/jsonLogger.ts'
 import { withinBudget } from '../replication/withinBudget.ts'
@@ -32,6 +34,9 @@ export interface OpenRegion {
 /** So long a call waits to hear whether the HSM's state has changed, before it goes on with the state that is known. */
 const pollMs = 1000
 
+/** How long what an instance writes to the audit has no signature, as long as it is called. */
+const sealMs = 60_000
+
 /** Opens the region when first asked, and anew when the HSM's state has changed: a tenancy was provisioned. */
 export class AwsRegion {
   readonly settings: AwsSettings
@@ -44,6 +49,8 @@ export class AwsRegion {
   #open: OpenRegion | undefined
   #opening: Promise<OpenRegion> | undefined
   #readAt = -Infinity
+  #hsm: SoftwareHsm | undefined
+  #chain: AuditChain | undefined
 
   constructor(settings: AwsSettings, hsmStateKey?: string) {
     this.settings = settings
@@ -102,8 +109,10 @@ export class AwsRegion {
     const { region, regions, homeRegion, resourcePrefix } = settings
     const { log } = this
     const { queues } = this.store
-    const tables = keepingAudit(this.store.tables, settings.auditRetentionDays, Date.now)
     const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
+    this.#hsm = hsm
+    const chain = this.#auditChain()
+    const tables = keepingAudit(chainedTables(this.store.tables, chain), settings.auditRetentionDays, Date.now)
     // A wrong answer here means that nothing this process would encrypt can be trusted.
     if (this.#open === undefined) await hsm.selfTest()
     const onLoss = auditLossMetric(resourcePrefix, writeLine)
@@ -136,7 +145,24 @@ export class AwsRegion {
       requestWatch: this.requestWatch,
       lag: lagMetric(resourcePrefix, writeLine),
     })
-    return { runtime, flush: () => audit.flush() }
+    const flush = async () => {
+      await audit.flush()
+      await chain.sealIfDue(sealMs)
+    }
+    return { runtime, flush }
+  }
+
+  /** One for the life of the instance, however often its region is opened. */
+  #auditChain(): AuditChain {
+    const { log, settings, store } = this
+    const hsm = () => {
+      if (this.#hsm === undefined) throw new Error('No HSM is open.')
+      return this.#hsm
+    }
+    const { region, auditRetentionDays } = settings
+    const tables = keepingAudit(store.tables, auditRetentionDays, Date.now)
+    this.#chain ??= new AuditChain({ region, tables, hsm, clock: Date.now, random: pooledRandom(), log })
+    return this.#chain
   }
 }
 

@@ -1,4 +1,5 @@
-import type { JsonObject } from '../canonicalJson.ts'
+import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
+import { digestOf, type ChainPlace } from './auditChain/chainPlace.ts'
 import type { RandomBytes } from '../ocid.ts'
 import type { Item, Write } from '../ports.ts'
 
@@ -31,6 +32,8 @@ export type AuditGroup = readonly [AuditEvent, ...AuditEvent[]]
 /** Events that were written together; those of a change are alone, because they commit with it. */
 export interface AuditItem extends Item {
   readonly events: AuditGroup
+  /** Absent: written before there was a chain. */
+  readonly chain?: ChainPlace
 }
 
 /** Spreads one compartment's events of a minute over partitions. */
@@ -71,11 +74,14 @@ export function auditGroupWrite(events: AuditGroup): AuditWrite {
   return { op: 'put', table: 'Audit', item: { ...key, events } }
 }
 
-/** An event as the JSON that is stored, made once, and what says where it belongs. */
+/** An event as the JSON that is stored, made and hashed once, and what says where it belongs. */
 export interface AuditText {
   readonly eventTime: string
   readonly eventId: string
   readonly compartmentId: string
+  readonly tenancyId: string
+  /** As in `ChainPlace`. */
+  readonly digest: string
   /** Unix time in seconds; undefined: never. */
   readonly expiresAt: number | undefined
   readonly text: string
@@ -83,10 +89,31 @@ export interface AuditText {
 
 export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => number | undefined): AuditText {
   const { eventTime, eventId, data } = event
-  const { identity } = data as { identity?: { tenantId?: string } }
-  const days = daysOf(identity?.tenantId ?? '')
+  const tenancyId = tenancyOf(event)
+  const days = daysOf(tenancyId)
   const expiresAt = days === undefined ? undefined : Math.ceil(Date.parse(eventTime) / 1000) + days * 86_400
-  return { eventTime, eventId, compartmentId: data.compartmentId, expiresAt, text: JSON.stringify(event) }
+  const text = canonicalJson(event)
+  return {
+    eventTime,
+    eventId,
+    compartmentId: data.compartmentId,
+    tenancyId,
+    digest: digestOf(text),
+    expiresAt,
+    text,
+  }
+}
+
+/** '' where the event does not say it. */
+export function tenancyOf({ data }: AuditEvent): string {
+  const { identity } = data as { readonly identity?: { readonly tenantId?: string } }
+  return identity?.tenantId ?? ''
+}
+
+/** The earliest and the latest of them. */
+export function timesOf(events: readonly Pick<AuditEvent, 'eventTime'>[]): { firstTime: string; lastTime: string } {
+  const times = events.map(({ eventTime }) => eventTime).sort()
+  return { firstTime: times[0] ?? '', lastTime: times.at(-1) ?? '' }
 }
 
 /** The keys of the item that begins with this event. */
@@ -94,7 +121,7 @@ export function auditKey({
   eventTime,
   eventId,
   compartmentId,
-}: Omit<AuditText, 'expiresAt' | 'text'>): Pick<AuditItem, 'pk' | 'sk'> {
+}: Pick<AuditText, 'eventTime' | 'eventId' | 'compartmentId'>): Pick<AuditItem, 'pk' | 'sk'> {
   const shard = (eventId.codePointAt(0) ?? 0) % shards
   return { pk: partition(compartmentId, minuteOf(eventTime), shard), sk: placeOf({ eventTime, eventId }) }
 }

@@ -5,6 +5,7 @@ import {
   markedAuditWrites,
   minuteMark,
   minuteOf,
+  timesOf,
   type AuditEvent,
   type AuditItem,
   type AuditSink,
@@ -35,12 +36,17 @@ const maxWaiting = 50_000
 /** A group that the table has refused so often is given up: with the others it would wait for ever. */
 const maxAttempts = 10
 
-/** An item of Audit as its JSON. */
+/** An item of Audit as its JSON, and what its place in the chain says of it. */
 export interface AuditItemText {
   readonly pk: string
   readonly sk: string
   readonly expiresAt: number | undefined
   readonly text: string
+  /** Of its events. */
+  readonly digests: readonly string[]
+  readonly tenancyId: string
+  readonly firstTime: string
+  readonly lastTime: string
 }
 
 /** Where the items go. */
@@ -245,13 +251,15 @@ function groups(events: readonly AuditText[]): readonly Group[] {
   return [...full, ...[...open.values()].map(({ group }) => group)].map(grouped)
 }
 
-/** Member for member what JSON.stringify makes of the item. */
+/** The item's JSON, whose events are text already. */
 function grouped(events: readonly [AuditText, ...AuditText[]]): Group {
   const [first] = events
   const { pk, sk } = auditKey(first)
   const texts = events.map(({ text }) => text).join(',')
-  const { expiresAt } = first
+  const { expiresAt, tenancyId } = first
   const expiry = expiresAt === undefined ? '' : `,"expiresAt":${expiresAt}`
   const text = `{"pk":${JSON.stringify(pk)},"sk":${JSON.stringify(sk)},"events":[${texts}]${expiry}}`
-  return { first, item: { pk, sk, expiresAt, text }, count: events.length, attempts: 0 }
+  const digests = events.map(({ digest }) => digest)
+  const item = { pk, sk, expiresAt, text, digests, tenancyId, ...timesOf(events) }
+  return { first, item, count: events.length, attempts: 0 }
 }

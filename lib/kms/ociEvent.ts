@@ -39,49 +39,52 @@ export interface EventFacts {
   readonly details?: JsonObject | undefined
 }
 
-/** An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. */
+/**
+ * An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. Its
+ * members stand in the order of its canonical text, which is what is hashed: so they need not be sorted again.
+ */
 export function ociEvent(facts: EventFacts): AuditEvent {
   const { identity, request, response } = facts
   return {
-    eventType: `com.oraclecloud.${facts.service}.${facts.operation}${facts.suffix ?? ''}`,
     cloudEventsVersion: '0.1',
-    eventTypeVersion: '2.0',
-    source: facts.resourceName ?? 'vaultspan',
-    eventId: facts.eventId,
-    eventTime: facts.eventTime,
     contentType: 'application/json',
     data: {
-      eventGroupingId: facts.groupingId,
-      eventName: facts.operation,
+      additionalDetails: { ...facts.details },
+      availabilityDomain: null,
       compartmentId: facts.compartmentId,
       compartmentName: facts.compartmentName ?? null,
-      resourceName: facts.resourceName,
-      resourceId: facts.resourceId,
-      availabilityDomain: null,
-      freeformTags: {},
       definedTags: {},
+      eventGroupingId: facts.groupingId,
+      eventName: facts.operation,
+      freeformTags: {},
       identity: {
-        principalName: identity.principalName,
-        principalId: identity.principalId,
         authType: identity.authType,
-        callerName: null,
         callerId: null,
-        tenantId: identity.tenantId,
-        ipAddress: identity.ipAddress ?? null,
-        credentials: identity.credentials ?? null,
-        userAgent: identity.userAgent ?? null,
+        callerName: null,
         consoleSessionId: null,
+        credentials: identity.credentials ?? null,
+        ipAddress: identity.ipAddress ?? null,
+        principalId: identity.principalId,
+        principalName: identity.principalName,
+        tenantId: identity.tenantId,
+        userAgent: identity.userAgent ?? null,
       },
-      request: request ?? { id: null, path: null, action: null, parameters: {}, headers: {} },
+      request: request ?? { action: null, headers: {}, id: null, parameters: {}, path: null },
+      resourceId: facts.resourceId,
+      resourceName: facts.resourceName,
       response: {
-        status: String(response.status),
-        responseTime: response.responseTime,
         headers: {},
-        payload: {},
         message: response.message ?? null,
+        payload: {},
+        responseTime: response.responseTime,
+        status: String(response.status),
       },
-      stateChange: { previous: facts.previous ?? null, current: facts.current ?? null },
-      additionalDetails: { ...facts.details },
+      stateChange: { current: facts.current ?? null, previous: facts.previous ?? null },
     },
+    eventId: facts.eventId,
+    eventTime: facts.eventTime,
+    eventType: `com.oraclecloud.${facts.service}.${facts.operation}${facts.suffix ?? ''}`,
+    eventTypeVersion: '2.0',
+    source: facts.resourceName ?? 'vaultspan',
   }
 }

@@ -2,6 +2,7 @@ import type { Item } from '../ports.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { adoptKeys } from './adoptKeys.ts'
 import { clearArrived } from './atRisk.ts'
+import { tellAuditHeads } from './auditHeads.ts'
 import { vaultSums } from './compare.ts'
 import { fanOut } from './fanOut.ts'
 import { isOwed } from './lane/parked.ts'
@@ -30,6 +31,7 @@ const budgetMs = 20_000
  */
 export async function reconcile(ports: ReplicationPorts): Promise<void> {
   await reconcileIdentity(ports)
+  await tellAuditHeads(ports)
   for (const peer of ports.regions) {
     if (peer === ports.region) continue
     await clearArrived(ports, peer)

@@ -1,3 +1,4 @@
+import { audit } from './audit.ts'
 import type { CommandRow } from './command.ts'
 import { rootCommand, type CommandLine } from './commandLine.ts'
 import { doctor } from './doctor.ts'
@@ -27,6 +28,7 @@ export const commands: readonly CommandRow[] = [
   redrive,
   region,
   receipt,
+  audit,
   snapshot,
   restore,
   hsm,

@@ -1,11 +1,11 @@
-import { hash, type KeyObject } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { p384PublicKey, publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { realm } from '../../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../../lib/replication/messages/proofOfArrival.ts'
+import { readRoot } from '../directory/readRoot.ts'
 
 /** What a proof of arrival says, or what is wrong with it. */
 interface Verdict {
@@ -28,21 +28,6 @@ export async function verifyReceipt(file: string, root: string | undefined): Pro
 
 function refused(...failures: readonly string[]): Verdict {
   return { failures, says: [] }
-}
-
-/** From whatever the service writes it into; undefined where no root is in there. */
-function readRoot(path: string): KeyObject | undefined {
-  const text = readFileSync(statSync(path).isDirectory() ? join(path, 'tenancyRoot.pem') : path, 'utf8')
-  return p384PublicKey(text) ?? p384PublicKey(trustRootIn(text))
-}
-
-function trustRootIn(json: string): string {
-  try {
-    const { trustRoot } = JSON.parse(json) as { readonly trustRoot?: unknown }
-    return typeof trustRoot === 'string' ? trustRoot : ''
-  } catch {
-    return ''
-  }
 }
 
 function saidBy(proof: ProofOfArrival): string {

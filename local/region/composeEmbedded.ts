@@ -4,6 +4,7 @@ import type { RequestWatch } from '../../lib/http/requestWatch.ts'
 import type { Hsm } from '../../lib/hsm/hsm.ts'
 import type { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { pooledRandom } from '../../lib/pooledRandom.ts'
+import type { Tables } from '../../lib/ports.ts'
 import type { LagWindow } from '../../lib/replication/lagWindow.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
@@ -15,7 +16,7 @@ import type { RegionParts } from './startRegion.ts'
 /** A region as its own thread has it. */
 export function composeEmbedded(
   parts: RegionParts,
-  store: SqliteRegionStore,
+  { store, tables }: { readonly store: SqliteRegionStore; readonly tables: Tables },
   hsm: Hsm,
   lag: LagWindow,
   audit: GroupedAuditSink,
@@ -34,7 +35,7 @@ export function composeEmbedded(
     region,
     homeRegion,
     regions,
-    tables: store.tables,
+    tables,
     commitMark: () => store.tables.commitMark(),
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,

@@ -6,8 +6,6 @@ import type { BackupStore } from '../../lib/kms/backup/backupPlace.ts'
 import type { Clock, Logger, QueueMessage, QueueName } from '../../lib/ports.ts'
 import type { Arrivals } from '../../lib/http/arrivals.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
-import { systemTimers } from '../../lib/runtime/systemTimers.ts'
-import { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { failureLimit } from '../../lib/http/failedAuthentications.ts'
 import { composeEmbedded } from './composeEmbedded.ts'
@@ -25,6 +23,7 @@ import type { VaultPorts } from '../directory/portDirectory.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { answerInside, type InsideRequest } from './answerInside.ts'
 import type { PutBack, RegionHealth, Watched } from './regionHealth.ts'
+import { openRegionAudit } from './regionAudit.ts'
 import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from '../gateway/requireFreePorts.ts'
@@ -129,14 +128,7 @@ export function openRegion(parts: RegionParts): Region {
   const lag = new LagWindow((link, lagMs) => {
     metrics.replicated(link, lagMs)
   })
-  const { cryptoAudit: crypto } = settings
-  const audit: GroupedAuditSink = new GroupedAuditSink(store.tables, {
-    flushMs: 100,
-    crypto,
-    log,
-    timers: systemTimers,
-    collect: () => workers?.collect() ?? [],
-  })
+  const { sink: audit, ...audited } = openRegionAudit(parts, store, hsm, () => workers?.collect() ?? [])
   let running: Pumps = {
     stop: async () => undefined,
     retryNow: async () => undefined,
@@ -160,7 +152,7 @@ export function openRegion(parts: RegionParts): Region {
   })
   const takeFailure = failureLimit()
   const requestWatch = watchRequests({ log, region, metrics: requests, runtime: () => runtime })
-  const runtime: Runtime = composeEmbedded(parts, store, hsm, lag, audit, {
+  const runtime: Runtime = composeEmbedded(parts, { store, tables: audited.tables }, hsm, lag, audit, {
     hosts,
     arrivals,
     takeFailure,
@@ -245,6 +237,7 @@ export function openRegion(parts: RegionParts): Region {
     store,
     hsm,
     run: () => {
+      audited.run(runtime)
       running = startPumps(store, runtime, parts, (kind, ids) => {
         notices.give({ kind, ids })
       })
@@ -277,7 +270,7 @@ export function openRegion(parts: RegionParts): Region {
       await gateway.drain()
       certificate?.close()
       await running.stop()
-      await audit.close()
+      await audited.close()
       hsm.close()
     },
   }

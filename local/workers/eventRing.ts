@@ -26,21 +26,34 @@ export function eventRing(bytes = size): EventRing {
 }
 
 /** A line for each part; none has a line break, JSON neither. */
-export function lineOf({ eventTime, eventId, compartmentId, expiresAt, text }: AuditText): string {
-  return `${eventTime}\n${eventId}\n${compartmentId}\n${expiresAt ?? ''}\n${text}`
+export function lineOf({ eventTime, eventId, compartmentId, tenancyId, digest, expiresAt, text }: AuditText): string {
+  return `${eventTime}\n${eventId}\n${compartmentId}\n${tenancyId}\n${digest}\n${expiresAt ?? ''}\n${text}`
 }
 
 export function eventIn(line: string): AuditText {
-  const first = line.indexOf('\n')
-  const second = line.indexOf('\n', first + 1)
-  const third = line.indexOf('\n', second + 1)
-  const fourth = line.indexOf('\n', third + 1)
+  let from = 0
+  const next = () => {
+    const to = line.indexOf('\n', from)
+    const part = line.slice(from, to)
+    from = to + 1
+    return part
+  }
+  const [eventTime, eventId, compartmentId, tenancyId, digest, expiresAt] = [
+    next(),
+    next(),
+    next(),
+    next(),
+    next(),
+    next(),
+  ]
   return {
-    eventTime: line.slice(0, first),
-    eventId: line.slice(first + 1, second),
-    compartmentId: line.slice(second + 1, third),
-    expiresAt: fourth === third + 1 ? undefined : Number(line.slice(third + 1, fourth)),
-    text: line.slice(fourth + 1),
+    eventTime,
+    eventId,
+    compartmentId,
+    tenancyId,
+    digest,
+    expiresAt: expiresAt === '' ? undefined : Number(expiresAt),
+    text: line.slice(from),
   }
 }
 

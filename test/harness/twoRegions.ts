@@ -15,6 +15,8 @@ import {
   type Runtime,
   type RuntimeSettings,
 } from '../../lib/runtime/composeRegion.ts'
+import { AuditChain } from '../../lib/kms/auditChain/auditChain.ts'
+import { chainedTables } from '../../lib/kms/auditChain/chainedTables.ts'
 import { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { systemTimers } from '../../lib/runtime/systemTimers.ts'
@@ -33,6 +35,8 @@ export type { Answered }
 
 export interface TestRegion extends CallableRegion {
   readonly store: SqliteRegionStore
+  /** Of its audit; heads are signed when a test says so. */
+  readonly chain: AuditChain
 }
 
 export interface TestCloud extends StoryCloud {
@@ -132,18 +136,17 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
         await stores.get(to.region)?.queues.send(to.name, messages)
       },
     }
+    const ports = { region, hsm, clock: () => clock.now, log }
+    const chain = new AuditChain({ ...ports, tables: store.tables, hsm: () => hsm, random: randomBytes })
     const runtime = composeTestRegion({
+      ...ports,
       cryptoAudit,
-      region,
-      tables: store.tables,
+      tables: chainedTables(store.tables, chain),
       queues,
-      hsm,
-      clock: () => clock.now,
-      log,
       settings,
       backups: createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes }),
     })
-    return { runtime, store, hsm }
+    return { runtime, store, hsm, chain }
   }
   const a = open(regionA)
   const b = open(regionB)

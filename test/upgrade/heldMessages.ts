@@ -24,7 +24,7 @@ export function holdMessages(regions: readonly Region[]): HeldMessages {
           const isHeldBack = held.some(
             (each) => each.kind === said.kind && (each.vaultId === undefined || each.vaultId === vaultId),
           )
-          if (said.kind !== 'compare' && said.kind !== 'compared')
+          if (said.kind !== 'compare' && said.kind !== 'compared' && said.kind !== 'auditHeads')
             kept.set(`${said.kind} ${isHeldBack}`, { kind: said.kind, to, queue, body, isHeldBack })
           return !isHeldBack
         })

@@ -7,8 +7,8 @@ import { restoreDatabase } from './sqlDump.ts'
 
 /** A message between regions as a release wrote it; held back: its destination has never seen it. */
 export interface KeptMessage {
-  /** What 0.1.0 had; later releases compare vaults too. */
-  readonly kind: Exclude<Body['kind'], 'compare' | 'compared'>
+  /** What 0.1.0 had; later releases compare vaults and tell heads of the audit too. */
+  readonly kind: Exclude<Body['kind'], 'compare' | 'compared' | 'auditHeads'>
   readonly to: string
   readonly queue: QueueName
   readonly body: string

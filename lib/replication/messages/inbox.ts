@@ -1,4 +1,5 @@
 import { applyRecords } from '../apply.ts'
+import { onAuditHeads } from '../auditHeads.ts'
 import { onBackupKeysBundle, onBackupKeysOffer } from '../tenancy/replicateBackupKeys.ts'
 import { onCompare, workAdoption } from '../compare.ts'
 import { retryIfChanged } from '../changedMeanwhile.ts'
@@ -129,6 +130,9 @@ async function workEnvelope(ports: ReplicationPorts, envelope: Envelope): Promis
       return done
     case 'compare':
       await onCompare(ports, envelope, body)
+      return done
+    case 'auditHeads':
+      await onAuditHeads(ports, envelope, body)
       return done
     case 'purge':
       await onPurge(ports, envelope, body)

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Hsm, RegionStatement, TransferBundle, TransferContext, TransportOffer } from '../../hsm/hsm.ts'
 import { canonicalJson, type Json, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
+import type { AuditHead } from '../../kms/auditChain/auditHead.ts'
 import type { Compared, Comparison } from './comparison.ts'
 import { provesAll, type Receipts } from './receipts.ts'
 import type { IdentityRecord, RecordBody, VaultRecord } from './record.ts'
@@ -31,6 +32,7 @@ export type Body =
   | ({ readonly kind: 'compared' } & Compared)
   | { readonly kind: 'purge'; readonly vaultId: string; readonly fence: number }
   | { readonly kind: 'identity'; readonly records: readonly IdentityRecord[] }
+  | { readonly kind: 'auditHeads'; readonly heads: readonly AuditHead[] }
   | { readonly kind: 'backupKeysOffer'; readonly offer: TransportOffer }
   | { readonly kind: 'backupKeysBundle'; readonly bundle: TransferBundle }
   | { readonly kind: 'linkOffer'; readonly vaultId: string; readonly fence: number; readonly offer: TransportOffer }

@@ -63,9 +63,9 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
   }
   const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'advance', 'readChanges'])
   const receive = store.queues.receive.bind(store.queues)
-  Object.assign(tables, {
-    // DynamoDB takes no item as text: there the audit goes by write.
-    putTexts: undefined,
+  // DynamoDB takes no item as text: there the audit goes by write.
+  Object.assign(tables, { putTexts: undefined })
+  Object.assign(store.tables, {
     get: async (...args: Parameters<Tables['get']>) => {
       const item = await original.get(...args)
       read('get', args[0], item)

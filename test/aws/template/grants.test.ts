@@ -124,6 +124,7 @@ async function story(cloud: TestCloud): Promise<void> {
   await cloud.settle()
   await deleteReplica(cloud, vaultId)
   await cloud.settle()
+  await a.chain.seal()
   await restOfALife(cloud)
 }
 

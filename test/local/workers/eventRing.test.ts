@@ -4,7 +4,9 @@ import { eventIn, EventReader, eventRing, EventWriter, lineOf } from '../../../l
 const anEvent = (text: string, expiresAt?: number) => ({
   eventTime: '2026-01-01T00:00:00.000Z',
   eventId: '00000000-0000-4000-8000-000000000000',
-  compartmentId: 'ocid1.tenancy.oc1..t',
+  compartmentId: 'ocid1.compartment.oc1..c',
+  tenancyId: 'ocid1.tenancy.oc1..t',
+  digest: 'AAAA',
   expiresAt,
   text: JSON.stringify({ text }),
 })

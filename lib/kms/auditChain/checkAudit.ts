@@ -1,0 +1,140 @@
+import type { RegionStatement } from '../../hsm/hsm.ts'
+import type { AuditItem } from '../audit.ts'
+import type { HeadRow } from './auditHead.ts'
+import { checkHeads, checkTold, HeadSigners, type Signatures, type ToldHead } from './checkHeads.ts'
+import { found, placeIn, timeIn } from './checkItem.ts'
+import { WriterCheck } from './checkWriter.ts'
+import { named, type Finding } from './finding.ts'
+
+/** What is kept of a region's audit: in its store, or in an export of it. */
+export interface StoredAudit {
+  readonly region: string
+  readonly heads: readonly HeadRow[]
+  readonly statements: readonly RegionStatement[]
+  /** What the other regions were told of it. */
+  readonly told: readonly ToldHead[]
+  /** Of a writer in the order of their places; those without a place wherever they are. */
+  readonly items: Iterable<StoredItem>
+  /** An export of a time: heads whose events are all outside of it have none. */
+  readonly range?: { readonly from: string; readonly to: string }
+}
+
+/** A row that is no item of the audit any more, or one in a place that is not its own: what is wrong, and with what. */
+export interface DamagedItem {
+  readonly at: string
+  readonly kind: Finding['kind']
+  readonly says: string
+}
+
+export type StoredItem = { readonly item: AuditItem } | { readonly damaged: DamagedItem }
+
+export interface AuditReport {
+  readonly region: string
+  readonly events: number
+  readonly writers: number
+  /** Writers that have said under a signature that they ended. */
+  readonly closed: number
+  readonly heads: number
+  /** Events that no head covers: those of the last seconds, or of a process that died. */
+  readonly unsigned: number
+  /** Items that have expired. */
+  readonly expired: number
+  readonly beforeChain: number
+  /** In the order of their times. */
+  readonly findings: readonly Finding[]
+}
+
+/** Whether everything is there that was written, as it was written. `now`: Unix time in seconds. */
+export async function checkAudit(audit: StoredAudit, signatures: Signatures, now: number): Promise<AuditReport> {
+  const { region, range } = audit
+  const signers = new HeadSigners(region, signatures)
+  for (const statement of audit.statements) await signers.add(statement)
+  const findings: Finding[] = []
+  const headsOf = new Map<string, readonly HeadRow[]>()
+  for (const [writer, rows] of Map.groupBy(audit.heads, ({ head }) => head.writer)) {
+    const checked = await checkHeads(signers, rows, now)
+    findings.push(...checked.findings)
+    headsOf.set(writer, checked.heads)
+  }
+  for (const { statement } of audit.told) await signers.add(statement)
+  const told: ToldHead[] = []
+  for (const row of audit.told) if (await signers.hasSigned(row.head)) told.push(row)
+  for (const [writer, rows] of Map.groupBy(told, ({ head }) => head.writer))
+    findings.push(
+      ...checkTold(
+        (headsOf.get(writer) ?? []).map(({ head }) => head),
+        rows,
+        now,
+      ),
+    )
+  const isWanted = ({ firstTime, lastTime }: HeadRow['head']) =>
+    range === undefined || (lastTime >= range.from && firstTime < range.to)
+  const writers = new Map<string, WriterCheck>()
+  const checkOf = (writer: string) => {
+    const known = writers.get(writer)
+    if (known !== undefined) return known
+    const made = new WriterCheck({ region, writer, heads: headsOf.get(writer) ?? [], now, isWanted })
+    writers.set(writer, made)
+    return made
+  }
+  for (const writer of headsOf.keys()) checkOf(writer)
+  let events = 0
+  const unplaced: { readonly at: string; readonly item: AuditItem }[] = []
+  let chainBegins = [...headsOf.values()].reduce((first, [row]) => least(first, row?.head.firstTime), '~')
+  for (const stored of audit.items) {
+    if ('damaged' in stored) {
+      findings.push({ region, ...stored.damaged })
+      continue
+    }
+    const { item } = stored
+    const place = placeIn(item)
+    events += Array.isArray(item.events) ? item.events.length : 0
+    if (place === undefined) unplaced.push({ at: timeIn(item), item })
+    else {
+      chainBegins = least(chainBegins, timeIn(item))
+      checkOf(place.writer).item(item, place)
+    }
+  }
+  const late = unplaced.filter(({ at }) => at >= chainBegins)
+  findings.push(...late.map(({ item }) => outside(region, item)))
+  for (const check of writers.values()) {
+    check.end()
+    findings.push(...check.findings)
+  }
+  const counts = [...writers.values()].map(({ counts }) => counts)
+  return {
+    region,
+    events,
+    writers: writers.size,
+    closed: [...headsOf.values()].filter((rows) => rows.at(-1)?.head.isLast === true).length,
+    heads: audit.heads.length,
+    unsigned: counts.reduce((sum, { unsigned }) => sum + unsigned, 0),
+    expired: counts.reduce((sum, { expired }) => sum + expired, 0),
+    beforeChain: eventsIn(unplaced) - eventsIn(late),
+    findings: movedOnes(findings).sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1)),
+  }
+}
+
+/** An event that is not what its digest says, but what another's says, was put there. */
+function movedOnes(findings: readonly Finding[]): Finding[] {
+  const expected = new Set(findings.flatMap(({ digests }) => digests?.expected ?? []))
+  return findings.map((finding) => {
+    if (finding.digests === undefined || !expected.has(finding.digests.actual)) return finding
+    const says = finding.says.replace(/ was altered, or another.*$/, ' stands where another was written.')
+    return { ...finding, kind: 'reordered', says }
+  })
+}
+
+function eventsIn(items: readonly { readonly item: AuditItem }[]): number {
+  return items.reduce((sum, { item: { events } }) => sum + (Array.isArray(events) ? events.length : 0), 0)
+}
+
+function outside(region: string, item: AuditItem): Finding {
+  const [event = {}] = Array.isArray(item.events) ? item.events : []
+  const says = `The event ${named(event)} has no place in any chain, though the audit was chained by then.`
+  return found(region, 'inserted', { ...event, eventTime: timeIn(item) }, says)
+}
+
+function least(a: string, b: string | undefined): string {
+  return b !== undefined && b < a ? b : a
+}

@@ -1,0 +1,76 @@
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { UserError } from '../../lib/userError.ts'
+import { namesIn } from '../doctor/patient.ts'
+import { writeExport, type ExportedRegion } from './exportFile.ts'
+import { storeAudits } from './storeAudit.ts'
+import { hasRoot } from './verifyAudit.ts'
+
+export interface ExportOptions {
+  readonly data: string
+  /** RFC 3339; inclusive and exclusive. */
+  readonly from?: string
+  readonly to?: string
+  /** Unix milliseconds. */
+  readonly now: number
+}
+
+/**
+ * Writes what the regions of a data directory keep of their audit, with its chain, into a new file of JSON lines, or into an
+ * empty directory: a file for each region. @throws UserError
+ */
+export function exportAudit(target: string, { data, from, to, now }: ExportOptions): readonly ExportedRegion[] {
+  const range = rangeOf(from, to)
+  if (!namesIn(join(data, 'regions')).some((name) => name.endsWith('.db')))
+    throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
+  const isFile = target.endsWith('.jsonl')
+  requireNew(target, isFile)
+  const header = {
+    exportedAt: new Date(now).toISOString(),
+    range,
+    trustRoot: hasRoot(data) ? readFileSync(join(data, 'tenancyRoot.pem'), 'utf8') : null,
+  }
+  if (!isFile) mkdirSync(target, { recursive: true, mode: 0o700 })
+  const single = isFile ? openNew(target) : undefined
+  try {
+    return storeAudits([data], now / 1000).map((audit) => {
+      if (single !== undefined) return writeExport(single, audit, header)
+      const file = openNew(join(target, `${audit.region}.jsonl`))
+      try {
+        return writeExport(file, audit, header)
+      } finally {
+        closeSync(file)
+      }
+    })
+  } finally {
+    if (single !== undefined) closeSync(single)
+  }
+}
+
+function openNew(path: string): number {
+  return openSync(path, 'wx', 0o600)
+}
+
+function requireNew(target: string, isFile: boolean): void {
+  if (!existsSync(target)) return
+  if (isFile || !statSync(target).isDirectory())
+    throw new UserError(`${target} is there already; name a new file that ends in .jsonl, or a directory.`)
+  if (readdirSync(target).length > 0) throw new UserError(`${target} is not empty; name another directory.`)
+}
+
+function rangeOf(from: string | undefined, to: string | undefined) {
+  if (from === undefined && to === undefined) return null
+  const range = {
+    from: timeOf(from ?? '1970-01-01T00:00:00Z', '--from'),
+    to: timeOf(to ?? '9999-12-31T00:00:00Z', '--to'),
+  }
+  if (range.from >= range.to) throw new UserError('--from must be before --to.')
+  return range
+}
+
+function timeOf(text: string, flag: string): string {
+  const ms = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : NaN
+  if (Number.isNaN(ms))
+    throw new UserError(`${flag} is "${text}"; it takes a time such as 2026-01-31 or 2026-01-31T12:00:00Z.`)
+  return new Date(ms).toISOString()
+}

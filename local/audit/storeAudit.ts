@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import type { RegionStatement } from '../../lib/hsm/hsm.ts'
+import { headRows } from '../../lib/kms/auditChain/auditHead.ts'
+import type { StoredAudit, StoredItem } from '../../lib/kms/auditChain/checkAudit.ts'
+import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
+import { UserError } from '../../lib/userError.ts'
+import { namesIn } from '../doctor/patient.ts'
+import { isEventRow, isHead, isHeadRow, itemIn } from './storedItems.ts'
+
+interface Row {
+  readonly pk: string
+  readonly sk: string
+  readonly body: string
+  readonly expires_at: number | null
+}
+
+/** A region's file, or its store in memory. */
+export interface RegionDatabase {
+  readonly region: string
+  readonly database: Pick<DatabaseSync, 'prepare'>
+}
+
+/** The regions of data directories, running or not. */
+export function storeAudits(directories: readonly string[], now: number): readonly StoredAudit[] {
+  const files = directories.flatMap((directory) =>
+    namesIn(join(directory, 'regions'))
+      .filter((name) => name.endsWith('.db'))
+      .map((name) => ({ region: name.slice(0, -'.db'.length), database: openFile(join(directory, 'regions', name)) })),
+  )
+  return auditsIn(files, now)
+}
+
+/** Each region with what all of them were told of it. `now`: Unix time in seconds. */
+export function auditsIn(files: readonly RegionDatabase[], now: number): readonly StoredAudit[] {
+  // First what was told: a service that runs goes on meanwhile, and tells what it has.
+  const told = files.flatMap((file) => toldIn(file, now))
+  return files.map(({ region, database }) => ({
+    region,
+    heads: rowsOf(database, headRows.headPk, now).filter(isHeadRow),
+    statements: rowsOf(database, headRows.signerPk, now).map(
+      ({ statement }) => statement as unknown as RegionStatement,
+    ),
+    told: told.filter(({ head }) => head.region === region),
+    items: itemsOf(database, now),
+  }))
+}
+
+function openFile(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
+  const found = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'item'").get()
+  if (found === undefined) throw new UserError(`${file} holds no region.`)
+  return database
+}
+
+function toldIn({ region: peer, database }: RegionDatabase, now: number): readonly ToldHead[] {
+  const kept = rowsOf(database, headRows.peerPk, now).map(({ head, statement }) => ({ peer, head, statement }))
+  const waiting = messagesOf(database).flatMap((text) => headsIn(peer, text))
+  return [...kept, ...waiting].filter(({ head }) => isHead(head)) as readonly unknown[] as readonly ToldHead[]
+}
+
+/** What a region was told while it stopped waits in its inbox until it runs again. */
+function messagesOf(database: RegionDatabase['database']): readonly string[] {
+  const statement = database.prepare("SELECT body FROM message WHERE queue = 'inbox' AND body LIKE '%auditHeads%'")
+  return statement.all().map(({ body }) => String(body))
+}
+
+/** A head is under a signature of its own: the message's need not be verified. */
+function headsIn(peer: string, text: string): readonly { peer: string; head: unknown; statement: unknown }[] {
+  try {
+    const { body, statement } = JSON.parse(text) as { readonly body: string; readonly statement: unknown }
+    const { kind, heads } = JSON.parse(body) as { readonly kind: string; readonly heads: readonly unknown[] }
+    return kind === 'auditHeads' ? heads.map((head) => ({ peer, head, statement })) : []
+  } catch {
+    return []
+  }
+}
+
+/** Those that cannot be read are as good as gone, which the chain then says. */
+function rowsOf(database: RegionDatabase['database'], prefix: string, now: number): readonly JsonObject[] {
+  const statement = database.prepare(
+    `SELECT body FROM item WHERE tbl = 'Audit' AND pk >= ? AND pk < ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY pk, sk`,
+  )
+  const end = `${prefix}\u{10ffff}`
+  return statement.all(prefix, end, now).flatMap(({ body }) => {
+    try {
+      return [JSON.parse(String(body)) as JsonObject]
+    } catch {
+      return []
+    }
+  })
+}
+
+/** By writer and place, read one at a time. */
+function* itemsOf(database: RegionDatabase['database'], now: number): Generator<StoredItem> {
+  const order = database.prepare(`
+    SELECT rowid AS id, pk,
+      CASE WHEN json_valid(body) THEN json_extract(body, '$.chain.writer') END AS writer,
+      CASE WHEN json_valid(body) THEN json_extract(body, '$.chain.seq') END AS seq
+    FROM item WHERE tbl = 'Audit' AND (expires_at IS NULL OR expires_at > ?) ORDER BY writer, seq, pk, sk`)
+  const read = database.prepare('SELECT pk, sk, body, expires_at FROM item WHERE rowid = ?')
+  for (const { id, pk } of order.all(now)) {
+    if (!isEventRow(String(pk))) continue
+    const row = read.get(Number(id)) as Row | undefined
+    if (row === undefined) continue
+    const stored = itemIn(row.body, row)
+    const isSame = !('item' in stored) || (stored.item.expiresAt ?? null) === row.expires_at
+    const says = `The expiry of an item of the audit at ${row.sk} was altered.`
+    yield isSame ? stored : { damaged: { at: row.sk.split('#')[0] ?? '', kind: 'altered', says } }
+  }
+}

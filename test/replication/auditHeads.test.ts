@@ -1,0 +1,118 @@
+import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
+import { p384PublicKey } from '../../lib/hsm/primitives/p384.ts'
+import { checkAudit, type AuditReport } from '../../lib/kms/auditChain/checkAudit.ts'
+import { realm } from '../../lib/ocid.ts'
+import { tellAuditHeads } from '../../lib/replication/auditHeads.ts'
+import { auditsIn } from '../../local/audit/storeAudit.ts'
+import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { makeKey, makeVault } from '../harness/vaultStory.ts'
+
+let cloud: TestCloud
+beforeEach(async () => {
+  cloud = await twoRegions()
+})
+afterEach(() => {
+  cloud.close()
+})
+
+async function verify(): Promise<AuditReport> {
+  const now = cloud.clock.now / 1000
+  const files = [
+    { region: regionA, database: cloud.a.store.database },
+    { region: regionB, database: cloud.b.store.database },
+  ]
+  const [audit] = auditsIn(files, now)
+  const root = p384PublicKey(cloud.a.hsm.trustRoot(cloud.tenancyId))
+  if (audit === undefined || root === undefined) throw new Error('There is no region.')
+  return checkAudit(audit, signaturesUnder(root, realm), now)
+}
+
+async function told(): Promise<readonly unknown[]> {
+  const { items } = await cloud.b.store.tables.query('Audit', `peerAuditHead#${regionA}`, '', { limit: 10 })
+  return items.map(({ revision }) => revision)
+}
+
+/** So many changes, each covered by a head; the other region is told of them. */
+async function changes(count: number): Promise<void> {
+  const vaultId = await makeVault(cloud)
+  for (let index = 0; index < count; index += 1) {
+    await makeKey(cloud, vaultId)
+    await cloud.a.chain.seal()
+  }
+  await tellAuditHeads(cloud.a.runtime)
+  await cloud.settle()
+}
+
+test('a region knows the last head of its peer, once however often it is told', async () => {
+  await changes(3)
+  expect(await told()).toEqual([3])
+  await tellAuditHeads(cloud.a.runtime)
+  await cloud.settle()
+  expect(cloud.link.sent.filter(({ body }) => body.includes('auditHeads'))).toHaveLength(1)
+  expect(await verify()).toMatchObject({ findings: [] })
+})
+
+test('whoever cuts the chain off with its heads is found by what the peer was told', async () => {
+  await changes(3)
+  const { database } = cloud.a.store
+  database.exec("DELETE FROM item WHERE tbl = 'Audit' AND pk LIKE 'auditHead#%' AND sk > '0000000001'")
+  database.exec("DELETE FROM item WHERE tbl = 'Audit' AND json_extract(body, '$.chain.seq') > 2")
+  const { findings } = await verify()
+  expect(findings).toMatchObject([
+    { kind: 'cut', says: expect.stringContaining(`${regionB} was told of it`) as unknown },
+  ])
+})
+
+test('so is one who deletes all of it', async () => {
+  await changes(2)
+  cloud.a.store.database.exec("DELETE FROM item WHERE tbl = 'Audit'")
+  expect((await verify()).findings).toMatchObject([{ kind: 'cut' }])
+})
+
+test('so is one who has the region sign another chain from there on', async () => {
+  await changes(2)
+  const { database } = cloud.a.store
+  const body = String(
+    database.prepare("SELECT body FROM item WHERE pk LIKE 'auditHead#%' AND sk = '0000000002'").get()?.['body'],
+  )
+  const { head, ...row } = JSON.parse(body) as { head: Record<string, unknown> }
+  const { headBytes } = await import('../../lib/kms/auditChain/auditHead.ts')
+  const other = { ...head, signedAt: 1 }
+  const signature = (await cloud.a.hsm.sign(headBytes(other))).toString('base64')
+  const forged = JSON.stringify({ ...row, head: { ...other, signature } })
+  database.prepare("UPDATE item SET body = ? WHERE pk LIKE 'auditHead#%' AND sk = '0000000002'").run(forged)
+  expect((await verify()).findings).toMatchObject([
+    { kind: 'cut', says: expect.stringContaining('is another than it was') as unknown },
+  ])
+})
+
+test('a peer that cannot be reached is told later, of the last head only', async () => {
+  cloud.link.isUp = false
+  await changes(2)
+  expect(await told()).toEqual([])
+  cloud.link.isUp = true
+  await tellAuditHeads(cloud.a.runtime)
+  await cloud.settle()
+  expect(await told()).toEqual([2])
+})
+
+test('an earlier head that comes late changes nothing', async () => {
+  await changes(1)
+  const first = cloud.link.sent.find(({ body }) => body.includes('auditHeads'))?.body ?? ''
+  await changes(1)
+  expect(await told()).toEqual([2])
+  await cloud.b.store.queues.send('inbox', [{ body: first }])
+  await cloud.settle()
+  expect(await told()).toEqual([2])
+})
+
+test('a head of another region than the one that tells it is refused', async () => {
+  await changes(1)
+  const { items } = await cloud.b.store.tables.query('Audit', `peerAuditHead#${regionA}`, '', { limit: 1 })
+  const { send } = await import('../../lib/replication/messages/send.ts')
+  const to = { region: regionA, queue: 'inbox', tenancyId: cloud.tenancyId } as const
+  await send(cloud.b.runtime, to, { kind: 'auditHeads', heads: [items[0]?.['head'] as never] })
+  await cloud.settle()
+  const kept = await cloud.a.store.tables.query('Audit', `peerAuditHead#${regionA}`, '', { limit: 1 })
+  expect(kept.items).toEqual([])
+})
