@@ -1,7 +1,24 @@
-import type { Hsm, RegionStatement, VaultContext } from './hsm.ts'
+import type { Hsm, RegionStatement, TransportKey, VaultContext, WrappedVaultKeys } from './hsm.ts'
+
+/**
+ * A new root, while the region serves: what the former one wrapped opens until the end. Whoever keeps the rows has each
+ * wrapped anew, and only then ends it. A crash leaves it under way, and it goes on from where it stands.
+ */
+export interface RootRotation {
+  /** A former root is still there. */
+  isRotating(): boolean
+  /** Makes the new root; nothing where a former one is still there. What is wrapped from here on is under the new one. */
+  begin(): void
+  /** Under the new root; undefined where it is already. @throws KmsError integrityFailure where neither wrapped it. */
+  rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined
+  rewrapTransportKey(transportKey: TransportKey): TransportKey | undefined
+  /** The former root is destroyed: nothing that it wrapped opens any more. */
+  end(): void
+}
 
 /** What whoever sets up a region asks of its HSM beside. */
 export interface ProvisionedHsm extends Hsm {
+  readonly rotation: RootRotation
   /** As the self test says it. */
   readonly name: string
   isAnswering(): boolean

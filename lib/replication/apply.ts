@@ -17,6 +17,7 @@ import {
 } from '../kms/rows/rows.ts'
 import { leafOf } from '../kms/rows/digestTree.ts'
 import { vaultContext, verifiedRow } from '../kms/rows/rowMac.ts'
+import { storingKeys } from '../kms/vaults/storingKeys.ts'
 import { settlePartition } from '../kms/vaults/partition.ts'
 import type { Vault } from '../kms/vaultCache.ts'
 import { ChangedMeanwhile } from './changedMeanwhile.ts'
@@ -80,13 +81,15 @@ async function applyVault(ports: ApplyPorts, vault: Vault, record: VaultRecord):
   if (!isAtLeast(vault.row, row)) {
     // Not merely `newer`, which an absent row satisfies: a purge at the same time must not be undone.
     const isDestroyed = row.lifecycleState === 'DELETED' && vault.row.lifecycleState !== 'DELETED'
-    await writeNewer(ports, putOver('Vaults', row, vault.row), [
-      // The primary's tombstone destroys here too, never this region's own clock.
-      ...(isDestroyed ? await withoutKeks(ports, vault) : []),
-      ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),
-      ...placeMark(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
-      ...(await requestWrite(ports.tables, request)),
-    ])
+    await storingKeys(ports.hsm, async () =>
+      writeNewer(ports, putOver('Vaults', row, vault.row), [
+        // The primary's tombstone destroys here too, never this region's own clock.
+        ...(isDestroyed ? await withoutKeks(ports, vault) : []),
+        ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),
+        ...placeMark(vault, row.compartmentId, { table: 'Vaults', id: row.id }),
+        ...(await requestWrite(ports.tables, request)),
+      ]),
+    )
   } else if (await lacksWrappingKey(ports, vault, record.wrappingKey)) {
     await writeNewer(ports, standsAsReplica(vault.row), wrappingKeyWrite(vault.keys, row, record.wrappingKey))
   }

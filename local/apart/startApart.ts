@@ -13,6 +13,7 @@ import { requireFreePorts, type WantedPort } from '../gateway/requireFreePorts.t
 import { ProcessFaults } from '../processes/processFaults.ts'
 import { RegionProcess } from '../processes/regionProcess.ts'
 import { usableWorkers, type ProcessCloud } from '../processes/startProcesses.ts'
+import { rotateRootCommand } from '../hsm/rotateRoot.ts'
 import { redriveCommand } from '../region/redrive.ts'
 import { Snapshots } from '../snapshot/snapshots.ts'
 import { cloudStatus, type ApartPlace } from '../status/cloudStatus.ts'
@@ -131,6 +132,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     state: () => cloudStatus({ ...tenancy, endpoints: placed.endpoints, apart: placeOf(own) }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
     kill: async ([, , worker]) => {
       if (worker !== undefined) {

@@ -54,6 +54,15 @@ export const hsm: CommandRow = {
         console.log(lines.join('\n'))
         if (!isFit) process.exitCode = 1
       })
+    command
+      .command('rotate-root')
+      .description('Gives the regions of a running service new roots, and wraps all vaults’ keys anew under them.')
+      .option(...dataFlag)
+      .option('--region <NAME>', 'only this one')
+      .action(async ({ data, region = '-' }: DataFlag & { readonly region?: string }) => {
+        const { askService } = await import('../control/askService.ts')
+        console.log((await askService(data, `rotate-root ${region}`)).replaceAll('; ', '\n'))
+      })
   },
 }
 

@@ -11,6 +11,7 @@ import { hostsCommand } from '../control/hostsCommand.ts'
 import { openBackups } from '../region/openBackups.ts'
 import { PortDirectory } from '../directory/portDirectory.ts'
 import { prepareStart, startInDirectory, type StartOptions } from './prepareStart.ts'
+import { rotateRootCommand } from '../hsm/rotateRoot.ts'
 import { redriveCommand } from '../region/redrive.ts'
 import { regionHost } from '../region/regionHost.ts'
 import { cloudStatus } from '../status/cloudStatus.ts'
@@ -101,6 +102,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words),
   })
   return {
     regions: endpoints,

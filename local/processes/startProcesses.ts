@@ -11,6 +11,7 @@ import { addressAt, nameOrigins } from '../names/advertised.ts'
 import { hostsCommand } from '../control/hostsCommand.ts'
 import { PortDirectory } from '../directory/portDirectory.ts'
 import { prepareStart, startInDirectory, type Prepared, type StartOptions } from '../cloud/prepareStart.ts'
+import { rotateRootCommand } from '../hsm/rotateRoot.ts'
 import { redriveCommand } from '../region/redrive.ts'
 import { sharesPorts } from '../workers/sharedPort.ts'
 import { freePort } from '../gateway/requireFreePorts.ts'
@@ -123,6 +124,7 @@ async function start(
     state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
     kill: async ([, region = '', worker]) => {
       const process = processes.find(({ commands }) => commands.name === region)

@@ -9,6 +9,7 @@ import type { RegionHealth } from './regionHealth.ts'
 import { hsmHost, type HsmHost } from './hsmHost.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
+import { rotateRoot } from '../hsm/rotateRoot.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from '../directory/requireComplete.ts'
 import type { NameOrigins } from '../names/advertised.ts'
@@ -52,12 +53,21 @@ export interface RegionHost extends PutBackHost, HsmHost {
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
+  /** Resolves with how many rows were wrapped anew (docs/hsm.md). @throws UserError where some could not be. */
+  rotateRoot(): Promise<number>
   /** Resolves with the vault's OCID (docs/operating.md). */
   importVault(tenancyId: string, record: string): Promise<string>
   /** Ends its work; other regions may still send to its queues. */
   stop(): Promise<void>
   /** Closes its store, after stop. */
   close(): Promise<void>
+}
+
+/** A rotation that the last process began. It fails as it would for whoever asks for it. */
+function goOnRotating(region: Region): void {
+  rotateRoot(region).catch((cause: unknown) => {
+    region.runtime.log.error('The rotation of the root does not go on.', cause)
+  })
 }
 
 /** A region of this process. */
@@ -77,6 +87,7 @@ export function regionHost(region: Region): RegionHost {
       await settlePartitions(runtime, hsm.takenPartitions())
       await store.queues.releaseHeld()
       region.run()
+      if (hsm.rotation.isRotating()) goOnRotating(region)
     },
     sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
     resendIdentity: (tenancyId, peer) => enqueue(runtime, 'outbox', { task: 'resendIdentity', tenancyId, peer }),
@@ -90,6 +101,7 @@ export function regionHost(region: Region): RegionHost {
     health: () => region.health(),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
+    rotateRoot: () => rotateRoot(region),
     importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
     stop: () => region.stop(),
     close: async () => {

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { randomUUID } from 'node:crypto'
+import { canonicalJson, type Json } from '../../lib/canonicalJson.ts'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
@@ -35,6 +36,7 @@ export async function takeSnapshot(data: string, folder: string): Promise<Manife
     mkdirSync(to, { recursive: true, mode: 0o700 })
     for (const name of filesBelow(from)) if (isPlain(name)) await copyFile(join(from, name), join(to, name))
     const copied = await copyStores(from, to)
+    requireSameRoots(from, to)
     for (const region of Object.keys(copied.marks)) requireSound(join(to, 'regions', `${region}.db`))
     const made = await manifestOf(to, { version, ...copied })
     writeFileDurably(join(to, manifestName), `${JSON.stringify(made, undefined, 2)}\n`, { mode: 0o600 })
@@ -43,6 +45,24 @@ export async function takeSnapshot(data: string, folder: string): Promise<Manife
     for (const name of wasThere ? readdirSync(to) : []) rmSync(join(to, name), { recursive: true, force: true })
     if (!wasThere) rmSync(to, { recursive: true, force: true })
     throw cause
+  }
+}
+
+/**
+ * The states were copied before the stores: what was made between the two under another root, or in a token that was taken
+ * meanwhile, would not open. @throws UserError
+ */
+function requireSameRoots(from: string, to: string): void {
+  const rootsOf = (file: string) => {
+    const { tenancies: _, mac: __, ...others } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Json>
+    return canonicalJson(others)
+  }
+  for (const name of filesBelow(from)) {
+    if (!/^hsm\/[^/]+\.json$/.test(name) || !existsSync(join(to, name))) continue
+    if (rootsOf(join(from, name)) !== rootsOf(join(to, name)))
+      throw new UserError(
+        'A root was rotated or a private vault was made or deleted while the snapshot was taken; take it again.',
+      )
   }
 }
 

@@ -40,6 +40,9 @@ export function composeWorker(
     region: start.region,
     realm,
     store: new MemoryState(start.hsm),
+    beforeOpening: () => {
+      catchUp()
+    },
     // Keys are made by the region's own thread, in the one bounded share of the pool that all threads have.
     generationShare: new PoolShare({ atOnce: 0, maxWaiting: 0 }),
   })

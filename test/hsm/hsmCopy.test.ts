@@ -54,6 +54,35 @@ test('knows a tenancy that the HSM was told of later, how far its identity went,
   expect(JSON.stringify(hsm.copiedState().tenancies)).not.toContain('PRIVATE KEY')
 })
 
+test('opens what is under a new root, and what is still under the former one', async () => {
+  const { hsm, copy, follow } = copied()
+  const former = await hsm.createVaultKeys(context)
+  hsm.rotation.begin()
+  const next = hsm.rotation.rewrapVaultKeys(context, former)
+  if (next === undefined) throw new Error('It is under the former root.')
+  expect(() => copy.openVault(context, next)).toThrow('were not wrapped by this HSM')
+  follow()
+  copy.openVault(context, next)
+  copy.openVault(context, former)
+  hsm.rotation.end()
+  follow()
+  expect(() => copy.openVault(context, { ...former, softwareKek: next.softwareKek })).toThrow('were not wrapped')
+})
+
+test('takes what it was told before it opens a vault', async () => {
+  const changes: HsmChange[] = []
+  const hsm = openSoftwareHsm({ ...place, onChange: (change) => changes.push(change) })
+  const copy = openSoftwareHsm({
+    ...place,
+    store: new MemoryState(hsm.copiedState()),
+    beforeOpening: () => {
+      for (const change of changes.splice(0)) copy.follow(change)
+    },
+  })
+  hsm.rotation.begin()
+  copy.openVault(context, await hsm.createVaultKeys(context))
+})
+
 test('never forgets how far a tenancy’s identity went', () => {
   const { hsm, copy, changes, follow } = copied()
   const { tenancyId } = context

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
-import { openPkcs11Hsm, type Pkcs11Hsm, type Pkcs11HsmOptions } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import type { Pkcs11HsmOptions } from '../../lib/hsm/pkcs11/pkcs11HsmOptions.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from './fixtures.ts'

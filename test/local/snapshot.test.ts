@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
 import { serveFaults } from '../../local/control/faultServer.ts'
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { InboxGate } from '../../local/processes/inboxGate.ts'
@@ -147,6 +149,21 @@ test('the HSMs’ states are copied before the service is asked for the rest', (
     })
     await expect(takeSnapshot(data, to)).rejects.toThrow('That is enough.')
     expect([found, existsSync(to)]).toEqual([[true, true], false])
+    await close?.()
+    directory.close()
+  }))
+
+test('a root that is rotated between the states and the stores ends the snapshot', () =>
+  withSnapshot(async ({ data, to }) => {
+    const directory = new HostDirectory(data)
+    const close = await serveFaults(directory, undefined as never, {
+      snapshot: async () => {
+        openSoftwareHsm({ realm, region: ashburn, file: join(data, 'hsm', `${ashburn}.json`) }).rotation.begin()
+        return JSON.stringify({ marks: {}, at: 0 })
+      },
+    })
+    await expect(takeSnapshot(data, to)).rejects.toThrow('A root was rotated')
+    expect(existsSync(to)).toBe(false)
     await close?.()
     directory.close()
   }))

@@ -24,10 +24,9 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
-import type { ProvisionedHsm } from '../provisionedHsm.ts'
+import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { HandleCache } from '../software/handleCache.ts'
-import type { RsaGenerator } from '../software/material.ts'
 import { keyGenerationShare, type PoolShare } from '../software/poolShare.ts'
 import { runSelfTest } from '../software/selfTest.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
@@ -37,32 +36,18 @@ import { SoftwareVaultKeys } from '../software/vaultKeys.ts'
 import { notOurs, VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
+import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
 import { isAnswering, macRootOf, regionToken, type RegionToken } from './regionToken.ts'
+import { TokenRotation } from './rotation.ts'
 import { tokenRoots } from './tokenRoots.ts'
-import type { TokenOptions } from './token.ts'
 import { TokenState } from './tokenState.ts'
 import { ecdsa } from './tokenKey.ts'
 import { TokenVaultKeys } from './tokenVaultKeys.ts'
 import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
 import { exportInToken, importInToken, transportPair } from './transferInToken.ts'
-
-export interface Pkcs11HsmOptions {
-  readonly region: string
-  readonly realm: string
-  readonly token: TokenOptions
-  /** Where the tenancies that the region knows are kept; undefined: in memory. */
-  readonly file?: string
-  /** Whether a vault's keys may go to a region that keeps them in its process. Default false. */
-  readonly allowsSoftwareReplicas?: boolean
-  /** How many opened keys are kept. Default 1,000. */
-  readonly handleCapacity?: number
-  /** For tests, which do not wait for a new pair each time; default: the token makes them. */
-  readonly generateRsa?: RsaGenerator
-  readonly generationShare?: PoolShare
-}
 
 interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
   readonly keys: TokenVaultKeys
@@ -76,6 +61,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   readonly #token: RegionToken
   readonly #keeper: VaultKeeper
   readonly #partitions: Partitions
+  readonly rotation: RootRotation
   readonly #handles: HandleCache<SoftwareKey>
   readonly #options: Pkcs11HsmOptions
   readonly #share: PoolShare
@@ -104,6 +90,15 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     this.identityPublicKey = identityPublicKey
     this.#keeper = keeper
     this.#partitions = new Partitions(tokenOptions, keeper, state)
+    this.rotation = new TokenRotation({
+      keeper,
+      partitions: this.#partitions,
+      state,
+      keeperOf: (context, wrapped) => this.#keeperOf(context, wrapped),
+      onEnd: () => {
+        this.#vaults.deleteThoseThat(() => true)
+      },
+    })
     this.#partitions.settle()
     this.#handles = new HandleCache(options.handleCapacity ?? 1_000, (key: SoftwareKey) => {
       key.destroy()

@@ -22,10 +22,11 @@ interface Connection<T> {
   /** For what is over within one call: it is used in the event loop only, where nothing comes between two steps. */
   readonly session: Session
   readonly pool: SessionPool
-  readonly objects: T
+  objects: T
 }
 
 const retrySeconds = 1
+let lives = 0
 /** These say that the PIN is not to be tried again: three wrong ones lock most tokens. */
 const pinRefusals = [
   CKR.PIN_INCORRECT,
@@ -41,8 +42,8 @@ const pinRefusals = [
  */
 export class Token<T> {
   readonly label: string
-  /** Handles of session objects hold in one life only. */
-  life = 0
+  /** Handles of session objects hold in one life only, and no two tokens have one of the same number. */
+  life = ++lives
   readonly #options: TokenOptions
   readonly #find: (session: Session) => T
   #connection: Connection<T> | undefined
@@ -93,6 +94,16 @@ export class Token<T> {
   /** Connects, for whoever starts: a wrong PIN or label is theirs to put right. @throws UserError */
   open(): void {
     this.#connection ??= this.#connect()
+  }
+
+  /** Looks up the token's own objects anew, after some came or went. @throws KmsError unavailable where the token is lost. */
+  refresh(): void {
+    const connection = this.#connected(this.life)
+    try {
+      connection.objects = this.#find(connection.session)
+    } catch (cause) {
+      throw this.#after(connection, cause)
+    }
   }
 
   /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
@@ -165,7 +176,7 @@ export class Token<T> {
   #forget(): void {
     const former = this.#connection
     this.#connection = undefined
-    this.life += 1
+    this.life = ++lives
     if (former?.restarts !== this.#options.module.restarts) return
     former.session.close()
     former.pool.close()

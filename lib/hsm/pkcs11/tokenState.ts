@@ -17,6 +17,7 @@ const stateSchema = v.looseObject({
   region: v.string(),
   token: v.string(),
   tenancies: tenanciesSchema(v.string()),
+  roots: v.exactOptional(v.array(v.number())),
   partitions: v.exactOptional(
     v.record(
       v.string(),
@@ -37,6 +38,8 @@ interface State {
   readonly tenancies: Readonly<Record<string, TenancyState>>
   /** The tokens of private vaults, by label. A state of the first version has none. */
   readonly partitions?: Readonly<Record<string, PartitionEntry>>
+  /** Generations, once they were rotated. */
+  readonly roots?: readonly number[]
 }
 
 /**
@@ -99,9 +102,9 @@ export class TokenState implements TenancyStore, PartitionStore {
     return state
   }
 
-  /** Under the newest root, where a former one's MAC stands. */
-  renewMac(): void {
-    this.#keep(this.#state)
+  /** Under the newest root, where a former one's MAC stands; with the generations that are to stay, so that a copy can be told from it. */
+  rotated(roots: readonly number[]): void {
+    this.#keep({ ...this.#state, roots })
   }
 
   /** What was read of a newer version is passed on. */

@@ -1,12 +1,13 @@
-import { withTenancy, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
+import { withTenancy, type HsmRoots, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
 
 /**
  * What a copy of an HSM in another thread of its process must follow, lest it know less than the HSM itself: a tenancy that
- * was pinned or whose identity went on, and key material that was let go of.
+ * was pinned or whose identity went on, and key material that was let go of, and the root that rows are under from now on.
  */
 export type HsmChange =
   | { readonly kind: 'tenancy'; readonly tenancyId: string; readonly tenancy: TenancyState }
   | { readonly kind: 'dropped'; readonly idStart: string }
+  | { readonly kind: 'roots'; readonly roots: HsmRoots }
 
 /** The same store, which tells of each change once it is kept. */
 export function toldState(store: StateStore, onChange: ((change: HsmChange) => void) | undefined): StateStore {
@@ -18,6 +19,10 @@ export function toldState(store: StateStore, onChange: ((change: HsmChange) => v
     setTenancy: (tenancyId, tenancy) => {
       store.setTenancy(tenancyId, tenancy)
       onChange({ kind: 'tenancy', tenancyId, tenancy: withoutRootKey(tenancy) })
+    },
+    setRoots: (roots) => {
+      store.setRoots(roots)
+      onChange({ kind: 'roots', roots })
     },
   }
 }

@@ -11,6 +11,8 @@ export interface HsmState {
   readonly region: string
   /** 32 bytes, base64. */
   readonly root: string
+  /** While roots are rotated: the one before, under which rows still are. */
+  readonly formerRoot?: string
   /** PKCS#8 PEM, P-384. */
   readonly identity: string
   readonly tenancies: Readonly<Record<string, TenancyState>>
@@ -30,7 +32,11 @@ export interface TenancyState {
 export interface StateStore {
   readonly state: HsmState
   setTenancy(tenancyId: string, tenancy: TenancyState): void
+  /** Durable when it returns. */
+  setRoots(roots: HsmRoots): void
 }
+
+export type HsmRoots = Pick<HsmState, 'root' | 'formerRoot'>
 
 export class MemoryState implements StateStore {
   #state: HsmState
@@ -46,6 +52,14 @@ export class MemoryState implements StateStore {
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
     this.#state = withTenancy(this.#state, tenancyId, tenancy)
   }
+
+  setRoots(roots: HsmRoots): void {
+    this.#state = withRoots(this.#state, roots)
+  }
+}
+
+export function withRoots({ formerRoot: _, ...state }: HsmState, roots: HsmRoots): HsmState {
+  return { ...state, ...roots }
 }
 
 export function withTenancy(state: HsmState, tenancyId: string, tenancy: TenancyState): HsmState {
@@ -61,7 +75,11 @@ export function newState(region: string): HsmState {
   return { format: FORMAT, region, root: randomBytes(32).toString('base64'), identity: privateKey, tenancies: {} }
 }
 
-const isRoot = (text: string) => Buffer.from(text, 'base64').length === 32
+const root = v.pipe(
+  v.string(),
+  v.base64(),
+  v.check((text) => Buffer.from(text, 'base64').length === 32),
+)
 const publicPem = v.pipe(
   v.string(),
   v.check((pem) => p384PublicKey(pem) !== undefined),
@@ -94,7 +112,8 @@ export function tenanciesSchema(rootKey: v.GenericSchema<string>) {
 const stateSchema = v.looseObject({
   format: v.literal(FORMAT),
   region: v.string(),
-  root: v.pipe(v.string(), v.base64(), v.check(isRoot)),
+  root,
+  formerRoot: v.exactOptional(root),
   identity: privatePem,
   tenancies: tenanciesSchema(privatePem),
 })

@@ -19,13 +19,11 @@ import type {
   VaultKeysOf,
   WrappedVaultKeys,
 } from '../hsm.ts'
-import type { ProvisionedHsm } from '../provisionedHsm.ts'
-import { Cmac } from '../primitives/cmac.ts'
+import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { LruCache } from '../../lruCache.ts'
 import { publicKeyPem, signP384 } from '../primitives/p384.ts'
 import { rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
-import { unsignedBytes } from '../formats/statement.ts'
 import {
   chooseWrap,
   oaepWraps,
@@ -47,8 +45,9 @@ import { StateFile } from './stateFile.ts'
 import { softwareTenancies, TenancyRoots } from './tenancyRoots.ts'
 import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
 import { TenancyHsm } from './tenancyHsm.ts'
+import { SoftwareRoots } from './softwareRoots.ts'
 import { SoftwareVaultKeys } from './vaultKeys.ts'
-import { mapVaultKeys, VaultRoot } from './vaultRoot.ts'
+import { mapVaultKeys } from './vaultRoot.ts'
 
 export interface SoftwareHsmOptions {
   readonly region: string
@@ -64,6 +63,8 @@ export interface SoftwareHsmOptions {
   readonly generationShare?: PoolShare
   /** Told of what a copy of this HSM in another thread must follow. */
   readonly onChange?: (change: HsmChange) => void
+  /** In a copy: takes what it was told meanwhile, lest a row be newer than what it knows. */
+  readonly beforeOpening?: () => void
 }
 
 /** An opened vault and from which wrapped KEKs: the same vault is opened once with them and, once destroyed, without. */
@@ -83,9 +84,11 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   readonly identityPublicKey: string
   readonly #identity: KeyObject
   readonly #store: StateStore
-  readonly #root: VaultRoot
+  readonly #roots: SoftwareRoots
+  readonly rotation: RootRotation
   readonly #handles: HandleCache<SoftwareKey>
   readonly #generateRsa: RsaGenerator
+  readonly #beforeOpening: (() => void) | undefined
   readonly #share: PoolShare
   readonly #vaults = new LruCache<OpenVault>(1_000)
 
@@ -101,9 +104,13 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     this.region = region
     this.#share = generationShare
     this.#generateRsa = generateRsa
+    this.#beforeOpening = options.beforeOpening
     this.#identity = identity
     this.identityPublicKey = identityPublicKey
-    this.#root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(store.state.root, 'base64'))))
+    this.#roots = new SoftwareRoots(store, () => {
+      this.#vaults.deleteThoseThat(() => true)
+    })
+    this.rotation = this.#roots
     const destroy = (key: SoftwareKey) => {
       key.destroy()
     }
@@ -121,6 +128,10 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
       this.tenancies.follow(change.tenancyId, change.tenancy)
       return
     }
+    if (change.kind === 'roots') {
+      this.#roots.follow(change.roots)
+      return
+    }
     this.#handles.drop(change.idStart)
     for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
   }
@@ -134,7 +145,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   }
 
   async createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys> {
-    return this.#root.createVaultKeys(context)
+    return this.#roots.current.createVaultKeys(context)
   }
 
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
@@ -143,8 +154,11 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, macKey])
     const known = this.#vaults.get(id)
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
+    this.#beforeOpening?.()
     const isDestroyed = hsmKek === null && softwareKek === null
-    const opened = isDestroyed ? this.#root.openMacKey(context, wrapped) : this.#root.openVaultKeys(context, wrapped)
+    const opened = isDestroyed
+      ? this.#roots.current.openMacKey(context, wrapped)
+      : this.#roots.current.openVaultKeys(context, wrapped)
     const keys = new SoftwareVaultKeys(context, opened, this.#handles, id, this.#generateRsa, this.#share)
     this.#vaults.set(id, { hsmKek, softwareKek, keys })
     if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
@@ -175,7 +189,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   }
 
   backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
-    return backUpVaultKeys(this.#root, backup, vault)
+    return backUpVaultKeys(this.#roots.current, backup, vault)
   }
 
   restoreVaultKeys(
@@ -184,7 +198,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     saved: VaultKeysBackup,
     to: VaultContext,
   ): WrappedVaultKeys {
-    return restoreVaultKeys(this.#root, backup, from, saved, to)
+    return restoreVaultKeys(this.#roots.current, backup, from, saved, to)
   }
 
   sign(bytes: Uint8Array): Promise<Buffer> {
@@ -198,7 +212,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
       const challenge = randomBytes(32).toString('base64')
       const fields = { context, transportKeyId: randomUUID(), challenge, publicKey, wraps }
       const offer = await signOffer(this, fields)
-      return { offer, privateKey: wrapKey(this.#transportWrappingKey(offer), secret).toString('base64') }
+      return { offer, privateKey: this.#roots.wrappedTransportKey(offer, secret) }
     } finally {
       secret.fill(0)
     }
@@ -211,7 +225,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   ): Promise<TransferBundle> {
     await requireOffer(this, context, offer)
     const wrap = chooseWrap(offer, wraps)
-    const keys = this.#root.openVaultKeys(context, wrapped)
+    const keys = this.#roots.current.openVaultKeys(context, wrapped)
     const ephemeral = randomBytes(TRANSPORT_KEY_LENGTH)
     try {
       const kek = createSecretKey(ephemeral)
@@ -230,7 +244,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   ): Promise<WrappedVaultKeys> {
     await requireBundle(this, context, bundle, transportKey.offer)
     const kek = await this.#ephemeralKey(bundle, transportKey)
-    return this.#root.wrapVaultKeys(context, (name) => {
+    return this.#roots.current.wrapVaultKeys(context, (name) => {
       const secret = unwrapKey(kek, Buffer.from(bundle.kwp[name], 'base64'))
       requireThat(secret?.length === TRANSPORT_KEY_LENGTH, 'a vault key does not unwrap')
       return secret
@@ -238,8 +252,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   }
 
   async #ephemeralKey(bundle: TransferBundle, transportKey: TransportKey): Promise<KeyObject> {
-    const wrapped = Buffer.from(transportKey.privateKey, 'base64')
-    const pkcs8 = unwrapKey(this.#transportWrappingKey(transportKey.offer), wrapped)
+    const pkcs8 = this.#roots.transportKey(transportKey)
     requireThat(pkcs8 !== undefined, 'the transport key was not made by this HSM for this offer')
     let ephemeral: Buffer | undefined
     try {
@@ -252,10 +265,6 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
       pkcs8.fill(0)
       ephemeral?.fill(0)
     }
-  }
-
-  #transportWrappingKey(offer: TransportOffer): KeyObject {
-    return this.#root.transportWrappingKey(offer.context, unsignedBytes(offer).toString())
   }
 }
 

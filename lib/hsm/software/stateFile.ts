@@ -1,7 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { writeFileDurably } from '../../durableFile.ts'
-import { newState, parseState, withTenancy, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
+import {
+  newState,
+  parseState,
+  withRoots,
+  withTenancy,
+  type HsmRoots,
+  type HsmState,
+  type StateStore,
+  type TenancyState,
+} from './hsmState.ts'
 
 /** A simulated HSM's state in a file of one process (its data directory is locked). */
 export class StateFile implements StateStore {
@@ -18,7 +27,14 @@ export class StateFile implements StateStore {
   }
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
-    const next = withTenancy(this.#state, tenancyId, tenancy)
+    this.#keep(withTenancy(this.#state, tenancyId, tenancy))
+  }
+
+  setRoots(roots: HsmRoots): void {
+    this.#keep(withRoots(this.#state, roots))
+  }
+
+  #keep(next: HsmState): void {
     write(this.#file, next, false)
     this.#state = next
   }

@@ -12,12 +12,17 @@ export const VAULT_KEY_LENGTH = 32
 const format = 'vaultspan/vault-keys/1'
 export type VaultKeyName = keyof OpenedVaultKeys
 
-/** A region's root. It wraps nothing itself: each thing goes under a key derived for it, since AES-KWP takes no context. */
+/**
+ * A region's root. It wraps nothing itself: each thing goes under a key derived for it, since AES-KWP takes no context. While
+ * roots are rotated what the former one wrapped opens too.
+ */
 export class VaultRoot {
   readonly #root: CmacKey
+  readonly #former: CmacKey | undefined
 
-  constructor(root: CmacKey) {
+  constructor(root: CmacKey, former?: CmacKey) {
     this.#root = root
+    this.#former = former
   }
 
   createVaultKeys(context: VaultContext): WrappedVaultKeys {
@@ -32,7 +37,7 @@ export class VaultRoot {
   /** The key in plaintext is filled with zeros. */
   wrapVaultKey(context: VaultContext, name: VaultKeyName, secret: Buffer): string {
     try {
-      return wrapKey(this.#wrappingKey(context, name), secret).toString('base64')
+      return wrapKey(wrappingKey(this.#root, context, name), secret).toString('base64')
     } finally {
       secret.fill(0)
     }
@@ -52,13 +57,41 @@ export class VaultRoot {
 
   /** For a transport key: bound to its whole offer, so that a stored offer cannot be changed under it. */
   transportWrappingKey(context: VaultContext, offer: string): KeyObject {
-    return deriveKey(this.#partition(context), 'transport', offer)
+    return deriveKey(partition(this.#root, context), 'transport', offer)
+  }
+
+  /** The same under the root before; undefined where there is none. */
+  formerTransportWrappingKey(context: VaultContext, offer: string): KeyObject | undefined {
+    return this.#former && deriveKey(partition(this.#former, context), 'transport', offer)
+  }
+
+  /** Under this root what was under the former one; undefined where nothing of it was. @throws KmsError integrityFailure */
+  rewrapped(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {
+    requireKeysFormat(wrapped)
+    if (this.#former === undefined) return undefined
+    const root = new VaultRoot(this.#root)
+    const under = (name: VaultKeyName) => {
+      const text = wrapped[name]
+      if (text === null || root.#opens(context, name, text)) return text
+      return this.wrapVaultKey(context, name, this.openVaultKey(context, name, text).export())
+    }
+    // INVARIANT: a MAC key is never null.
+    const next = { ...mapVaultKeys(under), macKey: under('macKey') ?? wrapped.macKey, format: wrapped.format }
+    return next.hsmKek === wrapped.hsmKek && next.softwareKek === wrapped.softwareKek && next.macKey === wrapped.macKey
+      ? undefined
+      : next
+  }
+
+  #opens(context: VaultContext, name: VaultKeyName, wrapped: string): boolean {
+    const secret = this.#unwrap(context, name, wrapped)
+    secret?.fill(0)
+    return secret !== undefined
   }
 
   /** @throws KmsError integrityFailure, also where the key was destroyed. */
   openVaultKey(context: VaultContext, name: VaultKeyName, wrapped: string | null): KeyObject {
     if (wrapped === null) throw keksDestroyed(context)
-    const secret = unwrapKey(this.#wrappingKey(context, name), Buffer.from(wrapped, 'base64'))
+    const secret = this.#unwrap(context, name, wrapped)
     if (secret?.length !== VAULT_KEY_LENGTH) throw notOurs(context)
     try {
       return createSecretKey(secret)
@@ -67,17 +100,24 @@ export class VaultRoot {
     }
   }
 
-  /** A key of its own for each of the three, or whoever writes to the table could exchange one KEK for another. */
-  #wrappingKey(context: VaultContext, name: VaultKeyName): KeyObject {
-    const { realm, tenancyId, vaultId, isPrivate } = context
-    const bound = canonicalJson({ realm, tenancyId, vaultId, isPrivate })
-    return deriveKey(this.#partition(context), `vault-keys/${name}`, bound)
+  #unwrap(context: VaultContext, name: VaultKeyName, wrapped: string): Buffer | undefined {
+    const blob = Buffer.from(wrapped, 'base64')
+    const secret = unwrapKey(wrappingKey(this.#root, context, name), blob)
+    if (secret !== undefined || this.#former === undefined) return secret
+    return unwrapKey(wrappingKey(this.#former, context, name), blob)
   }
+}
 
-  /** Simulates the partition that a private vault has to itself. */
-  #partition({ isPrivate, vaultId }: VaultContext): CmacKey {
-    return isPrivate ? new Cmac(deriveKey(this.#root, 'partition', vaultId)) : this.#root
-  }
+/** A key of its own for each of the three, or whoever writes to the table could exchange one KEK for another. */
+function wrappingKey(root: CmacKey, context: VaultContext, name: VaultKeyName): KeyObject {
+  const { realm, tenancyId, vaultId, isPrivate } = context
+  const bound = canonicalJson({ realm, tenancyId, vaultId, isPrivate })
+  return deriveKey(partition(root, context), `vault-keys/${name}`, bound)
+}
+
+/** Simulates the partition that a private vault has to itself. */
+function partition(root: CmacKey, { isPrivate, vaultId }: VaultContext): CmacKey {
+  return isPrivate ? new Cmac(deriveKey(root, 'partition', vaultId)) : root
 }
 
 export function mapVaultKeys<T>(make: (name: VaultKeyName) => T): Record<VaultKeyName, T> {

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { realm } from '../../ocid.ts'
+import { storingKeys } from '../vaults/storingKeys.ts'
 import type { Write } from '../../ports.ts'
 
 /**
@@ -59,6 +60,8 @@ export async function backupKeys(ports: Ports, tenancyId: string): Promise<Backu
   const stored = await storedBackupKeys(ports, tenancyId)
   if (stored !== undefined) return stored
   if (ports.region !== ports.homeRegion) throw onTheirWay(ports.homeRegion)
-  await ports.tables.write([backupKeysWrite(tenancyId, await ports.hsm.createVaultKeys(backupContext(tenancyId)))])
+  await storingKeys(ports.hsm, async () =>
+    ports.tables.write([backupKeysWrite(tenancyId, await ports.hsm.createVaultKeys(backupContext(tenancyId)))]),
+  )
   return backupKeys(ports, tenancyId)
 }

@@ -17,6 +17,7 @@ import { systemAudit } from '../systemMutation.ts'
 import { storedVaultKeys, vaultKeysSk, type Vault, type VaultKeysRow } from '../vaultCache.ts'
 import { currentVault, freshVault, nextVault, vaultEffect } from '../vaults/vaults.ts'
 import { settlePartition } from '../vaults/partition.ts'
+import { storingKeys } from '../vaults/storingKeys.ts'
 import { storedWrappingKey } from '../vaults/wrappingKey.ts'
 
 /**
@@ -42,12 +43,14 @@ async function destroyVaultKeys(ports: DestroyPorts, loaded: Vault): Promise<Vau
   const row = await untilCommitted(ports, async (round) => {
     const vault = await currentVault(ports, loaded, round)
     const next = nextVault(ports, vault, { lifecycleState: 'DELETED', etag: newEtag(ports.random), request: null })
-    const writes = [...(await withoutKeks(ports, vault)), ...(await withoutWrappingKey(ports, vault))]
-    const outcome = await ports.tables.write([
-      putOver('Vaults', next, vault.row),
-      ...writes,
-      ...systemAudit(ports, next.tenancyId, 'DeleteVault', vaultEffect(next, vault.row)),
-    ])
+    const outcome = await storingKeys(ports.hsm, async () => {
+      const writes = [...(await withoutKeks(ports, vault)), ...(await withoutWrappingKey(ports, vault))]
+      return ports.tables.write([
+        putOver('Vaults', next, vault.row),
+        ...writes,
+        ...systemAudit(ports, next.tenancyId, 'DeleteVault', vaultEffect(next, vault.row)),
+      ])
+    })
     return outcome.ok ? next : undefined
   })
   await ports.handOff.send({ vault: { row, keys: loaded.keys } })

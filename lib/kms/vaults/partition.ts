@@ -1,5 +1,6 @@
 import type { Hsm, VaultContext } from '../../hsm/hsm.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
+import { storingKeys } from './storingKeys.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../vaultCache.ts'
 
 /**
@@ -28,7 +29,7 @@ export async function keepingPartition<T>(ports: Ports, vault: VaultContext, sto
   count(1)
   let stored: T | undefined
   try {
-    stored = await store()
+    stored = await storingKeys(ports.hsm, store)
     return stored
   } finally {
     count(-1)

@@ -8,6 +8,7 @@ import { wholeTree } from '../../kms/rows/digestTree.ts'
 import { verifiedRow, vaultContext } from '../../kms/rows/rowMac.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../kms/vaultCache.ts'
 import { transportPk } from '../../kms/vaults/partition.ts'
+import { storingKeys } from '../../kms/vaults/storingKeys.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { wrappingKeyWrite } from '../apply.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
@@ -111,24 +112,26 @@ export async function onLinkBundle(
     if (transport !== undefined) return undefined
     throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
   }
-  const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
-  const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
-  const keys = ports.hsm.openVault(context, wrapped)
-  const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
-  requireReplica(ports, envelope, body, row)
-  const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
-  const tombstone = (await ports.cache.freshVault(vaultId))?.row
-  const outcome = await ports.tables.write([
-    putOver('Vaults', row, tombstone),
-    { op: 'put', table: 'Vaults', item: { ...keysRow } },
-    { op: 'put', table: 'Vaults', item: prefixRow(row) },
-    ...(tombstone === undefined ? [wholeTree(row.id)] : []),
-    ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
-    ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
-    // The keys were being unwrapped meanwhile: a purge may have come and gone, and told the primary that nothing is left.
-    fenceStands(vaultId, known),
-    transportUsed(place),
-  ])
+  const outcome = await storingKeys(ports.hsm, async () => {
+    const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
+    const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
+    const keys = ports.hsm.openVault(context, wrapped)
+    const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
+    requireReplica(ports, envelope, body, row)
+    const keysRow: VaultKeysRow = { pk: vaultId, sk: vaultKeysSk, wrapped: { ...wrapped } }
+    const tombstone = (await ports.cache.freshVault(vaultId))?.row
+    return ports.tables.write([
+      putOver('Vaults', row, tombstone),
+      { op: 'put', table: 'Vaults', item: { ...keysRow } },
+      { op: 'put', table: 'Vaults', item: prefixRow(row) },
+      ...(tombstone === undefined ? [wholeTree(row.id)] : []),
+      ...contentMark(row.tenancyId, row.compartmentId, { table: 'Vaults', id: row.id }),
+      ...wrappingKeyWrite(keys, row, body.vault.wrappingKey),
+      // The keys were being unwrapped meanwhile: a purge may have come and gone, and told the primary that nothing is left.
+      fenceStands(vaultId, known),
+      transportUsed(place),
+    ])
+  })
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.
   if (!outcome.ok) return onLinkBundle(ports, envelope, body)
   return accept(ports, envelope, vaultId, fence)

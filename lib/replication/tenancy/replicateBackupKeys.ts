@@ -11,6 +11,7 @@ import { KmsError } from '../../errors.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { storingKeys } from '../../kms/vaults/storingKeys.ts'
 import { transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
 
 /** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
@@ -64,6 +65,8 @@ export async function onBackupKeysBundle(
   // A second answer, or one to an offer before the present one: asking twice at once makes both.
   if (transport === undefined || transport.offer.transportKeyId !== bundle.transportKeyId) return
   const context = transferContext(ports, tenancyId, ports.region)
-  const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
-  await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
+  await storingKeys(ports.hsm, async () => {
+    const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
+    await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
+  })
 }

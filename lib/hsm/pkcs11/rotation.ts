@@ -1,0 +1,104 @@
+import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import type { RootRotation } from '../provisionedHsm.ts'
+import { CKA } from './constants.ts'
+import type { Partitions } from './partitions.ts'
+import { createRoots, destroyRoots } from './regionObjects.ts'
+import { rootsOf } from './regionToken.ts'
+import { rsaPrivateTemplate } from './templates.ts'
+import type { TokenState } from './tokenState.ts'
+import type { VaultKeeper } from './vaultKeeper.ts'
+
+interface Rotated {
+  readonly keeper: VaultKeeper
+  readonly partitions: Partitions
+  readonly state: TokenState
+  /** Of a row whose KEKs were not destroyed. */
+  readonly keeperOf: (context: VaultContext, wrapped: WrappedVaultKeys) => VaultKeeper
+  readonly onEnd: () => void
+}
+
+/** How roots in tokens are rotated: a region's, and with them those of its private vaults' tokens. */
+export class TokenRotation implements RootRotation {
+  readonly #of: Rotated
+
+  constructor(of: Rotated) {
+    this.#of = of
+  }
+
+  isRotating(): boolean {
+    return this.#of.keeper.generations().length > 1
+  }
+
+  begin(): void {
+    if (this.isRotating()) return
+    newRoots(this.#of.keeper)
+    this.#of.state.rotated(this.#of.keeper.generations())
+  }
+
+  rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {
+    const keeper = wrapped.hsmKek === null ? this.#of.keeper : this.#of.keeperOf(context, wrapped)
+    if (keeper.isUnderNewest(context, wrapped)) return undefined
+    // The vault's MAC key is under the region's former root, so its partition's turn has not come yet.
+    if (keeper !== this.#of.keeper && keeper.generations().length === 1) newRoots(keeper)
+    const { format, hsmKek, softwareKek, macKey } = wrapped
+    return {
+      format,
+      hsmKek: hsmKek === null ? null : rewrappedKek(keeper, context, hsmKek),
+      softwareKek: softwareKek === null ? null : keeper.rewrapHeld(context, 'softwareKek', softwareKek),
+      macKey: keeper.rewrapHeld(context, 'macKey', macKey),
+    }
+  }
+
+  rewrapTransportKey({ offer, privateKey }: TransportKey): TransportKey | undefined {
+    const keeper = this.#of.partitions.of(offer.context) ?? this.#of.keeper
+    const found = keeper.transportKey(offer, privateKey)
+    if (found === undefined || found.generation === keeper.generations()[0]) return undefined
+    const template = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: true })
+    const blob = keeper.token.run((session, objects) => {
+      const { wrappingRoot } = rootsOf(objects, found.generation)
+      const handle = session.unwrap(objects.kwp, wrappingRoot, found.blob, template)
+      try {
+        return session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
+      } finally {
+        session.destroy(handle)
+      }
+    })
+    return { offer, privateKey: keeper.boundTransportKey(offer, blob) }
+  }
+
+  /** The region's last: until it is gone, a rotation that was cut off here goes on. */
+  end(): void {
+    const { partitions, keeper, state, onEnd } = this.#of
+    for (const vault of partitions.taken()) {
+      const own = partitions.of(vault)
+      if (own !== undefined) destroyFormer(own)
+    }
+    state.rotated(keeper.generations().slice(0, 1))
+    destroyFormer(keeper)
+    onEnd()
+  }
+}
+
+function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string): string {
+  const kek = keeper.kek(context, hsmKek)
+  const blob = keeper.token.run((session, objects) =>
+    kek.lend(session, objects, [CKA.WRAP, CKA.UNWRAP], true, (handle) =>
+      session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle),
+    ),
+  )
+  return keeper.boundKek(context, blob)
+}
+
+function newRoots({ token }: VaultKeeper): void {
+  token.run((session, { roots: [newest] }) => {
+    createRoots(session, newest.generation + 1)
+  })
+  token.refresh()
+}
+
+function destroyFormer({ token }: VaultKeeper): void {
+  token.run((session, { roots: [, ...former] }) => {
+    for (const { generation } of former) destroyRoots(session, generation)
+  })
+  token.refresh()
+}

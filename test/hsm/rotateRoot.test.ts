@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { VaultKeysRow } from '../../lib/kms/vaultCache.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { askService } from '../../local/control/askService.ts'
+import { initTokens } from '../../local/hsm/initTokens.ts'
+import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
+import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
+import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
+
+const regions = ['eu-test-1', 'us-test-1']
+
+function rotationOfACloud(tokensIn: (folder: string) => object): void {
+  let folder: string
+  let cloud: Cloud
+  let call: SignedCaller
+  let settings: object
+
+  const open = async () => {
+    cloud = await startCloud({ directory: join(folder, 'data'), port: 0, regions, settings, generateRsa: knownRsaPair })
+    call = callerOf(cloud)
+  }
+  const home = () => cloud.regions[0]?.endpoint ?? ''
+  const region = () => {
+    const [first] = cloud.parts
+    if (first === undefined) throw new Error('There is no region.')
+    return first
+  }
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'vaultspan-rotate-'))
+    settings = tokensIn(folder)
+    await open()
+  })
+
+  afterEach(async () => {
+    await cloud.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  async function aVaultWithAKey(vaultType: string) {
+    const vault = await createVault(call, home(), cloud.tenancyId, vaultType)
+    const key = await createKey(call, vault, cloud.tenancyId)
+    return { vault, key, ciphertext: await encrypt(call, vault.endpoint, key) }
+  }
+
+  async function opens({ vault, key, ciphertext }: { vault: MadeVault; key: string; ciphertext: string }) {
+    const { body } = await call('GET', `${home()}/20180608/vaults/${vault.id}`)
+    expect(await decrypt(call, String(body['cryptoEndpoint']), key, ciphertext)).toBe(plaintext)
+  }
+
+  const keysRow = async ({ id }: MadeVault) =>
+    (await region().store.tables.get('Vaults', id, 'keys')) as unknown as VaultKeysRow
+
+  test('goes on while vaults are used and made, and after a restart everything opens', async () => {
+    const virtual = await aVaultWithAKey('DEFAULT')
+    const own = await aVaultWithAKey('VIRTUAL_PRIVATE')
+    const { status } = await call('POST', `${home()}/20160918/policies`, {
+      compartmentId: cloud.tenancyId,
+      name: 'replication',
+      description: 'for replicas',
+      statements: ['Allow service keymanagementservice to manage vaults in tenancy'],
+    })
+    expect(status).toBe(200)
+    const replica = await replicate(call, home(), own.vault, 'us-test-1')
+    const before = await keysRow(virtual.vault)
+    const [answer, made] = await Promise.all([
+      askService(join(folder, 'data'), 'rotate-root -'),
+      aVaultWithAKey('DEFAULT'),
+      opens(virtual),
+      opens(own),
+    ])
+    expect(answer).toMatch(/^eu-test-1: a new root; \d+ wrapped anew under it; us-test-1: a new root; \d+ wrapped/)
+    for (const { hsm } of cloud.parts) expect(hsm.rotation.isRotating()).toBe(false)
+    const after = await keysRow(virtual.vault)
+    expect(after.wrapped).not.toEqual(before.wrapped)
+    await opens(virtual)
+    expect(await decrypt(call, replica, own.key, own.ciphertext)).toBe(plaintext)
+    await cloud.close()
+    await open()
+    for (const each of [virtual, own, made]) await opens(each)
+    const late = await aVaultWithAKey('DEFAULT')
+    await opens(late)
+  })
+
+  test('that a crash cut off goes on at the next start, and keeps the former root until then', async () => {
+    const each = await aVaultWithAKey('DEFAULT')
+    const before = await keysRow(each.vault)
+    region().hsm.rotation.begin()
+    await cloud.close()
+    await open()
+    // The one that goes on by itself, or that has ended: then this one makes another root.
+    await rotateRoot(region())
+    expect(region().hsm.rotation.isRotating()).toBe(false)
+    expect((await keysRow(each.vault)).wrapped).not.toEqual(before.wrapped)
+    await opens(each)
+  })
+
+  test('does not end while a row opens under no root, and says which', async () => {
+    const each = await aVaultWithAKey('DEFAULT')
+    const { tables } = region().store
+    const row = await keysRow(each.vault)
+    const broken = { ...row.wrapped, macKey: `A${row.wrapped.macKey.slice(1)}` }
+    await tables.write([{ op: 'put', table: 'Vaults', item: { ...row, wrapped: { ...broken } } }])
+    await expect(rotateRoot(region())).rejects.toThrow(each.vault.id)
+    expect(region().hsm.rotation.isRotating()).toBe(true)
+    await tables.write([{ op: 'put', table: 'Vaults', item: { ...row } }])
+    await rotateRoot(region())
+    expect(region().hsm.rotation.isRotating()).toBe(false)
+    await opens(each)
+  })
+
+  test('waits for keys that were wrapped before it and are stored after it', async () => {
+    const { tables } = region().store
+    const write = tables.write.bind(tables)
+    const held = Promise.withResolvers<undefined>()
+    const seen = Promise.withResolvers<undefined>()
+    tables.write = async (writes, writeId) => {
+      if (writes.some(({ op, ...rest }) => op === 'put' && 'item' in rest && rest.item.sk === 'keys')) {
+        tables.write = write
+        seen.resolve(undefined)
+        await held.promise
+      }
+      return write(writes, writeId)
+    }
+    const made = createVault(call, home(), cloud.tenancyId)
+    await seen.promise
+    const rotation = rotateRoot(region())
+    const first = await Promise.race([
+      rotation.then(() => 'rotation'),
+      new Promise((done) => setTimeout(done, 300, 'held')),
+    ])
+    expect(first).toBe('held')
+    held.resolve(undefined)
+    const vault = await made
+    await rotation
+    await createKey(call, vault, cloud.tenancyId)
+    await cloud.close()
+    await open()
+    expect((await call('GET', `${home()}/20180608/vaults/${vault.id}`)).status).toBe(200)
+  })
+}
+
+describe('the rotation of simulated roots', () => {
+  rotationOfACloud(() => ({}))
+})
+
+describeWithToken('the rotation of roots in tokens', () => {
+  let count = 0
+  rotationOfACloud((folder) => {
+    const pinFile = join(folder, 'user.pin')
+    writeFileSync(pinFile, pins.pin, { mode: 0o600 })
+    const [module, label] = [softHsmPath ?? '', `rot ${process.pid} ${count++}`]
+    initTokens({ data: join(folder, 'data'), module, label, regions, privateVaults: 1, ...pins })
+    return { tokens: { module, pinFile, label, regions: null, allowsSoftwareReplicas: false } }
+  })
+})
