@@ -48,6 +48,9 @@ const memberships = '/20160918/userGroupMemberships'
 const dynamicGroups = '/20160918/dynamicGroups'
 const tagNamespaces = '/20160918/tagNamespaces'
 const tagNamespace = `${tagNamespaces}/{tagNamespaceId}`
+const tags = `${tagNamespace}/tags`
+const tagDefaults = '/20160918/tagDefaults'
+const tagDefault = `${tagDefaults}/{tagDefaultId}`
 const taggingWorkRequest = '/20160918/taggingWorkRequests/{workRequestId}'
 const trustedIssuers = '/20160918/trustedIssuers'
 
@@ -165,6 +168,18 @@ const identityRows = {
   DeleteTagNamespace: { method: 'DELETE', path: tagNamespace, permissions: ['TAG_NAMESPACE_DELETE'] },
   CascadeDeleteTagNamespace: { method: 'POST', path: `${tagNamespace}/actions/cascadeDelete`, permissions: ['TAG_NAMESPACE_DELETE'] },
   ChangeTagNamespaceCompartment: { method: 'POST', path: `${tagNamespace}/actions/changeCompartment`, permissions: ['TAG_NAMESPACE_MOVE'] },
+  ListTags: { method: 'GET', path: tags, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  CreateTag: { method: 'POST', path: tags, permissions: ['TAG_NAMESPACE_USE'] },
+  GetTag: { method: 'GET', path: `${tags}/{tagName}`, permissions: ['TAG_NAMESPACE_INSPECT'] },
+  UpdateTag: { method: 'PUT', path: `${tags}/{tagName}`, permissions: ['TAG_NAMESPACE_USE'] },
+  DeleteTag: { method: 'DELETE', path: `${tags}/{tagName}`, permissions: ['TAG_NAMESPACE_DELETE'] },
+  ListTagDefaults: { method: 'GET', path: tagDefaults, permissions: ['TAG_DEFAULT_INSPECT'] },
+  AssembleEffectiveTagSet: { method: 'GET', path: `${tagDefaults}/actions/assembleEffectiveTagSet`, permissions: ['TAG_DEFAULT_INSPECT'] },
+  // Of the key's namespace, TAG_NAMESPACE_USE is asked too.
+  CreateTagDefault: { method: 'POST', path: tagDefaults, permissions: ['TAG_DEFAULT_CREATE'] },
+  GetTagDefault: { method: 'GET', path: tagDefault, permissions: ['TAG_DEFAULT_INSPECT'] },
+  UpdateTagDefault: { method: 'PUT', path: tagDefault, permissions: ['TAG_DEFAULT_UPDATE'] },
+  DeleteTagDefault: { method: 'DELETE', path: tagDefault, permissions: ['TAG_DEFAULT_DELETE'] },
   GetTaggingWorkRequest: { method: 'GET', path: taggingWorkRequest, permissions: ['TAG_NAMESPACE_INSPECT'] },
   ListTaggingWorkRequestErrors: { method: 'GET', path: `${taggingWorkRequest}/errors`, permissions: ['TAG_NAMESPACE_INSPECT'] },
   ListTaggingWorkRequestLogs: { method: 'GET', path: `${taggingWorkRequest}/logs`, permissions: ['TAG_NAMESPACE_INSPECT'] },

@@ -51,6 +51,18 @@ export async function identityLife(oci: OciCloud): Promise<void> {
   await identity.getTagNamespace({ tagNamespaceId })
   const changeTagNamespaceCompartmentDetail = { compartmentId: outer }
   await identity.changeTagNamespaceCompartment({ tagNamespaceId, changeTagNamespaceCompartmentDetail })
+  const { tag } = await identity.createTag({ tagNamespaceId, createTagDetails: { name: 'k', description: 'd' } })
+  await identity.listTags({ tagNamespaceId })
+  await identity.getTag({ tagNamespaceId, tagName: 'k' })
+  const createTagDefaultDetails = { compartmentId: outer, tagDefinitionId: tag.id, value: 'v' }
+  const tagDefaultId = (await identity.createTagDefault({ createTagDefaultDetails })).tagDefault.id
+  await identity.getTagDefault({ tagDefaultId })
+  await identity.listTagDefaults({ compartmentId: outer })
+  await identity.assembleEffectiveTagSet({ compartmentId: outer })
+  await identity.updateTagDefault({ tagDefaultId, updateTagDefaultDetails: { value: 'w' } })
+  await identity.deleteTagDefault({ tagDefaultId })
+  await identity.updateTag({ tagNamespaceId, tagName: 'k', updateTagDetails: { isRetired: true } })
+  await identity.deleteTag({ tagNamespaceId, tagName: 'k' })
   await identity.updateTagNamespace({ tagNamespaceId, updateTagNamespaceDetails: { isRetired: true } })
   const { opcWorkRequestId: cascade } = await identity.cascadeDeleteTagNamespace({ tagNamespaceId })
   await identity.getTaggingWorkRequest({ workRequestId: cascade })

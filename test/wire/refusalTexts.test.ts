@@ -109,7 +109,7 @@ test.each([
   ['GET', '/20160918/users/x/authTokens', 'tokens'],
   ['POST', '/20160918/tagNamespaces/x/actions/addLock', 'locks of tag namespaces'],
   ['POST', '/20160918/tags/actions/bulkEdit', 'changing many tags'],
-  ['GET', '/20160918/tagDefaults', 'tag defaults'],
+  ['POST', '/20160918/tagDefaults/x/actions/addLock', 'locks of tag defaults'],
   ['GET', '/20160918/taggingWorkRequests', 'lists of work requests about tags'],
   ['GET', '/20180608/secrets', 'secrets'],
   ['GET', '/20190301/secretbundles/x', 'secrets'],

@@ -1,9 +1,9 @@
 import { KmsError } from '../../errors.ts'
 import type { Mutation } from '../mutation.ts'
 import type { IdentityPorts } from './changeIdentity.ts'
-import { identitySk, type TagNamespaceRow, type TagRow } from './identityRows.ts'
+import { identitySk, type TagNamespaceRow } from './identityRows.ts'
 import { createTagging, deleteTagging, updateTagging, type TaggingInput } from './taggingRows.ts'
-import { rowsOf, type TenancyState } from './tenancyState.ts'
+import { namespacesIn, requireNoDefaults, tagsIn } from './taggingState.ts'
 
 const maxNamespaces = 100
 
@@ -11,14 +11,6 @@ export type TagNamespaceInput = Omit<TaggingInput<'tagNamespace'>, 'isRetired' |
 export type TagNamespaceChange = Partial<
   Pick<TagNamespaceRow, 'description' | 'isRetired' | 'freeformTags' | 'definedTags'>
 >
-
-export function namespacesIn(state: TenancyState): readonly TagNamespaceRow[] {
-  return rowsOf<TagNamespaceRow>(state, 'tagNamespace')
-}
-
-export function tagsIn(state: TenancyState, tagNamespaceId: string): readonly TagRow[] {
-  return rowsOf<TagRow>(state, 'tag').filter((tag) => tag.tagNamespaceId === tagNamespaceId)
-}
 
 export function createTagNamespace(
   ports: IdentityPorts,
@@ -115,7 +107,9 @@ export function cascadeDeleteTagNamespace(
     work: 'DELETE_NON_EMPTY_TAG_NAMESPACE',
     alsoGoes: ({ name, isRetired }, state) => {
       if (!isRetired) throw new KmsError('conflict', `The tag namespace ${name} is in use; retire it first.`)
-      return tagsIn(state, id).map((tag) => identitySk.tag(tag.id))
+      const tags = tagsIn(state, id)
+      requireNoDefaults(state, `A key of the tag namespace ${name} has`, tags)
+      return tags.map((tag) => identitySk.tag(tag.id))
     },
   })
 }

@@ -38,6 +38,9 @@ const invalidQueries: Partial<Record<OperationName, readonly Query[]>> = {
   ListGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListDynamicGroups: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListUserGroupMemberships: [...paged, ...tokens],
+  ListTags: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
+  ListTagDefaults: [...list, ['an unknown lifecycleState', 'lifecycleState=NEW']],
+  AssembleEffectiveTagSet: [['an unknown lifecycleState', 'lifecycleState=NEW']],
   ListTagNamespaces: [
     ...list,
     ['an unknown lifecycleState', 'lifecycleState=NEW'],
@@ -75,6 +78,8 @@ const withCompartment = [
   'ListUserGroupMemberships',
   'ListWorkRequests',
   'ListTagNamespaces',
+  'ListTagDefaults',
+  'AssembleEffectiveTagSet',
   'ListAvailabilityDomains',
   'ListFaultDomains',
   'GetConfiguration',

@@ -62,6 +62,10 @@ export interface Target {
   readonly fingerprint: string
   readonly dynamicGroupId: string
   readonly tagNamespaceId: string
+  /** A key of that namespace, and the default of it in `compartmentId`. */
+  readonly tagName: string
+  readonly tagDefinitionId: string
+  readonly tagDefaultId: string
   /** Of a tag namespace's deletion with its keys. */
   readonly taggingWorkRequestId: string
   readonly trustedIssuerId: string

@@ -30,6 +30,7 @@ export interface Subject {
     | 'user'
     | 'group'
     | 'tagNamespace'
+    | 'tagDefault'
     | 'none'
   /** A JSON body it accepts, and which of its members must be there. */
   readonly body?: (about: Target) => Readonly<Record<string, unknown>>

@@ -6,7 +6,9 @@ import { identitySubjects } from './identitySubjects.ts'
 import { keySubjects } from './keySubjects.ts'
 import { sessionSubjects } from './sessionSubjects.ts'
 import type { Subject } from './subject.ts'
+import { tagDefaultSubjects } from './tagDefaultSubjects.ts'
 import { tagNamespaceSubjects } from './tagNamespaceSubjects.ts'
+import { tagSubjects } from './tagSubjects.ts'
 import { tenancySubjects } from './tenancySubjects.ts'
 import { userSubjects } from './userSubjects.ts'
 import { vaultSubjects } from './vaultSubjects.ts'
@@ -25,4 +27,6 @@ export const subjects: Readonly<Record<OperationName, Subject>> = {
   ...tenancySubjects,
   ...tagNamespaceSubjects,
   ...sessionSubjects,
+  ...tagSubjects,
+  ...tagDefaultSubjects,
 }
