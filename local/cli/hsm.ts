@@ -55,6 +55,18 @@ export const hsm: CommandRow = {
         if (!isFit) process.exitCode = 1
       })
     command
+      .command('migrate')
+      .description('Brings a simulated region’s keys into its token, for good, with the service stopped.')
+      .option(...dataFlag)
+      .requiredOption('--region <NAME>', 'which one')
+      .addHelpText('after', `\n${environment}`)
+      .action(async ({ data, region }: DataFlag & { readonly region: string }) => {
+        const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
+        if (tokens === null) return
+        const { migrateRegion } = await import('../hsm/migrateRegion.ts')
+        console.log((await migrateRegion(data, region, tokens)).join('\n'))
+      })
+    command
       .command('rotate-root')
       .description('Gives the regions of a running service new roots, and wraps all vaults’ keys anew under them.')
       .option(...dataFlag)

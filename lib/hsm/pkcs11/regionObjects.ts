@@ -35,7 +35,7 @@ function rootLabel(which: keyof typeof rootLabels, generation: number): string {
   return generation === 1 ? rootLabels[which] : `${rootLabels[which]} ${generation}`
 }
 
-const stays: Template = [
+export const stays: Template = [
   [CKA.TOKEN, true],
   [CKA.PRIVATE, true],
   [CKA.SENSITIVE, true],

@@ -10,7 +10,7 @@ import type { RootKeys } from '../software/tenancyRoots.ts'
 export function tokenRoots(token: RegionToken): RootKeys {
   return {
     create: (tenancyId) => {
-      const rootKey = `vaultspan tenancy ${tenancyId}`
+      const rootKey = tenancyRootLabel(tenancyId)
       const publicKey = token.run((session) => {
         // One that was made before a crash is there without its entry in the state.
         const [known] = session.find(labelled(CKO.PUBLIC_KEY, rootKey))
@@ -25,4 +25,8 @@ export function tokenRoots(token: RegionToken): RootKeys {
         ),
       ),
   }
+}
+
+export function tenancyRootLabel(tenancyId: string): string {
+  return `vaultspan tenancy ${tenancyId}`
 }

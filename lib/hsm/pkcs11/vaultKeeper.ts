@@ -81,7 +81,11 @@ export class VaultKeeper {
 
   /** A held key that was under a former root, under the newest. */
   rewrapHeld(context: VaultContext, name: HeldName, wrapped: string): string {
-    const secret = this.heldKey(context, name, wrapped).export()
+    return this.wrapHeld(context, name, this.heldKey(context, name, wrapped).export())
+  }
+
+  /** The key in plaintext is cleared. */
+  wrapHeld(context: VaultContext, name: HeldName, secret: Buffer): string {
     return this.#keeperOf(name).#newest().wrapVaultKey(context, name, secret)
   }
 

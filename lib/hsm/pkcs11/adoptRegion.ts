@@ -1,0 +1,109 @@
+import { UserError } from '../../userError.ts'
+import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import type { HsmState } from '../software/hsmState.ts'
+import type { VaultRoot } from '../software/vaultRoot.ts'
+import { adoptSigner, adoptVaultKeys } from './adoptKeys.ts'
+import { CKA, CKO } from './constants.ts'
+import type { Template } from './encode.ts'
+import { hasPartition, Partitions } from './partitions.ts'
+import { identityLabel } from './regionObjects.ts'
+import { macRootOf, partitionToken, regionToken } from './regionToken.ts'
+import type { Session } from './session.ts'
+import { tenancyRootLabel } from './tokenRoots.ts'
+import type { TokenOptions } from './token.ts'
+import { TokenState } from './tokenState.ts'
+import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
+
+export interface Adopted {
+  readonly region: string
+  readonly realm: string
+  /** The simulated HSM's. */
+  readonly state: HsmState
+  /** Of the token's state, which is complete when all is adopted. */
+  readonly file: string
+  readonly token: TokenOptions
+}
+
+export interface AdoptingRegion {
+  /** The row under the token; undefined where it is already. @throws KmsError, UserError */
+  adopt(root: VaultRoot, context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined
+  close(): void
+}
+
+/** Makes a token the home of what a simulated HSM has kept. Each step may be done again. @throws UserError */
+export function adoptRegion({ region, state, file, token: options }: Adopted): AdoptingRegion {
+  // The identity may be missing, where the last attempt ended between taking one away and making the other.
+  partitionToken(options).bare((session) => {
+    requireFresh(session, state)
+    adoptSigner(session, identityLabel, state.identity)
+    for (const [tenancyId, { rootKey }] of Object.entries(state.tenancies))
+      if (rootKey !== undefined) adoptSigner(session, tenancyRootLabel(tenancyId), rootKey)
+  })
+  const token = regionToken(options)
+  token.open()
+  const keeper = new VaultKeeper(token)
+  const kept = new TokenState(region, options.label, file, () =>
+    keeper.generations().map((generation) => macRootOf(token, generation)),
+  )
+  for (const [tenancyId, { rootKey, ...tenancy }] of Object.entries(state.tenancies)) {
+    kept.setTenancy(tenancyId, {
+      ...tenancy,
+      ...(rootKey === undefined ? {} : { rootKey: tenancyRootLabel(tenancyId) }),
+    })
+  }
+  const partitions = new Partitions(options, keeper, kept)
+  partitions.settle()
+  return {
+    adopt: (root, context, wrapped) => {
+      if (wrapped.format === regionFormat || wrapped.format === partitionFormat) return undefined
+      if (wrapped.hsmKek === null || wrapped.softwareKek === null) {
+        const { macKey } = root.openMacKey(context, wrapped)
+        return {
+          format: regionFormat,
+          hsmKek: null,
+          softwareKek: null,
+          macKey: keeper.wrapHeld(context, 'macKey', macKey.export()),
+        }
+      }
+      const home = hasPartition(context) ? takenBy(partitions, context) : keeper
+      const adopted = adoptVaultKeys(home, context, root.openVaultKeys(context, wrapped))
+      // What does not open again would be lost with the simulated root.
+      home.token.run((session, objects) => home.kek(context, adopted.hsmKek).lend(session, objects, [], false, () => 0))
+      home.heldKey(context, 'macKey', adopted.macKey)
+      home.heldKey(context, 'softwareKek', adopted.softwareKek)
+      return adopted
+    },
+    close: () => {
+      partitions.close()
+      token.close()
+    },
+  }
+}
+
+/** A token in which a tenancy lives is another cloud's: its identity would be lost. */
+function requireFresh(session: Session, { tenancies }: HsmState): void {
+  const own = Object.keys(tenancies).map(tenancyRootLabel)
+  const all: Template = [
+    [CKA.CLASS, CKO.PUBLIC_KEY],
+    [CKA.TOKEN, true],
+  ]
+  const foreign = session
+    .find(all, 64)
+    .map((object) => String(session.attributes(object, CKA.LABEL)[0]))
+    .find((label) => label !== identityLabel && !own.includes(label))
+  if (foreign === undefined) return
+  throw new UserError(
+    `The token is another cloud's: it has "${foreign}". Make one of its own for this cloud, by another PKCS11_LABEL.`,
+  )
+}
+
+function takenBy(partitions: Partitions, context: VaultContext): VaultKeeper {
+  try {
+    return partitions.take(context)
+  } catch (cause) {
+    throw new UserError(
+      'Each private vault needs a token of its own, and there are not enough: make more with "hsm init --private" and begin again. Nothing was changed.',
+      { cause },
+    )
+  }
+}

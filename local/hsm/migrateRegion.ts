@@ -1,0 +1,132 @@
+import { createSecretKey, randomUUID } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
+import { adoptRegion, type AdoptingRegion } from '../../lib/hsm/pkcs11/adoptRegion.ts'
+import type { WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
+import { parseState, type HsmState } from '../../lib/hsm/software/hsmState.ts'
+import { VaultRoot } from '../../lib/hsm/software/vaultRoot.ts'
+import { backupContext } from '../../lib/kms/backup/backupKeys.ts'
+import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
+import { vaultSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
+import { vaultKeysSk } from '../../lib/kms/vaultCache.ts'
+import { transportPk } from '../../lib/kms/vaults/partition.ts'
+import { realm } from '../../lib/ocid.ts'
+import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { UserError } from '../../lib/userError.ts'
+import { HostDirectory } from '../directory/hostDirectory.ts'
+import { pinFrom } from './pin.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
+
+type Store = ReturnType<typeof openSqliteRegionStore>
+
+const backupPk = 'backup#'
+
+/**
+ * Brings a simulated region's keys into its token, with the service stopped: first the identity and the tenancies' roots, then
+ * all vaults' keys in one transaction, then the region's state in place of the simulated one, whose file is overwritten.
+ * Begun again after a crash, it goes on. Resolves with lines for a person. @throws UserError
+ */
+export async function migrateRegion(data: string, region: string, tokens: TokenSettings): Promise<readonly string[]> {
+  if (!existsSync(`${data}/host.db`))
+    throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
+  const directory = new HostDirectory(data)
+  try {
+    const file = directory.file('hsm', `${region}.json`) ?? ''
+    const draft = directory.file('hsm', `${region}.migrating.json`) ?? ''
+    if (!existsSync(file)) throw new UserError(`${data} has no region ${region}.`)
+    const text = readFileSync(file, 'utf8')
+    if (text.includes('"vaultspan/pkcs11-hsm/')) return [`  ${region}  has its keys in a token; nothing is changed`]
+    const state = parseState(file, text, region)
+    if (state.formerRoot !== undefined)
+      throw new UserError(
+        `The root of ${region} is being rotated; start the service once more and let that end (hsm rotate-root).`,
+      )
+    useOwnTokens(tokens.module, data)
+    const adopting = adoptRegion({
+      region,
+      realm,
+      state,
+      file: draft,
+      token: {
+        module: Pkcs11Module.load(tokens.module, tokens.initArguments),
+        label: tokenLabel(tokens, region),
+        pin: () => pinFrom(tokens.pinFile),
+      },
+    })
+    try {
+      const store = openSqliteRegionStore({
+        file: directory.file('regions', `${region}.db`) ?? '',
+        clock: Date.now,
+        newId: randomUUID,
+      })
+      try {
+        const moved = moveRows(store, state, adopting, region)
+        putInPlace(file, draft)
+        return [
+          `  ${region}  ${moved} vaults’ keys are in the token ${tokenLabel(tokens, region)} now, with the identity; its file is overwritten`,
+          `  ${region}  start it with HSM=pkcs11 from now on, with PKCS11_REGIONS where others are simulated`,
+        ]
+      } finally {
+        store.close()
+      }
+    } finally {
+      adopting.close()
+    }
+  } finally {
+    directory.close()
+  }
+}
+
+/** All or none: a crash before the end leaves every row as it was. */
+function moveRows({ database }: Store, state: HsmState, adopting: AdoptingRegion, region: string): number {
+  const waiting = database
+    .prepare(`SELECT count(*) AS n FROM item WHERE tbl = 'Replication' AND pk LIKE ?`)
+    .get(`${transportPk('')}%`)?.['n']
+  if (waiting !== 0)
+    throw new UserError(
+      `A replica is being made in ${region}, whose keys are on their way; start the service once more until it is there.`,
+    )
+  const root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(state.root, 'base64'))))
+  const rows = database
+    .prepare(`SELECT pk, sk, body FROM item WHERE tbl = 'Vaults' AND (sk = '${vaultKeysSk}' OR sk = 'backupKeys')`)
+    .all()
+  const vaultOf = database.prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND pk = ? AND sk = '${vaultSk}'`)
+  const put = database.prepare(`UPDATE item SET body = ? WHERE tbl = 'Vaults' AND pk = ? AND sk = ?`)
+  let moved = 0
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    for (const row of rows) {
+      const [pk, sk] = [String(row['pk']), String(row['sk'])]
+      const body = JSON.parse(String(row['body'])) as { readonly wrapped: WrappedVaultKeys }
+      const vault = vaultOf.get(pk)?.['body']
+      if (sk === vaultKeysSk && vault === undefined) continue
+      const context =
+        sk === vaultKeysSk
+          ? vaultContext(JSON.parse(String(vault)) as VaultRow)
+          : backupContext(pk.slice(backupPk.length))
+      const wrapped = adopting.adopt(root, context, body.wrapped)
+      if (wrapped !== undefined) put.run(JSON.stringify({ ...body, wrapped }), pk, sk)
+      moved += sk === vaultKeysSk ? 1 : 0
+    }
+    database.exec('COMMIT')
+  } catch (cause) {
+    if (database.inTransaction) database.exec('ROLLBACK')
+    throw cause
+  }
+  return moved
+}
+
+/** The state of the token takes the simulated one's place in one step; what the latter's file held is overwritten then. */
+function putInPlace(file: string, draft: string): void {
+  const former = openSync(file, 'r+')
+  try {
+    const { size } = statSync(file)
+    renameSync(draft, file)
+    writeSync(former, Buffer.alloc(size), 0, size, 0)
+    fsyncSync(former)
+  } finally {
+    closeSync(former)
+  }
+}

@@ -1,0 +1,152 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { initTokens } from '../../local/hsm/initTokens.ts'
+import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
+import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
+import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
+
+const regions = ['eu-test-1', 'us-test-1']
+const [eu = '', us = ''] = regions
+
+describeWithToken('a simulated region that moves into a token', () => {
+  let folder: string
+  let data: string
+  let cloud: Cloud
+  let call: SignedCaller
+  let count = 0
+  const place = () => ({
+    module: softHsmPath ?? '',
+    pinFile: join(folder, 'user.pin'),
+    label: `mig ${process.pid} ${count}`,
+    allowsSoftwareReplicas: true,
+  })
+
+  const open = async (tokenRegions: readonly string[]) => {
+    const tokens = tokenRegions.length === 0 ? null : { ...place(), regions: tokenRegions }
+    cloud = await startCloud({
+      directory: data,
+      port: 0,
+      regions,
+      settings: { tokens, requiresServicePolicy: false },
+      generateRsa: knownRsaPair,
+    })
+    call = callerOf(cloud)
+  }
+  const origin = (region: string) => cloud.regions.find((each) => each.region === region)?.endpoint ?? ''
+  const init = (privateVaults: number) =>
+    initTokens({ data, module: softHsmPath ?? '', label: place().label, regions, privateVaults, ...pins })
+  const migrate = (region: string) => migrateRegion(data, region, { ...place(), regions: null })
+
+  interface Made {
+    readonly vault: MadeVault
+    readonly key: string
+    readonly ciphertext: string
+  }
+  let virtual: Made
+  let own: Made
+
+  async function aVaultWithAKey(vaultType: string): Promise<Made> {
+    const vault = await createVault(call, origin(eu), cloud.tenancyId, vaultType)
+    const key = await createKey(call, vault, cloud.tenancyId)
+    return { vault, key, ciphertext: await encrypt(call, vault.endpoint, key) }
+  }
+
+  async function opens({ vault, key, ciphertext }: Made, region = eu) {
+    const { body } = await call('GET', `${origin(region)}/20180608/vaults/${vault.id}`)
+    expect(await decrypt(call, String(body['cryptoEndpoint']), key, ciphertext)).toBe(plaintext)
+  }
+
+  const backup = { destination: 'BUCKET', bucketName: 'b', namespace: 'n', objectName: 'o' }
+
+  beforeEach(async () => {
+    count += 1
+    folder = mkdtempSync(join(tmpdir(), 'vaultspan-migrate-'))
+    data = join(folder, 'data')
+    writeFileSync(place().pinFile, pins.pin, { mode: 0o600 })
+    await open([])
+    virtual = await aVaultWithAKey('DEFAULT')
+    own = await aVaultWithAKey('VIRTUAL_PRIVATE')
+    await replicate(call, origin(eu), own.vault, us)
+    const saved = { backupLocation: backup, isIncludeKeys: true }
+    expect((await call('POST', `${origin(eu)}/20180608/vaults/${own.vault.id}/actions/backup`, saved)).status).toBe(200)
+    await cloud.idle()
+    await cloud.close()
+  })
+
+  afterEach(async () => {
+    await cloud.close().catch(() => undefined)
+    rmSync(folder, { recursive: true })
+  })
+
+  test('serves what it had, replicates on, and keeps nothing of it in its file', async () => {
+    init(1)
+    const state = JSON.parse(readFileSync(join(data, 'hsm', `${eu}.json`), 'utf8')) as { root: string }
+    expect((await migrate(eu)).join()).toContain('2 vaults’ keys are in the token')
+    expect((await migrate(eu)).join()).toContain('nothing is changed')
+    expect(readFileSync(join(data, 'hsm', `${eu}.json`), 'utf8')).not.toContain(state.root)
+    expect(existsSync(join(data, 'hsm', `${eu}.migrating.json`))).toBe(false)
+    await open([eu])
+    const hsm = cloud.parts[0]?.hsm
+    expect(hsm instanceof Pkcs11Hsm && hsm.partitionCounts()).toEqual({ free: 0, taken: 1, spent: 0 })
+    for (const each of [virtual, own]) await opens(each)
+    await opens(own, us)
+    // The peers know its identity as before.
+    await createKey(call, { ...own.vault, endpoint: await endpointOf(own.vault.id) }, cloud.tenancyId)
+    await replicate(call, origin(eu), virtual.vault, us)
+    await opens(virtual, us)
+    await cloud.close()
+
+    // The other one likewise: then nothing is simulated, and what was saved before comes back.
+    await migrate(us)
+    await open(regions)
+    for (const each of [virtual, own]) for (const region of regions) await opens(each, region)
+  })
+
+  async function endpointOf(vaultId: string): Promise<string> {
+    const { body } = await call('GET', `${origin(eu)}/20180608/vaults/${vaultId}`)
+    return String(body['managementEndpoint'])
+  }
+
+  test('changes nothing where a token is missing, and goes on when there is one', async () => {
+    init(0)
+    await expect(migrate(eu)).rejects.toThrow('make more with "hsm init --private"')
+    await open([])
+    for (const each of [virtual, own]) await opens(each)
+    await cloud.close()
+    init(1)
+    await migrate(eu)
+    await open([eu])
+    for (const each of [virtual, own]) await opens(each)
+  })
+
+  test('goes on where the last attempt ended between its rows and its file', async () => {
+    init(1)
+    const file = join(data, 'hsm', `${eu}.json`)
+    copyFileSync(file, join(folder, 'simulated.json'))
+    await migrate(eu)
+    copyFileSync(file, join(data, 'hsm', `${eu}.migrating.json`))
+    copyFileSync(join(folder, 'simulated.json'), file)
+    await migrate(eu)
+    await open([eu])
+    for (const each of [virtual, own]) await opens(each)
+  })
+
+  test('is refused while the service runs, and into another cloud’s token', async () => {
+    init(1)
+    await open([])
+    await expect(migrate(eu)).rejects.toThrow(/in use|locked|another/)
+    await cloud.close()
+    await migrate(eu)
+    copyFileSync(join(data, 'hsm', `${us}.json`), join(folder, 'kept.json'))
+    const other = join(folder, 'other')
+    data = other
+    await open([])
+    await cloud.close()
+    await expect(migrate(eu)).rejects.toThrow('is another cloud')
+  })
+})
