@@ -25,6 +25,7 @@ import { deleteTagOperation } from './deleteTag.ts'
 import { deleteTrustedIssuerOperation } from './deleteTrustedIssuer.ts'
 import { deleteUserOperation } from './deleteUser.ts'
 import { exchangeTokenOperation } from './exchangeToken.ts'
+import { explainPolicyOperation } from './explainPolicy.ts'
 import { getCompartmentOperation } from './getCompartment.ts'
 import { getConfigurationOperation } from './getConfiguration.ts'
 import { getDynamicGroupOperation } from './getDynamicGroup.ts'
@@ -97,6 +98,7 @@ export function identityFunction(ports: IdentityPorts): HttpFunction {
     listPoliciesOperation,
     updatePolicyOperation,
     deletePolicyOperation,
+    explainPolicyOperation,
     listUsersOperation,
     createUserOperation,
     getUserOperation,

@@ -7,10 +7,13 @@ import { madeOnce } from '../madeOnce.ts'
 
 /** Who calls, as policies see them: made once per state of the tenancy's identity. */
 
-const users = new WeakMap<TenancyIdentity, WeakMap<UserIdentity, Principal>>()
+/** A user, and the groups they are in. */
+type Member = Pick<UserIdentity, 'user' | 'groupIds'>
 
-export function userPrincipal(identity: UserIdentity, tenancy: TenancyIdentity, tenancyId: string): Principal {
-  const ofTenancy = madeOnce(users, tenancy, () => new WeakMap<UserIdentity, Principal>())
+const users = new WeakMap<TenancyIdentity, WeakMap<Member, Principal>>()
+
+export function userPrincipal(identity: Member, tenancy: TenancyIdentity, tenancyId: string): Principal {
+  const ofTenancy = madeOnce(users, tenancy, () => new WeakMap<Member, Principal>())
   return madeOnce(ofTenancy, identity, () => ({
     kind: 'user',
     id: identity.user.id,

@@ -18,7 +18,10 @@ export interface PolicySource {
   readonly bound?: BoundNames
 }
 
+/** What one statement says of a permission. */
 interface Rule {
+  /** Its place among the policy's statements. */
+  readonly statement: number
   readonly subjects: readonly string[]
   /** The compartment the statement names; undefined where the policy's place in this tree gives it none. */
   readonly scope: (tree: CompartmentTree) => string | undefined
@@ -48,11 +51,7 @@ export function compilePolicy(source: PolicySource, options: { readonly allowDen
   if (denial >= 0 && options.allowDeny !== true) {
     throw new KmsError('invalidParameter', `Policy statement ${denial + 1}: deny statements are not enabled here.`)
   }
-  const rulesOf = (kind: GrantStatement['kind']): Rules =>
-    compileRules(
-      { compartmentId, bound },
-      statements.filter((each): each is GrantStatement => each.kind === kind),
-    )
+  const rulesOf = (kind: GrantStatement['kind']): Rules => compileRules({ compartmentId, bound }, statements, kind)
   return { id, compartmentId, statements, allows: rulesOf('allow'), denials: rulesOf('deny') }
 }
 
@@ -108,23 +107,64 @@ function anyApplies(
   if (candidates === undefined) return false
   const attachedAt = ancestors.indexOf(policy.compartmentId)
   return (
-    attachedAt >= 0 &&
-    candidates.some((rule) => {
-      if (!rule.subjects.some((subject) => keys.has(subject))) return false
-      const scope = rule.scope(evaluation.tree)
-      const scopeAt = scope === undefined ? -1 : ancestors.indexOf(scope)
-      // Nearest first: a scope above the policy's own compartment is beyond its reach.
-      return scopeAt >= 0 && scopeAt <= attachedAt && (rule.where === undefined || rule.where(evaluation))
-    })
+    attachedAt >= 0 && candidates.some((rule) => failing(rule, evaluation, keys, ancestors, attachedAt) === undefined)
   )
+}
+
+/** Why a statement with this permission does not apply to a request. */
+export type Failing = 'subject' | 'place' | 'condition'
+
+function failing(
+  rule: Rule,
+  evaluation: Evaluation,
+  keys: ReadonlySet<string>,
+  ancestors: readonly string[],
+  attachedAt: number,
+): Failing | undefined {
+  if (!rule.subjects.some((subject) => keys.has(subject))) return 'subject'
+  const scope = rule.scope(evaluation.tree)
+  const scopeAt = scope === undefined ? -1 : ancestors.indexOf(scope)
+  // Nearest first: a scope above the policy's own compartment is beyond its reach.
+  if (scopeAt < 0 || scopeAt > attachedAt) return 'place'
+  return rule.where === undefined || rule.where(evaluation) ? undefined : 'condition'
+}
+
+/** A statement that has to do with a permission, and what is wrong with it for the request; undefined: it applies. */
+export interface Judgement {
+  readonly policy: CompiledPolicy
+  /** Its place among the policy's statements, from 0. */
+  readonly statement: number
+  readonly isDenial: boolean
+  readonly failing: Failing | undefined
+}
+
+/** What isAllowed looks at for one permission, all of it. Pure. */
+export function judgementsOf(policies: readonly CompiledPolicy[], evaluation: Evaluation): readonly Judgement[] {
+  const { principal, tree, request, permission } = evaluation
+  const keys = principalKeys(principal)
+  const ancestors = tree.ancestors(request.compartmentId)
+  return policies.flatMap((policy) => {
+    const attachedAt = ancestors.indexOf(policy.compartmentId)
+    return [policy.allows, policy.denials].flatMap((rules, index) =>
+      (rules.get(permission) ?? []).map((rule) => ({
+        policy,
+        statement: rule.statement,
+        isDenial: index === 1,
+        failing: attachedAt < 0 ? 'place' : failing(rule, evaluation, keys, ancestors, attachedAt),
+      })),
+    )
+  })
 }
 
 type Attached = Pick<PolicySource, 'compartmentId'> & { readonly bound: BoundNames | undefined }
 
-function compileRules(attached: Attached, statements: readonly GrantStatement[]): Rules {
+function compileRules(attached: Attached, statements: readonly Statement[], kind: GrantStatement['kind']): Rules {
   const rules = new Map<Permission, Rule[]>()
-  for (const { subject, action, location, where } of statements) {
+  for (const [index, statement] of statements.entries()) {
+    if (statement.kind !== kind) continue
+    const { subject, action, location, where } = statement
     const rule: Rule = {
+      statement: index,
       subjects: subjectKeys(subject, attached.bound),
       scope: compileLocation(attached, location),
       where: where && compileCondition(where),

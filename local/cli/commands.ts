@@ -6,6 +6,7 @@ import { faults } from './faults.ts'
 import { hosts } from './hosts.ts'
 import { hsm } from './hsm.ts'
 import { region } from './region.ts'
+import { policy } from './policy.ts'
 import { receipt } from './receipt.ts'
 import { redrive } from './redrive.ts'
 import { resetAdministrator } from './resetAdministrator.ts'
@@ -23,6 +24,7 @@ export const commands: readonly CommandRow[] = [
   hosts,
   status,
   session,
+  policy,
   doctor,
   faults,
   redrive,

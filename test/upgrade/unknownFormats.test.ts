@@ -26,11 +26,12 @@ const unreleased: readonly string[] = [
   'vaultspan/key-record/2',
   'vaultspan/receipt-row/2',
   'vaultspan/transfer-bundle/1+oaep-sha1',
+  'vaultspan/vault-keys/1+partition',
   'vaultspan/vault-keys/1+token',
   'vaultspan/work-request/1',
 ]
-/** What only comes in or goes out: an operator's file, a proof in an answer; no record of this service. */
-const notStored = ['vaultspan/proof-of-arrival/1', 'vaultspan/vault-record-import/1']
+/** What only comes in or goes out: an operator's file, a proof or a token in an answer; no record of this service. */
+const notStored = ['vaultspan/proof-of-arrival/1', 'vaultspan/session/1', 'vaultspan/vault-record-import/1']
 
 function formatsIn(text: string): readonly string[] {
   return [...new Set(text.match(/vaultspan\/[a-z-]+\/\d+(?:\+[a-z0-9-]+)?/g))].sort()

@@ -14,6 +14,14 @@ const match = (ifMatch: string | undefined) => (ifMatch === undefined ? {} : { '
 
 /** Operations of ours alone, which no client has. */
 export const sessionSubjects = {
+  ExplainPolicy: {
+    call: (who, target) => {
+      const { userId, keyId } = target
+      return sendTo(who, 'ExplainPolicy', target, undefined, `?userId=${userId}&operation=Encrypt&keyId=${keyId}`)
+    },
+    answers: { operation: 'Encrypt', isAllowed: false, permissions: [{ permission: 'KEY_ENCRYPT', grantedBy: [] }] },
+    about: 'user',
+  },
   ListTrustedIssuers: {
     call: async (who, target) => {
       const query = `?compartmentId=${target.compartmentId}`

@@ -1,0 +1,72 @@
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import { KmsError } from '../../lib/errors.ts'
+import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { requiredOcid } from '../../lib/http/fields.ts'
+import { accessOf } from '../../lib/http/isAuthorized.ts'
+import { bodyless } from '../../lib/http/operation.ts'
+import { operations, rowOf, type OperationName } from '../../lib/http/operations.ts'
+import { userPrincipal } from '../../lib/http/principals.ts'
+import { explain } from '../../lib/iam/explain.ts'
+import type { Permission } from '../../lib/iam/permissions.ts'
+import { isAllowed } from '../../lib/iam/policy.ts'
+import type { MembershipRow } from '../../lib/kms/identity/identityRows.ts'
+import { requireNamed } from '../../lib/kms/identity/namedRows.ts'
+import { rowsOf } from '../../lib/kms/identity/tenancyState.ts'
+import { askedOf, type AskedOf } from './explainedTarget.ts'
+import { toExplanation } from './explanationWire.ts'
+import { targetVariables } from './tenancyWide.ts'
+
+/** For administrators: which statements let a user do something, or which one is missing. Our own. */
+export const explainPolicyOperation = bodyless('ExplainPolicy', async (request) => {
+  const { caller, ports, query } = request
+  const { tenancyId } = caller.principal
+  const userId = requiredOcid(query, 'userId')
+  const state = await ports.identity.state(tenancyId)
+  const user = requireNamed(state, 'user', userId)
+  authorizedCompartment(request, tenancyId, targetVariables(user))
+  request.target.resourceId = userId
+  request.target.resourceName = user.name
+  const operation = operationNamed(query['operation'])
+  const asked = await askedOf(request)
+  const memberships = rowsOf<MembershipRow>(state, 'membership').filter((each) => each.userId === userId)
+  const member = { user, groupIds: memberships.map(({ groupId }) => groupId) }
+  const principal = userPrincipal(member, await ports.identity.tenancy(tenancyId), tenancyId)
+  const { policies, tree } = caller
+  const isOpen = rowOf(operation).isOpen === true
+  const permissions = (isOpen ? [] : questionsOf(operation, asked)).map(({ permission, compartmentId }) => {
+    const access = accessOf({ ...request, operation }, [permission], compartmentId, asked.variables)
+    const [explanation] = explain(policies, tree, principal, access)
+    const isGranted = isAllowed(policies, tree, principal, access)
+    return { isGranted, compartmentId, ...(explanation as NonNullable<typeof explanation>) }
+  })
+  const about = { userId, userName: user.name, groups: principal.groups.map(({ name }) => name), operation }
+  const body: JsonObject = {
+    ...about,
+    ...asked.named,
+    region: ports.region,
+    isAllowed: permissions.every(({ isGranted }) => isGranted),
+    permissions: permissions.map((each) => toExplanation(each, { state, tree, groups: about.groups })),
+  }
+  return { body }
+})
+
+/** @throws KmsError missingParameter or invalidParameter */
+function operationNamed(text: string | undefined): OperationName {
+  if (text === undefined || text === '') throw new KmsError('missingParameter', 'operation is missing.')
+  const found = Object.keys(operations).find((name) => name.toLowerCase() === text.toLowerCase())
+  if (found !== undefined) return found as OperationName
+  throw new KmsError('invalidParameter', `There is no operation ${text}; give one like Encrypt or CreateKey.`)
+}
+
+interface Question {
+  readonly permission: Permission
+  readonly compartmentId: string
+}
+
+/** KEY_* are asked of the key's compartment and VAULT_* of the vault's, as of a call (lib/http/authorize.ts). */
+function questionsOf(operation: OperationName, { compartmentId, vaultCompartmentId }: AskedOf): readonly Question[] {
+  return operations[operation].permissions.map((permission) => ({
+    permission,
+    compartmentId: permission.startsWith('VAULT_') ? (vaultCompartmentId ?? compartmentId) : compartmentId,
+  }))
+}
