@@ -66,6 +66,11 @@ export async function identityLife(oci: OciCloud): Promise<void> {
   await identity.updateTagNamespace({ tagNamespaceId, updateTagNamespaceDetails: { isRetired: true } })
   const { opcWorkRequestId: cascade } = await identity.cascadeDeleteTagNamespace({ tagNamespaceId })
   await identity.getTaggingWorkRequest({ workRequestId: cascade })
+  await identity.listTaggingWorkRequestErrors({ workRequestId: cascade })
+  await identity.listTaggingWorkRequestLogs({ workRequestId: cascade })
+  const empty = (await identity.createTagNamespace({ createTagNamespaceDetails: named('empty') })).tagNamespace.id
+  await identity.updateTagNamespace({ tagNamespaceId: empty, updateTagNamespaceDetails: { isRetired: true } })
+  await identity.deleteTagNamespace({ tagNamespaceId: empty })
 
   await identity.getTenancy({ tenancyId })
   await identity.listRegionSubscriptions({ tenancyId })
