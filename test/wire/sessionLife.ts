@@ -3,7 +3,7 @@ import { callerOf } from '../local/signedCaller.ts'
 import type { OciCloud } from './ociCloud.ts'
 import { newKeyPair } from './serviceUser.ts'
 
-/** What Oracle's clients have no call for: an issuer that is trusted, and both ways to a session. */
+/** What Oracle's clients have no call for: an issuer that is trusted, both ways to a session, and why a user may. */
 export async function sessionLife({ cloud, home, tenancyId }: OciCloud): Promise<void> {
   const call = callerOf(cloud)
   const life = oidcIssuer('https://issuer.life')
@@ -26,4 +26,6 @@ export async function sessionLife({ cloud, home, tenancyId }: OciCloud): Promise
   expect(exchanged.status).toBe(200)
   expect((await call('POST', `${home}/20160918/sessionTokens`, { publicKey })).status).toBe(200)
   expect((await call('DELETE', one)).status).toBe(204)
+  const asked = `userId=${cloud.administrator.userId}&operation=CreateVault&compartmentId=${tenancyId}`
+  expect((await call('GET', `${home}/20160918/policyExplanations?${asked}`)).status).toBe(200)
 }
