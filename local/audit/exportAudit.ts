@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
 import { writeExport, type ExportedRegion } from './exportFile.ts'
-import { storeAudits } from './storeAudit.ts'
+import { withStoreAudits } from './storeAudit.ts'
 import { hasRoot } from './verifyAudit.ts'
 
 export interface ExportOptions {
@@ -19,7 +19,10 @@ export interface ExportOptions {
  * Writes what the regions of a data directory keep of their audit, with its chain, into a new file of JSON lines, or into an
  * empty directory: a file for each region. @throws UserError
  */
-export function exportAudit(target: string, { data, from, to, now }: ExportOptions): readonly ExportedRegion[] {
+export async function exportAudit(
+  target: string,
+  { data, from, to, now }: ExportOptions,
+): Promise<readonly ExportedRegion[]> {
   const range = rangeOf(from, to)
   if (!namesIn(join(data, 'regions')).some((name) => name.endsWith('.db')))
     throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
@@ -33,15 +36,17 @@ export function exportAudit(target: string, { data, from, to, now }: ExportOptio
   if (!isFile) mkdirSync(target, { recursive: true, mode: 0o700 })
   const single = isFile ? openNew(target) : undefined
   try {
-    return storeAudits([data], now / 1000).map((audit) => {
-      if (single !== undefined) return writeExport(single, audit, header)
-      const file = openNew(join(target, `${audit.region}.jsonl`))
-      try {
-        return writeExport(file, audit, header)
-      } finally {
-        closeSync(file)
-      }
-    })
+    return await withStoreAudits([data], now / 1000, (audits) =>
+      audits.map((audit) => {
+        if (single !== undefined) return writeExport(single, audit, header)
+        const file = openNew(join(target, `${audit.region}.jsonl`))
+        try {
+          return writeExport(file, audit, header)
+        } finally {
+          closeSync(file)
+        }
+      }),
+    )
   } finally {
     if (single !== undefined) closeSync(single)
   }

@@ -22,14 +22,22 @@ export interface RegionDatabase {
   readonly database: Pick<DatabaseSync, 'prepare'>
 }
 
-/** The regions of data directories, running or not. */
-export function storeAudits(directories: readonly string[], now: number): readonly StoredAudit[] {
+/** The regions of data directories, running or not, for as long as `work` takes. */
+export async function withStoreAudits<T>(
+  directories: readonly string[],
+  now: number,
+  work: (audits: readonly StoredAudit[]) => T,
+): Promise<Awaited<T>> {
   const files = directories.flatMap((directory) =>
     namesIn(join(directory, 'regions'))
       .filter((name) => name.endsWith('.db'))
       .map((name) => ({ region: name.slice(0, -'.db'.length), database: openFile(join(directory, 'regions', name)) })),
   )
-  return auditsIn(files, now)
+  try {
+    return await work(auditsIn(files, now))
+  } finally {
+    for (const { database } of files) database.close()
+  }
 }
 
 /** Each region with what all of them were told of it. `now`: Unix time in seconds. */

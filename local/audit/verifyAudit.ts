@@ -10,7 +10,7 @@ import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
 import { readRoot } from '../directory/readRoot.ts'
 import { readExport } from './exportFile.ts'
-import { storeAudits } from './storeAudit.ts'
+import { withStoreAudits } from './storeAudit.ts'
 
 /** What was checked, and with which root. */
 export interface AuditVerdict {
@@ -20,9 +20,9 @@ export interface AuditVerdict {
 }
 
 interface Source {
-  readonly audits: readonly StoredAudit[]
-  /** PEM of the root that it names. */
-  readonly trustRoot: string | undefined
+  readonly audit: StoredAudit
+  /** That it names. */
+  readonly trustRoot: KeyObject | undefined
 }
 
 /**
@@ -34,24 +34,22 @@ export async function verifyAudit(
   { root, now }: { readonly root?: string; readonly now: number },
 ): Promise<AuditVerdict> {
   const seconds = now / 1000
-  const sources = [
-    ...storeSource(
-      paths.filter((path) => kindOf(path) === 'store'),
-      seconds,
-    ),
-    ...paths.filter((path) => kindOf(path) === 'export').flatMap(exportSources),
-  ]
   const pinned = root === undefined ? undefined : readRoot(root)
   if (root !== undefined && pinned === undefined) throw new UserError(`${root} holds no P-384 public key in PEM.`)
-  const told = sources.flatMap(({ audits }) => audits.flatMap((audit) => audit.told))
-  const reports: AuditReport[] = []
-  for (const { audits, trustRoot } of sources)
-    for (const audit of audits) {
+  const stores = paths.filter((path) => kindOf(path) === 'store')
+  const exported = paths.filter((path) => kindOf(path) === 'export').flatMap(exportSources)
+  const check = async (stored: readonly StoredAudit[]) => {
+    const own = stored.map((audit) => ({ audit, trustRoot: rootIn(stores) }))
+    const sources = [...own, ...exported]
+    const told = sources.flatMap(({ audit }) => audit.told)
+    const reports: AuditReport[] = []
+    for (const { audit, trustRoot } of sources) {
       const all = { ...audit, told: told.filter(({ head }) => head.region === audit.region) }
-      const signatures = signaturesOf(pinned ?? keyIn(trustRoot), all)
-      reports.push(await checkAudit(all, signatures, seconds))
+      reports.push(await checkAudit(all, signaturesOf(pinned ?? trustRoot, all), seconds))
     }
-  return { reports, isOwnRoot: pinned === undefined }
+    return reports
+  }
+  return { reports: await withStoreAudits(stores, seconds, check), isOwnRoot: pinned === undefined }
 }
 
 function signaturesOf(root: KeyObject | undefined, { region, heads, told }: StoredAudit): Signatures {
@@ -62,10 +60,6 @@ function signaturesOf(root: KeyObject | undefined, { region, heads, told }: Stor
     )
   // An older version left no root, and no head.
   return { isStatement: async () => false, isSignedBy: async () => false }
-}
-
-function keyIn(pem: string | undefined): KeyObject | undefined {
-  return pem === undefined ? undefined : p384PublicKey(pem)
 }
 
 function kindOf(path: string): 'store' | 'export' {
@@ -80,13 +74,10 @@ function exportsIn(directory: string): readonly string[] {
   return namesIn(directory).filter((name) => name.endsWith('.jsonl'))
 }
 
-function storeSource(directories: readonly string[], seconds: number): readonly Source[] {
-  if (directories.length === 0) return []
-  const roots = directories.map((directory) => (hasRoot(directory) ? readRoot(directory) : undefined))
-  const root = roots.find((found) => found !== undefined)
-  return [
-    { audits: storeAudits(directories, seconds), trustRoot: root?.export({ type: 'spki', format: 'pem' }).toString() },
-  ]
+/** Of the first of them that has one. */
+function rootIn(directories: readonly string[]): KeyObject | undefined {
+  const directory = directories.find(hasRoot)
+  return directory === undefined ? undefined : readRoot(directory)
 }
 
 export function hasRoot(directory: string): boolean {
@@ -97,5 +88,5 @@ function exportSources(path: string): readonly Source[] {
   const files = statSync(path).isDirectory() ? exportsIn(path).map((name) => join(path, name)) : [path]
   return files
     .flatMap(readExport)
-    .map(({ audit, trustRoot }) => ({ audits: [audit], trustRoot: trustRoot ?? undefined }))
+    .map(({ audit, trustRoot }) => ({ audit, trustRoot: trustRoot === null ? undefined : p384PublicKey(trustRoot) }))
 }

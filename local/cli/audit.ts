@@ -42,7 +42,7 @@ export const audit: CommandRow = {
       .option('--to <TIME>', 'only heads with events from before')
       .action(async (target: string, options: DataFlag & { readonly from?: string; readonly to?: string }) => {
         const { exportAudit } = await import('../audit/exportAudit.ts')
-        for (const { region, events } of exportAudit(target, { ...options, now: Date.now() }))
+        for (const { region, events } of await exportAudit(target, { ...options, now: Date.now() }))
           console.log(`${target}: ${region}, ${events} events.`)
       })
   },
@@ -51,7 +51,7 @@ export const audit: CommandRow = {
 function reportText(report: AuditReport): string {
   const { region, events, writers, closed, heads, unsigned, expired, beforeChain, findings } = report
   const more = [
-    `${heads} signed heads of ${writers} writers, ${closed} of which ended in order`,
+    `${heads} signed heads of ${writers} writers, the end of ${closed} is signed`,
     ...(unsigned > 0 ? [`${unsigned} events that no head covers yet`] : []),
     ...(expired > 0 ? [`${expired} groups that have expired`] : []),
     ...(beforeChain > 0 ? [`${beforeChain} events from before the chain, which nothing covers`] : []),

@@ -8,6 +8,7 @@ import { tellAuditHeads } from '../../lib/replication/auditHeads.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { endFormerWriters } from './formerWriters.ts'
 import type { RegionParts } from './startRegion.ts'
 
 /** The audit of a region: everything it writes there is one chain, of this process, whose heads go to its peers. */
@@ -15,7 +16,7 @@ export interface RegionAudit {
   readonly sink: GroupedAuditSink
   /** In which whatever is written to the audit gets its place in the chain. */
   readonly tables: ChainedTables
-  /** Signs heads from now on, and tells the peers. */
+  /** Tells the peers from now on, and signs the end of a process before this one that died. */
   run(runtime: Runtime): void
   /** Writes what waits and says that nothing comes after it. */
   close(): Promise<void>
@@ -30,12 +31,14 @@ export function openRegionAudit(
   hsm: Hsm,
   collect: () => readonly AuditText[],
 ): RegionAudit {
-  const chain = new AuditChain({ region, tables: store.tables, hsm: () => hsm, clock, random: pooledRandom(), log })
+  const ports = { region, hsm: () => hsm, clock, log }
+  const chain = new AuditChain({ ...ports, tables: store.tables, random: pooledRandom() })
   const tables = chainedTables(store.tables, chain)
   const { cryptoAudit: crypto } = settings
   const sink = new GroupedAuditSink(tables, { flushMs: 100, crypto, log, timers: systemTimers, collect })
   let tell = async () => {}
   let telling = Promise.resolve()
+  let former = Promise.resolve()
   const tellOthers = (): Promise<void> => {
     telling = telling.then(tell).catch((cause: unknown) => {
       log.error('The heads of the audit could not be told to the other regions.', cause)
@@ -50,9 +53,16 @@ export function openRegionAudit(
     tables,
     run: (runtime) => {
       tell = () => tellAuditHeads(runtime)
+      former = endFormerWriters(ports, store, chain.writer).catch((cause: unknown) => {
+        log.error(
+          'The end of an earlier process in the audit could not be signed; the next start tries it again.',
+          cause,
+        )
+      })
     },
     close: async () => {
       clearInterval(timer)
+      await former
       await sink.close()
       await chain.close()
       await tellOthers()

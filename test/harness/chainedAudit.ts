@@ -9,7 +9,7 @@ import { checkAudit, type StoredItem } from '../../lib/kms/auditChain/checkAudit
 import { placeIn } from '../../lib/kms/auditChain/checkItem.ts'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { readRoot } from '../../local/directory/readRoot.ts'
-import { storeAudits } from '../../local/audit/storeAudit.ts'
+import { withStoreAudits } from '../../local/audit/storeAudit.ts'
 import { isEventRow, itemIn } from '../../local/audit/storedItems.ts'
 import { AuditChain } from '../../lib/kms/auditChain/auditChain.ts'
 import type { Finding } from '../../lib/kms/auditChain/finding.ts'
@@ -23,8 +23,8 @@ import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionSt
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 
 const tenancyId = 'ocid1.tenancy.oc1..t'
-const region = 'us-ashburn-1'
-const log = jsonLogger(() => undefined, 'silent')
+export const region = 'us-ashburn-1'
+export const log = jsonLogger(() => undefined, 'silent')
 const start = Date.parse('2026-05-05T10:10:10Z')
 
 /** A data directory with one region, in which writers leave events as a process does; files alone, nothing runs. */
@@ -100,16 +100,17 @@ export class AuditDirectory {
 
   /** What verifying says of other rows in the place of those of the file. */
   async check(rows: readonly AuditRow[]): Promise<readonly Finding[]> {
-    const [audit] = storeAudits([this.path], this.now / 1000)
-    if (audit === undefined) throw new Error('There is no region.')
     const items = rows
       .filter(({ pk }) => isEventRow(pk))
       .map((row) => itemIn(row.body, row))
       .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
     const root = readRoot(this.path)
     if (root === undefined) throw new Error('There is no root.')
-    const { findings } = await checkAudit({ ...audit, items }, signaturesUnder(root, realm), this.now / 1000)
-    return findings
+    const seconds = this.now / 1000
+    return withStoreAudits([this.path], seconds, async ([audit]) => {
+      if (audit === undefined) throw new Error('There is no region.')
+      return (await checkAudit({ ...audit, items }, signaturesUnder(root, realm), seconds)).findings
+    })
   }
 
   async verify() {

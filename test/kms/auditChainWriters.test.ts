@@ -1,5 +1,6 @@
 import { chainedTables } from '../../lib/kms/auditChain/chainedTables.ts'
-import { AuditDirectory, itemsIn, someEvents, type Writer } from '../harness/chainedAudit.ts'
+import { endFormerWriters } from '../../local/region/formerWriters.ts'
+import { AuditDirectory, itemsIn, log, region, someEvents, type Writer } from '../harness/chainedAudit.ts'
 
 let directory: AuditDirectory
 beforeEach(() => {
@@ -97,6 +98,61 @@ describe('a process that dies', () => {
     for (const index of [0, 1, 2, 3]) expect([index, await kinds(index)]).toEqual([index, ['missing']])
     // The limit that docs/security.md states.
     expect(await kinds(4)).toEqual([])
+  })
+})
+
+describe('the next process', () => {
+  const dies = async (changes: readonly boolean[]) => {
+    await oneWriter(async ({ tables, sink, event, chain }) => {
+      const check = {
+        op: 'check',
+        table: 'Keys',
+        pk: 'k',
+        sk: 'row',
+        condition: { kind: 'fields', fields: { never: 1 } },
+      } as const
+      await tables.write(sink.writesOf(event()))
+      await chain.seal()
+      await Promise.all(changes.map((isDone) => tables.write([...sink.writesOf(event()), ...(isDone ? [] : [check])])))
+      await tables.write(sink.writesOf(event()))
+    }, false)
+  }
+  const starts = () =>
+    oneWriter(async ({ chain, store, tables, sink, event }) => {
+      await tables.write(sink.writesOf(event()))
+      await endFormerWriters({ region, hsm: () => directory.hsm, clock: () => directory.now, log }, store, chain.writer)
+    })
+
+  test('signs the end of one that died, so that nothing can be cut off any more', async () => {
+    await dies([true, false, true])
+    expect(await directory.verify()).toMatchObject({ unsigned: 3, closed: 0, findings: [] })
+    await starts()
+    expect(await directory.verify()).toMatchObject({ events: 5, unsigned: 0, writers: 2, closed: 2, findings: [] })
+    const rows = itemsIn(directory.rows())
+    for (const row of rows)
+      expect((await directory.check(rows.filter((other) => other !== row))).map(({ kind }) => kind)).toEqual([
+        'missing',
+      ])
+    // Once is enough.
+    await starts()
+    expect(await directory.verify()).toMatchObject({ events: 6, writers: 3, closed: 3, findings: [] })
+  })
+
+  test.each([
+    [
+      'altered',
+      `UPDATE item SET body = replace(body, '"Encrypt"', '"Encrypx"') WHERE json_extract(body, '$.chain.seq') = 2`,
+    ],
+    ['deleted', `DELETE FROM item WHERE json_extract(body, '$.chain.seq') = 2`],
+  ])('signs nothing of which an event was %s', async (kind, sql) => {
+    await dies([true, true])
+    directory.tamper((database) => {
+      database.exec(sql)
+    })
+    await starts()
+    const { unsigned, findings } = await directory.verify()
+    expect(unsigned).toBeGreaterThan(0)
+    expect(findings.map((finding) => finding.kind)).toEqual([kind === 'deleted' ? 'missing' : kind])
   })
 })
 

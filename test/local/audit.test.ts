@@ -95,8 +95,8 @@ test('a region whose last events are cut off with their heads is found by what t
 describe('an export', () => {
   test('verifies by itself, in one file or in one for each region', async () => {
     const [one, many] = [join(folder, 'one.jsonl'), join(folder, 'many')]
-    const inOne = exportAudit(one, { data, now })
-    expect(exportAudit(many, { data, now })).toEqual(inOne)
+    const inOne = await exportAudit(one, { data, now })
+    expect(await exportAudit(many, { data, now })).toEqual(inOne)
     expect(readdirSync(many)).toEqual([`${ashburn}.jsonl`, `${phoenix}.jsonl`])
     for (const path of [one, many]) {
       const { reports } = await verifyAudit([path], { now, root: join(data, 'tenancyRoot.pem') })
@@ -108,7 +108,7 @@ describe('an export', () => {
 
   test('names any line that is altered, deleted, or swapped with another', async () => {
     const whole = join(folder, 'whole.jsonl')
-    exportAudit(whole, { data, now })
+    await exportAudit(whole, { data, now })
     const lines = readFileSync(whole, 'utf8').trimEnd().split('\n')
     const other = join(folder, 'other.jsonl')
     const kindsOf = async (altered: readonly string[]) => {
@@ -133,26 +133,26 @@ describe('an export', () => {
   test('of a time holds the heads of all times, and the events of that', async () => {
     const { reports } = await verifyAudit([data], { now })
     const later = join(folder, 'later.jsonl')
-    const [first] = exportAudit(later, { data, now, from: new Date(now + 86_400_000).toISOString() })
+    const [first] = await exportAudit(later, { data, now, from: new Date(now + 86_400_000).toISOString() })
     expect(first?.events).toBe(0)
     const checked = await verifyAudit([later], { now })
     expect(checked.reports.map(({ heads, events, findings }) => ({ heads, events, findings }))).toEqual(
       reports.map(({ heads }) => ({ heads, events: 0, findings: [] })),
     )
     const today = join(folder, 'today.jsonl')
-    const all = exportAudit(today, { data, now, from: new Date(now - 86_400_000).toISOString() })
+    const all = await exportAudit(today, { data, now, from: new Date(now - 86_400_000).toISOString() })
     expect(all.map(({ events }) => events)).toEqual(reports.map(({ events }) => events))
   })
 
-  test('is never written over anything', () => {
+  test('is never written over anything', async () => {
     const taken = join(folder, 'taken.jsonl')
     writeFileSync(taken, 'mine')
-    expect(() => exportAudit(taken, { data, now })).toThrow(/taken\.jsonl is there already/)
-    expect(() => exportAudit(folder, { data, now })).toThrow(/is not empty/)
-    expect(() => exportAudit(join(folder, 'x.jsonl'), { data, now, from: 'yesterday' })).toThrow(
+    await expect(exportAudit(taken, { data, now })).rejects.toThrow(/taken\.jsonl is there already/)
+    await expect(exportAudit(folder, { data, now })).rejects.toThrow(/is not empty/)
+    await expect(exportAudit(join(folder, 'x.jsonl'), { data, now, from: 'yesterday' })).rejects.toThrow(
       /--from is "yesterday"/,
     )
-    expect(() => exportAudit(join(folder, 'x.jsonl'), { data: folder, now })).toThrow(/There is no cloud in/)
+    await expect(exportAudit(join(folder, 'x.jsonl'), { data: folder, now })).rejects.toThrow(/There is no cloud in/)
   })
 
   test('that is none is refused in a sentence', async () => {

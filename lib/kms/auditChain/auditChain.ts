@@ -1,36 +1,15 @@
-import { isKmsError } from '../../errors.ts'
-import type { Hsm, RegionStatement } from '../../hsm/hsm.ts'
 import type { RandomBytes } from '../../ocid.ts'
-import type { Clock, Item, Logger, Tables, Write } from '../../ports.ts'
-import {
-  headBytes,
-  headHash,
-  headKey,
-  headRows,
-  placesDigest,
-  signerOf,
-  type AuditHead,
-  type HeadPlaces,
-  type HeadRow,
-  type SignerRow,
-  type UntoldHeadRow,
-} from './auditHead.ts'
-import { WriterPlaces, type Fate, type NewItem, type Segment } from './writerPlaces.ts'
+import type { Logger, Tables } from '../../ports.ts'
+import type { AuditHead } from './auditHead.ts'
 import type { ChainPlace } from './chainPlace.ts'
+import { signHead, type MadeHead, type SignHeadPorts } from './signHead.ts'
+import { WriterPlaces, type Fate, type NewItem, type Segment } from './writerPlaces.ts'
 
-export interface AuditChainPorts {
-  readonly region: string
+export interface AuditChainPorts extends SignHeadPorts {
   /** Where heads are written; items of the audit go through `chainedTables`. */
   readonly tables: Pick<Tables, 'write'>
-  readonly hsm: () => Pick<Hsm, 'sign' | 'statement'>
-  readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Logger
-}
-
-interface MadeHead {
-  readonly head: AuditHead
-  readonly writes: readonly Write[]
 }
 
 /**
@@ -99,7 +78,7 @@ export class AuditChain {
     this.#sealedAt = this.#ports.clock()
     for (;;) {
       const segment = this.#made === undefined ? (this.#places.segment() ?? this.#end(isEnd)) : undefined
-      if (segment !== undefined) this.#made = await this.#head(segment, isEnd)
+      if (segment !== undefined) this.#made = await this.#sign(segment, isEnd)
       if (this.#made === undefined) return
       const { head, writes } = this.#made
       await this.#ports.tables.write(writes)
@@ -117,69 +96,12 @@ export class AuditChain {
     return { ...none, from: to + 1, to, firstTime, lastTime, keptUntil, tenancies: [...this.#tenancies] }
   }
 
-  /** Undefined: none of the tenancies has a statement of this region yet. */
-  async #head({ links, absent, expiries, ...segment }: Segment, isEnd: boolean): Promise<MadeHead | undefined> {
-    const { region, hsm, clock } = this.#ports
-    const { from, to, firstTime, lastTime, tenancies } = segment
-    const statements = tenancies.flatMap((tenancyId) => statementOf(hsm(), tenancyId) ?? [])
-    const [first] = statements
-    if (first === undefined) return undefined
-    this.#tenancies = tenancies
-    const places: HeadPlaces = { links, absent, expiries }
-    const last = this.#last
-    const before = last === undefined ? 0 : last.keptUntil
-    const unsigned = {
-      format: 'vaultspan/audit-head/1',
-      region,
-      writer: this.#places.writer,
-      number: (last?.number ?? 0) + 1,
-      from,
-      to,
-      places: placesDigest(places),
-      firstTime,
-      lastTime,
-      previous: last === undefined ? null : { hash: headHash(last), keptUntil: last.keptUntil },
-      keptUntil: before === null || segment.keptUntil === null ? null : Math.max(before, segment.keptUntil),
-      isLast: isEnd && this.#places.waiting === to - from + 1,
-      signedAt: clock(),
-      signer: signerOf(first.publicKey),
-    } as const
-    const signature = await hsm().sign(headBytes(unsigned))
-    const head: AuditHead = { ...unsigned, signature: signature.toString('base64') }
-    return { head, writes: headWrites(head, places, statements) }
+  async #sign(segment: Segment, isEnd: boolean): Promise<MadeHead | undefined> {
+    const { writer, waiting } = this.#places
+    const tenancies = [...new Set([...segment.tenancies, ...this.#tenancies])]
+    const isLast = isEnd && waiting === segment.to - segment.from + 1
+    const made = await signHead(this.#ports, { writer, last: this.#last, segment: { ...segment, tenancies }, isLast })
+    if (made !== undefined) this.#tenancies = segment.tenancies
+    return made
   }
 }
-
-function statementOf(hsm: Pick<Hsm, 'statement'>, tenancyId: string): RegionStatement | undefined {
-  try {
-    return hsm.statement(tenancyId)
-  } catch (cause) {
-    if (isKmsError(cause, 'integrityFailure')) return undefined
-    throw cause
-  }
-}
-
-/** The head, whose key signed it, and that the other regions are to be told. */
-function headWrites(head: AuditHead, places: HeadPlaces, statements: readonly RegionStatement[]): readonly Write[] {
-  const { keptUntil } = head
-  const expiry = keptUntil === null ? {} : { expiresAt: keptUntil }
-  const row: HeadRow = { ...headKey(head), ...expiry, head, places }
-  const [{ tenancyId } = { tenancyId: '' }] = statements
-  const untold: UntoldHeadRow = {
-    pk: headRows.untoldPk,
-    sk: head.writer,
-    ...expiry,
-    revision: head.number,
-    tenancyId,
-    head,
-  }
-  const signers = statements.slice(0, maxStatements).map((statement): SignerRow => ({
-    pk: headRows.signerPk,
-    sk: `${head.signer}#${statement.tenancyId}`,
-    statement: { ...statement },
-  }))
-  return [row, untold, ...signers].map((item: Item) => ({ op: 'put', table: 'Audit', item }))
-}
-
-/** More tenancies than these wait for a head of their own events first. */
-const maxStatements = 20

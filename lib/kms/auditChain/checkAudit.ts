@@ -32,7 +32,7 @@ export interface AuditReport {
   readonly region: string
   readonly events: number
   readonly writers: number
-  /** Writers that have said under a signature that they ended. */
+  /** Writers of which a head says that it is the last. */
   readonly closed: number
   readonly heads: number
   /** Events that no head covers: those of the last seconds, or of a process that died. */

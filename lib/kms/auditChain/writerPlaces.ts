@@ -91,31 +91,12 @@ export class WriterPlaces {
 
   /** What the next head can cover; undefined: nothing. */
   segment(): Segment | undefined {
-    const links: string[] = []
-    const absent: number[] = []
-    const expiries: [number, number | null][] = []
-    const tenancies = new Set<string>()
-    let from: number | undefined
-    let to = 0
-    let keptUntil: number | null = 0
-    const times: string[] = []
+    const settled: SegmentPlace[] = []
     for (const [seq, { item, link, fate }] of this.#places) {
-      if (fate === 'open' || links.length === maxPlaces) break
-      from ??= seq
-      to = seq
-      links.push(link)
-      if (fate !== 'stored') absent.push(seq)
-      const { expiresAt = null } = item
-      const minute = expiresAt === null ? null : expiresAt - (expiresAt % 60)
-      if (expiries.length === 0 || expiries.at(-1)?.[1] !== minute) expiries.push([seq, minute])
-      keptUntil = keptUntil === null || expiresAt === null ? null : Math.max(keptUntil, expiresAt)
-      tenancies.add(item.tenancyId)
-      times.push(item.firstTime, item.lastTime)
+      if (fate === 'open' || settled.length === maxPlaces) break
+      settled.push({ seq, item, link, isStored: fate === 'stored' })
     }
-    if (from === undefined) return undefined
-    const [firstTime, lastTime] = [times.reduce(least), times.reduce(greatest)]
-    const covered = { links, absent: rangesOf(absent), expiries }
-    return { ...covered, from, to, firstTime, lastTime, keptUntil, tenancies: [...tenancies] }
+    return segmentOf(settled)
   }
 
   /** A head covers all up to this place. */
@@ -125,6 +106,40 @@ export class WriterPlaces {
       this.#places.delete(seq)
       this.#open.delete(seq)
     }
+  }
+}
+
+/** A place in a segment, and what is known of it. */
+export interface SegmentPlace {
+  readonly seq: number
+  readonly item: NewItem
+  readonly link: string
+  readonly isStored: boolean
+}
+
+/** Of places in a row; undefined: of none. */
+export function segmentOf(places: readonly SegmentPlace[]): Segment | undefined {
+  const [first] = places
+  if (first === undefined) return undefined
+  const expiries: [number, number | null][] = []
+  let keptUntil: number | null = 0
+  for (const { seq, item } of places) {
+    const { expiresAt = null } = item
+    const minute = expiresAt === null ? null : expiresAt - (expiresAt % 60)
+    if (expiries.length === 0 || expiries.at(-1)?.[1] !== minute) expiries.push([seq, minute])
+    keptUntil = keptUntil === null || expiresAt === null ? null : Math.max(keptUntil, expiresAt)
+  }
+  const times = places.flatMap(({ item }) => [item.firstTime, item.lastTime])
+  return {
+    links: places.map(({ link }) => link),
+    absent: rangesOf(places.flatMap(({ seq, isStored }) => (isStored ? [] : [seq]))),
+    expiries,
+    from: first.seq,
+    to: first.seq + places.length - 1,
+    firstTime: times.reduce(least),
+    lastTime: times.reduce(greatest),
+    keptUntil,
+    tenancies: [...new Set(places.map(({ item }) => item.tenancyId))],
   }
 }
 
