@@ -1,6 +1,12 @@
 import js from '@eslint/js'
 import tseslint from 'typescript-eslint'
 
+const jsonParse = {
+  object: 'JSON',
+  property: 'parse',
+  message: 'Read JSON by lib/parseJson.ts, which mistakes no name.',
+}
+
 /** A global, or one member of it, that lib/ports.ts takes the place of. */
 function askPorts(name, property) {
   const message = 'Take time, waiting and random bytes from the ports.'
@@ -30,6 +36,12 @@ export default tseslint.config(
     },
   },
   {
+    // lib/parseJson.ts says why.
+    files: ['lib/**/*.ts', 'handlers/**/*.ts', 'local/**/*.ts'],
+    rules: { 'no-restricted-properties': ['error', jsonParse] },
+  },
+  { files: ['lib/parseJson.ts', 'local/version.ts'], rules: { 'no-restricted-properties': 'off' } },
+  {
     // Time, randomness and waiting come from ports, so that the simulation replays a schedule exactly.
     files: ['lib/{kms,replication,iam,http}/**/*.ts', 'handlers/**/*.ts'],
     rules: {
@@ -39,6 +51,7 @@ export default tseslint.config(
       ],
       'no-restricted-properties': [
         'error',
+        jsonParse,
         askPorts('Date', 'now'),
         askPorts('Math', 'random'),
         askPorts('process', 'hrtime'),

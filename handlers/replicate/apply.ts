@@ -2,6 +2,7 @@ import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
 import { batchFunction, type BatchFailures } from './batchFailures.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** Called by the inbox queue. What failed or must wait comes again after the queue's visibility time-out. */
 export function applyFunction(ports: ReplicationPorts): (event: SQSEvent) => Promise<BatchFailures> {
@@ -30,7 +31,7 @@ const maxWaitMs = 14 * 24 * 3_600_000
  */
 async function renew({ queues, region, clock }: ReplicationPorts, { body, attributes }: SQSRecord): Promise<boolean> {
   if (Number(attributes.ApproximateReceiveCount) < receivesBeforeRenewal) return false
-  const { sentAt } = JSON.parse(body) as { sentAt?: number }
+  const { sentAt } = parseJson(body) as { sentAt?: number }
   if (sentAt === undefined || clock() - sentAt > maxWaitMs) return false
   await queues.send({ region, name: 'inbox' }, [{ body, delaySeconds: 1 }])
   return true

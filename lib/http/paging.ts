@@ -3,6 +3,7 @@ import { KmsError } from '../errors.ts'
 import type { ListRequest } from '../kms/rows/listing.ts'
 import { optionalChoice } from './fields.ts'
 import type { Request } from './operation.ts'
+import { parseJson } from '../parseJson.ts'
 
 type Query = Readonly<Record<string, string>>
 
@@ -58,7 +59,7 @@ export function nextPage(request: Request, next: string | undefined): Record<str
 
 function decode(token: string): readonly (string | undefined)[] {
   try {
-    const value: unknown = JSON.parse(Buffer.from(token, 'base64url').toString())
+    const value: unknown = parseJson(Buffer.from(token, 'base64url').toString())
     return Array.isArray(value) && value.every((part) => typeof part === 'string') ? value : []
   } catch {
     return []

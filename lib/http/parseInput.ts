@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { KmsError } from '../errors.ts'
 import { isNestedAtMost } from '../nesting.ts'
+import { parseUniqueJson, RepeatedMember } from '../parseUniqueJson.ts'
 import type { WireRequest } from './wireRequest.ts'
 
 /** No operation's own body has more than four. */
@@ -22,11 +23,18 @@ export function parseBody({ body }: WireRequest): unknown {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
+    return parseUniqueJson(text)
+  } catch (cause) {
+    if (cause instanceof RepeatedMember) {
+      const which = plainName.test(cause.member) ? `The member ${cause.member}` : 'A member'
+      throw new KmsError('invalidParameter', `${which} stands twice in one object of the body; name each once.`)
+    }
     throw new KmsError('cannotParseRequest', 'The body is not valid JSON.')
   }
 }
+
+/** What may be said of a caller's own words. */
+const plainName = /^[\w.-]{1,64}$/
 
 /** Only by an escape can half a pair come in. Stored as UTF-8 it would be another text, and its row's MAC would not fit. */
 const surrogateEscape = /\\u[dD][89a-fA-F]/

@@ -15,6 +15,7 @@ import {
 } from './audit.ts'
 import { LruCache } from '../lruCache.ts'
 import type { Logger, Tables, Timers } from '../ports.ts'
+import { parseJson } from '../parseJson.ts'
 
 export interface GroupedAuditOptions {
   /** How long an event may wait for others: a crash loses at most what came within this time. */
@@ -229,7 +230,7 @@ function nameOf({ item }: ReturnType<typeof minuteMark>): string {
 }
 
 function parsed(text: string): AuditItem {
-  return JSON.parse(text) as AuditItem
+  return parseJson(text) as AuditItem
 }
 
 /** Events of one compartment and minute lie together. */

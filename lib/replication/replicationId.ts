@@ -1,5 +1,6 @@
 import type { Order } from '../kms/rows/epoch.ts'
 import type { VaultRow } from '../kms/rows/rows.ts'
+import { parseJson } from '../parseJson.ts'
 
 /** A change of a vault or of a key, by the revision that it made; a key version's change is its key's. */
 export type ChangeOf = Order & { readonly id: string }
@@ -16,7 +17,7 @@ export function replicationId(vault: VaultRow, resource: ChangeOf): string | nul
 /** Undefined for a text that is no such id. */
 export function parseReplicationId(id: string): ChangeOf | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(id, 'base64url').toString())
+    const value: unknown = parseJson(Buffer.from(id, 'base64url').toString())
     if (!Array.isArray(value) || value.length !== 3) return undefined
     const [of, epoch, revision] = value as readonly unknown[]
     if (typeof of !== 'string' || typeof epoch !== 'string' || typeof revision !== 'number') return undefined

@@ -1,5 +1,6 @@
 import { vaultSk } from '../kms/rows/rows.ts'
 import type { Tables } from '../ports.ts'
+import { parseJson } from '../parseJson.ts'
 
 /** How work that waits names what it is about: whichever of these members it has. */
 interface NamedWork {
@@ -45,7 +46,7 @@ async function ofVault(tables: Pick<Tables, 'get'>, vaultId: string): Promise<st
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -3,6 +3,7 @@ import type { IssuerKeys } from '../http/httpPorts.ts'
 import { usableKeys, type JwkSet } from '../iam/jwkSet.ts'
 import { LruCache } from '../lruCache.ts'
 import type { Clock } from '../ports.ts'
+import { parseJson } from '../parseJson.ts'
 
 const maxBytes = 64 * 1024
 /** So long a set is used as it is. */
@@ -91,7 +92,7 @@ async function fetchedSet(url: URL, timeoutMs: number): Promise<JwkSet> {
     if (bytes > maxBytes) throw new Error(`The issuer's keys have more than ${maxBytes} bytes.`)
     kept.push(chunk)
   }
-  const set = usableKeys(JSON.parse(Buffer.concat(kept).toString('utf8')))
+  const set = usableKeys(parseJson(Buffer.concat(kept).toString('utf8')))
   if (set.keys.length === 0) throw new Error('The issuer has no keys that can be used.')
   return set
 }

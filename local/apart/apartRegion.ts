@@ -2,6 +2,7 @@ import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import type { Advertised, NameOrigin } from '../names/advertised.ts'
 import { UserError } from '../../lib/userError.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** One region of a tenancy, on a machine of its own: what `region init` was told. */
 export interface ApartRegion {
@@ -52,12 +53,12 @@ export type TrustedRegion = Pick<RegionExport, 'region' | 'peerAddress' | 'certi
 /** @throws UserError where the directory holds no region of this kind. */
 export function apartRegion(directory: HostDirectory): ApartRegion {
   const known = directory.fact('apart')
-  if (known !== undefined) return JSON.parse(known) as ApartRegion
+  if (known !== undefined) return parseJson(known) as ApartRegion
   throw new UserError(`There is no region in ${directory.path ?? ''}; make one with vaultspan region init.`)
 }
 
 export function trustedRegions(directory: HostDirectory): Readonly<Record<string, TrustedRegion>> {
-  return JSON.parse(directory.fact('apartPeers') ?? '{}') as Record<string, TrustedRegion>
+  return parseJson(directory.fact('apartPeers') ?? '{}') as Record<string, TrustedRegion>
 }
 
 export function storeTrusted(directory: HostDirectory, trusted: Readonly<Record<string, TrustedRegion>>): void {
@@ -66,7 +67,7 @@ export function storeTrusted(directory: HostDirectory, trusted: Readonly<Record<
 
 export function apartTenancy(directory: HostDirectory): TenancyOf | undefined {
   const known = directory.fact('apartTenancy')
-  return known === undefined ? undefined : (JSON.parse(known) as TenancyOf)
+  return known === undefined ? undefined : (parseJson(known) as TenancyOf)
 }
 
 export function storeApart(directory: HostDirectory, region: ApartRegion): void {

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isStatementOf } from '../../lib/hsm/formats/statement.ts'
 import type { RegionStatement } from '../../lib/hsm/hsm.ts'
+import { parseUniqueJson } from '../../lib/parseUniqueJson.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
@@ -116,7 +117,7 @@ function toldOf(file: string): (cause: unknown) => never {
 
 function readExport(file: string): RegionExport {
   try {
-    const said = JSON.parse(readFileSync(file, 'utf8')) as Partial<RegionExport> | null
+    const said = parseUniqueJson(readFileSync(file, 'utf8')) as Partial<RegionExport> | null
     if (said?.format !== 'vaultspan/region/1') throw new Error('it is no statement of vaultspan region export')
     const { region, peerAddress, certificate, hsmPublicKey, origin, statements } = said
     const texts = [region, peerAddress, certificate, hsmPublicKey, origin?.domain, origin?.scheme]

@@ -6,6 +6,7 @@ import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { placeIn } from '../../lib/kms/auditChain/checkItem.ts'
 import { UserError } from '../../lib/userError.ts'
 import { isHead, isHeadRow, itemIn } from './storedItems.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 const format = 'vaultspan/audit-export/1'
 
@@ -118,7 +119,7 @@ function isHeader(value: unknown): value is ExportHeader {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

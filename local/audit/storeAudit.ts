@@ -8,6 +8,7 @@ import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
 import { isEventRow, isHead, isHeadRow, itemIn } from './storedItems.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 interface Row {
   readonly pk: string
@@ -77,8 +78,8 @@ function messagesOf(database: RegionDatabase['database']): readonly string[] {
 /** A head is under a signature of its own: the message's need not be verified. */
 function headsIn(peer: string, text: string): readonly { peer: string; head: unknown; statement: unknown }[] {
   try {
-    const { body, statement } = JSON.parse(text) as { readonly body: string; readonly statement: unknown }
-    const { kind, heads } = JSON.parse(body) as { readonly kind: string; readonly heads: readonly unknown[] }
+    const { body, statement } = parseJson(text) as { readonly body: string; readonly statement: unknown }
+    const { kind, heads } = parseJson(body) as { readonly kind: string; readonly heads: readonly unknown[] }
     return kind === 'auditHeads' ? heads.map((head) => ({ peer, head, statement })) : []
   } catch {
     return []
@@ -93,7 +94,7 @@ function rowsOf(database: RegionDatabase['database'], prefix: string, now: numbe
   const end = `${prefix}\u{10ffff}`
   return statement.all(prefix, end, now).flatMap(({ body }) => {
     try {
-      return [JSON.parse(String(body)) as JsonObject]
+      return [parseJson(String(body)) as JsonObject]
     } catch {
       return []
     }

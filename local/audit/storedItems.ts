@@ -2,6 +2,7 @@ import type { AuditItem } from '../../lib/kms/audit.ts'
 import type { AuditHead, HeadPlaces, HeadRow } from '../../lib/kms/auditChain/auditHead.ts'
 import type { StoredItem } from '../../lib/kms/auditChain/checkAudit.ts'
 import type { Json } from '../../lib/canonicalJson.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** A compartment, a minute and a shard: nothing else in the table has such a key. */
 const eventPk = /#\d{4}-\d\d-\d\dT\d\d:\d\d#\d+$/
@@ -28,7 +29,7 @@ export function itemIn(text: string, key?: { readonly pk: string; readonly sk: s
 
 function parsed(text: string): AuditItem | undefined {
   try {
-    const value = JSON.parse(text) as Json
+    const value = parseJson(text) as Json
     const isItem = typeof value === 'object' && value !== null && !Array.isArray(value)
     const { pk, sk } = isItem ? (value as { readonly pk?: unknown; readonly sk?: unknown }) : {}
     return typeof pk === 'string' && typeof sk === 'string' ? (value as unknown as AuditItem) : undefined

@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/userError.ts'
 import { signedEvent, type Signer } from '../init/signedEvent.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** What an answer holds. */
 export type Answer = Readonly<Record<string, unknown>>
@@ -18,13 +19,13 @@ export async function send(url: string, request: RequestInit): Promise<Answer> {
     })
   })
   const text = await answer.text()
-  if (answer.ok) return JSON.parse(text) as Answer
+  if (answer.ok) return parseJson(text) as Answer
   throw new UserError(`The service refused (${answer.status}): ${messageIn(text)}`)
 }
 
 function messageIn(text: string): string {
   try {
-    const { message } = JSON.parse(text) as { readonly message?: unknown }
+    const { message } = parseJson(text) as { readonly message?: unknown }
     return typeof message === 'string' ? message : text
   } catch {
     return text

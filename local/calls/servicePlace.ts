@@ -4,6 +4,7 @@ import { UserError } from '../../lib/userError.ts'
 import type { EndpointsFile } from '../directory/endpointsFile.ts'
 import { reachService } from '../tour/reachService.ts'
 import { read } from './callerProfile.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** Where to call, and as whose tenancy: flags, or the files of a service that runs on this machine. */
 export interface ServicePlace {
@@ -26,7 +27,7 @@ export async function servicePlace({ data, endpoint }: PlaceFlags): Promise<Serv
       `There is no service in ${data}; name its directory (--data) or a region's endpoint (--endpoint).`,
     )
   }
-  const found = JSON.parse(read(file)) as EndpointsFile
+  const found = parseJson(read(file)) as EndpointsFile
   await reachService(data, found).catch(() => undefined)
   const place = found.regions.find((each) =>
     endpoint === undefined ? each.region === found.homeRegion : each.endpoint === endpoint,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { UserError } from '../../lib/userError.ts'
 import type { Hosts } from '../control/hostsCommand.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 interface HostsFlags extends DataFlag {
   readonly address?: string
@@ -18,7 +19,7 @@ export const hosts: CommandRow = {
       .action(async ({ data, address }: HostsFlags) => {
         const { askService } = await import('../control/askService.ts')
         const { hostsText } = await import('../names/hostsText.ts')
-        console.log(hostsText(JSON.parse(await askService(data, 'hosts')) as Hosts, address))
+        console.log(hostsText(parseJson(await askService(data, 'hosts')) as Hosts, address))
       })
   },
 }

@@ -1,5 +1,6 @@
 import type { DeadLetters } from '../region/redrive.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 interface RedriveFlags extends DataFlag {
   readonly region?: string
@@ -19,7 +20,7 @@ export const redrive: CommandRow = {
         if (word !== undefined && word !== 'list') command.error(`The only word is list, not ${word}.`)
         const { askService } = await import('../control/askService.ts')
         const answer = await askService(data, `${word === undefined ? 'redrive' : 'dead'} ${region} ${queue}`)
-        console.log(word === undefined ? answer : shown(JSON.parse(answer) as readonly DeadLetters[]))
+        console.log(word === undefined ? answer : shown(parseJson(answer) as readonly DeadLetters[]))
       })
   },
 }

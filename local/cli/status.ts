@@ -1,6 +1,7 @@
 import { UserError } from '../../lib/userError.ts'
 import type { CloudStatus } from '../status/cloudStatus.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 interface StatusFlags extends DataFlag {
   readonly json?: boolean
@@ -22,7 +23,7 @@ export const status: CommandRow = {
         const { statusText } = await import('../status/statusText.ts')
         for (;;) {
           const answer = await askService(data, 'state')
-          const text = isJson ? answer : statusText(JSON.parse(answer) as CloudStatus)
+          const text = isJson ? answer : statusText(parseJson(answer) as CloudStatus)
           // A terminal shows the latest alone; a file keeps them all.
           console.log(isWatched && !isJson && process.stdout.isTTY ? `\u001b[2J\u001b[H${text}` : text)
           if (!isWatched) return

@@ -5,6 +5,7 @@ import type { EndpointsFile } from '../directory/endpointsFile.ts'
 import { askFaultServer } from '../control/faultServer.ts'
 import type { PortRow } from '../directory/hostDirectory.ts'
 import type { ApartPlace, CloudStatus } from '../status/cloudStatus.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** What all checks look at. Nothing of it is changed. */
 export interface Patient {
@@ -29,7 +30,7 @@ export async function openPatient(directory: string): Promise<Patient> {
   const answer = await askFaultServer(data, 'state').catch(() => '')
   const [, json] = /^ok: (.*)$/.exec(answer) ?? []
   // INVARIANT: the service answers `state` with a CloudStatus.
-  const status = json === undefined ? undefined : (JSON.parse(json) as CloudStatus)
+  const status = json === undefined ? undefined : (parseJson(json) as CloudStatus)
   const known = status === undefined ? inHostFile(file('host.db')) : { ports: [], apart: status.apart }
   return {
     data,
@@ -52,7 +53,7 @@ export function namesIn(folder: string): readonly string[] {
 
 function endpointsIn(file: string): EndpointsFile['regions'] | undefined {
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as EndpointsFile).regions
+    return (parseJson(readFileSync(file, 'utf8')) as EndpointsFile).regions
   } catch {
     return undefined
   }
@@ -72,7 +73,7 @@ function inHostFile(file: string): Pick<Patient, 'ports' | 'apart'> {
           port: Number(port),
         })),
         // INVARIANT: the fact is an ApartRegion.
-        apart: apart === undefined ? undefined : (JSON.parse(String(apart)) as ApartPlace),
+        apart: apart === undefined ? undefined : (parseJson(String(apart)) as ApartPlace),
       }
     } finally {
       database.close()

@@ -5,6 +5,7 @@ import { identityEverywhere, type Begun } from '../cloud/bringUp.ts'
 import type { MadeByInit, MadeVault } from '../vaultspanTypes.ts'
 import { InitCalls, type Body, type VaultPlace } from './initCalls.ts'
 import type { Init } from './initFile.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** What a start with `--init` has done. */
 export interface Applied {
@@ -22,10 +23,10 @@ const facts = { digest: 'init', made: 'initMade' } as const
  */
 export async function applyInit(begun: Begun, init: Init): Promise<Applied> {
   const { directory } = begun
-  const digest = hash('sha256', canonicalJson(JSON.parse(JSON.stringify(init)) as Json))
+  const digest = hash('sha256', canonicalJson(parseJson(JSON.stringify(init)) as Json))
   const before = directory.fact(facts.made)
   if (directory.fact(facts.digest) === digest && before !== undefined) {
-    return { made: JSON.parse(before) as MadeByInit, count: undefined }
+    return { made: parseJson(before) as MadeByInit, count: undefined }
   }
   const application = new Application(begun)
   const made = await application.run(init)

@@ -1,6 +1,7 @@
 import { UserError } from '../../lib/userError.ts'
 import type { Begun } from '../cloud/bringUp.ts'
 import { signedEvent } from './signedEvent.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 export interface VaultPlace {
   readonly id: string
@@ -66,7 +67,7 @@ export class InitCalls {
         ...event,
         ...(typeof to === 'string' ? {} : { vaultId: to.id }),
       })
-      const answered: unknown = text === '' ? {} : JSON.parse(text)
+      const answered: unknown = text === '' ? {} : parseJson(text)
       if (statusCode < 300) return { body: answered, next: headers['opc-next-page'] }
       const { code, message } = answered as { readonly code?: unknown; readonly message?: unknown }
       if (statusCode !== 429) {

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { parseUniqueJson, RepeatedMember } from '../../lib/parseUniqueJson.ts'
 import { UserError } from '../../lib/userError.ts'
 
 /** What `--init FILE` makes. Names stand for OCIDs: each is the file's own, and said once in its list. */
@@ -64,8 +65,9 @@ export function parseInit(value: unknown): Init {
 export function parseInitText(text: string): Init {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseUniqueJson(text)
   } catch (cause) {
+    if (cause instanceof RepeatedMember) throw new UserError(cause.message, { cause })
     throw new UserError('it is not valid JSON.', { cause })
   }
   return parseInit(value)

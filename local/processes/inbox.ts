@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
 import type { Peer } from '../region/startRegion.ts'
 import type { InboxGate } from './inboxGate.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** The queues that another region may send to. */
 const queueNames: readonly QueueName[] = ['inbox', 'outcome']
@@ -78,7 +79,7 @@ function messagesIn(text: string): readonly QueueMessage[] {
   const refusal = new Refusal(400, 'The body is a JSON array of messages.')
   let list: unknown
   try {
-    list = JSON.parse(text)
+    list = parseJson(text)
   } catch {
     throw refusal
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TreePlace } from '../../lib/kms/rows/digestTree.ts'
 import type { VaultRow } from '../../lib/kms/rows/rows.ts'
 import type { PutBackPeer } from '../cloud/putBack.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /**
  * What a region on another machine may ask of this one, at its inbox and under its own certificate, when it was put back to an
@@ -87,7 +88,7 @@ async function answerTo(
     text += part
     if (text.length > maxBytes) throw new Error('A question is short.')
   }
-  const args: unknown = JSON.parse(text)
+  const args: unknown = parseJson(text)
   if (!Array.isArray(args)) throw new Error('A question has its arguments as a list.')
   return { said: await answer(asker, args) }
 }

@@ -9,6 +9,7 @@ import type { Peer } from '../region/startRegion.ts'
 import { answerInbox, type Inbox } from './inbox.ts'
 import { answerQuestion, isQuestion, questionPath, type peerAnswers, type PeerQuestion } from './peerQuestions.ts'
 import { post, postMessages, type RequestTo } from './postMessages.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** A region on another machine: where it takes messages, and the one certificate that it shows. */
 export interface PinnedPeer {
@@ -130,7 +131,7 @@ export class PeerTls implements Peer {
   async ask(question: PeerQuestion, args: readonly unknown[], timeoutMs?: number): Promise<unknown> {
     const { region } = this.#peer
     const { status, text } = await post(region, this.#requestTo(), questionPath(question), args, timeoutMs)
-    if (status === 200) return JSON.parse(text) as unknown
+    if (status === 200) return parseJson(text)
     throw new PeerRefusal(`${region} answers ${status}: ${text.slice(0, 300)}`, status)
   }
 

@@ -7,6 +7,7 @@ import type { KmsPorts } from '../../lib/kms/kmsPorts.ts'
 import type { VaultRow } from '../../lib/kms/rows/rows.ts'
 import { systemMutation } from '../../lib/kms/systemMutation.ts'
 import { createVault } from '../../lib/kms/vaults/vaults.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** A vault's record from elsewhere (docs/operating.md): what it was, not its keys; those are made anew here. */
 const vaultRecord = v.object({
@@ -39,7 +40,7 @@ export async function importVaultRecord(ports: KmsPorts, tenancyId: string, text
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new KmsError('cannotParseRequest', 'The vault record is not valid JSON.')
   }

@@ -4,6 +4,7 @@ import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { RegionHost } from './regionHost.ts'
 import type { Region } from './startRegion.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 type Redriven = Pick<Region, 'name' | 'store' | 'runtime'>
 
@@ -58,8 +59,8 @@ export async function redrive({ runtime, store }: Redriven, places: readonly Pla
 /** What a message is, in one word: its body is nobody's business but its receiver's. */
 function kindOf(text: string): string {
   try {
-    const { task, body } = JSON.parse(text) as { readonly task?: string; readonly body?: string }
-    return task ?? (JSON.parse(body ?? '{}') as { readonly kind?: string }).kind ?? 'a message'
+    const { task, body } = parseJson(text) as { readonly task?: string; readonly body?: string }
+    return task ?? (parseJson(body ?? '{}') as { readonly kind?: string }).kind ?? 'a message'
   } catch {
     return 'a message that is no JSON'
   }

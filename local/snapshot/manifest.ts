@@ -3,6 +3,7 @@ import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { UserError } from '../../lib/userError.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /** Written last: a folder without it holds no whole snapshot. */
 export const manifestName = 'snapshot.json'
@@ -56,7 +57,7 @@ function readManifest(folder: string): Manifest {
   const file = join(folder, manifestName)
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
+    value = parseJson(readFileSync(file, 'utf8'))
   } catch (cause) {
     throw new UserError(`${folder} holds no whole snapshot: ${manifestName} is missing or damaged.`, { cause })
   }

@@ -17,6 +17,7 @@ import { version } from '../version.ts'
 import { copyDatabases, type CopiedDatabases, type CopiedRegion } from './copyDatabases.ts'
 import { copyFile } from './copyFile.ts'
 import { filesBelow, manifestName, manifestOf, type Manifest } from './manifest.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 /**
  * Copies a cloud, which may run meanwhile, into a new folder. Its HSMs' states come first: what a state knows of identity, the stores
@@ -54,7 +55,7 @@ export async function takeSnapshot(data: string, folder: string): Promise<Manife
  */
 function requireSameRoots(from: string, to: string): void {
   const rootsOf = (file: string) => {
-    const { tenancies: _, mac: __, ...others } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Json>
+    const { tenancies: _, mac: __, ...others } = parseJson(readFileSync(file, 'utf8')) as Record<string, Json>
     return canonicalJson(others)
   }
   for (const name of filesBelow(from)) {
@@ -93,7 +94,7 @@ async function copyStores(from: string, to: string): Promise<CopiedDatabases> {
   const [, json] = /^ok: (.*)$/.exec(answer) ?? []
   if (json === undefined) throw new UserError(answer.replace(/^error: /, '') || 'The service ended meanwhile.')
   // INVARIANT: the service answers with what `copyDatabases` resolves with.
-  return JSON.parse(json) as CopiedDatabases
+  return parseJson(json) as CopiedDatabases
 }
 
 async function copyStoresAtRest(from: string, to: string): Promise<CopiedDatabases> {

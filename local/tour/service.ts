@@ -6,6 +6,7 @@ import { askFaultServer } from '../control/faultServer.ts'
 import { reachService } from './reachService.ts'
 import { startCloud } from '../cloud/startCloud.ts'
 import { TourFailure } from './reason.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 
 export interface RegionEndpoint {
   readonly region: string
@@ -52,7 +53,7 @@ async function isServed(directory: string): Promise<boolean> {
 
 async function openService(directory: string, isOwn: boolean, close: () => Promise<void>): Promise<TourService> {
   const text = await readFile(join(directory, 'endpoints.json'), 'utf8')
-  const file = JSON.parse(text) as EndpointsFile
+  const file = parseJson(text) as EndpointsFile
   const { regions, homeRegion, rootCompartmentId } = file
   const source = regions.find(({ region }) => region === homeRegion)
   const replica = regions.find(({ region }) => region !== homeRegion)

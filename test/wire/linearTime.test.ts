@@ -119,6 +119,9 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
   'a query': (text) => parseQuery(text),
   'a target': (text) => signedTargets(text, text),
   'a body': (text) => parseBody(request(text)),
+  'names in a body': (text) => parseBody(request(JSON.stringify({ [text]: { [text]: [{ [text]: 1 }] } }))),
+  'many names in a body': (text) =>
+    parseBody(request(`{${Array.from({ length: text.length / 20 }, (_, index) => `"\\u0061${index}":{}`).join(',')}}`)),
   'a text in a body': (text) => parseBody(request(JSON.stringify({ a: text, b: '\ud800' }))),
   'an OCID': (text) => parseOcid(`ocid1.key.oc1.${text}`, 'keyId'),
   'a version’s OCID': (text) => [materialIdOf(`ocid1.keyversion.oc1.iad.${text}`), vaultPrefixOf(text)],

@@ -197,6 +197,11 @@ describe('a request', () => {
       { statusCode: 400, serviceCode: 'InvalidParameter' },
     ],
     [
+      'that names a member twice: 400',
+      '{"compartmentId":"a","displayName":"v","vaultType":"DEFAULT","displayN\\u0061me":"w"}',
+      { statusCode: 400, serviceCode: 'InvalidParameter' },
+    ],
+    [
       'over 64 KiB: 413',
       `{"displayName":"${'x'.repeat(65_536)}"}`,
       { statusCode: 413, serviceCode: 'PayloadTooLarge' },

@@ -9,6 +9,7 @@ import { isSameMac } from '../formats/blobMac.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
 import { tenanciesSchema, type TenancyState } from '../software/hsmState.ts'
 import type { TenancyStore } from '../software/tenancyRoots.ts'
+import { parseJson } from '../../parseJson.ts'
 
 const FORMAT = 'vaultspan/pkcs11-hsm/1'
 
@@ -122,7 +123,7 @@ function macOf(key: CmacKey, state: object): Buffer {
 
 function jsonOf(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return parseJson(readFileSync(file, 'utf8'))
   } catch (cause) {
     if (cause instanceof SyntaxError) return undefined
     throw cause

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PrivateKey, p384PublicKey } from '../primitives/p384.ts'
+import { parseJson } from '../../parseJson.ts'
 
 const FORMAT = 'vaultspan/simulated-hsm/1'
 
@@ -122,7 +123,7 @@ const stateSchema = v.looseObject({
 export function parseState(place: string, text: string, region: string): HsmState {
   let content: unknown
   try {
-    content = JSON.parse(text)
+    content = parseJson(text)
   } catch {
     throw new Error(`The HSM state ${place} is not JSON; restore it from a backup.`)
   }

@@ -2,6 +2,7 @@ import type { VaultKeys, VaultKeysBackup } from '../../hsm/hsm.ts'
 import { canonicalJson, type JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import { isNestedAtMost } from '../../nesting.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import type { KeyRow, KeyVersionRow, VaultRow, WrappingKeyRow } from '../rows/rows.ts'
 
 /** A key as it was saved: its row and its enabled versions, each under the vault's row MAC, material under the vault's KEK. */
@@ -50,7 +51,7 @@ export function backupText<D extends BackupDocument>(keys: VaultKeys, document: 
 export function parseBackup<D extends BackupDocument>(format: D['format'], text: string): D {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseUniqueJson(text)
   } catch {
     throw notABackup(format)
   }
@@ -65,7 +66,7 @@ export function parseBackup<D extends BackupDocument>(format: D['format'], text:
 export function subjectOf(text: string): string | undefined {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseUniqueJson(text)
   } catch {
     return undefined
   }

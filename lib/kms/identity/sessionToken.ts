@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Hsm, RegionStatement } from '../../hsm/hsm.ts'
 import { LruCache } from '../../lruCache.ts'
 import { concatenated, derOf } from './ecdsaForms.ts'
+import { parseJson } from '../../parseJson.ts'
 
 /**
  * Session tokens: JWTs by which a caller signs with a key of their own making for a while. The region's identity key signs
@@ -94,7 +95,7 @@ export class SessionTokens {
     if (statement?.tenancyId !== claims.tenant || statement.region !== claims.iss) return undefined
     const der = derOf(Buffer.from(signature, 'base64url'))
     if (!(await this.#hsm.isSignedBy(statement, Buffer.from(`${head}.${body}`), der))) return undefined
-    const publicKey = createPublicKey({ key: JSON.parse(claims.jwk) as Record<string, string>, format: 'jwk' })
+    const publicKey = createPublicKey({ key: parseJson(claims.jwk) as Record<string, string>, format: 'jwk' })
     const session = { token, claims, publicKey }
     this.#verified.set(signature, session)
     return session
@@ -118,7 +119,7 @@ function encoded(value: object): string {
 
 function decoded(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    const value: unknown = parseJson(Buffer.from(text, 'base64url').toString('utf8'))
     return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined
   } catch {
     return undefined

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { RegionStatement } from '../../hsm/hsm.ts'
 import { isAtLeast } from '../../kms/rows/epoch.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import { parseReplicationId } from '../replicationId.ts'
 import { merkleRoot } from './merkle.ts'
 import { unsignedProofBytes, type ProofOfArrival } from './proofOfArrival.ts'
@@ -138,7 +139,7 @@ const proofOfArrival = v.looseObject({
 
 function parse(text: string): ProofOfArrival | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseUniqueJson(text)
     return v.is(proofOfArrival, value) ? (value as unknown as ProofOfArrival) : undefined
   } catch {
     return undefined

@@ -12,6 +12,7 @@ import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
 import { onPurge, purgeKeys } from '../link/purge.ts'
 import { receiptBatch, type Receipt } from './receipts.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { parseJson } from '../../parseJson.ts'
 
 /** What became of a message: done, or to be delivered again later because something before it is still under way. */
 export type Delivered =
@@ -71,9 +72,9 @@ async function workAll(ports: ReplicationPorts, messages: readonly string[]): Pr
 function identitySeq(text: string): number | undefined {
   if (!text.includes(identityBody)) return undefined
   try {
-    const { body } = JSON.parse(text) as { body?: unknown }
+    const { body } = parseJson(text) as { body?: unknown }
     if (typeof body !== 'string' || !body.startsWith(identityBegin)) return undefined
-    const { records } = JSON.parse(body) as { records?: readonly { entry?: { seq?: unknown } }[] }
+    const { records } = parseJson(body) as { records?: readonly { entry?: { seq?: unknown } }[] }
     const seq = records?.[0]?.entry?.seq
     return typeof seq === 'number' ? seq : undefined
   } catch {

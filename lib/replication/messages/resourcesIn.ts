@@ -1,3 +1,4 @@
+import { parseJson } from '../../parseJson.ts'
 /** As they stand in the message, whose body is text in text: others need not be parsed to tell. */
 const kinds = ['"kind":"records"', '"kind":"identity"'].map((text) => JSON.stringify(text).slice(1, -1))
 
@@ -16,8 +17,8 @@ interface Records {
 export function resourcesIn(text: string): readonly string[] {
   if (!kinds.some((kind) => text.includes(kind))) return []
   try {
-    const { body, tenancyId } = JSON.parse(text) as { body: string; tenancyId?: unknown }
-    const content = JSON.parse(body) as Records
+    const { body, tenancyId } = parseJson(text) as { body: string; tenancyId?: unknown }
+    const content = parseJson(body) as Records
     if (content.kind === 'identity') return typeof tenancyId === 'string' ? [tenancyId] : []
     if (content.kind !== 'records') return []
     const ids = (content.records ?? []).map(({ key, vault }) => (key ?? vault)?.id)

@@ -6,6 +6,7 @@ import type { AuditHead } from '../../kms/auditChain/auditHead.ts'
 import type { Compared, Comparison } from './comparison.ts'
 import { provesAll, type Receipts } from './receipts.ts'
 import type { IdentityRecord, RecordBody, VaultRecord } from './record.ts'
+import { parseJson } from '../../parseJson.ts'
 
 /** What regions tell each other. Requests to the inbox of the destination; answers to the outcome queue of the source. */
 export type Body =
@@ -119,7 +120,7 @@ export async function verifyMessage(hsm: Hsm, text: string): Promise<Envelope> {
   if (statement.region !== source || statement.tenancyId !== tenancyId) {
     throw new KmsError('integrityFailure', 'The envelope carries the statement of another region or tenancy.')
   }
-  const content = JSON.parse(body) as Body
+  const content = parseJson(body) as Body
   const digest = digestOf(content, body)
   const bytes = signedBytes(head, digest)
   if (!(await hsm.isSignedBy(statement, bytes, Buffer.from(signature, 'base64')))) {
@@ -132,7 +133,7 @@ export async function verifyMessage(hsm: Hsm, text: string): Promise<Envelope> {
 
 function parse(text: string): EnvelopeText {
   try {
-    const value = JSON.parse(text) as Partial<EnvelopeText> | null
+    const value = parseJson(text) as Partial<EnvelopeText> | null
     if (
       value?.format === 'vaultspan/envelope/1' &&
       typeof value.body === 'string' &&

@@ -1,6 +1,7 @@
 import type { MeteredVersion } from '../../kms/usage/metering.ts'
 import type { QueueName } from '../../ports.ts'
 import type { Changed } from '../fanOut.ts'
+import { parseJson } from '../../parseJson.ts'
 
 /** Work a region puts into a queue of its own, so that it goes on after a crash. Unsigned: it only makes rows be read again. */
 export type Task =
@@ -44,6 +45,6 @@ export function taskText(task: Task): string {
 export function parseTask(text: string): Task | undefined {
   // Most messages are envelopes of many kilobytes, which their reader parses anyhow.
   if (!text.includes(format)) return undefined
-  const value = JSON.parse(text) as (Task & TaskText) | null
+  const value = parseJson(text) as (Task & TaskText) | null
   return value?.format === format ? value : undefined
 }

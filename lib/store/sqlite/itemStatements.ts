@@ -4,6 +4,7 @@ import { pageBytes, type IndexName, type Item, type TableName } from '../../port
 import type { EncodedWrite } from '../encodeWrites.ts'
 import type { KeyRange } from '../keyRange.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
+import { parseJson } from '../../parseJson.ts'
 
 interface Row {
   readonly pk: string
@@ -128,5 +129,5 @@ function itemIn(table: TableName, row: Row): Item {
 }
 
 export function parseItem(text: string): Item {
-  return JSON.parse(text) as Item
+  return parseJson(text) as Item
 }
