@@ -6,17 +6,8 @@ import {
   signatureRefusal,
   type SignedRequest,
 } from '../../lib/iam/requestSignature.ts'
-import {
-  aSignedRequest,
-  type DialectName,
-  dialects,
-  isAccepted,
-  keyId,
-  now,
-  refused,
-  rsaKey,
-  withHeader,
-} from './signer.ts'
+import { type DialectName, dialects } from './dialects.ts'
+import { aSignedRequest, isAccepted, keyId, now, refused, rsaKey, withHeader } from './signer.ts'
 
 const names = Object.keys(dialects) as DialectName[]
 

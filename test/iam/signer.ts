@@ -1,6 +1,7 @@
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
 import { isKmsError } from '../../lib/errors.ts'
+import { dialects, type Dialect, type DialectName } from './dialects.ts'
 
 /** An independent signer after contract §8.2: what each SDK sends, built by hand. */
 
@@ -10,44 +11,6 @@ export const keyId = `${tenancyId}/${userId}/${'0a:'.repeat(15)}ff`
 export const now = Date.parse('2026-03-05T12:00:00Z')
 
 export const rsaKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
-
-interface Dialect {
-  readonly date: 'date' | 'x-date'
-  readonly order: readonly ('version' | 'keyId' | 'algorithm' | 'headers' | 'signature')[]
-  readonly headers: string
-  readonly contentHeaders: string
-}
-
-const lowerCaseContent = ' content-length content-type x-content-sha256'
-
-export const dialects = {
-  typescript: {
-    date: 'x-date',
-    order: ['version', 'keyId', 'algorithm', 'headers', 'signature'],
-    headers: 'x-date (request-target) host',
-    contentHeaders: ' Content-Type Content-Length x-content-sha256',
-  },
-  python: {
-    date: 'date',
-    order: ['algorithm', 'headers', 'keyId', 'signature', 'version'],
-    headers: 'date (request-target) host',
-    contentHeaders: lowerCaseContent,
-  },
-  go: {
-    date: 'date',
-    order: ['version', 'headers', 'keyId', 'algorithm', 'signature'],
-    headers: 'date (request-target) host',
-    contentHeaders: lowerCaseContent,
-  },
-  java: {
-    date: 'date',
-    order: ['headers', 'keyId', 'algorithm', 'signature', 'version'],
-    headers: 'date (request-target) host',
-    contentHeaders: lowerCaseContent,
-  },
-} as const satisfies Record<string, Dialect>
-
-export type DialectName = keyof typeof dialects
 
 interface Options {
   readonly dialect?: DialectName
