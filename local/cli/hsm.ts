@@ -12,6 +12,11 @@ interface InitFlags extends RegionsFlag {
   readonly private: number
 }
 
+interface AttestFlags extends DataFlag {
+  readonly region: string
+  readonly challenge?: string
+}
+
 const regionsFlag = [
   '--regions <a,b,c>',
   'the regions that have a token each',
@@ -53,6 +58,29 @@ export const hsm: CommandRow = {
         const { lines, isFit } = await tokenStatus(tokens, regions, data)
         console.log(lines.join('\n'))
         if (!isFit) process.exitCode = 1
+      })
+    command
+      .command('attest')
+      .description('Writes what a region’s tokens say of themselves and of their keys, signed by the region.')
+      .option(...dataFlag)
+      .requiredOption('--region <NAME>', 'which one')
+      .option('--challenge <TEXT>', 'is in what is signed, so that it is known to be new')
+      .addHelpText('after', `\n${environment}`)
+      .action(async ({ data, region, challenge }: AttestFlags) => {
+        const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
+        if (tokens === null) return
+        const { attestRegion } = await import('../hsm/attestRegion.ts')
+        console.log(JSON.stringify(await attestRegion(data, region, tokens, challenge ?? null), undefined, 2))
+      })
+    command
+      .command('verify')
+      .description('Checks what hsm attest has written, by itself and offline.')
+      .argument('<FILE>', 'what it has written')
+      .requiredOption('--root <FILE>', 'the tenancy’s root: a PEM file, or a data directory, which holds one')
+      .option('--challenge <TEXT>', 'that was asked with')
+      .action(async (file: string, { root, challenge }: { readonly root: string; readonly challenge?: string }) => {
+        const { verifyAttestation } = await import('../hsm/verifyAttestation.ts')
+        console.log((await verifyAttestation(file, root, challenge)).join('\n'))
       })
     command
       .command('migrate')

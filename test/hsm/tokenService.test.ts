@@ -60,7 +60,14 @@ describeWithToken('a cloud whose token fails', () => {
     expect({ status: answer.status, after: answer.headers.get('retry-after') }).toEqual({ status: 503, after: '1' })
     expect(await answer.json()).toMatchObject({ message: expect.stringContaining('The HSM does not answer') as string })
     expect(await decrypt(call, vault.endpoint, key, ciphertext)).toBe(plaintext)
+    const answering = async () => {
+      const text = await (await fetch(`${origin}/metrics`)).text()
+      return /^vaultspan_hsm_answering ([01])$/m.exec(text)?.[1]
+    }
+    expect(await answering()).toBe('1')
     softHsm().call('C_CloseAllSessions', slot)
     expect(await health()).toMatchObject({ status: 'degraded', isHsmAnswering: false })
+    softHsm().call('C_CloseAllSessions', slot)
+    expect(await answering()).toBe('0')
   })
 })

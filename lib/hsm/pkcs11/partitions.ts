@@ -1,6 +1,8 @@
 import { isKmsError, KmsError } from '../../errors.ts'
+import type { AttestedToken } from '../formats/attestation.ts'
 import { isSameContext } from '../formats/sameContext.ts'
 import type { VaultContext } from '../hsm.ts'
+import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { partitionToken, type VaultToken } from './regionToken.ts'
@@ -97,6 +99,14 @@ export class Partitions {
     return Object.values(this.#store.partitions)
       .filter(({ phase }) => phase === 'taken')
       .map(({ vault }) => ({ ...vault, isPrivate: true }))
+  }
+
+  /** Each with a session, whoever has it. */
+  describe(): readonly AttestedToken[] {
+    return this.#labels().map((label) => {
+      const token = partitionToken({ ...this.#region, label })
+      return token.bare((session) => describeToken(session, token.info()))
+    })
   }
 
   counts(): PartitionCounts {

@@ -2,6 +2,7 @@ import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
 import { LruCache } from '../../lruCache.ts'
 import { requireFormat } from '../../requireFormat.ts'
+import type { AttestedToken } from '../formats/attestation.ts'
 import {
   chooseWrap,
   requireBundle,
@@ -34,6 +35,7 @@ import { TenancyRoots } from '../software/tenancyRoots.ts'
 import { TenancyHsm } from '../software/tenancyHsm.ts'
 import { SoftwareVaultKeys } from '../software/vaultKeys.ts'
 import { notOurs, VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
+import { describeToken } from './attest.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
 import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
@@ -180,6 +182,12 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   takenPartitions(): readonly VaultContext[] {
     return this.#partitions.taken()
+  }
+
+  /** The region's, then its pool's. */
+  describeTokens(): readonly AttestedToken[] {
+    const own = this.#token.run((session) => describeToken(session, this.#token.info()))
+    return [own, ...this.#partitions.describe()]
   }
 
   partitionCounts(): PartitionCounts {

@@ -11,6 +11,7 @@ const word = 'ulong'
 const functions = {
   C_Initialize: [0, [pointer]],
   C_Finalize: [1, [pointer]],
+  C_GetInfo: [2, [pointer]],
   C_GetSlotList: [4, ['uint8', pointer, pointer]],
   C_GetTokenInfo: [6, [word, pointer]],
   C_InitToken: [9, [word, pointer, word, pointer]],
@@ -175,6 +176,19 @@ export class Pkcs11Module {
     return Array.from({ length: readUlong(count) }, (_, index) => readUlong(list, index))
   }
 
+  /** What the library says of itself. */
+  libraryInfo(): LibraryInfo {
+    const info = Buffer.alloc(128)
+    this.call('C_GetInfo', info)
+    const text = (start: number) => info.toString('utf8', start, start + 32).trimEnd()
+    return {
+      manufacturer: text(2),
+      description: text(48),
+      version: versionAt(info, 80),
+      cryptoki: versionAt(info, 0),
+    }
+  }
+
   tokenInfo(slot: number): TokenInfo {
     const info = Buffer.alloc(256)
     this.call('C_GetTokenInfo', slot, info)
@@ -185,9 +199,23 @@ export class Pkcs11Module {
       manufacturer: text(32, 32),
       model: text(64, 16),
       serial: text(80, 16),
+      hardware: versionAt(info, 184),
+      firmware: versionAt(info, 186),
       isInitialized: (flags & CKF.TOKEN_INITIALIZED) !== 0,
     }
   }
+}
+
+export interface LibraryInfo {
+  readonly manufacturer: string
+  readonly description: string
+  readonly version: string
+  /** Of the standard. */
+  readonly cryptoki: string
+}
+
+function versionAt(info: Buffer, offset: number): string {
+  return `${info[offset] ?? 0}.${info[offset + 1] ?? 0}`
 }
 
 export interface TokenInfo {
@@ -195,6 +223,8 @@ export interface TokenInfo {
   readonly manufacturer: string
   readonly model: string
   readonly serial: string
+  readonly hardware: string
+  readonly firmware: string
   readonly isInitialized: boolean
 }
 

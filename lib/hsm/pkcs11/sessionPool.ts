@@ -2,17 +2,20 @@ import { KmsError } from '../../errors.ts'
 import type { Session } from './session.ts'
 
 const maxSessions = 16
-const maxWaitMs = 5_000
+const defaultMaxWaitMs = 5_000
 
 /** Sessions for work off the event loop, one operation each. They are opened as they are needed and kept. */
 export class SessionPool {
   readonly #open: () => Session
+  readonly #maxWaitMs: number
   readonly #all: Session[] = []
   readonly #free: Session[] = []
   readonly #waiting: ((session: Session) => void)[] = []
 
-  constructor(open: () => Session) {
+  /** `maxWaitMs`: how long whoever finds all of them busy waits for one. */
+  constructor(open: () => Session, maxWaitMs = defaultMaxWaitMs) {
     this.#open = open
+    this.#maxWaitMs = maxWaitMs
   }
 
   async use<R>(work: (session: Session) => Promise<R>): Promise<R> {
@@ -47,7 +50,7 @@ export class SessionPool {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(take), 1)
         reject(new KmsError('unavailable', 'Every session of the HSM is busy; try again.', { retryAfter: 1 }))
-      }, maxWaitMs)
+      }, this.#maxWaitMs)
     })
   }
 }

@@ -3,7 +3,7 @@ import { KmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
-import type { Pkcs11Module } from './pkcs11Module.ts'
+import type { Pkcs11Module, TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
 
@@ -14,6 +14,8 @@ export interface TokenOptions {
   readonly pin: () => string
   /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
   readonly now?: () => number
+  /** How long an operation waits for a free session. Default: 5 s. */
+  readonly maxWaitMs?: number
 }
 
 interface Connection<T> {
@@ -82,9 +84,13 @@ export class Token<T> {
 
   /** What the token says it is. */
   model(): string {
-    const { module, label } = this.#options
-    const { model, manufacturer } = module.tokenInfo(findSlot(module, label))
+    const { model, manufacturer } = this.info()
     return model === '' ? manufacturer : model
+  }
+
+  info(): TokenInfo {
+    const { module, label } = this.#options
+    return module.tokenInfo(findSlot(module, label))
   }
 
   isConnected(): boolean {
@@ -140,13 +146,18 @@ export class Token<T> {
   }
 
   #connect(): Connection<T> {
-    const { module, label } = this.#options
+    const { module, label, maxWaitMs } = this.#options
     const slot = findSlot(module, label)
     const session = Session.open(module, slot)
     try {
       this.#login(session)
       const objects = this.#find(session)
-      return { restarts: module.restarts, session, pool: new SessionPool(() => Session.open(module, slot)), objects }
+      return {
+        restarts: module.restarts,
+        session,
+        pool: new SessionPool(() => Session.open(module, slot), maxWaitMs),
+        objects,
+      }
     } catch (cause) {
       session.close()
       throw cause

@@ -1,0 +1,47 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { signAttestation, type Attestation } from '../../lib/hsm/formats/attestation.ts'
+import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { realm } from '../../lib/ocid.ts'
+import { UserError } from '../../lib/userError.ts'
+import { pinFrom } from './pin.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
+
+/** Asks a region's tokens, and has the region's identity sign what they say. The service may run meanwhile. @throws UserError */
+export async function attestRegion(
+  data: string,
+  region: string,
+  tokens: TokenSettings,
+  challenge: string | null,
+): Promise<Attestation> {
+  useOwnTokens(tokens.module, data)
+  const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
+  const label = tokenLabel(tokens, region)
+  // Without its file: it is looked at, nothing is kept.
+  const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pinFrom(tokens.pinFile) } })
+  try {
+    return await signAttestation(hsm, {
+      region,
+      realm,
+      at: new Date().toISOString(),
+      challenge,
+      library: module.libraryInfo(),
+      tokens: [...hsm.describeTokens()],
+      statements: statementsIn(join(data, 'hsm', `${region}.json`), region),
+      publicKey: hsm.identityPublicKey,
+    })
+  } finally {
+    hsm.close()
+  }
+}
+
+/** They are no secret, and prove themselves. */
+function statementsIn(file: string, region: string): Attestation['statements'] {
+  if (!existsSync(file)) throw new UserError(`${file} is not there: no region ${region} was started in this directory.`)
+  const { tenancies } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly tenancies: Readonly<Record<string, { readonly statement: Attestation['statements'][number] }>>
+  }
+  return Object.values(tenancies).map(({ statement }) => statement)
+}

@@ -1,0 +1,95 @@
+import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
+import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import type { FunctionName } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
+import { troubled } from './slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+
+const message = Buffer.from('through all of it')
+const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error
+
+describeWithToken('a token that is slow or fails now and then', () => {
+  const trouble: {
+    code?: (name: FunctionName) => number | undefined
+    delay?: (name: FunctionName) => Promise<void> | undefined
+  } = {}
+  const aes = aMaterial()
+  const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
+  let now = 1_000_000
+  let hsm: Pkcs11Hsm
+  let vault: VaultKeys
+  let aesKey: WrappedKey
+  let ecKey: WrappedKey
+  const encrypt = () => vault.use(aes, aesKey, (key) => key.encrypt('AES_256_GCM', message, {}))
+  const sign = () => vault.use(ec, ecKey, (key) => key.sign('ECDSA_SHA_256', 'RAW', message))
+
+  beforeEach(async () => {
+    delete trouble.code
+    delete trouble.delay
+    const token = {
+      module: troubled(softHsm(), trouble),
+      label: newToken(),
+      pin: () => pins.pin,
+      now: () => now,
+      maxWaitMs: 50,
+    }
+    hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token })
+    vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
+    aesKey = await vault.generate(aes)
+    ecKey = await vault.generate(ec)
+  })
+
+  afterEach(() => {
+    hsm.close()
+  })
+
+  test('lets 16 operations wait in it; another waits for one of them only so long, and is told to come back', async () => {
+    const end = Promise.withResolvers<undefined>()
+    trouble.delay = (name) => (name === 'C_Sign' ? end.promise : undefined)
+    await encrypt()
+    const inIt = Array.from({ length: 16 }, sign)
+    const over = [sign(), sign()].map((each) =>
+      each.then(
+        () => 'signed',
+        (error: unknown) => error,
+      ),
+    )
+    // What needs no thread goes on meanwhile.
+    await encrypt()
+    expect(await Promise.all(over)).toEqual([unavailable, unavailable])
+    end.resolve(undefined)
+    expect(await Promise.all(inIt)).toHaveLength(16)
+    await sign()
+  })
+
+  test.each([
+    ['the device fails', CKR.DEVICE_ERROR],
+    ['the token is gone', CKR.TOKEN_NOT_PRESENT],
+    ['the session is gone', CKR.SESSION_HANDLE_INVALID],
+    ['no session is left', CKR.SESSION_COUNT],
+    ['the library says nothing of use', CKR.GENERAL_ERROR],
+  ])('answers 503 while %s, says that it does not answer, and recovers by itself', async (_what, code) => {
+    trouble.code = (name) =>
+      name === 'C_Sign' || name === 'C_SignInit' || name === 'C_GetAttributeValue' ? code : undefined
+    for (let second = 0; second < 3; second++) {
+      now += 1_000
+      await expect(encrypt()).rejects.toEqual(unavailable)
+      await expect(sign()).rejects.toEqual(unavailable)
+      expect(hsm.isAnswering()).toBe(false)
+    }
+    delete trouble.code
+    now += 1_000
+    await encrypt()
+    await sign()
+    expect(hsm.isAnswering()).toBe(true)
+  })
+
+  test('an error that is no loss ends that operation alone', async () => {
+    trouble.code = (name) => (name === 'C_SignInit' ? CKR.MECHANISM_INVALID : undefined)
+    await expect(sign()).rejects.toThrow('CKR_MECHANISM_INVALID')
+    delete trouble.code
+    await sign()
+    expect(hsm.isAnswering()).toBe(true)
+  })
+})

@@ -1,0 +1,29 @@
+import type { FunctionName, Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+
+/** What the library is made to do between a caller and the token. */
+export interface Trouble {
+  /** Answered instead of what the function would; undefined: it is called. */
+  readonly code?: (name: FunctionName) => number | undefined
+  /** Waited for before a call on a thread begins. */
+  readonly delay?: (name: FunctionName) => Promise<void> | undefined
+}
+
+/** The library with latency and errors in between, both to be changed at any time. */
+export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
+  const between: Partial<Pkcs11Module> = {
+    code: (name, ...args) => trouble.code?.(name) ?? module.code(name, ...args),
+    callOnThread: async (name, ...args) => {
+      await trouble.delay?.(name)
+      const code = trouble.code?.(name)
+      if (code !== undefined) throw new Pkcs11Error(name, code)
+      return module.callOnThread(name, ...args)
+    },
+  }
+  return new Proxy(module, {
+    get: (target, name) => {
+      const found: unknown = Reflect.get(between, name) ?? Reflect.get(target, name)
+      return typeof found === 'function' ? (found.bind(target) as unknown) : found
+    },
+  })
+}
