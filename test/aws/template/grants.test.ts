@@ -1,4 +1,5 @@
 import { grants, type DeployedFunction, type Grants } from '../../../deploy/grants.ts'
+import { bodyOf } from '../../harness/deliveries.ts'
 import { regionB, twoRegions, type TestCloud } from '../../harness/twoRegions.ts'
 import {
   createReplica,
@@ -123,6 +124,11 @@ async function story(cloud: TestCloud): Promise<void> {
   if (lost !== undefined) await b.store.queues.send(lost.queue, [{ body: lost.body }])
   await cloud.settle()
   await deleteReplica(cloud, vaultId)
+  await cloud.settle()
+  // It comes again when nothing is left: what has no digests is looked for in the listing.
+  const purge = link.sent.findLast(({ to, body }) => to === regionB && bodyOf(body).kind === 'purge')
+  if (purge === undefined) throw new Error('The replica was not purged.')
+  await b.store.queues.send(purge.queue, [{ body: purge.body }])
   await cloud.settle()
   await a.chain.seal()
   await restOfALife(cloud)
