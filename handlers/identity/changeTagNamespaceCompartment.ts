@@ -1,8 +1,9 @@
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import { changeCompartmentDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { changeTagNamespaceCompartment } from '../../lib/kms/identity/tagNamespaces.ts'
-import { authorizedTagNamespace, namespaceVariables } from './tagNamespaceWire.ts'
+import { authorizedTagNamespace } from './tagNamespaceWire.ts'
 
 /** It takes the permission where the namespace is and where it goes. */
 export const changeTagNamespaceCompartmentOperation = operation('ChangeTagNamespaceCompartment', {

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -19,7 +20,8 @@ export const createDynamicGroupOperation = operation('CreateDynamicGroup', {
   input: createDynamicGroupDetails,
   run: async (request, { compartmentId, ...details }) => {
     const tenancyId = authorizedTenancy(request, compartmentId)
-    const row = await createNamed(request.ports, tenancyId, request.mutation, 'dynamicGroup', details)
+    const tagged = await withDefaultTags(request, compartmentId, details)
+    const row = await createNamed(request.ports, tenancyId, request.mutation, 'dynamicGroup', tagged)
     return { body: toDynamicGroup(row, tenancyId), headers: { etag: row.etag } }
   },
 })

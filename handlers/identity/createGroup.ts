@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -12,7 +13,8 @@ export const createGroupOperation = operation('CreateGroup', {
   input: createGroupDetails,
   run: async (request, { compartmentId, ...details }) => {
     const tenancyId = authorizedTenancy(request, compartmentId)
-    const row = await createNamed(request.ports, tenancyId, request.mutation, 'group', details)
+    const tagged = await withDefaultTags(request, compartmentId, details)
+    const row = await createNamed(request.ports, tenancyId, request.mutation, 'group', tagged)
     return { body: toGroup(row, tenancyId), headers: { etag: row.etag } }
   },
 })

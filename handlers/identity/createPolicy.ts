@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createPolicy } from '../../lib/kms/identity/policies.ts'
@@ -23,7 +24,7 @@ export const createPolicyOperation = operation('CreatePolicy', {
     authorizedCompartment(request, details.compartmentId)
     const bound = await boundNames(request, details.compartmentId, details.statements)
     const row = await createPolicy(request.ports, request.caller.principal.tenancyId, request.mutation, {
-      ...details,
+      ...(await withDefaultTags(request, details.compartmentId, details)),
       bound,
       versionDate: details.versionDate ?? null,
     })

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createTag } from '../../lib/kms/identity/tags.ts'
@@ -19,7 +20,8 @@ export const createTagOperation = operation('CreateTag', {
   input: createTagDetails,
   run: async (request, { validator: takes, ...details }) => {
     const namespace = await authorizedTagNamespace(request)
-    const input = { ...details, tagNamespaceId: namespace.id, values: takes?.values ?? null }
+    const tagged = await withDefaultTags(request, namespace.compartmentId, details)
+    const input = { ...tagged, tagNamespaceId: namespace.id, values: takes?.values ?? null }
     const { tenancyId } = request.caller.principal
     const row = await createTag(request.ports, tenancyId, request.mutation, namespace, input)
     return { body: toTag(row, namespace), headers: { etag: row.etag } }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
@@ -19,7 +20,8 @@ export const createTagNamespaceOperation = operation('CreateTagNamespace', {
   run: async (request, details) => {
     authorizedCompartment(request, details.compartmentId)
     const { tenancyId } = request.caller.principal
-    const row = await createTagNamespace(request.ports, tenancyId, request.mutation, details)
+    const tagged = await withDefaultTags(request, details.compartmentId, details)
+    const row = await createTagNamespace(request.ports, tenancyId, request.mutation, tagged)
     return { body: toTagNamespace(row), headers: { etag: row.etag } }
   },
 })

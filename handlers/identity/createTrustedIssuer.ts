@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { KmsError } from '../../lib/errors.ts'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -32,7 +33,8 @@ export const createTrustedIssuerOperation = operation('CreateTrustedIssuer', {
       )
     }
     if (details.jwksUri !== null) request.ports.issuerKeys.requireAllowed(details.jwksUri)
-    const row = await createNamed(request.ports, tenancyId, request.mutation, 'trustedIssuer', details)
+    const tagged = await withDefaultTags(request, compartmentId, details)
+    const row = await createNamed(request.ports, tenancyId, request.mutation, 'trustedIssuer', tagged)
     return { body: toTrustedIssuer(row, tenancyId), headers: { etag: row.etag } }
   },
 })

@@ -1,4 +1,5 @@
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
 import { isAuthorized } from '../../lib/http/isAuthorized.ts'
 import { bodyless } from '../../lib/http/operation.ts'
@@ -6,7 +7,7 @@ import { operations } from '../../lib/http/operations.ts'
 import { namespacesIn } from '../../lib/kms/identity/taggingState.ts'
 import { identityPage } from './identityPage.ts'
 import { lifecycleAsked } from './tenancyWide.ts'
-import { namespaceVariables, tagState, toTagNamespace } from './tagNamespaceWire.ts'
+import { tagState, toTagNamespace } from './tagNamespaceWire.ts'
 
 /** Those of a compartment; of those below it too where they are asked for, as far as the caller may see them. */
 export const listTagNamespacesOperation = bodyless('ListTagNamespaces', async (request) => {

@@ -1,13 +1,13 @@
 import * as v from 'valibot'
 import { authorize, authorizedCompartment } from '../../lib/http/authorize.ts'
+import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import { textOf } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { TagDefaultRow, TagNamespaceRow } from '../../lib/kms/identity/identityRows.ts'
-import { requireTagging, taggingById } from '../../lib/kms/identity/taggingRows.ts'
+import { requireTagging, taggingById } from '../../lib/kms/identity/taggingState.ts'
 import { tenancyState, type TenancyState } from '../../lib/kms/identity/tenancyState.ts'
-import { namespaceVariables } from './tagNamespaceWire.ts'
 
 export const tagValue = textOf(0, 256)
 export const isRequired = v.nullish(v.boolean())

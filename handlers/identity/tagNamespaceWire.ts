@@ -1,9 +1,10 @@
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { TagNamespaceRow } from '../../lib/kms/identity/identityRows.ts'
-import { taggingById } from '../../lib/kms/identity/taggingRows.ts'
+import { taggingById } from '../../lib/kms/identity/taggingState.ts'
 
 /** TagNamespace, and the summary in lists. */
 export function toTagNamespace(row: TagNamespaceRow): JsonObject {
@@ -36,9 +37,4 @@ export async function authorizedTagNamespace(request: Request): Promise<TagNames
   authorizedCompartment(request, row.compartmentId, namespaceVariables(row))
   request.target.resourceName = row.name
   return row
-}
-
-/** What conditions may ask of a namespace, as in OCI. */
-export function namespaceVariables({ id, name }: TagNamespaceRow): Readonly<Record<string, string>> {
-  return { 'target.tag-namespace.id': id, 'target.tag-namespace.name': name }
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateCompartment } from '../../lib/kms/identity/compartments.ts'
@@ -16,7 +17,9 @@ const updateCompartmentDetails = v.object({
 export const updateCompartmentOperation = operation('UpdateCompartment', {
   input: updateCompartmentDetails,
   run: async (request, details) => {
-    const { id } = await authorizedCompartmentRow(request)
+    const standing = await authorizedCompartmentRow(request)
+    if (standing.parentId !== null) await requireTagsTaken(request, details, standing)
+    const { id } = standing
     const { tenancyId } = request.caller.principal
     const row = await updateCompartment(request.ports, tenancyId, request.mutation, id, changedFields(details))
     const accessible = await accessibleCompartments(request)

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -18,9 +19,10 @@ const updateDynamicGroupDetails = v.object({
 export const updateDynamicGroupOperation = operation('UpdateDynamicGroup', {
   input: updateDynamicGroupDetails,
   run: async (request, details) => {
-    const { id } = await authorizedNamed(request, 'dynamicGroup', request.parameters['dynamicGroupId'] ?? '')
+    const standing = await authorizedNamed(request, 'dynamicGroup', request.parameters['dynamicGroupId'] ?? '')
+    await requireTagsTaken(request, details, standing)
     const { tenancyId } = request.caller.principal
-    const named = { kind: 'dynamicGroup', id } as const
+    const named = { kind: 'dynamicGroup', id: standing.id } as const
     const row = await updateNamed(request.ports, tenancyId, request.mutation, named, changedFields(details))
     return { body: toDynamicGroup(row, tenancyId), headers: { etag: row.etag } }
   },

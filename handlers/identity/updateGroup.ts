@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -17,9 +18,10 @@ const updateGroupDetails = v.object({
 export const updateGroupOperation = operation('UpdateGroup', {
   input: updateGroupDetails,
   run: async (request, details) => {
-    const { id } = await authorizedNamed(request, 'group', request.parameters['groupId'] ?? '')
+    const standing = await authorizedNamed(request, 'group', request.parameters['groupId'] ?? '')
+    await requireTagsTaken(request, details, standing)
     const { tenancyId } = request.caller.principal
-    const named = { kind: 'group', id } as const
+    const named = { kind: 'group', id: standing.id } as const
     const row = await updateNamed(request.ports, tenancyId, request.mutation, named, changedFields(details))
     return { body: toGroup(row, tenancyId), headers: { etag: row.etag } }
   },

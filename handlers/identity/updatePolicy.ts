@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updatePolicy, type PolicyChange } from '../../lib/kms/identity/policies.ts'
@@ -11,6 +12,7 @@ export const updatePolicyOperation = operation('UpdatePolicy', {
   input: updatePolicyDetails,
   run: async (request, details) => {
     const policy = await authorizedPolicy(request, request.parameters['policyId'] ?? '')
+    await requireTagsTaken(request, details, policy)
     if (details.statements !== undefined) requireStatements(policy.compartmentId, details.statements)
     const change = Object.fromEntries(
       Object.entries(details).filter(([, value]) => value !== undefined),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateTag } from '../../lib/kms/identity/tags.ts'
@@ -20,6 +21,7 @@ export const updateTagOperation = operation('UpdateTag', {
   input: updateTagDetails,
   run: async (request, { validator: takes, ...details }) => {
     const { namespace, tag } = await authorizedTag(request)
+    await requireTagsTaken(request, details, tag)
     const { tenancyId } = request.caller.principal
     const change = { ...changedFields(details), ...takes }
     const row = await updateTag(request.ports, tenancyId, request.mutation, tag.id, change)

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
@@ -17,9 +18,11 @@ const updateTagNamespaceDetails = v.object({
 export const updateTagNamespaceOperation = operation('UpdateTagNamespace', {
   input: updateTagNamespaceDetails,
   run: async (request, details) => {
-    const { id } = await authorizedTagNamespace(request)
+    const namespace = await authorizedTagNamespace(request)
+    await requireTagsTaken(request, details, namespace)
     const { tenancyId } = request.caller.principal
-    const row = await updateTagNamespace(request.ports, tenancyId, request.mutation, id, changedFields(details))
+    const change = changedFields(details)
+    const row = await updateTagNamespace(request.ports, tenancyId, request.mutation, namespace.id, change)
     return { body: toTagNamespace(row), headers: { etag: row.etag } }
   },
 })

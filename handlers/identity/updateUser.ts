@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { updateNamed } from '../../lib/kms/identity/namedRows.ts'
@@ -18,9 +19,10 @@ const updateUserDetails = v.object({
 export const updateUserOperation = operation('UpdateUser', {
   input: updateUserDetails,
   run: async (request, details) => {
-    const { id } = await authorizedNamed(request, 'user', request.parameters['userId'] ?? '')
+    const standing = await authorizedNamed(request, 'user', request.parameters['userId'] ?? '')
+    await requireTagsTaken(request, details, standing)
     const { tenancyId } = request.caller.principal
-    const named = { kind: 'user', id } as const
+    const named = { kind: 'user', id: standing.id } as const
     const row = await updateNamed(request.ports, tenancyId, request.mutation, named, changedFields(details))
     return { body: toUser(row, tenancyId), headers: { etag: row.etag } }
   },

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { protectionModes } from '../../lib/hsm/algorithms.ts'
 import { authorizedVaultForKey } from '../../lib/http/authorize.ts'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, displayName, freeformTags, keyShapeOf, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createKey } from '../../lib/kms/keys/createKey.ts'
@@ -26,7 +27,7 @@ export const importKeyOperation = operation('ImportKey', {
     const { isAutoRotationEnabled, autoKeyRotationDetails, ...details } = rest
     const vault = await authorizedVaultForKey(request, details.compartmentId)
     const rotation = requestedRotation({ isAutoRotationEnabled, autoKeyRotationDetails })
-    const input = { ...details, shape, rotation }
+    const input = { ...(await withDefaultTags(request, details.compartmentId, details)), shape, rotation }
     const row = await createKey(request.ports, request.mutation, vault, input, importMaterial(request.ports, brought))
     return keyAnswer(request, vault.row, row)
   },

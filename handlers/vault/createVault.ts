@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, displayName, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createVault } from '../../lib/kms/vaults/vaults.ts'
@@ -20,7 +21,8 @@ export const createVaultOperation = operation('CreateVault', {
     const { tenancyId } = request.caller.principal
     const { compartments } = await request.ports.identity.tenancy(tenancyId)
     const compartmentIds = compartments.map(({ id }) => id)
-    const row = await createVault(request.ports, request.mutation, { ...details, tenancyId, compartmentIds })
+    const tagged = await withDefaultTags(request, details.compartmentId, details)
+    const row = await createVault(request.ports, request.mutation, { ...tagged, tenancyId, compartmentIds })
     return vaultAnswer(request, row)
   },
 })

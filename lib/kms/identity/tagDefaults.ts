@@ -2,8 +2,8 @@ import { KmsError } from '../../errors.ts'
 import type { Mutation } from '../mutation.ts'
 import type { IdentityPorts } from './changeIdentity.ts'
 import type { TagDefaultRow, TagRow } from './identityRows.ts'
-import { createTagging, deleteTagging, requireTagging, updateTagging, type TaggingInput } from './taggingRows.ts'
-import { defaultsIn, isTagRetired } from './taggingState.ts'
+import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
+import { defaultsIn, isTagRetired, requireTagging, type TaggingInput } from './taggingState.ts'
 
 const maxDefaults = 5
 

@@ -2,8 +2,8 @@ import { KmsError } from '../../errors.ts'
 import type { Mutation } from '../mutation.ts'
 import type { IdentityPorts } from './changeIdentity.ts'
 import { identitySk, type TagNamespaceRow } from './identityRows.ts'
-import { createTagging, deleteTagging, updateTagging, type TaggingInput } from './taggingRows.ts'
-import { namespacesIn, requireNoDefaults, tagsIn } from './taggingState.ts'
+import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
+import { namespacesIn, requireNoDefaults, tagsIn, type TaggingInput } from './taggingState.ts'
 
 const maxNamespaces = 100
 

@@ -13,57 +13,21 @@ import {
 } from '../mutation.ts'
 import { changeIdentity, type IdentityPorts } from './changeIdentity.ts'
 import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
+import type { NewIdentityRow } from './identityRows.ts'
 import {
-  identitySk,
-  type NewIdentityRow,
-  type TagDefaultRow,
-  type TagNamespaceRow,
-  type TagRow,
-} from './identityRows.ts'
+  requireTagging,
+  taggingById,
+  taggingKinds as kinds,
+  type TaggingInput,
+  type TaggingKind,
+  type TaggingRows as Rows,
+} from './taggingState.ts'
 import { tenancyState, type TenancyState } from './tenancyState.ts'
 
-/** Tag namespaces, keys and defaults: made, changed and deleted alike. What is particular to a kind its own file judges. */
-interface Rows {
-  readonly tagNamespace: TagNamespaceRow
-  readonly tag: TagRow
-  readonly tagDefault: TagDefaultRow
-}
-export type TaggingKind = keyof Rows
+type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'homeRegion'>
 type TaggingRow = Rows[TaggingKind]
 
-type Given = 'pk' | 'sk' | 'format' | 'seq' | 'signature' | 'kind' | 'id' | 'etag' | 'timeCreated'
-export type TaggingInput<K extends TaggingKind> = Omit<Rows[K], Given>
-
-const kinds = {
-  tagNamespace: { what: 'tag namespace', type: 'tagnamespace', sk: identitySk.tagNamespace },
-  tag: { what: 'tag', type: 'tagdefinition', sk: identitySk.tag },
-  tagDefault: { what: 'tag default', type: 'tagdefault', sk: identitySk.tagDefault },
-} as const satisfies Record<TaggingKind, object>
-
-type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'homeRegion'>
-
-export function taggingIn<K extends TaggingKind>(state: TenancyState, kind: K, id: string): Rows[K] | undefined {
-  const row = state.rows.get(kinds[kind].sk(id))
-  // INVARIANT: what lies under a kind's sort key is of that kind.
-  return row?.kind === kind ? (row as unknown as Rows[K]) : undefined
-}
-
-/** Undefined where the tenancy has none of this OCID. */
-export async function taggingById<K extends TaggingKind>(
-  ports: ReadPorts,
-  tenancyId: string,
-  kind: K,
-  id: string,
-): Promise<Rows[K] | undefined> {
-  return taggingIn(await tenancyState(ports, tenancyId), kind, id)
-}
-
-/** @throws KmsError notAuthorizedOrNotFound */
-export function requireTagging<K extends TaggingKind>(state: TenancyState, kind: K, id: string): Rows[K] {
-  const row = taggingIn(state, kind, id)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: kinds[kind].what, id })
-  return row
-}
+/** Tag namespaces, keys and defaults are made, changed and deleted alike. What is particular to a kind its own file judges. */
 
 interface Making<K extends TaggingKind> {
   readonly kind: K

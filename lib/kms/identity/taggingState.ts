@@ -1,6 +1,49 @@
-import { KmsError } from '../../errors.ts'
-import type { TagDefaultRow, TagNamespaceRow, TagRow } from './identityRows.ts'
-import { rowsOf, type TenancyState } from './tenancyState.ts'
+import { KmsError, notFoundOrForbidden } from '../../errors.ts'
+import type { KmsPorts } from '../kmsPorts.ts'
+import { identitySk, type TagDefaultRow, type TagNamespaceRow, type TagRow } from './identityRows.ts'
+import { rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
+
+/** Tag namespaces, their keys, and the defaults that compartments have of them. */
+export interface TaggingRows {
+  readonly tagNamespace: TagNamespaceRow
+  readonly tag: TagRow
+  readonly tagDefault: TagDefaultRow
+}
+export type TaggingKind = keyof TaggingRows
+
+type Given = 'pk' | 'sk' | 'format' | 'seq' | 'signature' | 'kind' | 'id' | 'etag' | 'timeCreated'
+export type TaggingInput<K extends TaggingKind> = Omit<TaggingRows[K], Given>
+
+export const taggingKinds = {
+  tagNamespace: { what: 'tag namespace', type: 'tagnamespace', sk: identitySk.tagNamespace },
+  tag: { what: 'tag', type: 'tagdefinition', sk: identitySk.tag },
+  tagDefault: { what: 'tag default', type: 'tagdefault', sk: identitySk.tagDefault },
+} as const satisfies Record<TaggingKind, object>
+
+type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'homeRegion'>
+
+export function taggingIn<K extends TaggingKind>(state: TenancyState, kind: K, id: string): TaggingRows[K] | undefined {
+  const row = state.rows.get(taggingKinds[kind].sk(id))
+  // INVARIANT: what lies under a kind's sort key is of that kind.
+  return row?.kind === kind ? (row as unknown as TaggingRows[K]) : undefined
+}
+
+/** Undefined where the tenancy has none of this OCID. */
+export async function taggingById<K extends TaggingKind>(
+  ports: ReadPorts,
+  tenancyId: string,
+  kind: K,
+  id: string,
+): Promise<TaggingRows[K] | undefined> {
+  return taggingIn(await tenancyState(ports, tenancyId), kind, id)
+}
+
+/** @throws KmsError notAuthorizedOrNotFound */
+export function requireTagging<K extends TaggingKind>(state: TenancyState, kind: K, id: string): TaggingRows[K] {
+  const row = taggingIn(state, kind, id)
+  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: taggingKinds[kind].what, id })
+  return row
+}
 
 export function namespacesIn(state: TenancyState): readonly TagNamespaceRow[] {
   return rowsOf<TagNamespaceRow>(state, 'tagNamespace')
