@@ -16,7 +16,7 @@ const services = {
 } as const satisfies Record<FunctionName, string>
 
 /** What of a request's headers an event may show; never the authorization. */
-const shownHeaders = ['opc-request-id', 'opc-retry-token', 'if-match', 'content-type', 'opc-client-info']
+const shownHeaders = ['content-type', 'if-match', 'opc-client-info', 'opc-request-id', 'opc-retry-token']
 
 /** Who calls, as far as an event says it; without name and credentials where nothing has proved it. */
 export interface AuditedCaller {

@@ -1,5 +1,6 @@
-import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
+import type { JsonObject } from '../canonicalJson.ts'
 import { digestOf, type ChainPlace } from './auditChain/chainPlace.ts'
+import { eventText } from './ociEvent.ts'
 import type { RandomBytes } from '../ocid.ts'
 import type { Item, Write } from '../ports.ts'
 
@@ -92,7 +93,7 @@ export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => numb
   const tenancyId = tenancyOf(event)
   const days = daysOf(tenancyId)
   const expiresAt = days === undefined ? undefined : Math.ceil(Date.parse(eventTime) / 1000) + days * 86_400
-  const text = canonicalJson(event)
+  const text = eventText(event)
   return {
     eventTime,
     eventId,

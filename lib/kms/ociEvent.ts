@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../canonicalJson.ts'
+import { canonicalJson, type Json, type JsonObject } from '../canonicalJson.ts'
 import type { AuditEvent } from './audit.ts'
 
 /** What an event says; what is not given is null or empty in OCI's envelope. */
@@ -39,11 +39,32 @@ export interface EventFacts {
   readonly details?: JsonObject | undefined
 }
 
-/**
- * An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. Its
- * members stand in the order of its canonical text, which is what is hashed: so they need not be sorted again.
- */
+/** Events whose JSON is their canonical text, because whoever made them put every member in its place. */
+const inOrder = new WeakSet<AuditEvent>()
+
+/** The canonical text of an event, which is what is hashed: for most at the cost of their JSON. */
+export function eventText(event: AuditEvent): string {
+  return inOrder.has(event) ? JSON.stringify(event) : canonicalJson(event)
+}
+
+/** An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. */
 export function ociEvent(facts: EventFacts): AuditEvent {
+  const event = envelope(facts)
+  const { details, request, previous, current } = facts
+  const given = [details, request?.headers, request?.parameters, previous, current]
+  if (given.every(isInOrder)) inOrder.add(event)
+  return event
+}
+
+function isInOrder(value: Json | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  const names = Object.keys(value)
+  const isSorted = names.every((name, index) => index === 0 || (names[index - 1] ?? '') < name)
+  return isSorted && Object.values(value).every(isInOrder)
+}
+
+/** INVARIANT: members stand in the order of their names, all the way down. */
+function envelope(facts: EventFacts): AuditEvent {
   const { identity, request, response } = facts
   return {
     cloudEventsVersion: '0.1',
@@ -69,7 +90,13 @@ export function ociEvent(facts: EventFacts): AuditEvent {
         tenantId: identity.tenantId,
         userAgent: identity.userAgent ?? null,
       },
-      request: request ?? { action: null, headers: {}, id: null, parameters: {}, path: null },
+      request: {
+        action: request?.action ?? null,
+        headers: request?.headers ?? {},
+        id: request?.id ?? null,
+        parameters: request?.parameters ?? {},
+        path: request?.path ?? null,
+      },
       resourceId: facts.resourceId,
       resourceName: facts.resourceName,
       response: {

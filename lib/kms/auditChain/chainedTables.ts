@@ -1,5 +1,5 @@
-import { canonicalJson } from '../../canonicalJson.ts'
 import { tenancyOf, timesOf, type AuditItem } from '../audit.ts'
+import { eventText } from '../ociEvent.ts'
 import type { AuditItemText, AuditTable } from '../groupedAuditSink.ts'
 import type { Item, Tables, Write } from '../../ports.ts'
 import type { AuditChain } from './auditChain.ts'
@@ -62,7 +62,7 @@ function placed(chain: AuditChain, write: Write, taken: number[]): Write {
     pk,
     sk,
     ...(expiresAt === undefined ? {} : { expiresAt }),
-    digests: events.map((event) => digestOf(canonicalJson(event))),
+    digests: events.map((event) => digestOf(eventText(event))),
     tenancyId: tenancyOf(events[0]),
     ...timesOf(events),
   })
