@@ -134,6 +134,14 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     redrive: (words) => redriveCommand(hosts, words),
     'rotate-root': (words) => rotateRootCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
+    hang: async ([, name = '', worker]) => {
+      if (worker === undefined) {
+        await faults.break(name, 'hang')
+        return faults.describe()
+      }
+      await host.hangWorker(Number(worker))
+      return `worker ${worker} of ${region} stands still, until it is ended and started again`
+    },
     kill: async ([, , worker]) => {
       if (worker !== undefined) {
         await host.killWorker(Number(worker))

@@ -21,6 +21,7 @@ const variables = [
   ['BACKUP_URI_HOSTS', 'hosts of pre-authenticated URIs, separated by commas'],
   ['ISSUER_HOSTS', 'hosts where keys of trusted issuers are fetched, separated by commas'],
   ['WORKERS', 'threads in each region that answer requests, where --workers is not given (the number of cores)'],
+  ['WORKER_PATIENCE_MS', 'how long one of them may stand still before it is ended and started again (10000)'],
   ['LOG_LEVEL', 'info | warn | error | silent: info has every request, warn every refusal with its reason'],
 ] as const
 

@@ -76,7 +76,7 @@ async function performAny(faults: FaultCommands, more: MoreCommands, words: read
 }
 
 /** How each is typed, and how many words that are at least and at most. */
-const usages: Readonly<Record<string, readonly [string, number, number]>> = {
+const allUsages: Readonly<Record<string, readonly [string, number, number]>> = {
   cut: ['cut REGION', 1, 1],
   hang: ['hang REGION', 1, 1],
   refuse: ['refuse REGION', 1, 1],
@@ -87,9 +87,15 @@ const usages: Readonly<Record<string, readonly [string, number, number]>> = {
   status: ['status', 0, 0],
 }
 
+/** Only a service with workers breaks one of those. */
+function usagesOf(more: MoreCommands): typeof allUsages {
+  return Object.hasOwn(more, 'hang') ? { ...allUsages, hang: ['hang REGION, or hang REGION WORKER', 1, 2] } : allUsages
+}
+
 /** Says how it is typed. Undefined: nothing is wrong, or it is not about faults. */
 function wrongWords(name: string, count: number, more: MoreCommands): string | undefined {
   const mayKill = Object.hasOwn(more, 'kill')
+  const usages = usagesOf(more)
   const usage = Object.hasOwn(usages, name) && (name !== 'kill' || mayKill) ? usages[name] : undefined
   if (usage === undefined) {
     if (Object.hasOwn(more, name)) return undefined

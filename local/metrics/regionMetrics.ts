@@ -9,8 +9,10 @@ export const metricsContentType = Registry.OPENMETRICS_CONTENT_TYPE
 
 interface Sources {
   readonly region: string
-  /** What each thread that answers requests has counted. */
+  /** What each thread that answers requests has counted, those that are gone too. */
   readonly threads: () => Promise<readonly CountedRequests[]>
+  /** How many threads answer at present. */
+  readonly running: () => number
   readonly health: () => Promise<RegionHealth>
 }
 
@@ -65,7 +67,7 @@ export class RegionMetrics {
 
   async text(): Promise<string> {
     const [health, threads] = await Promise.all([this.#sources.health(), this.#sources.threads()])
-    this.#gauges.workers.set(threads.length)
+    this.#gauges.workers.set(this.#sources.running())
     this.#setLinks(health)
     this.#setRegion(health)
     const all: object[] = [...threads, await this.#registry.getMetricsAsJSON()]

@@ -52,6 +52,8 @@ export interface RegionCommands extends Omit<RegionHost, 'name'> {
   thaw(): Promise<void>
   /** As when one of its threads dies. @throws where there is none of that number. */
   killWorker(index: number): Promise<void>
+  /** As when one of its threads never leaves a computation. @throws as killWorker. */
+  hangWorker(index: number): Promise<void>
   /** Asks each region on another machine how many changes of this one it knows of. */
   comparePeers(): Promise<readonly ComparedRegion[]>
   /** Takes back what those have. @throws where one cannot be reached. */

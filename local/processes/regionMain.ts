@@ -120,7 +120,8 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
     thaw: async () => {
       opened.store.thaw()
     },
-    killWorker: (index) => opened.killWorker(index),
+    killWorker: async (index) => opened.killWorker(index),
+    hangWorker: async (index) => opened.hangWorker(index),
     comparePeers: async () => machines?.compare() ?? [],
     takeBack: async (behind) => {
       if (machines === undefined || apart === undefined) throw new Error('All regions are on this machine.')

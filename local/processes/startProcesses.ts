@@ -119,6 +119,11 @@ async function start(
   const origins = nameOrigins(settings, regions, listening)
   for (const process of processes) process.keep()
   const snapshots = new Snapshots(directory, hosts)
+  const processOf = (region: string) => {
+    const process = processes.find(({ commands }) => commands.name === region)
+    if (process === undefined) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)
+    return process
+  }
   const closeFaults = await serveFaults(directory, faults, {
     hosts: () => hostsCommand(prepared, hosts),
     state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
@@ -126,9 +131,16 @@ async function start(
     redrive: (words) => redriveCommand(hosts, words),
     'rotate-root': (words) => rotateRootCommand(hosts, words),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
+    hang: async ([, region = '', worker]) => {
+      if (worker === undefined) {
+        await faults.break(region, 'hang')
+        return faults.describe()
+      }
+      await processOf(region).commands.hangWorker(Number(worker))
+      return `worker ${worker} of ${region} stands still, until it is ended and started again`
+    },
     kill: async ([, region = '', worker]) => {
-      const process = processes.find(({ commands }) => commands.name === region)
-      if (process === undefined) throw new Error(`There is no region ${region}; there are ${regions.join(', ')}.`)
+      const process = processOf(region)
       if (worker !== undefined) {
         await process.commands.killWorker(Number(worker))
         return `worker ${worker} of ${region} is ended; it is started again`

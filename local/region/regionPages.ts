@@ -11,10 +11,12 @@ interface Sources extends Watched, Pick<RegionParts, 'region' | 'regions' | 'set
   readonly requests: RequestMetrics
   /** What each of its workers has counted. */
   readonly counted: () => Promise<readonly CountedRequests[]>
+  /** How many of those answer at present. */
+  readonly running: () => number
 }
 
 /** What a region answers about itself to whoever asks: GET /healthz and GET /metrics. */
-export function regionPages({ requests, counted, regions, ...sources }: Sources): {
+export function regionPages({ requests, counted, running, regions, ...sources }: Sources): {
   readonly health: () => Promise<RegionHealth>
   readonly metrics: RegionMetrics
 } {
@@ -29,6 +31,7 @@ export function regionPages({ requests, counted, regions, ...sources }: Sources)
     metrics: new RegionMetrics({
       region,
       threads: async () => [await requests.counted(), ...(await counted())],
+      running: () => 1 + running(),
       health,
     }),
   }

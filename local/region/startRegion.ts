@@ -89,6 +89,8 @@ export interface Region {
   isIdle(): boolean
   /** As when one of its threads dies. @throws where there is none of that number. */
   killWorker(index: number): Promise<void>
+  /** As when one of its threads never leaves a computation. @throws as killWorker. */
+  hangWorker(index: number): Promise<void>
   health(): Promise<RegionHealth>
   answer(request: InsideRequest): Promise<HttpResponse>
   /** For /healthz. */
@@ -175,6 +177,7 @@ export function openRegion(parts: RegionParts): Region {
     found,
     workers: figures,
     counted,
+    running: () => workers?.running ?? 0,
   })
   const served = { functions: regionFunctions(runtime), health, metrics: () => metrics.text() }
   const arrived = () => running.arrived()
@@ -256,10 +259,8 @@ export function openRegion(parts: RegionParts): Region {
     health,
     answer: (request) => answerInside({ functions: served.functions, portOf }, request),
     isIdle: () => running.isIdle(),
-    killWorker: async (index) => {
-      if (workers === undefined) throw new Error(`${region} has no workers.`)
-      await workers.kill(index)
-    },
+    killWorker: (index) => workersOf(workers, region).kill(index),
+    hangWorker: (index) => workersOf(workers, region).hang(index),
     notePutBack: (putBack) => {
       found.putBack = putBack
     },
@@ -274,6 +275,11 @@ export function openRegion(parts: RegionParts): Region {
       hsm.close()
     },
   }
+}
+
+function workersOf(workers: CryptoWorkers | undefined, region: string): CryptoWorkers {
+  if (workers === undefined) throw new Error(`${region} has no workers.`)
+  return workers
 }
 
 /** Where the region itself listens, once it does, and how its and others' names are reached. */

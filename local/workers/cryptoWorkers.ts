@@ -1,6 +1,7 @@
 import { grownMs } from '../../lib/backOff.ts'
 import type { Logger } from '../../lib/ports.ts'
 import type { Broken } from '../region/faults.ts'
+import { KeptCounts } from '../metrics/keptCounts.ts'
 import type { CountedRequests } from '../metrics/requestMetrics.ts'
 import { freePort } from '../gateway/requireFreePorts.ts'
 import type { AuditText } from '../../lib/kms/audit.ts'
@@ -8,15 +9,27 @@ import { CryptoWorker, type EventSink } from './cryptoWorker.ts'
 import { eventRing } from './eventRing.ts'
 import type { Gateway } from './gateway.ts'
 import type { Notices } from './notices.ts'
+import { BeatWatch } from './beatWatch.ts'
 import type { Notice, RegionServices, WorkerStart } from './protocol.ts'
+
+/** How often it is looked whether a worker goes on. */
+const lookMs = 500
+/** While it is being started: then it reads all its modules. */
+const startMs = 60_000
+/** So often it is asked what it has counted, in looks, so that little is lost where it dies. */
+const countLooks = 4
+/** A worker that is asked takes no longer where it is well. */
+const answerMs = 1_000
 
 const restarts = { firstMs: 100, maxMs: 5_000 } as const
 
 export interface CryptoWorkersOptions {
   readonly count: number
+  /** How long a worker may stand still before it is ended. */
+  readonly patienceMs: number
   readonly notices: Notices
   /** What a worker is started with; asked at each start, because it changes. */
-  readonly start: () => Omit<WorkerStart, 'notices' | 'count' | 'answered' | 'events'>
+  readonly start: () => Omit<WorkerStart, 'notices' | 'count' | 'answered' | 'beats' | 'events'>
   /** What a worker must be told first; asked at each start. */
   readonly first: () => readonly Notice[]
   readonly services: RegionServices
@@ -39,6 +52,10 @@ export class CryptoWorkers implements Gateway {
   readonly #figures: { answered: Int32Array; restarts: number }[] = []
   readonly #listening = new Map<number, string>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #counts = new KeptCounts<CryptoWorker>()
+  readonly #watched = new Map<number, BeatWatch>()
+  readonly #watch: NodeJS.Timeout
+  #looks = 0
   /** Rejects where one of the first cannot run at all. */
   readonly #begun: Promise<unknown>
   #how: Broken | undefined
@@ -49,6 +66,9 @@ export class CryptoWorkers implements Gateway {
     for (let index = 0; index < options.count; index += 1) this.#start(index)
     this.#begun = Promise.all([...this.#running.values()].map(({ commands }) => commands.stand(undefined)))
     this.#begun.catch(() => undefined)
+    this.#watch = setInterval(() => {
+      this.#look()
+    }, lookMs).unref()
   }
 
   async listen(port: number, host: string): Promise<number> {
@@ -86,7 +106,9 @@ export class CryptoWorkers implements Gateway {
   async drain(): Promise<void> {
     this.#isEnding = true
     for (const timer of this.#timers) clearTimeout(timer)
+    // One that hangs is still ended by the watch.
     await this.#all((worker) => worker.end())
+    clearInterval(this.#watch)
   }
 
   /** The events that all have left since the last time, those of each in order. */
@@ -98,18 +120,55 @@ export class CryptoWorkers implements Gateway {
     return this.#figures.map(({ answered, restarts }) => ({ answered: Atomics.load(answered, 0), restarts }))
   }
 
-  /** One that dies meanwhile, or has died, has counted nothing. */
+  /** What all have counted since the region was started, also those that are gone. */
   async counted(): Promise<readonly CountedRequests[]> {
-    const asked = await Promise.allSettled([...this.#running.values()].map(({ commands }) => commands.counted()))
-    return asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    await this.#askCounts()
+    return this.#counts.all()
+  }
+
+  /** How many answer at present. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** As when a thread never leaves a computation. */
+  async hang(index: number): Promise<void> {
+    await this.#at(index).commands.hang()
   }
 
   /** As when a thread dies. */
   async kill(index: number): Promise<void> {
+    await this.#at(index).kill()
+  }
+
+  #at(index: number): CryptoWorker {
     const worker = this.#running.get(index)
-    if (worker === undefined)
-      throw new Error(`There is no worker ${index} at present; there are ${this.#options.count}.`)
-    await worker.kill()
+    if (worker !== undefined) return worker
+    throw new Error(`There is no worker ${index} at present; there are ${this.#options.count}.`)
+  }
+
+  #look(): void {
+    for (const [index, worker] of this.#running) {
+      if (this.#watched.get(index)?.hangs() !== true) continue
+      this.#watched.delete(index)
+      this.#options.log.error('A worker stands still; it is ended.', undefined, { worker: index })
+      void worker.kill()
+    }
+    this.#looks += 1
+    if (this.#looks % countLooks === 0) void this.#askCounts()
+  }
+
+  async #askCounts(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, answerMs)
+    })
+    const told = this.#all(async (worker) => {
+      const counted = await worker.commands.counted()
+      if ([...this.#running.values()].includes(worker)) this.#counts.told(worker, counted)
+    })
+    await Promise.race([told, late])
+    clearTimeout(timer)
   }
 
   /** One that is gone meanwhile has nothing left to do. */
@@ -118,17 +177,20 @@ export class CryptoWorkers implements Gateway {
   }
 
   #start(index: number): CryptoWorker {
-    const { notices, start, first, services, events, count } = this.#options
+    const { notices, start, first, services, events, count, patienceMs } = this.#options
     const { forWorker, close } = notices.open(first())
-    const answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const [answered, beats] = [sharedNumber(), sharedNumber()]
+    const patience = { looks: Math.ceil(patienceMs / lookMs), firstLooks: Math.ceil(startMs / lookMs) }
+    this.#watched.set(index, new BeatWatch(beats, patience))
     this.#figures[index] = { answered, restarts: (this.#figures[index]?.restarts ?? -1) + 1 }
     const worker: CryptoWorker = new CryptoWorker({
-      start: { ...start(), count, answered, events: eventRing(), notices: forWorker },
+      start: { ...start(), count, answered, beats, events: eventRing(), notices: forWorker },
       services,
       events,
       onEnd: (cause) => {
         close()
         this.#running.delete(index)
+        void this.#counts.ended(worker)
         if (!this.#isEnding) this.#restartLater(index, cause)
       },
     })
@@ -162,4 +224,8 @@ export class CryptoWorkers implements Gateway {
       await worker.end()
     }
   }
+}
+
+function sharedNumber(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 }

@@ -31,6 +31,8 @@ export interface WorkerStart {
   readonly notices: NoticePort
   /** How many requests for crypto it has answered: the worker counts, its region reads. */
   readonly answered: Int32Array
+  /** Goes on with each turn of its event loop's clock: where it stands still the worker hangs. */
+  readonly beats: Int32Array
   /** Where the worker leaves the events of the audit. */
   readonly events: EventRing
 }
@@ -56,6 +58,8 @@ export interface WorkerCommands {
   listen(port: number, host: string): Promise<number>
   counted(): Promise<CountedRequests>
   stand(how: Broken | undefined): Promise<void>
+  /** Stands still from now on, as one that never leaves a computation. */
+  hang(): Promise<void>
   /** As HttpGateway.close. */
   closeListeners(): Promise<void>
   /** Lets running requests finish, then closes what it has open: nothing is asked of it afterwards. */

@@ -40,6 +40,7 @@ export function openWorkers({ count, logLevel }: WorkerSettings, of: WorkersOf):
   const { region, homeRegion, regions, settings, faults, log } = of.parts
   return new CryptoWorkers({
     count,
+    patienceMs: settings.workerPatienceMs,
     notices: of.notices,
     start: () => ({
       region,

@@ -21,6 +21,8 @@ const start = workerData as WorkerStart
 const port = parentPort
 if (port === null) throw new Error('This is started as a worker.')
 
+/** How often it shows that it goes on. */
+const beatMs = 100
 /** Notices are taken at the start of each request; an idle worker takes them so often, so that they do not pile up. */
 const idleCatchUpMs = 200
 const maxUnreadBytes = 128 * 1024 * 1024
@@ -33,6 +35,10 @@ const commands: WorkerCommands = {
   stand: async (how) => {
     gateway.stand(how)
   },
+  hang: async () => {
+    // Its answer goes out first.
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0))
+  },
   closeListeners: async () => {
     listeners.clear()
     await gateway.close()
@@ -40,6 +46,7 @@ const commands: WorkerCommands = {
   end: async () => {
     await gateway.drain()
     clearInterval(timer)
+    clearInterval(beat)
     certificate?.close()
     own.close()
   },
@@ -78,6 +85,7 @@ const gateway = new HttpGateway({
   maxUnreadBytes: maxUnreadBytes / start.count,
   certificate,
 })
+const beat = setInterval(() => Atomics.add(start.beats, 0, 1), beatMs)
 const timer = setInterval(() => {
   own.catchUp()
 }, idleCatchUpMs)

@@ -42,7 +42,7 @@ test('what cannot be done is one line and exit code 1', () =>
       [['--nonsense'], expect.stringMatching(/^Unknown option '--nonsense'[^\n]*$/) as unknown],
       [
         ['explode'],
-        'There is no fault explode; use cut REGION; hang REGION; refuse REGION; kill REGION, or kill REGION WORKER; ' +
+        'There is no fault explode; use cut REGION; hang REGION, or hang REGION WORKER; refuse REGION; kill REGION, or kill REGION WORKER; ' +
           'slow REGION REGION 80ms; clock +8d; heal; status.',
       ],
     ] as const) {

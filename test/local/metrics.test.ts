@@ -101,6 +101,7 @@ test('what several threads have counted is added up, also after it has crossed b
   const metrics = new RegionMetrics({
     region: 'r',
     threads: async () => structuredClone(await Promise.all(threads.map((thread) => thread.counted()))),
+    running: () => 3,
     health: async () => health,
   })
   await metrics.text()

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { askFaultServer } from '../../../local/control/faultServer.ts'
+import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { sharesPorts } from '../../../local/workers/sharedPort.ts'
 import { isReady, startService } from '../startedService.ts'
 import { createKey, createVault, plaintext } from '../vaultSteps.ts'
@@ -105,6 +106,55 @@ test('a crypto call whose audit is required is answered by a worker once its eve
       connection.close()
     },
     { CRYPTO_AUDIT: 'required' },
+  ))
+
+/** How many Encrypts were answered with 200, as /metrics says; asked again where a worker that ends takes the question along. */
+async function encryptsCounted(home: string): Promise<number> {
+  for (;;) {
+    try {
+      const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
+      const found = families
+        .get('vaultspan_requests')
+        ?.samples.find(({ labels }) => labels['operation'] === 'Encrypt' && labels['status'] === '200')
+      return found?.value ?? 0
+    } catch {
+      await setTimeout(5)
+    }
+  }
+}
+
+test.each(['kill', 'hang'])(
+  'after %s of a worker another takes its place, and what it had counted stays in /metrics',
+  (how) =>
+    withCloud(
+      async ({ home, directory, ...cloud }) => {
+        const { url, signed } = await prepared({ home, directory, ...cloud })
+        const connections = await connectionsByWorker(home, url, signed)
+        const before = await encryptsCounted(home)
+        expect(before).toBe(connections.length)
+        const restarts = async () => (await workersOf(home).catch(() => []))[1]?.restarts ?? 0
+        expect(await askFaultServer(directory, `${how} ${region} 1`)).toMatch(/^ok: worker 1 of us-ashburn-1 /)
+        while ((await restarts()) < 1) await setTimeout(5)
+        expect(await encryptsCounted(home)).toBe(before)
+        for (const { connection } of connections) connection.close()
+        const again = await connectionsByWorker(home, url, signed)
+        expect(new Set(again.map(({ worker }) => worker)).size).toBe(3)
+        expect(await encryptsCounted(home)).toBe(before + again.length)
+        for (const { connection } of again) connection.close()
+        if (how === 'hang') expect(cloud.service.said.err).toContain('A worker stands still; it is ended.')
+      },
+      { WORKER_PATIENCE_MS: '1000' },
+    ),
+)
+
+test('a service whose worker stands still ends all the same', () =>
+  withCloud(
+    async ({ directory, service }) => {
+      expect(await askFaultServer(directory, `hang ${region} 0`)).toMatch(/^ok: /)
+      service.signal('SIGTERM')
+      expect(await service.exited).toBe(0)
+    },
+    { WORKER_PATIENCE_MS: '1000' },
   ))
 
 test('there is no such worker to kill', () =>
