@@ -1,0 +1,165 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import type { KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
+import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
+import type { VaultKeysRow } from '../../lib/kms/vaultCache.ts'
+import { CKA } from '../../lib/hsm/pkcs11/constants.ts'
+import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { regionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { readableAes } from '../../lib/hsm/pkcs11/templates.ts'
+import { VaultKeeper } from '../../lib/hsm/pkcs11/vaultKeeper.ts'
+import { unwrapKey } from '../../lib/hsm/primitives/keyWrap.ts'
+import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { freeBase } from '../local/freePorts.ts'
+import { callerByProfile } from '../local/signedCaller.ts'
+import { isReady, startService, withDirectory } from '../local/startedService.ts'
+import { createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
+import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
+
+const region = 'us-ashburn-1'
+
+/** The processes that one has started, and itself. */
+function family(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  return [pid, ...children.flatMap((child) => family(Number(child)))]
+}
+
+/** Everything that a process may write to and has in memory: its heaps, and JavaScript's. */
+function* memoryOf(pid: number): Generator<Buffer> {
+  const memory = openSync(`/proc/${pid}/mem`, 'r')
+  try {
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+      const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? []
+      if (from === '') continue
+      const [start, length] = [Number.parseInt(from, 16), Number.parseInt(to, 16) - Number.parseInt(from, 16)]
+      const room = Buffer.alloc(Math.min(length, 1 << 28))
+      try {
+        yield room.subarray(0, readSync(memory, room, 0, room.length, start))
+      } catch {
+        // Reserved and not there: nothing lies in it.
+      }
+    }
+  } finally {
+    closeSync(memory)
+  }
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true)
+}
+
+/** As bytes, and as texts that somebody might have made of them. */
+function forms(key: Buffer): readonly (readonly [string, Buffer])[] {
+  return [
+    ['bytes', key],
+    ['hex', Buffer.from(key.toString('hex'))],
+    ['base64', Buffer.from(key.toString('base64').slice(0, -2))],
+  ]
+}
+
+function placesOf(key: Buffer, places: readonly (readonly [string, Buffer])[]): readonly string[] {
+  return places.flatMap(([place, content]) =>
+    forms(key).flatMap(([form, bytes]) => (content.includes(bytes) ? [`${place} (${form})`] : [])),
+  )
+}
+
+// Memory is read as Linux shows it.
+const describeHere = existsSync('/proc/self/mem') ? describeWithToken : describe.skip
+
+describeHere('known key bytes, looked for in all that a service leaves', () => {
+  test('an HSM-protected key is in no file, log or memory; a SOFTWARE key is in the memory alone', () =>
+    withDirectory(async (directory) => {
+      const [data, pinFile, label] = [join(directory, 'data'), join(directory, 'user.pin'), `canary ${process.pid}`]
+      writeFileSync(pinFile, pins.pin, { mode: 0o600 })
+      mkdirSync(data)
+      const token = { module: softHsm(), label: `${label} ${region}`, pin: () => pins.pin }
+      initToken({ ...token, ...pins })
+      const service = startService(data, await freeBase(), ['--regions', region], {
+        HSM: 'pkcs11',
+        PKCS11_MODULE: softHsmPath,
+        PKCS11_PIN_FILE: pinFile,
+        PKCS11_LABEL: label,
+      })
+      const memory: (readonly [string, Buffer])[] = []
+      let keyIds: readonly string[] = []
+      let vaultId = ''
+      try {
+        await isReady(service)
+        const call = callerByProfile(data)
+        const { regions, tenancyId } = JSON.parse(readFileSync(join(data, 'endpoints.json'), 'utf8')) as {
+          readonly regions: readonly { readonly endpoint: string }[]
+          readonly tenancyId: string
+        }
+        const vault = await createVault(call, regions[0]?.endpoint ?? '', tenancyId)
+        vaultId = vault.id
+        const made: string[] = []
+        for (const protectionMode of ['HSM', 'SOFTWARE']) {
+          const { body } = await call('POST', `${vault.endpoint}/20180608/keys`, {
+            compartmentId: tenancyId,
+            displayName: protectionMode,
+            keyShape: { algorithm: 'AES', length: 32 },
+            protectionMode,
+          })
+          const id = String(body['id'])
+          made.push(id)
+          for (let time = 0; time < 3; time++) {
+            expect(await decrypt(call, vault.endpoint, id, await encrypt(call, vault.endpoint, id))).toBe(plaintext)
+          }
+        }
+        keyIds = made
+        for (const pid of family(service.pid ?? 0)) {
+          for (const part of memoryOf(pid)) memory.push([`the memory of ${pid}`, part])
+        }
+      } finally {
+        service.signal('SIGTERM')
+        await service.exited
+      }
+
+      // What only a thief of PIN and tables can: read the keys.
+      const store = openSqliteRegionStore({
+        file: join(data, 'regions', `${region}.db`),
+        clock: Date.now,
+        newId: String,
+      })
+      const own = regionToken(token)
+      const row = (await store.tables.get('Vaults', vaultId, 'vault')) as unknown as VaultRow
+      const { wrapped } = (await store.tables.get('Vaults', vaultId, 'keys')) as unknown as VaultKeysRow
+      const versions = await Promise.all(
+        keyIds.map(async (id) => {
+          const { items } = await store.tables.query('Keys', id, 'version', { limit: 2 })
+          return Buffer.from((items[0] as unknown as KeyVersionRow).wrapped?.blob ?? '', 'base64')
+        }),
+      )
+      store.close()
+      const [hsmBlob = Buffer.alloc(0), softwareBlob = Buffer.alloc(0)] = versions
+      const keeper = new VaultKeeper(own)
+      const hsmKey = own.run((session, objects) =>
+        keeper
+          .kek(vaultContext(row), wrapped.hsmKek)
+          .lend(session, objects, [CKA.UNWRAP], false, (kek) =>
+            session.attributes(session.unwrap(objects.kwp, kek, hsmBlob, readableAes), CKA.VALUE),
+          ),
+      )[0]
+      const softwareKey = unwrapKey(keeper.heldKey(vaultContext(row), 'softwareKek', wrapped.softwareKek), softwareBlob)
+      own.close()
+      if (hsmKey?.length !== 32 || softwareKey?.length !== 32) throw new Error('The keys were not found.')
+
+      const files = filesIn(directory).map((file) => [file, readFileSync(file)] as const)
+      const said = [['the log', Buffer.from(service.said.out + service.said.err)] as const]
+      expect(placesOf(softwareKey, memory)).not.toEqual([])
+      expect(placesOf(softwareKey, [...files, ...said])).toEqual([])
+      expect(placesOf(hsmKey, [...files, ...said, ...memory])).toEqual([])
+    }))
+})
