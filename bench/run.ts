@@ -4,10 +4,11 @@ import { runCommand } from '../local/runCommand.ts'
 import { UserError } from '../lib/userError.ts'
 import { benchAtOnce } from './atOnce.ts'
 import { benchEncrypt } from './encrypt.ts'
+import { benchHsm } from './hsm.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
 
-const parts = ['lag', 'atOnce', 'encrypt', 'operations'] as const
+const parts = ['lag', 'atOnce', 'encrypt', 'hsm', 'operations'] as const
 type Part = (typeof parts)[number]
 
 interface Flags {
@@ -32,6 +33,7 @@ await runCommand(async () => {
   if (only.includes('lag')) await benchLag()
   if (only.includes('atOnce')) await benchAtOnce()
   if (only.includes('encrypt')) await benchEncrypt(workers)
+  if (only.includes('hsm')) await benchHsm()
   // So many keys take their time to make.
   if (only.includes('operations')) await benchOperations(sizes)
 })

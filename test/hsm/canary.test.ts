@@ -93,8 +93,7 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
         PKCS11_LABEL: label,
       })
       const memory: (readonly [string, Buffer])[] = []
-      let keyIds: readonly string[] = []
-      let vaultId = ''
+      const made: { vaultId?: string; readonly keyIds: string[] } = { keyIds: [] }
       try {
         await isReady(service)
         const call = callerByProfile(data)
@@ -103,8 +102,7 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
           readonly tenancyId: string
         }
         const vault = await createVault(call, regions[0]?.endpoint ?? '', tenancyId)
-        vaultId = vault.id
-        const made: string[] = []
+        made.vaultId = vault.id
         for (const protectionMode of ['HSM', 'SOFTWARE']) {
           const { body } = await call('POST', `${vault.endpoint}/20180608/keys`, {
             compartmentId: tenancyId,
@@ -113,12 +111,11 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
             protectionMode,
           })
           const id = String(body['id'])
-          made.push(id)
+          made.keyIds.push(id)
           for (let time = 0; time < 3; time++) {
             expect(await decrypt(call, vault.endpoint, id, await encrypt(call, vault.endpoint, id))).toBe(plaintext)
           }
         }
-        keyIds = made
         for (const pid of family(service.pid ?? 0)) {
           for (const part of memoryOf(pid)) memory.push([`the memory of ${pid}`, part])
         }
@@ -127,6 +124,7 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
         await service.exited
       }
 
+      const { vaultId = '', keyIds } = made
       // What only a thief of PIN and tables can: read the keys.
       const store = openSqliteRegionStore({
         file: join(data, 'regions', `${region}.db`),

@@ -1,0 +1,211 @@
+import { createCipheriv, createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { KeyShape, MaterialContext, VaultContext, VaultKeys, WrappedKey } from '../lib/hsm/hsm.ts'
+import { CKM, CKU } from '../lib/hsm/pkcs11/constants.ts'
+import { mechanism } from '../lib/hsm/pkcs11/encode.ts'
+import { initToken } from '../lib/hsm/pkcs11/initToken.ts'
+import { openPkcs11Hsm } from '../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Session } from '../lib/hsm/pkcs11/session.ts'
+import { generateAes } from '../lib/hsm/pkcs11/tokenMaterial.ts'
+import type { ProvisionedHsm } from '../lib/hsm/provisionedHsm.ts'
+import { openSoftwareHsm } from '../lib/hsm/software/softwareHsm.ts'
+import { openSqliteRegionStore } from '../lib/store/sqlite/openSqliteRegionStore.ts'
+import { rotateRoot } from '../local/hsm/rotateRoot.ts'
+import { useOwnTokens } from '../local/hsm/softHsmConfig.ts'
+
+const context: VaultContext = { realm: 'oc1', tenancyId: 't', vaultId: 'v', isPrivate: false }
+const shapes = {
+  AES: { algorithm: 'AES', length: 32 },
+  RSA: { algorithm: 'RSA', length: 256 },
+  ECDSA: { algorithm: 'ECDSA', length: 32, curveId: 'NIST_P256' },
+} as const satisfies Record<string, KeyShape>
+const plaintext = randomBytes(32)
+const softHsm = process.env['PKCS11_MODULE'] ?? '/usr/lib/softhsm/libsofthsm2.so'
+const pins = { soPin: 'the officer’s', pin: 'the service’s' }
+const ms = 1_000
+
+/** Operations a second of each backend, beside what node:crypto and the bare library do; and how long a rotation takes. */
+export async function benchHsm(vaults = 10_000): Promise<void> {
+  console.log('\nHSM backends, operations a second (32 bytes, one caller)')
+  const floor = limits()
+  const software = await benchBackend('software', (handleCapacity) =>
+    openSoftwareHsm({ region: 'r', realm: 'oc1', handleCapacity }),
+  )
+  goal('software AES within 1.3 × of node:crypto and the derivation', floor.both / software.cached, 1.3, 'at most')
+  await benchRotation('software', openSoftwareHsm({ region: 'r', realm: 'oc1' }), vaults)
+  if (!existsSync(softHsm)) {
+    console.log(`PKCS#11: skipped, there is no ${softHsm}; PKCS11_MODULE names another library`)
+    return
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'vaultspan-bench-hsm-'))
+  mkdirSync(folder, { recursive: true })
+  useOwnTokens(softHsm, folder, { isNew: true })
+  const module = Pkcs11Module.load(softHsm)
+  initToken({ module, label: 'bench', ...pins })
+  try {
+    const open = (handleCapacity?: number) =>
+      openPkcs11Hsm({
+        region: 'r',
+        realm: 'oc1',
+        token: { module, label: 'bench', pin: () => pins.pin },
+        ...(handleCapacity === undefined ? {} : { handleCapacity }),
+      })
+    const raw = rawToken(module)
+    const token = await benchBackend('PKCS#11', open)
+    goal('PKCS#11 AES uncached', token.uncached, 15_000, 'at least')
+    goal('PKCS#11 AES cached, of the bare calls', token.cached / raw, 0.6, 'at least')
+    await benchRotation('PKCS#11', open(), vaults)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+async function benchBackend(name: string, open: (handleCapacity: number) => ProvisionedHsm) {
+  const [kept, unkept] = [await vaultOf(open(1_000)), await vaultOf(open(0))]
+  const rates: Record<string, number> = {}
+  for (const [algorithm, shape] of Object.entries(shapes)) {
+    for (const [how, vault] of [['cached', kept] as const, ['uncached', unkept] as const]) {
+      const material = materialOf(shape)
+      const wrapped = await vault.generate(material)
+      rates[`${algorithm} ${how}`] = await rate(() => used(vault, material, wrapped))
+      line(
+        `${name} ${algorithm === 'AES' ? 'AES encrypt' : `${algorithm} sign`}, ${how}`,
+        rates[`${algorithm} ${how}`] ?? 0,
+      )
+    }
+  }
+  const idle = await standstill(() => new Promise((done) => setTimeout(done, 1_000)))
+  console.log(`  ${name}: an idle event loop stood still for ${idle.toFixed(2)} ms beside`)
+  const making = await standstill(() => kept.generateWrappingKey({ keyId: 'k', materialId: '0'.repeat(32) }))
+  goal(`${name}: the event loop stood still while an RSA-4096 pair was made, ms`, making, 20, 'at most')
+  return { cached: rates['AES cached'] ?? 0, uncached: rates['AES uncached'] ?? 0 }
+}
+
+/** The longest time, ms. */
+async function standstill(work: () => Promise<unknown>): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  await work()
+  delay.disable()
+  return delay.max / 1e6
+}
+
+async function vaultOf(hsm: ProvisionedHsm): Promise<VaultKeys> {
+  return hsm.openVault(context, await hsm.createVaultKeys(context))
+}
+
+function materialOf(shape: KeyShape): MaterialContext {
+  return { keyId: 'k', materialId: '0'.repeat(32), shape, protectionMode: 'HSM', isExportable: false }
+}
+
+function used(vault: VaultKeys, material: MaterialContext, wrapped: WrappedKey): Promise<unknown> {
+  return vault.use(material, wrapped, (key) => {
+    switch (material.shape.algorithm) {
+      case 'AES':
+        return key.encrypt('AES_256_GCM', plaintext, {})
+      case 'RSA':
+        return key.sign('SHA_256_RSA_PKCS_PSS', 'RAW', plaintext)
+      case 'ECDSA':
+        return key.sign('ECDSA_SHA_256', 'RAW', plaintext)
+    }
+  })
+}
+
+/** What no backend can be faster than: one AES-256-GCM, and the four blocks of a message's key. */
+function limits() {
+  const key = createSecretKey(randomBytes(32))
+  const blocks = randomBytes(64)
+  const gcm = () => {
+    const cipher = createCipheriv('aes-256-gcm', key, randomBytes(12))
+    cipher.update(plaintext)
+    cipher.final()
+    cipher.getAuthTag()
+  }
+  const derivation = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
+  const perSecond = rateNow(gcm)
+  const both = rateNow(() => {
+    derivation.update(blocks)
+    gcm()
+  })
+  line('node:crypto AES-256-GCM', perSecond)
+  line('node:crypto AES-256-GCM and a message key’s four blocks', both)
+  return { both }
+}
+
+/** Four bare CMACs and no more: what a message's key costs in the token. */
+function rawToken(module: Pkcs11Module): number {
+  const session = Session.open(module, module.slotOf('bench') ?? -1)
+  session.login(CKU.USER, pins.pin)
+  const key = generateAes(session, 32)
+  const cmac = mechanism(CKM.AES_CMAC)
+  const block = randomBytes(16)
+  const perSecond = rateNow(() => {
+    for (let i = 0; i < 4; i++) session.sign(cmac, key, block)
+  })
+  line('PKCS#11 four bare CMACs', perSecond)
+  return perSecond
+}
+
+async function benchRotation(name: string, hsm: ProvisionedHsm, vaults: number): Promise<void> {
+  const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
+  for (let from = 0; from < vaults; from += 40) {
+    const ids = Array.from({ length: Math.min(40, vaults - from) }, (_, index) => `vault ${from + index}`)
+    await store.tables.write(
+      (
+        await Promise.all(
+          ids.map(async (id) => {
+            const row = { pk: id, sk: 'vault', id, tenancyId: 't', vaultType: 'DEFAULT', revision: 1 }
+            const wrapped = await hsm.createVaultKeys({ ...context, vaultId: id })
+            return [row, { pk: id, sk: 'keys', wrapped: { ...wrapped } }]
+          }),
+        )
+      )
+        .flat()
+        .map((item) => ({ op: 'put', table: 'Vaults', item }) as const),
+    )
+  }
+  const started = performance.now()
+  const rewrapped = await rotateRoot({ name, hsm, store })
+  goal(
+    `${name}: rotate-root of ${rewrapped} vaults, s`,
+    (performance.now() - started) / ms,
+    (60 * vaults) / 10_000,
+    'at most',
+  )
+  store.close()
+  hsm.close()
+}
+
+async function rate(work: () => Promise<unknown>): Promise<number> {
+  const until = performance.now() + ms
+  let count = 0
+  while (performance.now() < until) {
+    await work()
+    count += 1
+  }
+  return (count * 1000) / ms
+}
+
+function rateNow(work: () => void): number {
+  const until = performance.now() + ms
+  let count = 0
+  while (performance.now() < until) {
+    work()
+    count += 1
+  }
+  return (count * 1000) / ms
+}
+
+function line(what: string, perSecond: number): void {
+  console.log(`  ${what.padEnd(62)} ${Math.round(perSecond).toLocaleString('en').padStart(10)}`)
+}
+
+function goal(what: string, value: number, wanted: number, side: 'at least' | 'at most'): void {
+  const isMet = side === 'at least' ? value >= wanted : value <= wanted
+  const shown = value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2)
+  console.log(`  ${what}: ${shown}; goal ${side} ${wanted.toLocaleString('en')}: ${isMet ? 'met' : 'MISSED'}`)
+}
