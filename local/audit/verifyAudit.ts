@@ -11,6 +11,7 @@ import { namesIn } from '../doctor/patient.ts'
 import { readRoot } from '../directory/readRoot.ts'
 import { readExport } from './exportFile.ts'
 import { withStoreAudits } from './storeAudit.ts'
+import { readTableExport, tableFilesIn } from './tableExport.ts'
 
 /** What was checked, and with which root. */
 export interface AuditVerdict {
@@ -37,7 +38,10 @@ export async function verifyAudit(
   const pinned = root === undefined ? undefined : readRoot(root)
   if (root !== undefined && pinned === undefined) throw new UserError(`${root} holds no P-384 public key in PEM.`)
   const stores = paths.filter((path) => kindOf(path) === 'store')
-  const exported = paths.filter((path) => kindOf(path) === 'export').flatMap(exportSources)
+  const exported = [
+    ...paths.filter((path) => kindOf(path) === 'export').flatMap(exportSources),
+    ...paths.filter((path) => kindOf(path) === 'table').map((path) => tableSource(path, seconds)),
+  ]
   const check = async (stored: readonly StoredAudit[]) => {
     const own = stored.map((audit) => ({ audit, trustRoot: rootIn(stores) }))
     const sources = [...own, ...exported]
@@ -62,11 +66,12 @@ function signaturesOf(root: KeyObject | undefined, { region, heads, told }: Stor
   return { isStatement: async () => false, isSignedBy: async () => false }
 }
 
-function kindOf(path: string): 'store' | 'export' {
+function kindOf(path: string): 'store' | 'export' | 'table' {
   if (!existsSync(path)) throw new UserError(`There is no ${path}.`)
   if (!statSync(path).isDirectory()) return 'export'
   if (namesIn(join(path, 'regions')).some((name) => name.endsWith('.db'))) return 'store'
   if (exportsIn(path).length > 0) return 'export'
+  if (tableFilesIn(path).length > 0) return 'table'
   throw new UserError(`${path} holds no data directory of the service, and no export of its audit.`)
 }
 
@@ -89,4 +94,9 @@ function exportSources(path: string): readonly Source[] {
   return files
     .flatMap(readExport)
     .map(({ audit, trustRoot }) => ({ audit, trustRoot: trustRoot === null ? undefined : p384PublicKey(trustRoot) }))
+}
+
+/** It names no root: nothing outside of it would say so. */
+function tableSource(path: string, seconds: number): Source {
+  return { audit: readTableExport(path, seconds), trustRoot: undefined }
 }

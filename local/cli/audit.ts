@@ -11,7 +11,10 @@ export const audit: CommandRow = {
     command
       .command('verify')
       .description('Names the first event that was altered, deleted, moved or put in. Offline; changes nothing.')
-      .argument('[PATH...]', 'data directories, exports, or both; without it the directory of --data')
+      .argument(
+        '[PATH...]',
+        'data directories, exports, folders of DynamoDB’s exports; without it the directory of --data',
+      )
       .option(...dataFlag)
       .option('--root <FILE>', 'the tenancy’s root; without it the one that the directory or the export holds')
       .addHelpText(
