@@ -40,8 +40,13 @@ beforeAll(async () => {
   const compartment = await call(a, 'POST', '/20160918/compartments', { ...here, name: 'c' })
   const user = await call(a, 'POST', '/20160918/users', { ...here, name: 'u' })
   const group = await call(a, 'POST', '/20160918/groups', { ...here, name: 'g' })
+  // Those of the models' bodies, and others for what changes them.
+  await makeTags(cloud, 'n')
+  const changed = await makeTags(cloud, 'changed')
   ids = {
     tenancyId,
+    tagNamespaceId: changed.tagNamespaceId,
+    tagId: changed.tagId,
     userId: String(user.body['id']),
     groupId: String(group.body['id']),
     now: () => clock.now,
@@ -58,6 +63,15 @@ beforeAll(async () => {
 afterAll(() => {
   cloud.close()
 })
+
+async function makeTags({ call, a, tenancyId }: TestCloud, name: string) {
+  const details = { compartmentId: tenancyId, name, description: 'd' }
+  const namespace = await call(a, 'POST', '/20160918/tagNamespaces', details)
+  const tagNamespaceId = String(namespace.body['id'])
+  const path = `/20160918/tagNamespaces/${tagNamespaceId}/tags`
+  const tag = await call(a, 'POST', path, { name: 'k', description: 'd' })
+  return { tagNamespaceId, tagId: String(tag.body['id']) }
+}
 
 const seen = new Map<number, number>()
 

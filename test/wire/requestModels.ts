@@ -11,6 +11,9 @@ export interface Ids {
   readonly compartmentId: string
   readonly userId: string
   readonly groupId: string
+  /** A tag namespace that may be changed, and a key of it. */
+  readonly tagNamespaceId: string
+  readonly tagId: string
   now(): number
 }
 
@@ -22,6 +25,7 @@ export type Model = readonly [string, 'POST' | 'PUT', (ids: Ids) => string, (ids
 const aes = { algorithm: 'AES', length: 32 }
 const text = 'aGVsbG8='
 const tags = { freeformTags: { a: 'b' }, definedTags: { n: { k: 1 } } }
+const validator = { validatorType: 'ENUM', values: ['v', 'w'] }
 const named = (ids: Ids) => ({ compartmentId: ids.tenancyId, displayName: 'd', ...tags })
 const rotation = { isAutoRotationEnabled: true, autoKeyRotationDetails: { rotationIntervalInDays: 90 } }
 const wrappedImportKey = { keyMaterial: text, wrappingAlgorithm: 'RSA_OAEP_SHA256' }
@@ -200,6 +204,42 @@ export const requestModels: readonly Model[] = [
     'POST',
     () => '/20160918/dynamicGroups',
     (ids) => ({ compartmentId: ids.tenancyId, name: 'n', description: 'd', matchingRule: "a.b = 'c'", ...tags }),
+  ],
+  [
+    'CreateTagNamespaceDetails',
+    'POST',
+    () => '/20160918/tagNamespaces',
+    (ids) => ({ compartmentId: ids.tenancyId, name: 'x', description: 'd', ...tags }),
+  ],
+  [
+    'UpdateTagNamespaceDetails',
+    'PUT',
+    (ids) => `/20160918/tagNamespaces/${ids.tagNamespaceId}`,
+    () => ({ description: 'd', isRetired: false, ...tags }),
+  ],
+  [
+    'ChangeTagNamespaceCompartmentDetail',
+    'POST',
+    (ids) => `/20160918/tagNamespaces/${ids.tagNamespaceId}/actions/changeCompartment`,
+    (ids) => ({ compartmentId: ids.tenancyId }),
+  ],
+  [
+    'CreateTagDetails',
+    'POST',
+    (ids) => `/20160918/tagNamespaces/${ids.tagNamespaceId}/tags`,
+    () => ({ name: 'x', description: 'd', isCostTracking: true, validator, ...tags }),
+  ],
+  [
+    'UpdateTagDetails',
+    'PUT',
+    (ids) => `/20160918/tagNamespaces/${ids.tagNamespaceId}/tags/k`,
+    () => ({ description: 'd', isRetired: false, isCostTracking: true, validator, ...tags }),
+  ],
+  [
+    'CreateTagDefaultDetails',
+    'POST',
+    () => '/20160918/tagDefaults',
+    (ids) => ({ compartmentId: ids.compartmentId, tagDefinitionId: ids.tagId, value: 'v', isRequired: false }),
   ],
   [
     'UpdateAuditConfigurationDetails',

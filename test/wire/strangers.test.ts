@@ -25,6 +25,8 @@ beforeAll(async () => {
     compartmentId: cloud.tenancyId,
     userId: '',
     groupId: '',
+    tagNamespaceId: '',
+    tagId: '',
     now: () => cloud.clock.now,
   }
   const keyId = String(key['id'])
@@ -74,7 +76,9 @@ const reads: readonly (readonly [string, Asked])[] = [
 const models = requestModels
   .map(([name, method, target, body]): readonly [string, Asked] => [name, { method, target, body }])
   .filter(
-    ([name]) => !/(Policy|Compartment|User|Group|ApiKey|Configuration)Details$/.test(name) || /^Change/.test(name),
+    ([name]) =>
+      !/(Policy|Compartment|User|Group|ApiKey|Configuration|Tag\w*)Details?$/.test(name) ||
+      /^Change(Key|Vault)/.test(name),
   )
 
 const hostOf = (target: string) => (/^\/20180608\/(vaults|usage)/.test(target) ? {} : { host: there.vaultId })
