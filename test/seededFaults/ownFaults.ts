@@ -180,8 +180,8 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a peer’s wrapping key does not come with its vault',
     file: 'lib/replication/apply.ts',
-    find: '      ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),\n      ...placeMark',
-    replace: '      ...placeMark',
+    find: '        ...wrappingKeyWrite(vault.keys, row, record.wrappingKey),\n        ...placeMark',
+    replace: '        ...placeMark',
     caughtBy: { test: 'test/replication/carried.test.ts' },
   },
   {
@@ -221,7 +221,7 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'keys that were being unwrapped come after the purge',
     file: 'lib/replication/link/linkDestination.ts',
-    find: '    fenceStands(vaultId, known),\n    transportUsed(place),\n',
+    find: '      fenceStands(vaultId, known),\n      transportUsed(place),\n',
     replace: '',
     caughtBy: { test: 'test/replication/gone.test.ts' },
   },
