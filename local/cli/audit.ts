@@ -33,7 +33,7 @@ export const audit: CommandRow = {
         const findings = reports.flatMap((report) => report.findings)
         if (findings.length > 0)
           throw new UserError(
-            `The audit is not as it was written: ${findings[0]?.says ?? ''} ${othersOf(findings.length)}`,
+            `The audit is not as it was written: ${findings[0]?.says ?? ''}${othersOf(findings.length)}`,
           )
       })
     command
@@ -66,5 +66,5 @@ function reportText(report: AuditReport): string {
 }
 
 function othersOf(count: number): string {
-  return count === 1 ? '' : `(and ${count - 1} more)`
+  return count === 1 ? '' : ` (and ${count - 1} more)`
 }
