@@ -33,7 +33,12 @@ const unreleased: readonly string[] = [
   'vaultspan/work-request/1',
 ]
 /** What only comes in or goes out: an operator's file, a proof or a token in an answer; no record of this service. */
-const notStored = ['vaultspan/proof-of-arrival/1', 'vaultspan/session/1', 'vaultspan/vault-record-import/1']
+const notStored = [
+  'vaultspan/hsm-attestation/1',
+  'vaultspan/proof-of-arrival/1',
+  'vaultspan/session/1',
+  'vaultspan/vault-record-import/1',
+]
 
 function formatsIn(text: string): readonly string[] {
   return [...new Set(text.match(/vaultspan\/[a-z-]+\/\d+(?:\+[a-z0-9-]+)?/g))].sort()
