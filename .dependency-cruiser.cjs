@@ -33,6 +33,7 @@ const rooms = [
       words,
       '^local/(cli/commandLine|runCommand)\\.ts$',
       '^lib/aws/provisionRegion\\.ts$',
+      '^lib/runtime/tenancyInRegions\\.ts$',
       '^lib/http/operations\\.ts$',
       '^lib/store/dynamodb/tableDefinitions\\.ts$',
     ],

@@ -1,4 +1,5 @@
 import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
+import { introduce, lackingIdentity, type TenancyHome, type TenancyRegion } from '../lib/runtime/tenancyInRegions.ts'
 import { UserError } from '../lib/userError.ts'
 
 /** Calls the provision function of one region. */
@@ -30,35 +31,34 @@ export async function provisionTenancy(
 ): Promise<Administrator> {
   const home = at(homeRegion)
   const { tenancyId, userId, trustRoot } = await home({ step: 'createTenancy', name })
-  for (const region of regions) {
-    const there = at(region)
-    const { publicKey } = await there({ step: 'openHsm' })
-    const { statement } = await home({ step: 'issueStatement', tenancyId, region, publicKey })
-    await there({ step: 'acceptStatement', trustRoot, statement })
-    console.error(`${region}: its simulated (software) HSM speaks for the tenancy.`)
+  const asked = regions.map((region) => tenancyRegion(region, at(region)))
+  const root: TenancyHome = {
+    ...tenancyRegion(homeRegion, home),
+    tenancyRoot: () => Promise.resolve(trustRoot),
+    stateRegion: async (_, region, publicKey) =>
+      (await home({ step: 'issueStatement', tenancyId, region, publicKey })).statement,
+  }
+  for (const region of asked) {
+    await introduce(root, region, tenancyId)
+    console.error(`${region.name}: its simulated (software) HSM speaks for the tenancy.`)
   }
   const { fingerprint } = await home({ step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
   for (const peer of regions) if (peer !== homeRegion) await home({ step: 'sendIdentity', tenancyId, peer })
-  await identityEverywhere(regions, at, tenancyId)
-  return { tenancyId, userId, fingerprint, trustRoot }
-}
-
-/** Callers can sign in everywhere once every region has the first entry of the identity log. */
-async function identityEverywhere(
-  regions: readonly string[],
-  at: ProvisionedRegions['at'],
-  tenancyId: string,
-): Promise<void> {
-  const waiting = new Set(regions)
-  for (let seconds = 0; waiting.size > 0 && seconds < 120; seconds += 1) {
-    for (const region of waiting) {
-      if ((await at(region)({ step: 'identityStatus', tenancyId })).seq > 0) waiting.delete(region)
-    }
-    if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1000))
-  }
-  if (waiting.size === 0) return
+  const lacking = await lackingIdentity(root, asked, tenancyId, { looks: 120, pauseMs: 1000 })
+  if (lacking.length === 0) return { tenancyId, userId, fingerprint, trustRoot }
   throw new UserError(
-    `The identity log has not reached ${[...waiting].join(', ')} within two minutes; see the logs of fanOut and apply ` +
+    `The identity log has not reached ${lacking.join(', ')} within two minutes; see the logs of fanOut and apply ` +
       'there, then run the same command again.',
   )
+}
+
+function tenancyRegion(name: string, ask: InvokeProvision): TenancyRegion {
+  return {
+    name,
+    identityPublicKey: async () => (await ask({ step: 'openHsm' })).publicKey,
+    acceptStatement: async (trustRoot, statement) => {
+      await ask({ step: 'acceptStatement', trustRoot, statement })
+    },
+    identityHead: async (tenancyId) => (await ask({ step: 'identityStatus', tenancyId })).seq,
+  }
 }

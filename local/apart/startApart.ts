@@ -2,6 +2,7 @@ import type { Logger } from '../../lib/ports.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
+import { provisionHome } from '../cloud/bringUp.ts'
 import { startInDirectory } from '../cloud/prepareStart.ts'
 import { serveFaults } from '../control/faultServer.ts'
 import { hostsCommand } from '../control/hostsCommand.ts'
@@ -102,7 +103,10 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
   await host.selfTest()
   if (own.isHome) await host.requireOwnRoot(tenancyId, path)
   await requireOwnCopy(host, { path, region, recovers: options.recovers ?? false, log })
-  if (own.isHome) await provision(directory, tenancy, host)
+  if (own.isHome) {
+    const [userId, key] = [directory.fact('administratorId') ?? '', administratorKey(directory)]
+    await provisionHome(host, { directory, tenancyId, userId, key })
+  }
   await host.run()
   const sendIdentity = async () => {
     if (!own.isHome) return
@@ -195,21 +199,6 @@ async function waitForPorts(directory: HostDirectory, ports: readonly WantedPort
     }
     await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
-}
-
-async function provision(
-  directory: HostDirectory,
-  { tenancyId }: TenancyOf,
-  host: RegionProcess['commands'],
-): Promise<void> {
-  const key = administratorKey(directory)
-  const userId = directory.fact('administratorId') ?? ''
-  await host.provision({
-    tenancyId,
-    tenancyName: 'vaultspan',
-    administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
-  })
-  await host.requireKnownKey({ tenancyId, userId, fingerprint: key.fingerprint }, directory.path ?? '')
 }
 
 /** What clients here need; the administrator's profile lies where their key does. */

@@ -1,4 +1,5 @@
 import type { Logger } from '../../lib/ports.ts'
+import { introduce, lackingIdentity } from '../../lib/runtime/tenancyInRegions.ts'
 import { writeEndpoints, writeTrustRoot, type EndpointsFile } from '../directory/endpointsFile.ts'
 import { nameOrigins, regionOrigin, regionPort } from '../names/advertised.ts'
 import { writeCliDefaults, writeOciConfig } from '../directory/ociProfile.ts'
@@ -45,15 +46,7 @@ export async function bringUp(
   const root = await home.tenancyRoot(tenancyId)
   await Promise.all(hosts.map((host) => introduce(home, host, tenancyId)))
   await requireNotPutBack(prepared, hosts, log)
-  await home.provision({
-    tenancyId,
-    tenancyName: 'vaultspan',
-    administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
-  })
-  // In memory the key was made for this very cloud.
-  if (directory.path !== undefined) {
-    await home.requireKnownKey({ tenancyId, userId, fingerprint: key.fingerprint }, path)
-  }
+  await provisionHome(home, prepared)
   await Promise.all(hosts.map((host) => host.run()))
   await home.sendIdentity(tenancyId)
   await identityEverywhere(hosts, home, tenancyId, log)
@@ -67,10 +60,19 @@ export async function bringUp(
   return up
 }
 
-/** The tenancy's root signs a region's identity; the region pins that root. */
-export async function introduce(home: RegionHost, host: RegionHost, tenancyId: string): Promise<void> {
-  const [root, publicKey] = await Promise.all([home.tenancyRoot(tenancyId), host.identityPublicKey()])
-  await host.acceptStatement(root, await home.stateRegion(tenancyId, host.name, publicKey))
+/** The first entry of the identity log, with the administrator whose key lies in the directory. Harmless when repeated. */
+export async function provisionHome(
+  home: RegionHost,
+  { directory, tenancyId, userId, key }: Pick<Prepared, 'directory' | 'tenancyId' | 'userId' | 'key'>,
+): Promise<void> {
+  await home.provision({
+    tenancyId,
+    tenancyName: 'vaultspan',
+    administrator: { userId, name: 'administrator', publicKeyPem: key.publicKeyPem },
+  })
+  // In memory the key was made for this very cloud.
+  if (directory.path === undefined) return
+  await home.requireKnownKey({ tenancyId, userId, fingerprint: key.fingerprint }, directory.path)
 }
 
 /** Whoever waits for a port to answer finds the file of endpoints there already. */
@@ -118,11 +120,7 @@ export async function identityEverywhere(
   tenancyId: string,
   log: Logger,
 ): Promise<void> {
-  const wanted = await home.identityHead(tenancyId)
-  for (let wait = 0; wait < 200; wait += 1) {
-    const heads = await Promise.all(hosts.map((host) => host.identityHead(tenancyId)))
-    if (heads.every((seq) => seq >= wanted)) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  log.warn('Identity has not reached every region yet; callers may be refused there for a while.')
+  const lacking = await lackingIdentity(home, hosts, tenancyId, { looks: 200, pauseMs: 10 })
+  if (lacking.length === 0) return
+  log.warn('Identity has not reached every region yet; callers may be refused there for a while.', { regions: lacking })
 }

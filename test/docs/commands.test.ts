@@ -11,7 +11,8 @@ import { writeStandIns } from './standIns.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const hasOci = spawnSync('oci', ['--version']).status === 0
-const callsOci = ({ text }: { text: string }) => /\boci (kms|iam)\b/.test(text)
+/** Or speaks of a user whom a block before it has made so. */
+const callsOci = ({ text }: { text: string }) => /\boci (kms|iam)\b|\bpolicy -- explain --user orders\b/.test(text)
 
 interface Ran {
   readonly code: number
