@@ -162,7 +162,7 @@ export async function rotateRootCommand(
   const chosen = regions.filter(({ name }) => region === '-' || name === region)
   if (chosen.length === 0) throw new Error(`There is no region ${region}.`)
   const rotated = await Promise.all(
-    chosen.map(async (each) => `${each.name}: a new root; ${await each.rotateRoot()} wrapped anew under it`),
+    chosen.map(async (each) => `${each.name}: a new root, ${await each.rotateRoot()} wrapped anew under it`),
   )
   return rotated.join('; ')
 }

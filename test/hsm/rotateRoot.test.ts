@@ -73,7 +73,7 @@ function rotationOfACloud(tokensIn: (folder: string) => object): void {
       opens(virtual),
       opens(own),
     ])
-    expect(answer).toMatch(/^eu-test-1: a new root; \d+ wrapped anew under it; us-test-1: a new root; \d+ wrapped/)
+    expect(answer).toMatch(/^eu-test-1: a new root, \d+ wrapped anew under it; us-test-1: a new root, \d+ wrapped/)
     for (const { hsm } of cloud.parts) expect(hsm.rotation.isRotating()).toBe(false)
     const after = await keysRow(virtual.vault)
     expect(after.wrapped).not.toEqual(before.wrapped)
