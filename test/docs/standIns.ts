@@ -8,7 +8,7 @@ const npm = `
 case "$1" in
   ci | test) exit 0 ;;
   start) name=start; shift ;;
-  run) name=$2; shift 2 ;;
+  run) case "$2" in --silent) shift ;; esac; name=$2; shift 2 ;;
   *) echo "npm $*: not known here" >&2; exit 1 ;;
 esac
 script=$("$NODE" -p 'require("./package.json").scripts[process.argv[1]] ?? ""' "$name" 2>/dev/null) || exit 1
