@@ -17,6 +17,7 @@ const settings = {
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
   BACKUP_BUCKET: 'vaultspan-bench-backups',
+  VAULT_KEKS_KEY: 'alias/bench-keks',
   HSM_STATE_KEY: 'alias/bench',
   AWS_ACCESS_KEY_ID: 'none',
   AWS_SECRET_ACCESS_KEY: 'none',

@@ -8,11 +8,18 @@ import {
 import { KMSClient, ScheduleKeyDeletionCommand } from '@aws-sdk/client-kms'
 import { tableNames } from './tables.ts'
 
-/** The key's id is known to the stack only, so it must be asked for before the stack goes. */
-export async function hsmStateKeyOf(region: string, prefix: string): Promise<string | undefined> {
+const hsmKeyIds = ['HsmStateKey', 'VaultKeksKey'] as const
+
+/** The keys' ids are known to the stack only, so they must be asked for before the stack goes. */
+export async function hsmKeysOf(region: string, prefix: string): Promise<readonly string[]> {
+  const keys = await Promise.all(hsmKeyIds.map((id) => physicalId(region, prefix, id)))
+  return keys.filter((key) => key !== undefined)
+}
+
+async function physicalId(region: string, prefix: string, LogicalResourceId: string): Promise<string | undefined> {
   const client = new CloudFormationClient({ region })
   try {
-    const of = { StackName: prefix, LogicalResourceId: 'HsmStateKey' }
+    const of = { StackName: prefix, LogicalResourceId }
     return (await client.send(new DescribeStackResourceCommand(of))).StackResourceDetail?.PhysicalResourceId
   } catch (cause) {
     if (cause instanceof Error && cause.message.includes('does not exist')) return undefined
@@ -20,8 +27,8 @@ export async function hsmStateKeyOf(region: string, prefix: string): Promise<str
   }
 }
 
-/** What outlives a stack: the six tables, and the key without which they are worth nothing. */
-export async function deleteData(region: string, prefix: string, keyId: string | undefined): Promise<void> {
+/** What outlives a stack: the six tables, and the keys without which they are worth nothing. */
+export async function deleteData(region: string, prefix: string, keyIds: readonly string[]): Promise<void> {
   const client = new DynamoDBClient({ region })
   for (const table of tableNames) {
     const TableName = `${prefix}-${table}`
@@ -32,9 +39,10 @@ export async function deleteData(region: string, prefix: string, keyId: string |
   for (const table of tableNames) {
     await waitUntilTableNotExists({ client, maxWaitTime: 300 }, { TableName: `${prefix}-${table}` })
   }
-  if (keyId === undefined) return
   const kms = new KMSClient({ region })
-  await unlessAbsent(() => kms.send(new ScheduleKeyDeletionCommand({ KeyId: keyId, PendingWindowInDays: 30 })))
+  for (const KeyId of keyIds) {
+    await unlessAbsent(() => kms.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 30 })))
+  }
 }
 
 async function unlessAbsent(act: () => Promise<unknown>): Promise<void> {

@@ -22,6 +22,7 @@ interface Place extends Pick<Parameters, 'regions' | 'homeRegion' | 'domain'> {
   readonly peers: readonly string[]
   readonly accountId: unknown
   readonly backupBucket: unknown
+  readonly vaultKeksKey: unknown
   /** Of emulators; empty on AWS. */
   readonly endpointPortBase: string
 }
@@ -41,6 +42,7 @@ export function environmentOf(place: Place, settings: FunctionSettings): Readonl
     RATE_LIMITS: settings.rateLimits,
     SERVICE_LIMITS: settings.serviceLimits,
     BACKUP_BUCKET: place.backupBucket,
+    VAULT_KEKS_KEY: place.vaultKeksKey,
     BACKUP_URI_HOSTS: settings.backupUriHosts,
     ISSUER_HOSTS: settings.issuerHosts,
     CRYPTO_AUDIT: settings.cryptoAudit,

@@ -3,6 +3,12 @@ import { streamedTables, type QueueName, type TableName } from '../lib/ports.ts'
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
 export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check' | 'advance'
 
+/**
+ * Whether a function opens the KEKs of vaults; those of the tenancies' backups; or makes and takes in new ones, which opens
+ * none that are there.
+ */
+export type KekUse = 'open' | 'openBackups' | 'make'
+
 /** What a function does with backups in buckets. */
 export type BackupUse = 'read' | 'write'
 
@@ -15,6 +21,8 @@ export interface Grants {
   readonly streams?: readonly TableName[]
   /** Backups in the bucket of all regions. */
   readonly backups?: readonly BackupUse[]
+  /** Where none is given, the function verifies rows and opens no key. */
+  readonly keks?: readonly KekUse[]
   /** May make the HSM's state and write it; every function may read it. */
   readonly provisions?: true
 }
@@ -31,6 +39,7 @@ export const grants = {
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },
+    keks: ['make'],
   },
   keys: {
     tables: {
@@ -43,6 +52,7 @@ export const grants = {
     },
     sends: { peers: ['inbox'] },
     backups: ['read', 'write'],
+    keks: ['open', 'openBackups', 'make'],
   },
   crypto: {
     tables: {
@@ -51,6 +61,7 @@ export const grants = {
       Identity: ['get', 'query'],
       Audit: ['put'],
     },
+    keks: ['open'],
   },
   identity: {
     tables: {
@@ -81,6 +92,7 @@ export const grants = {
     sends: { own: ['outbox'], peers: ['inbox', 'outcome'] },
     receives: ['outbox'],
     streams: streamedTables,
+    keks: ['open'],
   },
   apply: {
     tables: {
@@ -91,8 +103,9 @@ export const grants = {
       Requests: ['get', 'put'],
       Replication: ['get', 'query', 'put', 'delete', 'check'],
     },
-    sends: { own: ['inbox', 'outbox'], peers: ['outcome'] },
+    sends: { own: ['inbox', 'outbox'], peers: ['inbox', 'outcome'] },
     receives: ['inbox'],
+    keks: ['openBackups', 'make'],
   },
   outcome: {
     tables: {
@@ -105,6 +118,7 @@ export const grants = {
     },
     sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
     receives: ['outcome'],
+    keks: ['open'],
   },
   reconcile: {
     tables: {
@@ -123,10 +137,16 @@ export const grants = {
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { peers: ['inbox'] },
+    keks: ['open'],
   },
   provision: {
-    tables: { Identity: ['get', 'query', 'put'], Replication: ['get', 'put'] },
+    tables: {
+      Vaults: ['get', 'list', 'put', 'check'],
+      Identity: ['get', 'query', 'put'],
+      Replication: ['get', 'put'],
+    },
     sends: { own: ['outbox'] },
+    keks: ['make'],
     provisions: true,
   },
 } as const satisfies Record<string, Grants>

@@ -45,7 +45,10 @@ export async function provisionTenancy(
   const { fingerprint } = await home({ step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
   for (const peer of regions) if (peer !== homeRegion) await home({ step: 'sendIdentity', tenancyId, peer })
   const lacking = await lackingIdentity(root, asked, tenancyId, { looks: 120, pauseMs: 1000 })
-  if (lacking.length === 0) return { tenancyId, userId, fingerprint, trustRoot }
+  if (lacking.length === 0) {
+    for (const region of regions) await wrapStoredKeys(at(region), region, tenancyId)
+    return { tenancyId, userId, fingerprint, trustRoot }
+  }
   throw new UserError(
     `The identity log has not reached ${lacking.join(', ')} within two minutes; see the logs of fanOut and apply ` +
       'there, then run the same command again.',
@@ -61,4 +64,17 @@ function tenancyRegion(name: string, ask: InvokeProvision): TenancyRegion {
     },
     identityHead: async (tenancyId) => (await ask({ step: 'identityStatus', tenancyId })).seq,
   }
+}
+
+/** What was stored before a key of AWS KMS wrapped vaults' KEKs; page by page, because a function's time is short. */
+async function wrapStoredKeys(there: InvokeProvision, region: string, tenancyId: string): Promise<void> {
+  let wrapped = 0
+  let from: ProvisionAnswers['wrapStoredKeys']['next']
+  do {
+    const done = await there({ step: 'wrapStoredKeys', tenancyId, ...(from === undefined ? {} : { from }) })
+    wrapped += done.wrapped
+    from = done.next
+  } while (from !== undefined)
+  if (wrapped > 0)
+    console.error(`${region}: the keys of ${wrapped} vaults, stored by an older version, are under AWS KMS now.`)
 }

@@ -1,7 +1,7 @@
 import type { TableName } from '../lib/ports.ts'
 import { backupBucketName } from './backupBucket.ts'
 import { tableId } from './tables.ts'
-import { grants, type BackupUse, type DeployedFunction, type Grants, type TableUse } from './grants.ts'
+import { grants, type BackupUse, type DeployedFunction, type Grants, type KekUse, type TableUse } from './grants.ts'
 
 interface Statement {
   readonly Sid: string
@@ -32,7 +32,7 @@ export function roles(options: RoleOptions): Record<string, object> {
       {
         Type: 'AWS::IAM::Role',
         Properties: {
-          RoleName: `${options.prefix}-${options.region}-${name}`,
+          RoleName: roleName(options, name),
           AssumeRolePolicyDocument: policy([
             { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: ['sts:AssumeRole'] },
           ]),
@@ -41,6 +41,10 @@ export function roles(options: RoleOptions): Record<string, object> {
       },
     ]),
   )
+}
+
+export function roleName({ prefix, region }: Pick<RoleOptions, 'prefix' | 'region'>, functionName: string): string {
+  return `${prefix}-${region}-${functionName}`
 }
 
 export function roleId(functionName: string): string {
@@ -66,7 +70,8 @@ function statements(name: string, granted: Grants, options: RoleOptions): readon
     // X-Ray's actions know no resource.
     ...(options.isTraced ? [allow('Trace', ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], ['*'])] : []),
     ...Object.entries(granted.tables).flatMap(([table, uses]) => tableStatements(table as TableName, uses)),
-    ...hsmState(granted),
+    ...hsmState(granted, prefix),
+    ...vaultKeks(granted.keks ?? [], prefix),
     ...backupStatements(granted.backups ?? [], options),
     ...(sends.length === 0 ? [] : [allow('Send', ['sqs:SendMessage'], sends)]),
     ...(granted.receives ?? []).map((queueName) =>
@@ -126,12 +131,11 @@ function backupStatements(uses: readonly BackupUse[], options: RoleOptions): rea
 }
 
 /** The row of the HSM's state and the key it is wrapped with; only provisioning may write it. */
-function hsmState({ provisions, tables }: Grants): readonly Statement[] {
+function hsmState({ provisions, tables }: Grants, prefix: string): readonly Statement[] {
   const table = [{ 'Fn::GetAtt': [tableId('Replication'), 'Arn'] }]
   const isState = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
   const hasState = { 'ForAnyValue:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
   const key = [{ 'Fn::GetAtt': ['HsmStateKey', 'Arn'] }]
-  const forThisRegion = { StringEquals: { 'kms:EncryptionContext:vaultspan:region': { Ref: 'AWS::Region' } } }
   const writes = ['dynamodb:PutItem', 'dynamodb:DeleteItem']
   const mayWriteTable = tables.Replication?.some((use) => use === 'put' || use === 'delete') ?? false
   return [
@@ -143,9 +147,35 @@ function hsmState({ provisions, tables }: Grants): readonly Statement[] {
       : []),
     {
       ...allow('OpenHsmState', provisions ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'], key),
-      Condition: forThisRegion,
+      Condition: { StringEquals: contextOf('simulated-hsm-state', prefix) },
     },
   ]
+}
+
+const ofVault = 'kms:EncryptionContext:vaultspan:vault'
+/** As backupContext names them (lib/kms/backup/backupKeys.ts). */
+const ofBackups = { [ofVault]: 'backup.*' }
+
+const kekRows: Record<KekUse, { readonly action: string; readonly condition: object }> = {
+  open: { action: 'kms:Decrypt', condition: { StringNotLike: ofBackups } },
+  openBackups: { action: 'kms:Decrypt', condition: { StringLike: ofBackups } },
+  make: { action: 'kms:GenerateDataKey', condition: {} },
+}
+
+/** The key that wraps vaults' KEKs, for contexts that name a vault (lib/aws/kms/wrappedKeks.ts). */
+function vaultKeks(uses: readonly KekUse[], prefix: string): readonly Statement[] {
+  const named = { [ofVault]: 'false', 'kms:EncryptionContext:vaultspan:tenancy': 'false' }
+  return uses.map((use) => ({
+    ...allow(`${capital(use)}Keks`, [kekRows[use].action], [{ 'Fn::GetAtt': ['VaultKeksKey', 'Arn'] }]),
+    Condition: { StringEquals: contextOf('vault-keks', prefix), Null: named, ...kekRows[use].condition },
+  }))
+}
+
+function contextOf(purpose: string, prefix: string): Readonly<Record<string, unknown>> {
+  const context: Record<string, unknown> = { purpose, deployment: prefix, region: { Ref: 'AWS::Region' } }
+  return Object.fromEntries(
+    Object.entries(context).map(([name, value]) => [`kms:EncryptionContext:vaultspan:${name}`, value]),
+  )
 }
 
 function allow(Sid: string, Action: readonly string[], Resource: readonly unknown[]): Statement {

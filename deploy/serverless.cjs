@@ -5,6 +5,7 @@ const { backupBucket, backupBucketName } = require('./backupBucket.ts')
 const { environmentOf } = require('./environment.ts')
 const { customDomain } = require('./customDomain.ts')
 const { fanOutEvents } = require('./fanOutEvents.ts')
+const { hsmKeys } = require('./hsmKeys.ts')
 const { httpEvents } = require('./httpEvents.ts')
 const { exampleParameters, peersOf, requireParameters } = require('./parameters.ts')
 const { roles } = require('./roles.ts')
@@ -56,6 +57,7 @@ exports.made = async (context) => {
   return {
     accountId: accountId || { Ref: 'AWS::AccountId' },
     hsmStateKey: (await resolveVariable('param:hsmStateKey, ""')) || { 'Fn::GetAtt': ['HsmStateKey', 'Arn'] },
+    vaultKeksKey: (await resolveVariable('param:vaultKeksKey, ""')) || { 'Fn::GetAtt': ['VaultKeksKey', 'Arn'] },
     backupBucket: accountId ? backupBucket.replace('${AWS::AccountId}', accountId) : { 'Fn::Sub': backupBucket },
   }
 }
@@ -70,6 +72,7 @@ exports.resources = async (context) => {
     Resources: {
       ...tables({ ...settings, prefix, isDeletionProtected: settings.isDeletionProtected && !isFirst }),
       ...(settings.hasTableKey ? tableKey(prefix) : {}),
+      ...hsmKeys(parameters),
       ...backupBucket(parameters),
       ...roles({ ...parameters, isTraced: settings.isTraced }),
       ...alarms(parameters),

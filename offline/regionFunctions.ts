@@ -10,6 +10,7 @@ export interface FunctionsOptions {
   readonly emulator: string
   readonly accountId: string
   readonly hsmStateKey: string
+  readonly vaultKeksKey: string
   /** Region i of the parameters answers at this port + i. */
   readonly endpointPortBase: number
   readonly logFile: string
@@ -37,11 +38,11 @@ export class RegionFunctions {
   }
 
   private constructor(options: FunctionsOptions, lambdaPort: number, httpPort: number) {
-    const { region, parameters, emulator, accountId, hsmStateKey, endpointPortBase } = options
+    const { region, parameters, emulator, accountId, hsmStateKey, vaultKeksKey, endpointPortBase } = options
     this.#url = `http://127.0.0.1:${lambdaPort}`
     const given = [
       ...serverlessParameters(parameters),
-      ...params({ accountId, hsmStateKey, endpointPortBase: String(endpointPortBase) }),
+      ...params({ accountId, hsmStateKey, vaultKeksKey, endpointPortBase: String(endpointPortBase) }),
     ]
     const listen = ['--host', '127.0.0.1', '--lambdaPort', String(lambdaPort), '--httpPort', String(httpPort)]
     const { AWS_PROFILE: _profile, ...inherited } = process.env

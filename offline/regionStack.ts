@@ -20,9 +20,10 @@ export interface EventSource {
   readonly deadLetters: string | undefined
 }
 
-/** The part of a packaged template that an emulator without functions can make: tables, queues, the HSM's key, the home region's bucket of backups. */
+/** The part of a packaged template that an emulator without functions can make: tables, queues, the HSM's keys, the home region's bucket of backups. */
 export interface RegionStack {
   readonly hsmStateKey: string
+  readonly vaultKeksKey: string
   readonly eventSources: readonly EventSource[]
 }
 
@@ -68,7 +69,11 @@ export async function createRegionStack(
     if (id === undefined) throw new Error(`The stack ${stackName} has no ${logical}.`)
     return id
   }
-  return { hsmStateKey: idOf('HsmStateKey'), eventSources: eventSources(template, idOf) }
+  return {
+    hsmStateKey: idOf('HsmStateKey'),
+    vaultKeksKey: idOf('VaultKeksKey'),
+    eventSources: eventSources(template, idOf),
+  }
 }
 
 /** `{ "Fn::GetAtt": [logical id, attribute] }` */

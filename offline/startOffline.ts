@@ -74,7 +74,7 @@ async function startRegions(
     parameters.regions.map(async (region, index) => {
       const aws = emulatorOptions(region, emulator.endpoint)
       const file = join(templates, region, 'cloudformation-template-update-stack.json')
-      const { hsmStateKey, eventSources } = await createRegionStack(aws, prefixOf(parameters), file)
+      const { hsmStateKey, vaultKeksKey, eventSources } = await createRegionStack(aws, prefixOf(parameters), file)
       const lag = new LagWindow()
       const functions = await RegionFunctions.start({
         region,
@@ -82,6 +82,7 @@ async function startRegions(
         emulator: emulator.endpoint,
         accountId,
         hsmStateKey,
+        vaultKeksKey,
         endpointPortBase: portBase,
         logFile: join(logs, `${region}.log`),
         onMetric: ({ peer, vault, ReplicationLag: lagMs }) => {

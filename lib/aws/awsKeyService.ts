@@ -1,19 +1,19 @@
+import { KmsError } from '../errors.ts'
 import { awsClientOptions } from '../store/awsClientOptions.ts'
 import { keepWithin, type Deadline } from './deadline.ts'
-import type { KeyService } from './hsmStateRow.ts'
+import type { KeyService } from './kms/keyService.ts'
 
 export interface AwsKeyServiceOptions {
   readonly region: string
   readonly deadline: Deadline
-  /** Needed to make data keys only: a wrapped one names its key. */
-  readonly keyId?: string
 }
 
-/** AWS KMS, loaded at its first use. */
-export function awsKeyService({ region, deadline, keyId }: AwsKeyServiceOptions): KeyService {
+/** The keys of AWS KMS, which is loaded at its first use, once for all of them. */
+export function awsKeyServices({ region, deadline }: AwsKeyServiceOptions): (keyId?: string) => KeyService {
   let loading: ReturnType<typeof loadClient> | undefined
   const loaded = () => (loading ??= loadClient(region, deadline))
-  return {
+  /** Without an id it makes no data keys and takes what it unwraps by the key that it names itself. */
+  return (keyId) => ({
     generateDataKey: async (EncryptionContext) => {
       if (keyId === undefined) throw new Error('This function may not make data keys.')
       const { client, GenerateDataKeyCommand } = await loaded()
@@ -24,9 +24,18 @@ export function awsKeyService({ region, deadline, keyId }: AwsKeyServiceOptions)
     },
     decrypt: async (CiphertextBlob, EncryptionContext) => {
       const { client, DecryptCommand } = await loaded()
-      return required((await client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext }))).Plaintext)
+      const command = new DecryptCommand({
+        CiphertextBlob,
+        EncryptionContext,
+        ...(keyId === undefined ? {} : { KeyId: keyId }),
+      })
+      try {
+        return required((await client.send(command)).Plaintext)
+      } catch (cause) {
+        throw isForeign(cause) ? notOurs(cause) : cause
+      }
     },
-  }
+  })
 }
 
 async function loadClient(region: string, deadline: Deadline) {
@@ -36,6 +45,16 @@ async function loadClient(region: string, deadline: Deadline) {
     DecryptCommand,
     GenerateDataKeyCommand,
   }
+}
+
+/** What AWS KMS says of another context, another key and altered bytes. */
+function isForeign(cause: unknown): boolean {
+  return cause instanceof Error && /^(InvalidCiphertext|IncorrectKey)Exception$/.test(cause.name)
+}
+
+function notOurs(cause: unknown): KmsError {
+  const message = 'What AWS KMS wrapped was altered, or belongs to another vault, region or deployment.'
+  return new KmsError('integrityFailure', message, { cause })
 }
 
 function required(bytes: Uint8Array | undefined): Uint8Array {

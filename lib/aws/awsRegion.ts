@@ -1,10 +1,10 @@
 import { pooledRandom } from '../pooledRandom.ts'
 import { MemoryState } from '../hsm/software/hsmState.ts'
-import { openSoftwareHsm, type SoftwareHsm } from '../hsm/software/softwareHsm.ts'
+import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../ocid.ts'
 import { auditLossMetric } from './auditLossMetric.ts'
 import { awsBackups } from './awsBackups.ts'
-import { awsKeyService } from './awsKeyService.ts'
+import { awsKeyServices } from './awsKeyService.ts'
 import { Deadline } from './deadline.ts'
 import type { AwsSettings } from './awsSettings.ts'
 import { openAwsStore, type AwsStore } from './awsStore.ts'
@@ -21,6 +21,8 @@ import { keepingAudit } from '../store/auditRetention.ts'
 import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
+import { KmsHsm } from './kms/kmsHsm.ts'
+import type { KekPorts } from './kms/wrappedKeks.ts'
 import { VaultHosts } from '../runtime/vaultHosts.ts'
 import { awsOrigin } from './awsOrigin.ts'
 
@@ -42,6 +44,7 @@ export class AwsRegion {
   readonly settings: AwsSettings
   readonly store: AwsStore
   readonly state: StatePorts
+  readonly keks: KekPorts
   readonly log: Logger
   readonly requestWatch: RequestWatch
   readonly deadline = new Deadline()
@@ -49,7 +52,7 @@ export class AwsRegion {
   #open: OpenRegion | undefined
   #opening: Promise<OpenRegion> | undefined
   #readAt = -Infinity
-  #hsm: SoftwareHsm | undefined
+  #hsm: KmsHsm | undefined
   #chain: AuditChain | undefined
 
   constructor(settings: AwsSettings, hsmStateKey?: string) {
@@ -59,8 +62,9 @@ export class AwsRegion {
     const { region, resourcePrefix } = settings
     this.log = jsonLogger(writeLine, settings.logLevel, { region })
     this.requestWatch = requestLog(this.log, region, () => performance.now())
-    const keys = awsKeyService({ region, deadline, ...(hsmStateKey === undefined ? {} : { keyId: hsmStateKey }) })
-    this.state = { tables: this.store.tables, keys, region, resourcePrefix }
+    const keyService = awsKeyServices({ region, deadline })
+    this.state = { tables: this.store.tables, keys: keyService(hsmStateKey), region, resourcePrefix }
+    this.keks = { keys: keyService(settings.vaultKeksKey), region, resourcePrefix }
   }
 
   /** @throws Error where the region's HSM is not provisioned yet, or its state does not open. */
@@ -109,7 +113,7 @@ export class AwsRegion {
     const { region, regions, homeRegion, resourcePrefix } = settings
     const { log } = this
     const { queues } = this.store
-    const hsm = openSoftwareHsm({ region, realm, store: new MemoryState(state) })
+    const hsm = new KmsHsm(openSoftwareHsm({ region, realm, store: new MemoryState(state) }), this.keks)
     this.#hsm = hsm
     const chain = this.#auditChain()
     const tables = keepingAudit(chainedTables(this.store.tables, chain), settings.auditRetentionDays, Date.now)

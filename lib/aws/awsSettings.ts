@@ -15,6 +15,8 @@ export interface AwsSettings extends RegionSettings {
   readonly endpointPortBase: number | undefined
   /** The bucket of all regions' backups, in the home region. */
   readonly backupBucket: string
+  /** The key of AWS KMS that wraps vaults' KEKs. */
+  readonly vaultKeksKey: string
   readonly logLevel: LogLevel
   /** After so many days DynamoDB removes an audit event. */
   readonly auditRetentionDays: number
@@ -44,6 +46,7 @@ export function awsSettings(environment: NodeJS.ProcessEnv): AwsSettings {
     domain: required('DOMAIN'),
     endpointPortBase: portBase(environment['ENDPOINT_PORT_BASE']),
     backupBucket: required('BACKUP_BUCKET'),
+    vaultKeksKey: required('VAULT_KEKS_KEY'),
     logLevel,
     auditRetentionDays: days(environment['AUDIT_RETENTION_DAYS']),
   }

@@ -4,15 +4,7 @@ import { canonicalJson } from '../canonicalJson.ts'
 import { KmsError } from '../errors.ts'
 import type { Item, Tables, Write } from '../ports.ts'
 import { requireFormat } from '../requireFormat.ts'
-
-/** What wraps the data keys that the state of a SIMULATED HSM is encrypted with; on AWS, AWS KMS (awsKeyService.ts). */
-export interface KeyService {
-  /** A new AES-256 key, in plaintext and wrapped; only the same context unwraps it. */
-  generateDataKey(context: EncryptionContext): Promise<{ readonly plaintext: Uint8Array; readonly wrapped: Uint8Array }>
-  decrypt(wrapped: Uint8Array, context: EncryptionContext): Promise<Uint8Array>
-}
-
-export type EncryptionContext = Readonly<Record<string, string>>
+import type { EncryptionContext, KeyService } from './kms/keyService.ts'
 
 export interface StatePorts {
   readonly tables: Pick<Tables, 'get' | 'write'>
@@ -56,7 +48,7 @@ export async function readHsmState(ports: StatePorts, known?: KeptState): Promis
 
 /** False where another has written first. */
 export async function writeHsmState(ports: StatePorts, { state, revision }: KeptState): Promise<boolean> {
-  const { plaintext: dataKey, wrapped } = await ports.keys.generateDataKey(contextOf(ports))
+  const { plaintext: dataKey, wrapped } = await ports.keys.generateDataKey(stateContext(ports))
   const iv = randomBytes(12)
   try {
     const cipher = createCipheriv('aes-256-gcm', dataKey, iv).setAAD(associatedData(ports, revision))
@@ -84,7 +76,7 @@ export async function writeHsmState(ports: StatePorts, { state, revision }: Kept
 }
 
 async function decryptState(ports: StatePorts, row: StateRow): Promise<HsmState> {
-  const dataKey = await ports.keys.decrypt(Buffer.from(row.dataKey, 'base64'), contextOf(ports))
+  const dataKey = await ports.keys.decrypt(Buffer.from(row.dataKey, 'base64'), stateContext(ports))
   const encrypted = Buffer.from(row.sealed, 'base64')
   let text: Buffer | undefined
   try {
@@ -102,7 +94,10 @@ async function decryptState(ports: StatePorts, row: StateRow): Promise<HsmState>
 }
 
 /** A state that is put into another region's or stage's table does not unwrap there. */
-function contextOf({ region, resourcePrefix }: StatePorts): EncryptionContext {
+export function stateContext({
+  region,
+  resourcePrefix,
+}: Pick<StatePorts, 'region' | 'resourcePrefix'>): EncryptionContext {
   return {
     'vaultspan:purpose': 'simulated-hsm-state',
     'vaultspan:region': region,
@@ -111,5 +106,5 @@ function contextOf({ region, resourcePrefix }: StatePorts): EncryptionContext {
 }
 
 function associatedData(ports: StatePorts, revision: number): Buffer {
-  return Buffer.from(canonicalJson({ ...contextOf(ports), revision }))
+  return Buffer.from(canonicalJson({ ...stateContext(ports), revision }))
 }

@@ -8,6 +8,9 @@ import { newOcid, realm, type RandomBytes } from '../ocid.ts'
 import type { Clock, Item, Queues, Tables } from '../ports.ts'
 import { enqueue } from '../replication/messages/send.ts'
 import { provisionTenancy } from '../runtime/provisionTenancy.ts'
+import { KmsHsm } from './kms/kmsHsm.ts'
+import type { KekPorts } from './kms/wrappedKeks.ts'
+import { wrapStoredKeys, type WrapCursor, type WrapProgress } from './kms/wrapStoredKeys.ts'
 import { hsmPk, readHsmState, writeHsmState, type StatePorts } from './hsmStateRow.ts'
 
 /**
@@ -26,6 +29,8 @@ export type ProvisionStep =
   | ({ readonly step: 'createAdministrator'; readonly name: string; readonly publicKeyPem: string } & TenancyIds)
   /** Home region: sends the tenancy's identity log to a region that may not have it. */
   | { readonly step: 'sendIdentity'; readonly tenancyId: string; readonly peer: string }
+  /** Puts what an older version has stored under the key that wraps vaults' KEKs; asked again until it is done. */
+  | { readonly step: 'wrapStoredKeys'; readonly tenancyId: string; readonly from?: WrapCursor }
   /** How far the region has the tenancy's identity log. */
   | { readonly step: 'identityStatus'; readonly tenancyId: string }
 
@@ -41,12 +46,14 @@ export interface ProvisionAnswers {
   readonly acceptStatement: Record<string, never>
   readonly createAdministrator: { readonly fingerprint: string }
   readonly sendIdentity: Record<string, never>
+  readonly wrapStoredKeys: WrapProgress
   readonly identityStatus: { readonly seq: number }
 }
 
 export interface ProvisionPorts extends StatePorts {
   readonly tables: Tables
   readonly queues: Queues
+  readonly keks: KekPorts
   readonly homeRegion: string
   readonly random: RandomBytes
   readonly clock: Clock
@@ -85,6 +92,8 @@ const steps: Steps = {
     await enqueue(ports, 'outbox', { task: 'resendIdentity', tenancyId, peer })
     return {}
   },
+  wrapStoredKeys: (ports, { tenancyId, from }) =>
+    withHsm(ports, (hsm) => wrapStoredKeys({ ...ports, hsm: new KmsHsm(hsm, ports.keks) }, tenancyId, from)),
   identityStatus: async (ports, { tenancyId }) => ({ seq: await headSeq(ports, tenancyId) }),
 }
 

@@ -12,15 +12,7 @@ import type {
  * a public key or the result of one operation.
  */
 
-export type {
-  CurveId,
-  EncryptionAlgorithm,
-  KeyShape,
-  MessageType,
-  ProtectionMode,
-  SigningAlgorithm,
-  WrappingScheme,
-} from './algorithms.ts'
+export type * from './algorithms.ts'
 
 /** What a vault's keys are bound to. A private vault's keys are wrapped by its own partition's root. */
 export interface VaultContext {
@@ -62,13 +54,14 @@ export interface WrappedKey {
 export interface WrappedVaultKeys {
   /**
    * With `+token` the KEK for HSM keys is under a token's root: its blob and a MAC, each base64, with a dot between. With
-   * `+partition` likewise, in a token that the vault has to itself.
+   * `+partition` likewise, in a token that the vault has to itself. With `+kms` both KEKs are under `dataKey` too.
    */
-  readonly format: 'vaultspan/vault-keys/1' | 'vaultspan/vault-keys/1+token' | 'vaultspan/vault-keys/1+partition'
+  readonly format: `vaultspan/vault-keys/1${'' | '+token' | '+partition' | '+kms'}`
   /** Null, as is `softwareKek` then, once destroyed. */
   readonly hsmKek: string | null
   readonly softwareKek: string | null
   readonly macKey: string
+  readonly dataKey?: string
 }
 
 export interface WrappingKey {
@@ -262,12 +255,17 @@ export interface Hsm {
    */
   releasePartition(context: VaultContext, why: 'neverWas' | 'isDeleted'): void
   /** @throws KmsError integrityFailure where the two are not of one tenancy, or the vault's KEKs were destroyed. */
-  backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup
+  backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): Promise<VaultKeysBackup> | VaultKeysBackup
   /**
    * The saved keys of the vault `from`, wrapped by this HSM for the vault `to`, which may have another OCID.
    * @throws KmsError integrityFailure where they do not open with these backup keys, or `to` is of another kind or tenancy.
    */
-  restoreVaultKeys(backup: VaultKeysOf, from: VaultContext, saved: VaultKeysBackup, to: VaultContext): WrappedVaultKeys
+  restoreVaultKeys(
+    backup: VaultKeysOf,
+    from: VaultContext,
+    saved: VaultKeysBackup,
+    to: VaultContext,
+  ): Promise<WrappedVaultKeys> | WrappedVaultKeys
   /** The id of the material an AES ciphertext was made with; undefined where the bytes are no such ciphertext. */
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
 

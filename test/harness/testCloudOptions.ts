@@ -15,4 +15,6 @@ export interface TestCloudOptions {
   readonly cryptoAudit?: 'on' | 'off' | 'required'
   readonly serviceLimits?: ServiceLimits
   readonly generateRsa?: RsaGenerator
+  /** As on AWS: KEKs are under a key service, and no call finds what another has opened. */
+  readonly isUnderKms?: boolean
 }

@@ -23,6 +23,8 @@ import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import { createBackupStore } from '../../lib/store/backups/backupStore.ts'
 import { memoryRoot } from '../../lib/store/backups/memoryRoot.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { KmsHsm } from '../../lib/aws/kms/kmsHsm.ts'
+import { aKeyService, type TestKeyService } from './aKeyService.ts'
 import { knownRsaPair } from './knownRsaPair.ts'
 import { newTenancy, signedCall, type Answered, type Call, type CallableRegion, type StoryCloud } from './signedCall.ts'
 
@@ -37,6 +39,8 @@ export interface TestRegion extends CallableRegion {
   readonly store: SqliteRegionStore
   /** Of its audit; heads are signed when a test says so. */
   readonly chain: AuditChain
+  /** What wraps the KEKs, where `isUnderKms`. */
+  readonly keks: TestKeyService
 }
 
 export interface TestCloud extends StoryCloud {
@@ -112,6 +116,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
     writeLog = writeToStandardError,
     logLevel = 'silent',
     isStrict = false,
+    isUnderKms = false,
     cryptoAudit = 'on',
     generateRsa = knownRsaPair,
     ...others
@@ -127,6 +132,7 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
     const store = openSqliteRegionStore({ file: ':memory:', clock: () => clock.now, newId: randomUUID })
     stores.set(region, store)
     const hsm = openSoftwareHsm({ region, realm, generateRsa })
+    const keks = aKeyService()
     const queues: Queues = {
       send: async (to, messages) => {
         if (to.region !== region && link.isStuck) await new Promise(() => undefined)
@@ -143,10 +149,11 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
       cryptoAudit,
       tables: chainedTables(store.tables, chain),
       queues,
+      hsm: isUnderKms ? eachTimeAnother(() => new KmsHsm(hsm, { keys: keks, region, resourcePrefix: 'test' })) : hsm,
       settings,
       backups: createBackupStore({ root: memoryRoot(objects), allowedHosts: [], maxBytes: maxFileBytes }),
     })
-    return { runtime, store, hsm, chain }
+    return { runtime, store, hsm, chain, keks }
   }
   const a = open(regionA)
   const b = open(regionB)
@@ -183,6 +190,17 @@ export async function twoRegions(options: TestCloudOptions = {}): Promise<TestCl
   }
   await cloud.settle()
   return cloud
+}
+
+/** Functions share no memory: each use is of an object of its own. */
+function eachTimeAnother<T extends object>(make: () => T): T {
+  return new Proxy(make(), {
+    get: (_first, name) => {
+      const another = make()
+      const member: unknown = Reflect.get(another, name, another)
+      return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(another) : member
+    },
+  })
 }
 
 async function settle(regions: readonly TestRegion[], clock: { now: number }, rounds: number): Promise<void> {

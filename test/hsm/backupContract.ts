@@ -21,9 +21,9 @@ export function backupContract(open: () => Promise<Hsm> | Hsm): void {
     wrapped: await hsm.createVaultKeys(vault),
   })
   const refused = { code: 'integrityFailure' }
-  const refusal = (work: () => unknown) => {
+  const refusal = async (work: () => unknown) => {
     try {
-      work()
+      await work()
       return undefined
     } catch (error) {
       return error
@@ -36,9 +36,9 @@ export function backupContract(open: () => Promise<Hsm> | Hsm): void {
       const keys = hsm.openVault(vault.context, vault.wrapped)
       const wrapped = await keys.generate(material)
       const ciphertext = await keys.use(material, wrapped, (key) => key.encrypt('AES_256_GCM', Buffer.from('x'), {}))
-      const saved = hsm.backUpVaultKeys(backup, vault)
+      const saved = await hsm.backUpVaultKeys(backup, vault)
       const there = context('w')
-      const restored = hsm.openVault(there, hsm.restoreVaultKeys(backup, vault.context, saved, there))
+      const restored = hsm.openVault(there, await hsm.restoreVaultKeys(backup, vault.context, saved, there))
       const to = { ...material, keyId: 'other' }
       const bound = restored.rebind({ vault: vault.context, material }, wrapped, to)
       const opened = await restored.use(to, bound, (key) => key.decrypt('AES_256_GCM', ciphertext, {}))
@@ -49,17 +49,19 @@ export function backupContract(open: () => Promise<Hsm> | Hsm): void {
 
     test('opens with no other backup keys, for no other tenancy, kind or vault', async () => {
       const [backup, other, vault] = await Promise.all([of(context('b')), of(context('b')), of(context('v'))])
-      const saved = hsm.backUpVaultKeys(backup, vault)
+      const saved = await hsm.backUpVaultKeys(backup, vault)
       const restore = (by: VaultKeysOf, from: VaultContext, to: VaultContext) => () =>
         hsm.restoreVaultKeys(by, from, saved, to)
-      expect(refusal(restore(other, vault.context, vault.context))).toMatchObject(refused)
-      expect(refusal(restore(backup, context('w'), context('w')))).toMatchObject(refused)
-      expect(refusal(restore(backup, vault.context, context('v', { tenancyId: 'u' })))).toMatchObject(refused)
-      expect(refusal(restore(backup, vault.context, context('v', { isPrivate: false })))).toMatchObject(refused)
-      expect(refusal(() => hsm.backUpVaultKeys(backup, { ...vault, context: context('w') }))).toMatchObject(refused)
+      expect(await refusal(restore(other, vault.context, vault.context))).toMatchObject(refused)
+      expect(await refusal(restore(backup, context('w'), context('w')))).toMatchObject(refused)
+      expect(await refusal(restore(backup, vault.context, context('v', { tenancyId: 'u' })))).toMatchObject(refused)
+      expect(await refusal(restore(backup, vault.context, context('v', { isPrivate: false })))).toMatchObject(refused)
+      expect(await refusal(() => hsm.backUpVaultKeys(backup, { ...vault, context: context('w') }))).toMatchObject(
+        refused,
+      )
       for (const name of ['hsmKek', 'softwareKek', 'macKey'] as const) {
         const swapped = { ...saved, [name]: name === 'macKey' ? saved.hsmKek : saved.macKey }
-        expect(refusal(() => hsm.restoreVaultKeys(backup, vault.context, swapped, vault.context))).toMatchObject(
+        expect(await refusal(() => hsm.restoreVaultKeys(backup, vault.context, swapped, vault.context))).toMatchObject(
           refused,
         )
       }
@@ -70,14 +72,16 @@ export function backupContract(open: () => Promise<Hsm> | Hsm): void {
       const keys = hsm.openVault(vault.context, vault.wrapped)
       const wrapped = await keys.generate(material)
       const from = { vault: vault.context, material }
-      expect(refusal(() => keys.rebind({ ...from, vault: context('w') }, wrapped, material))).toMatchObject(refused)
+      expect(await refusal(() => keys.rebind({ ...from, vault: context('w') }, wrapped, material))).toMatchObject(
+        refused,
+      )
       expect(
-        refusal(() => keys.rebind({ ...from, material: { ...material, keyId: 'x' } }, wrapped, material)),
+        await refusal(() => keys.rebind({ ...from, material: { ...material, keyId: 'x' } }, wrapped, material)),
       ).toMatchObject(refused)
       const software = { ...material, protectionMode: 'SOFTWARE', isExportable: true } as const
-      expect(refusal(() => keys.rebind(from, wrapped, software))).toMatchObject(refused)
+      expect(await refusal(() => keys.rebind(from, wrapped, software))).toMatchObject(refused)
       const shorter = { ...material, shape: { algorithm: 'AES', length: 16 } } as const
-      expect(refusal(() => keys.rebind(from, wrapped, shorter))).toMatchObject(refused)
+      expect(await refusal(() => keys.rebind(from, wrapped, shorter))).toMatchObject(refused)
     })
   })
 }

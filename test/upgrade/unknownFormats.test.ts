@@ -28,6 +28,7 @@ const unreleased: readonly string[] = [
   'vaultspan/key-record/2',
   'vaultspan/receipt-row/2',
   'vaultspan/transfer-bundle/1+oaep-sha1',
+  'vaultspan/vault-keys/1+kms',
   'vaultspan/vault-keys/1+partition',
   'vaultspan/vault-keys/1+token',
   'vaultspan/work-request/1',

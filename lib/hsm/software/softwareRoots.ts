@@ -78,7 +78,8 @@ export class SoftwareRoots implements RootRotation {
   }
 }
 
-function rootOf({ root, formerRoot }: HsmRoots): VaultRoot {
+/** Of a state. */
+export function rootOf({ root, formerRoot }: HsmRoots): VaultRoot {
   const key = (text: string) => new Cmac(createSecretKey(Buffer.from(text, 'base64')))
   return new VaultRoot(key(root), formerRoot === undefined ? undefined : key(formerRoot))
 }

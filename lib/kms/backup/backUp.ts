@@ -74,7 +74,7 @@ async function vaultText(ports: BackupPorts, vault: Vault, includesKeys: boolean
   const under = await backupKeys(ports, row.tenancyId)
   const wrapped = await livingVaultKeys(ports.tables, row.id)
   if (wrapped === undefined) return undefined
-  const vaultKeys = ports.hsm.backUpVaultKeys(under, { context: vaultContext(row), wrapped })
+  const vaultKeys = await ports.hsm.backUpVaultKeys(under, { context: vaultContext(row), wrapped })
   const wrappingKey = await storedWrappingKey(ports, vault)
   return backupText<VaultBackup>(vault.keys, {
     format: 'vaultspan/vault-backup/1',

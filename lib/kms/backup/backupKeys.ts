@@ -1,10 +1,9 @@
 import type { VaultContext, WrappedVaultKeys } from '../../hsm/hsm.ts'
-import type { JsonObject } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { realm } from '../../ocid.ts'
 import { storingKeys } from '../vaults/storingKeys.ts'
-import type { Write } from '../../ports.ts'
+import type { Item, Write } from '../../ports.ts'
 
 /**
  * The keys under which a tenancy's vaults are saved: a triple like a vault's own. They are made in the home region and
@@ -44,8 +43,11 @@ export function noBackupKeys(tenancyId: string): Write {
 }
 
 export function backupKeysWrite(tenancyId: string, wrapped: WrappedVaultKeys): Write {
-  const item = { ...rowKey(tenancyId), wrapped: { ...wrapped } as JsonObject }
-  return { op: 'put', table: 'Vaults', item, condition: { kind: 'absent' } }
+  return { op: 'put', table: 'Vaults', item: backupKeysRow(tenancyId, wrapped), condition: { kind: 'absent' } }
+}
+
+export function backupKeysRow(tenancyId: string, wrapped: WrappedVaultKeys): Item {
+  return { ...rowKey(tenancyId), wrapped: { ...wrapped } }
 }
 
 export function onTheirWay(homeRegion: string): KmsError {

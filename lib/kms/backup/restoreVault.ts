@@ -85,7 +85,9 @@ function hasForm(document: VaultBackup): boolean {
   const { vault, vaultKeys, keys } = document as { readonly [name in keyof VaultBackup]?: unknown }
   const { id, tenancyId, vaultType } = (vault ?? {}) as Partial<VaultRow>
   const areTexts = [id, tenancyId, vaultType].every((text) => typeof text === 'string')
-  return areTexts && typeof vaultKeys === 'object' && vaultKeys !== null && Array.isArray(keys)
+  const { hsmKek, softwareKek, macKey } = (vaultKeys ?? {}) as Partial<VaultBackup['vaultKeys']>
+  const areKeys = [hsmKek, softwareKek, macKey].every((text) => typeof text === 'string')
+  return areTexts && areKeys && Array.isArray(keys)
 }
 
 interface OpenedBackup {
@@ -106,7 +108,7 @@ async function openBackup(
   const backup = await backupKeys(ports, tenancyId)
   const ids = idsHere(ports, document)
   const to = contextHere(ports, document)
-  const wrapped = restoreKeys(ports, backup, document, to)
+  const wrapped = await restoreKeys(ports, backup, document, to)
   const keys = ports.hsm.openVault(to, wrapped)
   requireIntact(keys, document)
   return { document, old: verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', document.vault), ids, keys, wrapped }
@@ -212,17 +214,17 @@ function contextHere(ports: Pick<BackupPorts, 'region'>, document: VaultBackup):
   return vaultContext({ ...document.vault, id: idsHere(ports, document).id })
 }
 
-function restoreKeys(
+async function restoreKeys(
   { hsm }: BackupPorts,
   backup: Awaited<ReturnType<typeof backupKeys>>,
   document: VaultBackup,
   to: ReturnType<typeof vaultContext>,
-) {
+): Promise<WrappedVaultKeys> {
   try {
-    return hsm.restoreVaultKeys(backup, vaultContext(document.vault), document.vaultKeys, to)
+    return await hsm.restoreVaultKeys(backup, vaultContext(document.vault), document.vaultKeys, to)
   } catch (cause) {
-    // No partition is free, or the token does not answer: that is nothing about the file.
-    if (isKmsError(cause, 'limitExceeded', 'unavailable')) throw cause
+    // No partition is free, the token or the key service does not answer: that is nothing about the file.
+    if (!isKmsError(cause, 'integrityFailure')) throw cause
     // What a caller brings is not this service's own data: a file that does not open is the caller's mistake.
     throw new KmsError('invalidParameter', damaged().message, { cause })
   }

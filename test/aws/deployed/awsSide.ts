@@ -82,6 +82,14 @@ export class AwsSide {
     return Item !== undefined
   }
 
+  /** In what form a region has a vault's keys. */
+  async formOfVaultKeys(region: string, vaultId: string): Promise<string | undefined> {
+    const { Item } = await new DynamoDBClient(this.#options(region)).send(
+      new GetItemCommand({ TableName: `${prefix}-Vaults`, Key: { pk: { S: vaultId }, sk: { S: 'keys' } } }),
+    )
+    return Item?.['wrapped']?.M?.['format']?.S
+  }
+
   /** Loses every message that reaches a region's inbox while something is done. Returns how many there were. */
   async losingInbox(region: string, act: () => Promise<void>): Promise<number> {
     const lambda = new LambdaClient(this.#options(region))

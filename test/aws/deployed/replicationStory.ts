@@ -1,5 +1,5 @@
 import { models } from 'oci-keymanagement'
-import { other } from './deployment.ts'
+import { home, other } from './deployment.ts'
 import { text, until, type Endpoints, type Secret, type Stage } from './stage.ts'
 
 const p256 = { algorithm: models.KeyShape.Algorithm.Ecdsa, length: 32, curveId: models.KeyShape.CurveId.NistP256 }
@@ -39,6 +39,12 @@ export function replicationStory(stage: Stage): () => ReplicatedVault {
     replica = await stage.replicate(vault)
     expect(replica.cryptoEndpoint).toContain(`.kms.${other}.`)
     for (const secret of secrets) expect(await stage.decrypt(replica, secret)).toBe(text)
+  })
+
+  test('has the vault’s keys under a key of KMS in both regions', async () => {
+    const { aws } = stage.deployment
+    for (const region of [home, other])
+      expect(await aws.formOfVaultKeys(region, vault.id)).toBe('vaultspan/vault-keys/1+kms')
   })
 
   test('has a key made later at the replica, and says when it is REPLICATED', async () => {

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { BackupUse, DeployedFunction, TableUse } from '../../../deploy/grants.ts'
+import type { BackupUse, DeployedFunction, KekUse, TableUse } from '../../../deploy/grants.ts'
 import { reconcile } from '../../../lib/replication/reconcile.ts'
+import type { KeyService } from '../../../lib/aws/kms/keyService.ts'
 import { servingFunction } from '../../../lib/http/routes.ts'
 import type { BackupStore } from '../../../lib/kms/backup/backupPlace.ts'
 import type { QueueName, TableName, Tables, Write } from '../../../lib/ports.ts'
@@ -19,6 +20,7 @@ export type Use = { readonly by: DeployedFunction; readonly region: string } & (
     }
   | { readonly use: 'send'; readonly queue: QueueName; readonly to: string }
   | { readonly use: 'backup'; readonly action: BackupUse }
+  | { readonly use: 'keks'; readonly action: KekUse }
 )
 
 const consumers = { inbox: 'apply', outcome: 'outcome', outbox: 'fanOut' } as const
@@ -29,8 +31,9 @@ export function recordUses(cloud: TestCloud): Use[] {
   const called = new AsyncLocalStorage<DeployedFunction>()
   for (const region of [cloud.a, cloud.b]) recordRegion(region, called, uses)
   const { call } = cloud
-  const { runDue } = cloud
+  const { runDue, addTenancy } = cloud
   Object.assign(cloud, {
+    addTenancy: () => called.run('provision', addTenancy),
     runDue: () => called.run('schedule', runDue),
     reconcile: () =>
       called.run('reconcile', async () => {
@@ -52,7 +55,11 @@ export function recordUses(cloud: TestCloud): Use[] {
   return uses
 }
 
-function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<DeployedFunction>, uses: Use[]): void {
+function recordRegion(
+  { runtime, store, keks }: TestRegion,
+  called: AsyncLocalStorage<DeployedFunction>,
+  uses: Use[],
+): void {
   // The harness feeds one function after another; outside a call from a client it is the one that was fed last.
   let fed: DeployedFunction = 'fanOut'
   const { region, tables, queues, backups } = runtime
@@ -114,6 +121,18 @@ function recordRegion({ runtime, store }: TestRegion, called: AsyncLocalStorage<
     write: (...args: Parameters<BackupStore['write']>) => {
       uses.push({ by: by(), region, use: 'backup', action: 'write' })
       return saved.write(...args)
+    },
+  })
+  const asked = bound(keks, ['decrypt', 'generateDataKey'])
+  Object.assign(keks, {
+    decrypt: (...args: Parameters<KeyService['decrypt']>) => {
+      const isOfBackups = args[1]['vaultspan:vault']?.startsWith('backup.') === true
+      uses.push({ by: by(), region, use: 'keks', action: isOfBackups ? 'openBackups' : 'open' })
+      return asked.decrypt(...args)
+    },
+    generateDataKey: (...args: Parameters<KeyService['generateDataKey']>) => {
+      uses.push({ by: by(), region, use: 'keks', action: 'make' })
+      return asked.generateDataKey(...args)
     },
   })
   const send = queues.send.bind(queues)

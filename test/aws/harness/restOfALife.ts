@@ -79,7 +79,8 @@ export async function restOfALife(cloud: TestCloud & { readonly reconcile?: () =
   await post(`${path}/actions/scheduleDeletion`, inDays(8))
   await post(`${path}/actions/cancelDeletion`)
   await post(`${path}/actions/scheduleDeletion`, inDays(8))
-  cloud.clock.now += 60 * day
+  // Long enough for the rotation too.
+  cloud.clock.now += 65 * day
   await cloud.runDue()
   await settle()
   await cloud.reconcile?.()

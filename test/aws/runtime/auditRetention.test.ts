@@ -10,6 +10,7 @@ const settings = {
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
   BACKUP_BUCKET: 'vaultspan-test-backups',
+  VAULT_KEKS_KEY: 'alias/test-keks',
   LOG_LEVEL: 'silent',
   AUDIT_RETENTION_DAYS: '400',
   AWS_ACCESS_KEY_ID: 'none',

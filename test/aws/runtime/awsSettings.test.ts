@@ -8,6 +8,7 @@ const given = {
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
   BACKUP_BUCKET: 'vaultspan-test-backups',
+  VAULT_KEKS_KEY: 'alias/test-keks',
 }
 
 test('what serverless.yml sets is enough', () => {

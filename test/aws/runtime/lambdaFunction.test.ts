@@ -13,6 +13,7 @@ const settings = {
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
   BACKUP_BUCKET: 'vaultspan-test-backups',
+  VAULT_KEKS_KEY: 'alias/test-keks',
   KEY_CACHE_MS: '0',
   LOG_LEVEL: 'info',
   AWS_ACCESS_KEY_ID: 'none',

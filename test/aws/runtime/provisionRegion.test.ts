@@ -5,29 +5,13 @@ import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../../lib/ocid.ts'
 import type { Queues, Tables, Write } from '../../../lib/ports.ts'
 import { provisionRegion, type ProvisionPorts } from '../../../lib/aws/provisionRegion.ts'
-import { readHsmState, writeHsmState, type KeyService, type KeptState } from '../../../lib/aws/hsmStateRow.ts'
+import { readHsmState, writeHsmState, type KeptState } from '../../../lib/aws/hsmStateRow.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../../lib/store/sqlite/openSqliteRegionStore.ts'
-
-/** A key service as AWS KMS is one: a wrapped key opens in the context that it was made in. */
-function aKeyService(): KeyService & { calls: string[] } {
-  const kept = new Map<string, { key: Buffer; context: string }>()
-  const calls: string[] = []
-  return {
-    calls,
-    generateDataKey: async (context) => {
-      calls.push('generate')
-      const [key, id] = [randomBytes(32), randomBytes(16)]
-      kept.set(id.toString('hex'), { key: Buffer.from(key), context: JSON.stringify(context) })
-      return { plaintext: key, wrapped: id }
-    },
-    decrypt: async (wrapped, context) => {
-      calls.push('decrypt')
-      const found = kept.get(Buffer.from(wrapped).toString('hex'))
-      if (found?.context !== JSON.stringify(context)) throw new Error('InvalidCiphertextException')
-      return Buffer.from(found.key)
-    },
-  }
-}
+import { systemMutation } from '../../../lib/kms/systemMutation.ts'
+import { createVault } from '../../../lib/kms/vaults/vaults.ts'
+import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
+import { composeTestRegion } from '../../harness/twoRegions.ts'
+import { aKeyService } from '../../harness/aKeyService.ts'
 
 const [home, other] = ['us-east-1', 'us-west-2'] as const
 const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -36,6 +20,7 @@ const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString(
 let stores: SqliteRegionStore[] = []
 let used: Set<string>
 const keys = aKeyService()
+const keks = aKeyService()
 
 function portsOf(region: string): ProvisionPorts {
   const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
@@ -57,7 +42,7 @@ function portsOf(region: string): ProvisionPorts {
     },
   }
   const common = { resourcePrefix: 'vaultspan-test', keys, homeRegion: home, random: randomBytes, clock: Date.now }
-  return { ...common, region, tables: watched, queues }
+  return { ...common, keks: { keys: keks, region, resourcePrefix: 'vaultspan-test' }, region, tables: watched, queues }
 }
 
 let a: ProvisionPorts
@@ -83,6 +68,23 @@ async function provision(name: string) {
   await provisionRegion(a, { step: 'createAdministrator', tenancyId, userId, name, publicKeyPem })
   await provisionRegion(a, { step: 'sendIdentity', tenancyId, peer: other })
   return { tenancyId, userId, trustRoot, ...(await provisionRegion(a, { step: 'identityStatus', tenancyId })) }
+}
+
+/** As an older version's functions made it, in the home region. */
+async function aVaultOfBefore(tenancyId: string): Promise<void> {
+  const [store] = stores
+  if (store === undefined) throw new Error('unreachable')
+  const hsm = openSoftwareHsm({ region: home, realm, store: new MemoryState((await stateOf(a)).state) })
+  const log = jsonLogger(() => undefined, 'silent')
+  const { tables } = store
+  const runtime = composeTestRegion({ region: home, tables, queues: a.queues, hsm, clock: Date.now, log })
+  const details = { displayName: 'v', vaultType: 'DEFAULT', freeformTags: {}, definedTags: {} } as const
+  await createVault(runtime, systemMutation(runtime, tenancyId, 'ImportVault'), {
+    ...details,
+    tenancyId,
+    compartmentId: tenancyId,
+    compartmentIds: [tenancyId],
+  })
 }
 
 async function stateOf(ports: ProvisionPorts): Promise<KeptState> {
@@ -123,6 +125,10 @@ test('its role allows what it does and no more', async () => {
   // Another instance of the function, which has not read the tenancy's identity yet.
   a = { ...a, tables: { ...a.tables } }
   expect(await provision('acme')).toEqual(first)
+  await aVaultOfBefore(first.tenancyId)
+  keks.calls.length = 0
+  expect(await provisionRegion(a, { step: 'wrapStoredKeys', tenancyId: first.tenancyId })).toEqual({ wrapped: 1 })
+  expect(keks.calls.map(({ action }) => action)).toEqual(['generate'])
   const { tables, sends } = grants.provision
   const granted = [
     ...Object.entries(tables).flatMap(([table, uses]) => uses.map((use) => `${table} ${use}`)),

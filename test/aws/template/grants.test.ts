@@ -28,7 +28,7 @@ const used = new Map<DeployedFunction, Set<string>>()
 beforeAll(async () => {
   const uses: Use[] = []
   for (const isStrict of [false, true]) {
-    const cloud = await twoRegions({ isStrict, preparesKeys: true, rateLimits, serviceLimits })
+    const cloud = await twoRegions({ isStrict, isUnderKms: true, preparesKeys: true, rateLimits, serviceLimits })
     try {
       const recorded = recordUses(cloud)
       await story(cloud)
@@ -47,13 +47,15 @@ beforeAll(async () => {
 function describeUse(use: Use): string {
   if (use.use === 'send') return `send to ${use.to === use.region ? 'own' : 'peer'} ${use.queue}`
   if (use.use === 'backup') return `backup ${use.action}`
+  if (use.use === 'keks') return `${use.action} KEKs`
   return `${use.table} ${use.use}`
 }
 
 function granted(name: DeployedFunction): readonly string[] {
-  const { tables, sends, backups = [] }: Grants = grants[name]
+  const { tables, sends, keks = [], backups = [] }: Grants = grants[name]
   return [
     ...Object.entries(tables).flatMap(([table, uses]) => uses.map((use) => `${table} ${use}`)),
+    ...keks.map((use) => `${use} KEKs`),
     ...backups.map((use) => `backup ${use}`),
     ...(sends?.own ?? []).map((queue) => `send to own ${queue}`),
     ...(sends?.peers ?? []).map((queue) => `send to peer ${queue}`),
@@ -132,6 +134,9 @@ async function story(cloud: TestCloud): Promise<void> {
   await cloud.settle()
   await a.chain.seal()
   await restOfALife(cloud)
+  // Its backup keys cross when its identity has.
+  await cloud.addTenancy()
+  await cloud.settle()
 }
 
 async function whileCut({ link, settle }: TestCloud, work: () => Promise<void>): Promise<void> {
@@ -157,9 +162,8 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   vault: ['Identity query'],
   keys: ['Identity query'],
   audit: ['Identity query'],
-  // As in fanOut, whose work it does; adoptKeys and everyKeyId in vaults of 0.1.0.
+  // As in fanOut, whose work it does; adoptKeys in vaults of 0.1.0.
   reconcile: ['Vaults check', 'Keys list', 'Keys put'],
-  schedule: ['Keys list'],
 }
 
 test.each(functions)('the role of %s allows nothing that the function never does', (name) => {

@@ -12,6 +12,7 @@ export const environment = {
   ACCOUNT_ID: '000000000000',
   DOMAIN: 'example.com',
   BACKUP_BUCKET: 'vaultspan-test-backups',
+  VAULT_KEKS_KEY: 'alias/test-keks',
   HSM_STATE_KEY: 'alias/test',
 } as const
 export type Variable = keyof typeof environment
