@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import { ZipFile } from 'yazl'
 import { writeFileDurably } from '../lib/durableFile.ts'
-import { buildDirectory, bundledModule, bundles, type Bundle } from './bundles.ts'
+import { buildDirectory, bundledModule, bundles, libraryOf, type Bundle } from './bundles.ts'
 
 export interface Built {
   readonly bundle: Bundle
@@ -39,7 +39,10 @@ async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
     keepNames: true,
     // The Lambda runtime brings the SDK; PKCS#11 is for hosts with a token.
     external: ['@aws-sdk/client-*', 'pkcs11js'],
+    alias: leftOutOf(bundle),
     logLevel: 'warning',
+    // What is left out exports nothing.
+    logOverride: { 'import-is-undefined': 'silent' },
     metafile: true,
     write: false,
   })
@@ -51,6 +54,11 @@ async function buildBundle(bundle: Bundle, directory: string): Promise<Built> {
   const [output] = Object.values(metafile.outputs)
   const imports = output?.imports.filter(({ external }) => external === true).map(({ path }) => path) ?? []
   return { bundle, bytes: output?.bytes ?? 0, imports: [...new Set(imports)] }
+}
+
+function leftOutOf(bundle: Bundle): Record<string, string> {
+  const others = Object.keys(libraryOf).filter((library) => libraryOf[library] !== bundle)
+  return Object.fromEntries(others.map((library) => [library, join(import.meta.dirname, 'leftOut.ts')]))
 }
 
 async function zip(files: Readonly<Record<string, Buffer>>): Promise<Buffer> {

@@ -2,6 +2,14 @@
 export const bundles = ['vault', 'keys', 'crypto', 'identity', 'audit', 'replicate', 'schedule', 'provision'] as const
 export type Bundle = (typeof bundles)[number]
 
+/** Libraries that one function alone calls; the others are packaged without. */
+export const libraryOf: Readonly<Record<string, Bundle>> = {
+  // ECDSA over a digest (lib/hsm/primitives/ecdsa.ts).
+  '@noble/curves/nist.js': 'crypto',
+  // Tokens of trusted issuers (lib/iam/oidcToken.ts).
+  jose: 'identity',
+}
+
 /** What a new instance loads before it answers stays small: bench/coldStart.ts. */
 export const maxBundleBytes = 450_000
 export const maxImportMs = 80

@@ -24,6 +24,13 @@ test.each(bundles)('%s is small and needs nothing but Node and the runtime’s A
   expect(imports).not.toContain('node:sqlite')
 })
 
+test('a library that one function calls is in its bundle and in no other', async () => {
+  const codes = await Promise.all(bundles.map((bundle) => readFile(join(directory, bundledModule(bundle)), 'utf8')))
+  const withText = (text: string) => bundles.filter((_, index) => codes[index]?.includes(text) === true)
+  expect(withText('ERR_JWKS_NO_MATCHING_KEY')).toEqual(['identity'])
+  expect(withText('6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296')).toEqual(['crypto'])
+})
+
 test.each(bundles)('%s loads no AWS client but DynamoDB’s before it is called', async (name) => {
   expect((await loadBundle(join(directory, bundledModule(name)))).clients).toEqual(['client-dynamodb'])
 })
