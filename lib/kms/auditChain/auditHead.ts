@@ -61,10 +61,11 @@ export interface UntoldHeadRow extends Item {
   readonly head: AuditHead
 }
 
-/** What another region has said: kept where its operator cannot reach it. */
+/**
+ * What another region has said: kept where its operator cannot reach it. Of each writer the latest that it told, and each that
+ * a later one does not follow.
+ */
 export interface PeerHeadRow extends Item {
-  /** The head's number. */
-  readonly revision: number
   readonly head: AuditHead
   /** Of the region that told it, from its message. */
   readonly statement: JsonObject
@@ -81,8 +82,10 @@ export function headKey({ writer, number }: Pick<AuditHead, 'writer' | 'number'>
   return { pk: `${headRows.headPk}${writer}`, sk: String(number).padStart(10, '0') }
 }
 
-export function peerHeadKey({ region, writer }: Pick<AuditHead, 'region' | 'writer'>): { pk: string; sk: string } {
-  return { pk: `${headRows.peerPk}${region}`, sk: writer }
+/** Its hash is in the key, so that no other head ever takes its place. Earlier versions kept one of each writer, under its id alone. */
+export function peerHeadKey(head: AuditHead): { pk: string; sk: string } {
+  const { region, writer, number } = head
+  return { pk: `${headRows.peerPk}${region}`, sk: `${writer}#${String(number).padStart(10, '0')}#${headHash(head)}` }
 }
 
 export function headHash(head: AuditHead): string {

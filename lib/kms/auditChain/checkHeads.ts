@@ -10,7 +10,7 @@ export interface Signatures {
   readonly isSignedBy: (statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
 }
 
-/** What another region has of a writer's heads: the latest that it was told. */
+/** What another region has of a writer's heads: the latest that it was told, and any that this one does not follow. */
 export interface ToldHead {
   readonly peer: string
   readonly head: AuditHead
