@@ -9,6 +9,11 @@ import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
 
 const parts = ['lag', 'atOnce', 'encrypt', 'hsm', 'operations'] as const
+import { benchIdentity } from './identity.ts'
+import { benchLag } from './lag.ts'
+import { benchOperations } from './operations.ts'
+
+const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'operations'] as const
 type Part = (typeof parts)[number]
 
 interface Flags {
@@ -34,6 +39,7 @@ await runCommand(async () => {
   if (only.includes('atOnce')) await benchAtOnce()
   if (only.includes('encrypt')) await benchEncrypt(workers)
   if (only.includes('hsm')) await benchHsm()
+  if (only.includes('identity')) await benchIdentity()
   // So many keys take their time to make.
   if (only.includes('operations')) await benchOperations(sizes)
 })

@@ -9,9 +9,8 @@ import { userPrincipal } from '../../lib/http/principals.ts'
 import { explain } from '../../lib/iam/explain.ts'
 import type { Permission } from '../../lib/iam/permissions.ts'
 import { isAllowed } from '../../lib/iam/policy.ts'
-import type { MembershipRow } from '../../lib/kms/identity/identityRows.ts'
 import { requireNamed } from '../../lib/kms/identity/namedRows.ts'
-import { rowsOf } from '../../lib/kms/identity/tenancyState.ts'
+import { membershipsOf } from '../../lib/kms/identity/tenancyState.ts'
 import { askedOf, type AskedOf } from './explainedTarget.ts'
 import { toExplanation } from './explanationWire.ts'
 import { targetVariables } from './tenancyWide.ts'
@@ -28,8 +27,7 @@ export const explainPolicyOperation = bodyless('ExplainPolicy', async (request) 
   request.target.resourceName = user.name
   const operation = operationNamed(query['operation'])
   const asked = await askedOf(request)
-  const memberships = rowsOf<MembershipRow>(state, 'membership').filter((each) => each.userId === userId)
-  const member = { user, groupIds: memberships.map(({ groupId }) => groupId) }
+  const member = { user, groupIds: membershipsOf(state, userId).map(({ groupId }) => groupId) }
   const principal = userPrincipal(member, await ports.identity.tenancy(tenancyId), tenancyId)
   const { policies, tree } = caller
   const isOpen = rowOf(operation).isOpen === true

@@ -49,9 +49,9 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
     },
     now,
   )
+  if (signature.keyId.startsWith(sessionPrefix)) return bySession(ports, signature, now)
   const keyId = parseKeyId(signature.keyId)
   if (keyId !== undefined) return byApiKey(ports, signature, keyId, now)
-  if (signature.keyId.startsWith(sessionPrefix)) return bySession(ports, signature, now)
   throw isInstanceCertificate(signature.keyId) ? noInstancePrincipals() : notAuthenticated({ name: 'keyIdMalformed' })
 }
 

@@ -31,9 +31,10 @@ export async function bySession(ports: HttpPorts, signature: RequestSignature, n
   if (!isSignedBy(signature, publicKey)) throw signatureRefusal(signature, publicKey, { userId: sub, now })
   requireInTime(claims, ports.clock())
   const tenancy = ports.identity.fresh(tenancyId)?.tenancy ?? (await ports.identity.tenancy(tenancyId))
+  const holder = holderOf(ports, session, tenancy)
   return {
     ...rulesOf(tenancy, tenancyId),
-    principal: await holderOf(ports, session, tenancy),
+    principal: holder instanceof Promise ? await holder : holder,
     credentials: `${sessionPrefix}${claims.jti}`,
     signature: signature.signature,
   }
@@ -51,16 +52,18 @@ function requireInTime({ sub: holder, iat, exp }: SessionClaims, now: number): v
   }
 }
 
-async function holderOf(ports: HttpPorts, { claims }: Session, tenancy: TenancyIdentity): Promise<Principal> {
+/** At once where the user is known: a session costs no more than a key. */
+function holderOf(ports: HttpPorts, { claims }: Session, tenancy: TenancyIdentity): Promise<Principal> | Principal {
   const { tenant: tenancyId, sub, holder } = claims
   if (holder.kind === 'user') {
     const { fingerprint } = holder
-    const user =
-      ports.identity.fresh(tenancyId)?.users.get(`${sub}#${fingerprint}`) ??
-      (await ports.identity.user(tenancyId, sub, fingerprint))
-    if (user !== undefined) return userPrincipal(user, tenancy, tenancyId)
-    const text = 'The session is over: its user, or the API key that it was made with, is gone.'
-    throw over(text, { name: 'sessionHolderGone', holder: sub })
+    const known = ports.identity.fresh(tenancyId)?.users.get(`${sub}#${fingerprint}`)
+    if (known !== undefined) return userPrincipal(known, tenancy, tenancyId)
+    return ports.identity.user(tenancyId, sub, fingerprint).then((user) => {
+      if (user !== undefined) return userPrincipal(user, tenancy, tenancyId)
+      const text = 'The session is over: its user, or the API key that it was made with, is gone.'
+      throw over(text, { name: 'sessionHolderGone', holder: sub })
+    })
   }
   const { trustedIssuerId, name, variables } = holder
   if (tenancy.trustedIssuers.some(({ id }) => id === trustedIssuerId)) {

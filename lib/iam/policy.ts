@@ -1,4 +1,5 @@
 import { KmsError } from '../errors.ts'
+import { madeOnce } from '../madeOnce.ts'
 import type { BoundNames } from './bindNames.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
 import { compileCondition, type Predicate } from './condition.ts'
@@ -70,10 +71,9 @@ export function isAllowed(
     request.permissions.length > 0 &&
     request.permissions.every((permission) => {
       const evaluation = { principal, tree, request, permission }
-      const applies = (policy: CompiledPolicy, rules: Rules): boolean =>
-        anyApplies(policy, rules, evaluation, keys, ancestors)
-      if (!policies.some((policy) => applies(policy, policy.allows))) return false
-      return keys.has(administratorsKey) || !policies.some((policy) => applies(policy, policy.denials))
+      const { allows, denials } = indexOf(policies, permission)
+      if (!anyApplies(allows, evaluation, keys, ancestors)) return false
+      return keys.has(administratorsKey) || !anyApplies(denials, evaluation, keys, ancestors)
     })
   )
 }
@@ -96,33 +96,87 @@ export function isServiceAllowed(
   return isAllowed(policies, tree, principal, request)
 }
 
+/** A statement by whom it names: what it costs to judge a request does not depend on statements about others. */
+interface Candidate {
+  readonly policy: CompiledPolicy
+  readonly rule: Rule
+}
+type Index = ReadonlyMap<string, readonly Candidate[]>
+
+interface Indexes {
+  readonly allows: Index
+  readonly denials: Index
+}
+
+/** Per set of policies and permission, made when first asked: whoever changes a policy has another set. */
+const indexes = new WeakMap<readonly CompiledPolicy[], Map<Permission, Indexes>>()
+
+function indexOf(policies: readonly CompiledPolicy[], permission: Permission): Indexes {
+  const ofPolicies = madeOnce(indexes, policies, () => new Map<Permission, Indexes>())
+  const known = ofPolicies.get(permission)
+  if (known !== undefined) return known
+  const made = {
+    allows: indexBySubject(policies, permission, 'allows'),
+    denials: indexBySubject(policies, permission, 'denials'),
+  }
+  ofPolicies.set(permission, made)
+  return made
+}
+
+function indexBySubject(
+  policies: readonly CompiledPolicy[],
+  permission: Permission,
+  kind: 'allows' | 'denials',
+): Index {
+  const index = new Map<string, Candidate[]>()
+  for (const policy of policies) {
+    for (const rule of policy[kind].get(permission) ?? []) {
+      for (const subject of rule.subjects) {
+        const known = index.get(subject)
+        if (known === undefined) index.set(subject, [{ policy, rule }])
+        else known.push({ policy, rule })
+      }
+    }
+  }
+  return index
+}
+
 function anyApplies(
-  policy: CompiledPolicy,
-  rules: Rules,
+  index: Index,
   evaluation: Evaluation,
   keys: ReadonlySet<string>,
   ancestors: readonly string[],
 ): boolean {
-  const candidates = rules.get(evaluation.permission)
-  if (candidates === undefined) return false
-  const attachedAt = ancestors.indexOf(policy.compartmentId)
-  return (
-    attachedAt >= 0 && candidates.some((rule) => failing(rule, evaluation, keys, ancestors, attachedAt) === undefined)
-  )
+  for (const key of keys) {
+    const candidates = index.get(key)
+    if (candidates?.some(({ policy, rule }) => unfitFor(policy, rule, evaluation, ancestors) === undefined)) return true
+  }
+  return false
 }
 
 /** Why a statement with this permission does not apply to a request. */
 export type Failing = 'subject' | 'place' | 'condition'
 
 function failing(
+  policy: CompiledPolicy,
   rule: Rule,
   evaluation: Evaluation,
   keys: ReadonlySet<string>,
   ancestors: readonly string[],
-  attachedAt: number,
 ): Failing | undefined {
   if (!rule.subjects.some((subject) => keys.has(subject))) return 'subject'
-  const scope = rule.scope(evaluation.tree)
+  return unfitFor(policy, rule, evaluation, ancestors)
+}
+
+/** As failing, of whom the statement names. */
+function unfitFor(
+  { compartmentId }: CompiledPolicy,
+  rule: Rule,
+  evaluation: Evaluation,
+  ancestors: readonly string[],
+): Failing | undefined {
+  const attachedAt = ancestors.indexOf(compartmentId)
+  const scope = attachedAt < 0 ? undefined : rule.scope(evaluation.tree)
   const scopeAt = scope === undefined ? -1 : ancestors.indexOf(scope)
   // Nearest first: a scope above the policy's own compartment is beyond its reach.
   if (scopeAt < 0 || scopeAt > attachedAt) return 'place'
@@ -144,13 +198,12 @@ export function judgementsOf(policies: readonly CompiledPolicy[], evaluation: Ev
   const keys = principalKeys(principal)
   const ancestors = tree.ancestors(request.compartmentId)
   return policies.flatMap((policy) => {
-    const attachedAt = ancestors.indexOf(policy.compartmentId)
     return [policy.allows, policy.denials].flatMap((rules, index) =>
       (rules.get(permission) ?? []).map((rule) => ({
         policy,
         statement: rule.statement,
         isDenial: index === 1,
-        failing: attachedAt < 0 ? 'place' : failing(rule, evaluation, keys, ancestors, attachedAt),
+        failing: failing(policy, rule, evaluation, keys, ancestors),
       })),
     )
   })

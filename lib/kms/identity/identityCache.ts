@@ -4,14 +4,13 @@ import {
   type CompartmentRow,
   type DynamicGroupRow,
   type GroupRow,
-  type MembershipRow,
   type PolicyRow,
   type TrustedIssuerRow,
   type UserRow,
 } from './identityRows.ts'
 import { LruCache } from '../../lruCache.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
-import { rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
+import { membershipsOf, rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
 
 /** What judging requests of a tenancy needs, at one entry of its log. */
 export interface TenancyIdentity {
@@ -144,6 +143,5 @@ function userIn(state: TenancyState, userId: string, fingerprint: string): UserI
   const user = state.rows.get(identitySk.user(userId))
   const apiKey = state.rows.get(identitySk.apiKey(userId, fingerprint))
   if (user?.kind !== 'user' || apiKey?.kind !== 'apiKey') return undefined
-  const memberships = rowsOf<MembershipRow>(state, 'membership').filter((row) => row.userId === userId)
-  return { user, publicKey: apiKey.publicKey, groupIds: memberships.map(({ groupId }) => groupId) }
+  return { user, publicKey: apiKey.publicKey, groupIds: membershipsOf(state, userId).map(({ groupId }) => groupId) }
 }

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
+import { madeOnce } from '../../madeOnce.ts'
 import type { Item, PageRequest, Tables } from '../../ports.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { eachItem } from '../rows/pages.ts'
-import { identitySk, type IdentityRow, type LogEntry } from './identityRows.ts'
+import { identitySk, type IdentityRow, type LogEntry, type MembershipRow } from './identityRows.ts'
 import { coveredText, headSeq, kindAt, statementSk, verifyIdentity, type VerifyPorts } from './verifyIdentity.ts'
 
 /**
@@ -68,8 +69,21 @@ export function stateAfter(
   return { seq, rows, leaves }
 }
 
-export function rowsOf<R extends IdentityRow>({ rows }: TenancyState, kind: R['kind']): readonly R[] {
-  return [...rows.values()].filter((row) => row.kind === kind) as unknown as readonly R[]
+const kinds = new WeakMap<TenancyState, ReadonlyMap<string, readonly IdentityRow[]>>()
+
+/** All of a state are looked through once, whichever kinds are asked for. */
+export function rowsOf<R extends IdentityRow>(state: TenancyState, kind: R['kind']): readonly R[] {
+  const byKind = madeOnce(kinds, state, () => Map.groupBy<string, IdentityRow>(state.rows.values(), (row) => row.kind))
+  return (byKind.get(kind) ?? []) as unknown as readonly R[]
+}
+
+const groupsByUser = new WeakMap<TenancyState, ReadonlyMap<string, readonly MembershipRow[]>>()
+
+export function membershipsOf(state: TenancyState, userId: string): readonly MembershipRow[] {
+  const byUser = madeOnce(groupsByUser, state, () =>
+    Map.groupBy(rowsOf<MembershipRow>(state, 'membership'), (row) => row.userId),
+  )
+  return byUser.get(userId) ?? []
 }
 
 /** Base64 of a SHA-256 over sort key and digest of every row, in the order of sort keys. */
