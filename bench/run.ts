@@ -5,15 +5,11 @@ import { UserError } from '../lib/userError.ts'
 import { benchAtOnce } from './atOnce.ts'
 import { benchEncrypt } from './encrypt.ts'
 import { benchHsm } from './hsm.ts'
-import { benchLag } from './lag.ts'
-import { benchOperations } from './operations.ts'
-
-const parts = ['lag', 'atOnce', 'encrypt', 'hsm', 'operations'] as const
 import { benchIdentity } from './identity.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
 
-const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'operations'] as const
+const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'hsm', 'operations'] as const
 type Part = (typeof parts)[number]
 
 interface Flags {
