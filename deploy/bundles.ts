@@ -11,7 +11,7 @@ export const libraryOf: Readonly<Record<string, Bundle>> = {
 }
 
 /** What a new instance loads before it answers stays small: bench/coldStart.ts. */
-export const maxBundleBytes = 450_000
+export const maxBundleBytes = 400_000
 export const maxImportMs = 80
 
 export const buildDirectory = '.build'
