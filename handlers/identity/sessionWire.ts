@@ -1,6 +1,4 @@
 import * as v from 'valibot'
-import type { KeyObject } from 'node:crypto'
-import { KmsError } from '../../lib/errors.ts'
 import { wholeNumber } from '../../lib/http/fields.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
 import { readApiPublicKey } from '../../lib/iam/fingerprint.ts'
@@ -34,7 +32,7 @@ export async function newSession(
   const iat = Math.floor(now / 1000)
   const exp = iat + lifetimeInSeconds
   const jti = newMaterialId(ports.random)
-  const publicKey = readSessionKey(pem)
+  const publicKey = readApiPublicKey(pem, { member: 'publicKey', maxBits })
   const token = await sessionToken(ports.hsm, { tenant: tenancyId, sub: id, jti, iat, exp, publicKey, holder })
   if (token.length > maxSessionToken) throw new Error(`A session token has ${token.length} characters.`)
   const timeExpires = new Date(exp * 1000).toISOString()
@@ -42,11 +40,4 @@ export async function newSession(
   target.resourceName = name
   target.details = { sessionId: jti, timeExpires }
   return { body: { token, timeExpires, principalId: id, principalName: name } }
-}
-
-/** @throws KmsError invalidParameter */
-function readSessionKey(pem: string): KeyObject {
-  const key = readApiPublicKey(pem)
-  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) <= maxBits) return key
-  throw new KmsError('invalidParameter', `publicKey has more than ${maxBits} bits; a session needs no more than 2048.`)
 }

@@ -1,5 +1,5 @@
 import { KmsError } from '../errors.ts'
-import type { JwkSet } from '../iam/jwkSet.ts'
+import { pinnedKeys, type JwkSet } from '../iam/jwkSet.ts'
 import { isTenancyId } from '../iam/keyId.ts'
 import { matchesRule } from '../iam/matchingRule.ts'
 import { issuerNamedIn, judgeOidcToken, notVouchedFor, type Judged } from '../iam/oidcToken.ts'
@@ -7,6 +7,7 @@ import type { Principal } from '../iam/principal.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
 import { workloadOf } from '../iam/workload.ts'
 import type { TrustedIssuerRow } from '../kms/identity/identityRows.ts'
+import { madeOnce } from '../madeOnce.ts'
 import type { Caller } from './authenticate.ts'
 import type { HttpPorts } from './httpPorts.ts'
 import { workloadPrincipal } from './principals.ts'
@@ -63,10 +64,16 @@ async function judgedBy(ports: HttpPorts, row: TrustedIssuerRow, token: string, 
   const { issuer, audience, jwks, jwksUri } = row
   const expected = { issuer, audience, now }
   // INVARIANT: a row has one of both (handlers/identity/createTrustedIssuer.ts).
-  if (jwksUri === null) return judgeOidcToken(token, jwks as unknown as JwkSet, expected)
+  if (jwksUri === null) return judgeOidcToken(token, pinnedSetOf(row, jwks), expected)
   const judged = await judgeOidcToken(token, await ports.issuerKeys.at(jwksUri), expected)
   if (!('refusal' in judged) || !judged.isUnknownKey) return judged
   return judgeOidcToken(token, await ports.issuerKeys.at(jwksUri, true), expected)
+}
+
+const pinnedSets = new WeakMap<TrustedIssuerRow, JwkSet>()
+
+function pinnedSetOf(row: TrustedIssuerRow, jwks: unknown): JwkSet {
+  return madeOnce(pinnedSets, row, () => pinnedKeys(jwks))
 }
 
 function isLetIn({ matchingRule }: TrustedIssuerRow, principal: Principal): boolean {

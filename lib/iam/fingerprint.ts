@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { KmsError } from '../errors.ts'
-import { isApiPublicKey, maxKeyBits, minKeyBits } from './apiPublicKey.ts'
-import { whyWeakModulus } from './weakModulus.ts'
+import { maxKeyBits, minKeyBits } from './apiPublicKey.ts'
+import { whyUnfitRsaKey } from './unfitRsaKey.ts'
 
 const maxPemLength = 16_384
 /** OCI's own tools put the label behind a key. */
@@ -15,21 +15,28 @@ export function fingerprint(publicKey: KeyObject): string {
   return digest.replace(/(..)(?=.)/g, '$1:')
 }
 
+/** The member of a body that is read, and the most bits that are taken there. */
+interface Wanted {
+  readonly member: 'key' | 'publicKey'
+  readonly maxBits: number
+}
+const uploaded: Wanted = { member: 'key', maxBits: maxKeyBits }
+
 /**
- * An API public key as users paste it: line ends and blanks do not matter, and one block is all there is. For uploads: what
+ * A public key as users paste it: line ends and blanks do not matter, and one block is all there is. For uploads: what
  * is stored is not asked again whether its modulus is weak.
- * @throws KmsError invalidParameter where it is not the PEM of an RSA public key of 2048 to 8192 bits, saying what it is.
+ * @throws KmsError invalidParameter where it is not the PEM of an RSA public key of 2048 bits or more, saying what it is.
  */
-export function readApiPublicKey(text: string): KeyObject {
+export function readApiPublicKey(text: string, wanted = uploaded): KeyObject {
+  const notAKey = (what: string) => notTaken(wanted, what)
   if (text.length > maxPemLength) throw notAKey(`is longer than ${maxPemLength} characters`)
   const slip = slips.find(([form]) => form.test(text))
   if (slip !== undefined) throw notAKey(slip[1])
   const body = pem.exec(text)?.[1]
   const publicKey = body === undefined ? undefined : readSpki(Buffer.from(body, 'base64'))
   if (publicKey === undefined) throw notAKey(whyNone(text))
-  if (!isApiPublicKey(publicKey)) throw notAKey(whyUnfit(publicKey))
-  const weakness = whyWeakModulus(publicKey)
-  if (weakness !== undefined) throw notAKey(`${weakness}, so that anybody can work out its private key`)
+  const unfit = whyUnfitRsaKey(publicKey, wanted.maxBits)
+  if (unfit !== undefined) throw notAKey(unfit)
   return publicKey
 }
 
@@ -55,17 +62,10 @@ function whyNone(text: string): string {
     : 'is none'
 }
 
-function whyUnfit({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
-  if (asymmetricKeyType !== 'rsa') return `is of another kind (${asymmetricKeyType ?? 'unknown'})`
-  const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
-  const isSize = modulusLength >= minKeyBits && modulusLength <= maxKeyBits
-  return isSize ? 'has an exponent under which signatures prove nothing' : `has ${modulusLength} bits`
-}
-
-function notAKey(what: string): KmsError {
+function notTaken({ member, maxBits }: Wanted, what: string): KmsError {
   return new KmsError(
     'invalidParameter',
-    `key must be the PEM of an RSA public key of ${minKeyBits} to ${maxKeyBits} bits with a usual exponent, such as 65537 (-----BEGIN PUBLIC KEY-----); this one ${what}.`,
+    `${member} must be the PEM of an RSA public key of ${minKeyBits} to ${maxBits} bits with a usual exponent, such as 65537 (-----BEGIN PUBLIC KEY-----); this one ${what}.`,
   )
 }
 
