@@ -20,7 +20,7 @@ esac
 [ "\${1:-}" = -- ] && shift
 cd "$WHERE"
 # Words are split on purpose: a script names the command behind its file.
-case " faults policy session snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
+case " faults session snapshot restore status " in *" $name "*) exec "$NODE" $program "$@" ;; esac
 "$NODE" $program "$@" --help >/dev/null || exit 1
 # Another block may have broken a region a moment ago, of which it would tell with exit code 1.
 [ "$name" = doctor ] && { "$NODE" $program "$@" || true; }
