@@ -30,7 +30,7 @@ export interface TenancyOf {
 
 /** What a region says of itself, as a file that is carried to the others. */
 export interface RegionExport {
-  readonly format: 'vaultspan/region/1'
+  readonly format: 'vaultspan/region/2'
   readonly region: string
   readonly peerAddress: string
   /** PEM, under which it speaks to other regions. */
@@ -42,6 +42,8 @@ export interface RegionExport {
   readonly tenancy: TenancyOf | null
   /** Of the home region: for whom it has signed. Of another: its own. */
   readonly statements: Readonly<Record<string, RegionStatement>>
+  /** Base64, of all the rest by the certificate's key (signedStatement.ts). */
+  readonly signature: string
 }
 
 /** Another region as it is trusted here. */

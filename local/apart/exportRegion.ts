@@ -4,8 +4,9 @@ import { fingerprintOf } from '../processes/peerTls.ts'
 import { apartRegion, apartTenancy, trustedRegions, type RegionExport } from './apartRegion.ts'
 import type { AtHand } from './atHand.ts'
 import { readPeerCertificate } from './peerCertificate.ts'
+import { signStatement } from './signedStatement.ts'
 
-/** Writes what the others are to trust. Resolves with the fingerprint of the certificate, to be compared by another way. */
+/** Writes what the others are to trust, signed. Resolves with the fingerprint of the certificate, to be compared by another way. */
 export async function exportRegion({ directory, hsm }: AtHand, file: string): Promise<string> {
   const own = apartRegion(directory)
   const tenancy = apartTenancy(directory) ?? null
@@ -13,16 +14,17 @@ export async function exportRegion({ directory, hsm }: AtHand, file: string): Pr
     statement === undefined ? [] : [[region, statement] as const],
   )
   const mine = tenancy === null ? [] : [[own.region, await hsm.statement(tenancy.tenancyId)] as const]
-  const said: RegionExport = {
-    format: 'vaultspan/region/1',
+  const pair = readPeerCertificate(directory, Date.now())
+  const said: Omit<RegionExport, 'signature'> = {
+    format: 'vaultspan/region/2',
     region: own.region,
     peerAddress: own.peerAddress,
-    certificate: readPeerCertificate(directory, Date.now()).cert,
+    certificate: pair.cert,
     hsmPublicKey: await hsm.identityPublicKey(),
     origin: nameOrigin(own, own.port) ?? { scheme: 'http', domain: 'localhost', port: own.port },
     tenancy,
     statements: Object.fromEntries([...mine, ...signed]),
   }
-  writeFileDurably(file, `${JSON.stringify(said, undefined, 2)}\n`, { mode: 0o644 })
+  writeFileDurably(file, `${JSON.stringify(signStatement(said, pair), undefined, 2)}\n`, { mode: 0o644 })
   return `${file}: certificate ${fingerprintOf(said.certificate)}. Compare it where the file is trusted.`
 }

@@ -18,6 +18,7 @@ import {
   type TrustedRegion,
 } from './apartRegion.ts'
 import type { AtHand } from './atHand.ts'
+import { isSignedStatement } from './signedStatement.ts'
 
 /** Trusts what another region says of itself, in place of what it said before. Resolves with a line that names its certificate. */
 export async function trustRegion({ directory, hsm }: AtHand, file: string): Promise<string> {
@@ -115,16 +116,23 @@ function toldOf(file: string): (cause: unknown) => never {
   }
 }
 
+/** Its fingerprint vouched for the certificate alone. */
+const unsignedFormat: string = 'vaultspan/region/1'
+
 function readExport(file: string): RegionExport {
   try {
     const said = parseUniqueJson(readFileSync(file, 'utf8')) as Partial<RegionExport> | null
-    if (said?.format !== 'vaultspan/region/1') throw new Error('it is no statement of vaultspan region export')
-    const { region, peerAddress, certificate, hsmPublicKey, origin, statements } = said
-    const texts = [region, peerAddress, certificate, hsmPublicKey, origin?.domain, origin?.scheme]
+    if (said?.format === unsignedFormat)
+      throw new Error('it is of an earlier version, which did not sign it; export it again with this one')
+    if (said?.format !== 'vaultspan/region/2') throw new Error('it is no statement of vaultspan region export')
+    const { region, peerAddress, certificate, hsmPublicKey, origin, statements, signature } = said
+    const texts = [region, peerAddress, certificate, hsmPublicKey, origin?.domain, origin?.scheme, signature]
     if (!texts.every((each) => typeof each === 'string') || statements === undefined) throw new Error('it is not whole')
     if (!isRegionName(region ?? '')) throw new Error('it names no region')
     readPeerAddress(peerAddress ?? '')
     fingerprintOf(certificate ?? '')
+    if (!isSignedStatement(said as RegionExport))
+      throw new Error('it was altered on its way: the key of its certificate has not signed what it says')
     return said as RegionExport
   } catch (cause) {
     throw new UserError(`${file} cannot be trusted: ${messageOf(cause)}`, { cause })

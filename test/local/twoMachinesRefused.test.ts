@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import type { RegionExport } from '../../local/apart/apartRegion.ts'
+import { signStatement } from '../../local/apart/signedStatement.ts'
 import { judgeEnvelope } from '../../local/processes/judgeEnvelope.ts'
 import { signMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { regionA, regionB, twoRegions } from '../harness/twoRegions.ts'
@@ -28,9 +30,11 @@ test('what is not to be trusted is refused in one line, and nothing is written',
     expect(await refused('trust', machines.file('stranger'), '--data', otherData)).toContain(
       'belongs to another tenancy',
     )
-    const said = JSON.parse(readFileSync(machines.file(home), 'utf8')) as Record<string, unknown>
+    const said = JSON.parse(readFileSync(machines.file(home), 'utf8')) as RegionExport
+    const own = { key: readFileSync(join(data, 'peer', 'key.pem'), 'utf8') }
+    // Signed again by the region itself: these are its own faults, or its own malice.
     const altered = (name: string, change: object) => {
-      writeFileSync(machines.file(name), JSON.stringify({ ...said, ...change }))
+      writeFileSync(machines.file(name), JSON.stringify(signStatement({ ...said, ...change }, own)))
       return refused('trust', machines.file(name), '--data', otherData)
     }
     const strangers = JSON.parse(readFileSync(machines.file('stranger'), 'utf8')) as Record<string, unknown>
@@ -54,6 +58,36 @@ test('what is not to be trusted is refused in one line, and nothing is written',
     expect(await refused('forget', other, '--data', data)).toContain('us-phoenix-1 is not trusted here.')
     rmSync(join(data, 'hsm', `${home}.json`))
     expect(await refused('start', '--data', data)).toContain('holds the region')
+  }))
+
+test('a statement that was altered on its way is refused, whatever of it was: the fingerprint stands for all of it', () =>
+  withMachines(async (machines) => {
+    await introduce(machines)
+    const otherData = machines.data(other)
+    const said = JSON.parse(readFileSync(machines.file(home), 'utf8')) as RegionExport
+    const altered = (change: object) => {
+      writeFileSync(machines.file('altered'), JSON.stringify({ ...said, ...change }))
+      return refused('trust', machines.file('altered'), '--data', otherData)
+    }
+    const changes = [
+      { peerAddress: '127.0.0.9:7650' },
+      { origin: { ...said.origin, domain: 'evil.test' } },
+      { tenancy: null },
+      { statements: {} },
+      { another: 'member' },
+    ]
+    for (const change of changes)
+      expect(await altered(change)).toContain('cannot be trusted: it was altered on its way')
+    await done('renew', '--data', machines.data(home))
+    const certificate = readFileSync(join(machines.data(home), 'peer', 'cert.pem'), 'utf8')
+    expect(await altered({ certificate })).toContain('it was altered on its way')
+    expect(await altered({ format: 'vaultspan/region/1' })).toContain(
+      'it is of an earlier version, which did not sign it',
+    )
+    expect(await altered({ signature: undefined })).toContain('it is not whole')
+    // White space and the order of members say nothing.
+    writeFileSync(machines.file('same'), JSON.stringify(Object.fromEntries(Object.entries(said).toReversed())))
+    expect(await done('trust', machines.file('same'), '--data', otherData)).toContain('us-ashburn-1 is trusted')
   }))
 
 /** What a region's inbox answers to somebody with this certificate. */
