@@ -1,5 +1,6 @@
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
+import type { Variables } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { KmsError, notFoundOrForbidden } from '../../lib/errors.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
@@ -37,16 +38,21 @@ export async function authorizedNamed<K extends NamedKind>(
 }
 
 /** What conditions may ask of whom a call is about, so that a user's keeper need not be one of the administrators. */
-export function targetVariables(...rows: readonly Named<NamedKind>[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    rows.flatMap(({ kind, id, name }) => {
-      const what = kind === 'dynamicGroup' ? 'dynamicgroup' : kind
-      return [
-        [`target.${what}.id`, id],
-        [`target.${what}.name`, name],
-      ]
-    }),
-  )
+export function targetVariables(...rows: readonly Named<NamedKind>[]): Variables {
+  return rows.reduce<Variables>((all, row) => ({ ...all, ...variablesOf(row) }), {})
+}
+
+function variablesOf({ kind, id, name }: Named<NamedKind>): Variables {
+  switch (kind) {
+    case 'user':
+      return { 'target.user.id': id, 'target.user.name': name }
+    case 'group':
+      return { 'target.group.id': id, 'target.group.name': name }
+    case 'dynamicGroup':
+      return { 'target.dynamicgroup.id': id, 'target.dynamicgroup.name': name }
+    case 'trustedIssuer':
+      return { 'target.trustedIssuer.id': id, 'target.trustedIssuer.name': name }
+  }
 }
 
 /** One page of a kind; all of them are ACTIVE, for what is deleted is gone. */

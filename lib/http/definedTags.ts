@@ -1,7 +1,7 @@
 import type { TagNamespaceRow } from '../kms/identity/identityRows.ts'
 import { requireKnownTags, tagsOfNew } from '../kms/identity/definedTags.ts'
 import type { DefinedTags } from '../kms/rows/rows.ts'
-import { isAuthorized } from './isAuthorized.ts'
+import { isAuthorized, type Variables } from './isAuthorized.ts'
 import type { Request } from './operation.ts'
 
 interface Tagged {
@@ -37,9 +37,6 @@ function mayUse(request: Request) {
 }
 
 /** What conditions may ask of a tag namespace, as in OCI. */
-export function namespaceVariables({
-  id,
-  name,
-}: Pick<TagNamespaceRow, 'id' | 'name'>): Readonly<Record<string, string>> {
+export function namespaceVariables({ id, name }: Pick<TagNamespaceRow, 'id' | 'name'>): Variables {
   return { 'target.tag-namespace.id': id, 'target.tag-namespace.name': name }
 }

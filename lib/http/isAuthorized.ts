@@ -1,9 +1,9 @@
 import type { Permission } from '../iam/permissions.ts'
 import { isAllowed } from '../iam/policy.ts'
-import type { AccessRequest } from '../iam/variables.ts'
+import type { AccessRequest, CallVariable } from '../iam/variables.ts'
 import type { Request } from './operation.ts'
 
-export type Variables = Readonly<Record<string, string>>
+export type Variables = Readonly<Partial<Record<CallVariable, string>>>
 
 /** Whether policies of the caller's tenancy grant all of these permissions on an existing compartment. */
 export function isAuthorized(

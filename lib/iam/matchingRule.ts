@@ -2,21 +2,28 @@ import { isKmsError, KmsError } from '../errors.ts'
 import { compartmentTree } from './compartmentTree.ts'
 import { compileCondition, type Predicate } from './condition.ts'
 import { parseStatement } from './parseStatement.ts'
+import type { Condition } from './policyParser.js'
 import type { Principal } from './principal.ts'
-import { principalVariableReader } from './variables.ts'
+import { variablesOf } from './requireKnownVariables.ts'
+import { isPrincipalVariable, principalVariableReader } from './variables.ts'
 
 /** A rule is a condition of the policy language, which stands behind this. */
 const before = 'allow any-user to read keys in tenancy where '
+
+/** OCI's rules on its own resources, which are kept and match nobody. */
+const ofResources = /^(instance|resource|tag)\./i
 
 /** @throws KmsError invalidParameter for a rule on holders of tokens that does not parse or cannot mean anything. */
 export function requireMatchingRule(rule: string): void {
   try {
     compileRule(rule)
+    const unknown = variablesOf(conditionOf(rule)).find((name) => !isPrincipalVariable(name) && !ofResources.test(name))
+    if (unknown !== undefined) throw new KmsError('invalidParameter', `${unknown} is nothing that a token says.`)
   } catch (cause) {
     if (!isKmsError(cause, 'invalidParameter')) throw cause
     throw new KmsError(
       'invalidParameter',
-      "matchingRule must be a condition like All {request.principal.type = 'workload', request.principal.namespace = 'shop'}.",
+      "matchingRule must be a condition on request.principal.…, like All {request.principal.type = 'workload', request.principal.namespace = 'shop'}.",
       { cause },
     )
   }
@@ -29,11 +36,15 @@ export function matchesRule(rule: string): (principal: Principal) => boolean {
 }
 
 function compileRule(rule: string): Predicate {
+  return compileCondition(conditionOf(rule), principalVariableReader)
+}
+
+function conditionOf(rule: string): Condition {
   const statement = parseStatement(before + rule)
   if (statement.kind !== 'allow' || statement.where === undefined) {
     throw new KmsError('invalidParameter', 'A rule is one condition.')
   }
-  return compileCondition(statement.where, principalVariableReader)
+  return statement.where
 }
 
 function compiledOrNobody(rule: string): Predicate {

@@ -1,10 +1,13 @@
+import { editDistance } from './editDistance.ts'
 import { isPermission, permissionsOf, resourceNames } from './permissions.ts'
 import { parseStatement, refusedStatement } from './parseStatement.ts'
+import { requireKnownVariables } from './requireKnownVariables.ts'
+import type { Action } from './policyParser.js'
 import { punctuationTip } from './statementTips.ts'
 
 /**
  * For statements that are written now: a resource type or a permission that is nearly one of ours would parse and grant
- * nothing, and nobody would notice. Those of OCI's other services pass.
+ * nothing, as a condition on a variable that does not exist would, and nobody would notice. Those of OCI's other services pass.
  * @throws KmsError invalidParameter with the place, and the word that was probably meant.
  */
 export function requireKnownWords(text: string, number: number): void {
@@ -24,9 +27,15 @@ export function requireKnownWords(text: string, number: number): void {
   }
   const unknown = action.kind === 'permissions' ? action.permissions.find(isNoneOfOurs) : undefined
   if (unknown !== undefined) {
-    const known = ours(unknown).toSorted((a, b) => distance(unknown, a) - distance(unknown, b))
+    const known = ours(unknown).toSorted((a, b) => editDistance(unknown, a) - editDistance(unknown, b))
     refuse(unknown, `${unknown} is no permission; did you mean ${known[0] ?? ''}?`)
   }
+  if (statement.where !== undefined && grantsOurs(action)) requireKnownVariables(statement.where, text, number)
+}
+
+function grantsOurs(action: Action): boolean {
+  if (action.kind === 'permissions') return action.permissions.some(isPermission)
+  return permissionsOf(action.verb, action.resource).length > 0
 }
 
 const singular: Readonly<Record<string, string>> = {
@@ -37,7 +46,7 @@ const singular: Readonly<Record<string, string>> = {
 
 function resourceMeant(word: string): string | undefined {
   if (resourceNames.includes(word)) return undefined
-  const isNear = (name: string) => distance(word, name) <= (name.length < 6 ? 1 : 2)
+  const isNear = (name: string) => editDistance(word, name) <= (name.length < 6 ? 1 : 2)
   return singular[word] ?? resourceNames.find(isNear)
 }
 
@@ -49,18 +58,4 @@ function isNoneOfOurs(permission: string): boolean {
 function ours(permission: string): readonly string[] {
   const types = permission.startsWith('KEY_') ? (['keys', 'key-delegate'] as const) : (['vaults'] as const)
   return types.flatMap((type) => permissionsOf('manage', type))
-}
-
-/** How many letters must be put in, left out or changed. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 0; i < a.length; i += 1) {
-    const next = [i + 1]
-    for (let j = 0; j < b.length; j += 1) {
-      const change = (row[j] ?? 0) + (a.charAt(i) === b.charAt(j) ? 0 : 1)
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
 }

@@ -30,6 +30,25 @@ export interface Evaluation {
   readonly permission: Permission
 }
 
+/** What only the call says. INVARIANT: the only names that a call may say (lib/http/isAuthorized.ts), so that no other is known. */
+const callVariables = [
+  'request.includePlainTextKey',
+  'target.vault.id',
+  'target.key.id',
+  'target.user.id',
+  'target.user.name',
+  'target.group.id',
+  'target.group.name',
+  'target.dynamicgroup.id',
+  'target.dynamicgroup.name',
+  'target.tag-namespace.id',
+  'target.tag-namespace.name',
+  'target.trustedIssuer.id',
+  'target.trustedIssuer.name',
+] as const
+
+export type CallVariable = (typeof callVariables)[number]
+
 /** Undefined where the variable does not exist for the request. */
 export type Reader = (evaluation: Evaluation) => string | readonly string[] | undefined
 
@@ -55,6 +74,19 @@ const builtIns: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['target.compartment.id', ({ request }) => request.compartmentId],
   ['target.compartment.name', ({ request, tree }) => tree.nameOf(request.compartmentId)],
 ])
+
+/** Every variable that a request can have, without what a token says of its holder. */
+export const knownVariables: readonly string[] = [...builtIns.keys(), ...callVariables].toSorted()
+
+const known: ReadonlySet<string> = new Set(knownVariables.map(foldCase))
+export function isKnownVariable(name: string): boolean {
+  return known.has(foldCase(name)) || isPrincipalVariable(name)
+}
+
+/** A claim's name has no dots (workload.ts). */
+export function isPrincipalVariable(name: string): boolean {
+  return /^request\.principal\.[a-z0-9_-]+$/.test(foldCase(name))
+}
 
 /** Variable names compare case-insensitively. */
 export function variableReader(name: string): Reader {

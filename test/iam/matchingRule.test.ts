@@ -58,11 +58,22 @@ test('who is whom does not depend on where a subject ends and an issuer begins',
   expect(id('a', 'b')).toBe(id('a', 'b'))
 })
 
-test.each(['', 'true', "request.principal.sub ~ 'x'", "request.utc-timestamp before 'soon'"])(
-  '%j is no rule',
-  (rule) => {
-    expect(() => {
-      requireMatchingRule(rule)
-    }).toThrow(expect.objectContaining({ code: 'invalidParameter' }) as Error)
-  },
-)
+test.each([
+  '',
+  'true',
+  "request.principal.sub ~ 'x'",
+  "request.utc-timestamp before 'soon'",
+  "requst.principal.sub = 'x'",
+  "any {request.principal.sub = 'x', target.key.id = 'x'}",
+  "request.principal.group.tag.ops.cost = 'x'",
+])('%j is no rule', (rule) => {
+  expect(() => {
+    requireMatchingRule(rule)
+  }).toThrow(expect.objectContaining({ code: 'invalidParameter' }) as Error)
+})
+
+test("OCI's rules on its resources are taken", () => {
+  expect(() => {
+    requireMatchingRule("any {instance.compartment.id = 'x', resource.type = 'fnfunc', tag.ops.cost.value = 'x'}")
+  }).not.toThrow()
+})

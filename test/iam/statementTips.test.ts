@@ -1,6 +1,7 @@
 import { parseStatement } from '../../lib/iam/parseStatement.ts'
 import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { resourceNames } from '../../lib/iam/permissions.ts'
+import { knownVariables } from '../../lib/iam/variables.ts'
 
 /** What people write, where the refusal points, and what it says to do. */
 const mistakes: readonly (readonly [string, number, RegExp])[] = [
@@ -85,6 +86,47 @@ test.each([
 ])('%s is taken', (action) => {
   expect(() => {
     requireKnownWords(`Allow group A to ${action} in tenancy`, 1)
+  }).not.toThrow()
+})
+
+const known =
+  / Known are request\.groups\.id, .*target\.vault\.id and request\.principal\.NAME with the name of a token's claim\.$/
+
+test.each([
+  ["where target.vualt.id = 'x'", 44, 'target.vualt.id is no variable; did you mean target.vault.id?'],
+  ["where all {request.region = 'iad', any {nosuch.variable != 'x'}}", 78, 'nosuch.variable is no variable.'],
+  ['where request.user.id = target.usr.id', 62, 'target.usr.id is no variable; did you mean target.user.id?'],
+  [
+    "where request.networkSource.name = 'x'",
+    44,
+    'request.networkSource.name is a variable of OCI that no call has here',
+  ],
+  ["where target.resource.tag.Ops.Cost = 'x'", 44, "target.resource.tag.Ops.Cost: conditions on tags are OCI's"],
+  [
+    "where target.resource.compartment.tag.Ops.Cost in ('x')",
+    44,
+    'target.resource.compartment.tag.Ops.Cost: conditions',
+  ],
+  ["where request.principal.group.tag.Ops.Cost = 'x'", 44, 'request.principal.group.tag.Ops.Cost: conditions'],
+  ["where any {target.key.id = 'target.x.y', TARGET.x.y = /target.x.y/}", 79, 'TARGET.x.y is no variable.'],
+])('a condition that never holds, %s, is refused at its column %i, and told what there is', (where, column, said) => {
+  const message = messageOf(() => {
+    requireKnownWords(`Allow group 'target.x.y' to use keys in tenancy ${where}`, 3)
+  })
+  expect(message).toContain(`Policy statement 3, line 1, column ${column + 11}: ${said}`)
+  expect(message).toMatch(known)
+})
+
+test.each([
+  ...knownVariables.map((name) => `use keys in tenancy where ${name} = 'x'`),
+  "use keys in tenancy where REQUEST.Principal.Repository_owner = 'acme'",
+  "use keys in tenancy where request.utc-timestamp before '2026-12-01T06:00:00Z'",
+  "use keys in tenancy where request.utc-timestamp.time-of-day between '08:00Z' and '18:00Z'",
+  "manage buckets in tenancy where target.bucket.name = 'b'",
+  "{OBJECT_READ} in tenancy where target.bucket.name = 'b'",
+])('%s is taken', (grant) => {
+  expect(() => {
+    requireKnownWords(`Allow group A to ${grant}`, 1)
   }).not.toThrow()
 })
 

@@ -80,6 +80,10 @@ test.each([
     'Allow group id ocid1.group.oc1..none to use keys in tenancy',
     'the group ocid1.group.oc1..none is not known. Known here: Administrators',
   ],
+  [
+    "Allow any-user to use keys in tenancy where target.vualt.id != 'x'",
+    'Policy statement 1, line 1, column 45: target.vualt.id is no variable; did you mean target.vault.id? Known are ',
+  ],
   ['Allow service nobody to use keys in tenancy', 'the service nobody is not known. Known here: keymanagementservice,'],
 ])('a name that is not there is refused: %s', async (statement, message) => {
   expect(await makePolicyIn(cloud, cloud.tenancyId, statement)).toMatchObject({
@@ -136,6 +140,26 @@ test('a policy that was stored with names only is bound once: from then on they 
   await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'omega' })
   expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
   expect(await makeVaultIn(cloud, cloud.a, await makeCompartment(cloud, 'alpha'))).toMatchObject({ status: 404 })
+})
+
+test('a policy that was stored with a condition that never holds is read, changed and judged as before', async () => {
+  const { runtime } = cloud.a
+  await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha')
+  const { seq, rows } = await tenancyState(runtime, cloud.tenancyId)
+  const statements = [
+    "Allow group Administrators to manage vaults in compartment alpha where any {target.vualt.id != 'x', request.region = 'iad'}",
+    "Allow group Administrators to manage keys in compartment alpha where target.vualt.id != 'x'",
+    'Allow group Administrators to manage policies in tenancy',
+  ]
+  const old = [...rows.values()].flatMap((row) =>
+    row.kind === 'policy' && row.statements.some((each) => each.includes('alpha')) ? [{ ...row, statements }] : [],
+  )
+  await appendIdentity(runtime, cloud.tenancyId, { after: seq, puts: old })
+  expect(await makeVaultIn(cloud, cloud.a, compartmentId)).toMatchObject({ status: 200 })
+  const path = `/20160918/policies/${old[0]?.id ?? ''}`
+  expect(await cloud.call(cloud.a, 'PUT', path, { description: 'x' })).toMatchObject({ body: { statements } })
+  expect(await cloud.call(cloud.a, 'GET', path)).toMatchObject({ body: { statements, description: 'x' } })
+  expect(await cloud.call(cloud.a, 'PUT', path, { statements })).toMatchObject({ status: 400 })
 })
 
 test('a policy in a compartment reaches that one and those below it, and no other', async () => {

@@ -63,7 +63,7 @@ async function takers(): Promise<readonly (readonly [method: 'POST' | 'PUT', url
   const keys = `${old.managementEndpoint}/20180608/keys`
   const user = (await identity.createUser({ createUserDetails: named('taker') })).user.id
   const group = (await identity.createGroup({ createGroupDetails: named('taker') })).group.id
-  const matchingRule = "a.b = 'c'"
+  const matchingRule = "request.principal.sub = 'c'"
   const createDynamicGroupDetails = { ...named('taker'), matchingRule }
   const dynamicGroup = (await identity.createDynamicGroup({ createDynamicGroupDetails })).dynamicGroup.id
   const policy = await allow(oci, 'taker', 'Allow group taker to read keys in tenancy')

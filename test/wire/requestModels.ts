@@ -203,7 +203,13 @@ export const requestModels: readonly Model[] = [
     'CreateDynamicGroupDetails',
     'POST',
     () => '/20160918/dynamicGroups',
-    (ids) => ({ compartmentId: ids.tenancyId, name: 'n', description: 'd', matchingRule: "a.b = 'c'", ...tags }),
+    (ids) => ({
+      compartmentId: ids.tenancyId,
+      name: 'n',
+      description: 'd',
+      matchingRule: "request.principal.sub = 'c'",
+      ...tags,
+    }),
   ],
   [
     'CreateTagNamespaceDetails',
