@@ -1,4 +1,5 @@
 import type { Hsm, RegionStatement, TransportKey, VaultContext, WrappedVaultKeys } from './hsm.ts'
+import type { RevisionNotes } from './stateRevision.ts'
 
 /**
  * A new root, while the region serves: what the former one wrapped opens until the end. Whoever keeps the rows has each
@@ -22,6 +23,11 @@ export interface ProvisionedHsm extends Hsm {
   /** As the self test says it. */
   readonly name: string
   isAnswering(): boolean
+  /**
+   * Once, before it serves: its state is not older than the rows beside it, which are told of each change from now on; what a
+   * crash left half done in tokens is finished. @throws UserError where the state is an older copy.
+   */
+  guardState(notes: RevisionNotes): void
   /** The private vaults that have a partition. */
   takenPartitions(): readonly VaultContext[]
   /** Logs out, where there is anything to log out of. */

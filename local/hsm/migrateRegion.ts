@@ -16,6 +16,7 @@ import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionSt
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { pinFrom } from './pin.ts'
+import { revisionNotes } from './revisionNotes.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
@@ -80,7 +81,8 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
 }
 
 /** All or none: a crash before the end leaves every row as it was. */
-function moveRows({ database }: Store, state: HsmState, adopting: AdoptingRegion, region: string): number {
+function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, region: string): number {
+  const { database } = store
   const waiting = database
     .prepare(`SELECT count(*) AS n FROM item WHERE tbl = 'Replication' AND pk LIKE ?`)
     .get(`${transportPk('')}%`)?.['n']
@@ -110,6 +112,8 @@ function moveRows({ database }: Store, state: HsmState, adopting: AdoptingRegion
       if (wrapped !== undefined) put.run(JSON.stringify({ ...body, wrapped }), pk, sk)
       moved += sk === vaultKeysSk ? 1 : 0
     }
+    // From here on the simulated state is the older one.
+    revisionNotes(store).note(adopting.revision())
     database.exec('COMMIT')
   } catch (cause) {
     if (database.inTransaction) database.exec('ROLLBACK')

@@ -12,6 +12,7 @@ import { composeEmbedded } from './composeEmbedded.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
+import { revisionNotes } from '../hsm/revisionNotes.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { openGateway } from './openGateway.ts'
 import { listenKnown } from '../gateway/listenKnown.ts'
@@ -126,6 +127,13 @@ export function openRegion(parts: RegionParts): Region {
     clock,
     newId: randomUUID,
   })
+  try {
+    hsm.guardState(revisionNotes(store))
+  } catch (cause) {
+    store.close()
+    hsm.close()
+    throw cause
+  }
   const requests = new RequestMetrics()
   const lag = new LagWindow((link, lagMs) => {
     metrics.replicated(link, lagMs)

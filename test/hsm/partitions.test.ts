@@ -6,7 +6,9 @@ import { CKU } from '../../lib/hsm/pkcs11/constants.ts'
 import { initPartition } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { macRootOf, regionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { TokenState } from '../../lib/hsm/pkcs11/tokenState.ts'
 import { aMaterial, aVault, coded, realm } from './fixtures.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
 
@@ -15,24 +17,43 @@ const first = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.fi
 const second = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.second' })
 const third = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.third' })
 
+/** What a region's state is signed by. */
+function macsOf(label: string) {
+  const token = regionToken({ module: softHsm(), label, pin: () => pins.pin })
+  return [macRootOf(token, 1)]
+}
+
 describeWithToken('a private vault’s token', () => {
   let folder: string
   let label: string
   let hsm: Pkcs11Hsm
   let pin: () => string
 
-  const open = (region = 'eu-test-1') =>
-    openPkcs11Hsm({
+  let noted: number
+  /** As a region's rows do. */
+  const notes = {
+    known: () => noted,
+    note: (revision: number) => {
+      noted = revision
+    },
+  }
+
+  const open = (region = 'eu-test-1') => {
+    const opened = openPkcs11Hsm({
       realm,
       region,
       token: { module: softHsm(), label, pin: () => pin() },
       file: join(folder, 'state.json'),
     })
+    opened.guardState(notes)
+    return opened
+  }
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'vaultspan-partitions-'))
     label = newToken(2)
     pin = () => pins.pin
+    noted = 0
     hsm = open()
   })
 
@@ -145,12 +166,76 @@ describeWithToken('a private vault’s token', () => {
     expect(() => {
       hsm.releasePartition(first, why)
     }).toThrow('as if the process ended here')
-    expect(objectsIn(1)).toBe(2)
+    expect(objectsIn(1)).toBe(3)
     pin = () => pins.pin
     restarted()
     expect(hsm.partitionCounts()).toEqual(counts)
     expect(objectsIn(1)).toBe(why === 'isDeleted' ? 0 : 2)
     expect(() => hsm.openVault(first, wrapped)).toThrow(coded('integrityFailure'))
+  })
+
+  describe('whose state was put back to an older copy', () => {
+    let first1: WrappedVaultKeys
+    let older: string
+    const file = () => join(folder, 'state.json')
+    const putBack = () => {
+      hsm.close()
+      writeFileSync(file(), older)
+    }
+
+    /** The token was another vault's once, which is deleted, and was made anew for the first. */
+    beforeEach(async () => {
+      const gone = await hsm.createVaultKeys(second)
+      hsm.withoutKeks(second, gone)
+      hsm.releasePartition(second, 'isDeleted')
+      older = readFileSync(file(), 'utf8')
+      hsm.close()
+      initPartition({ module: softHsm(), label: partitionLabel(label, 1), ...pins })
+      hsm = open()
+      first1 = await hsm.createVaultKeys(first)
+    })
+
+    test('does not start where the rows know of the newer one', () => {
+      putBack()
+      expect(open).toThrow(`The HSM state ${file()} is an older copy: it has change 3`)
+    })
+
+    test('gives a token that names its vault to no other, and empties it for none', async () => {
+      const { opens } = await encrypted(first, first1)
+      const newest = readFileSync(file(), 'utf8')
+      putBack()
+      noted = 0
+      hsm = open()
+      // One is left, and it is the other.
+      await hsm.createVaultKeys(third)
+      await expect(hsm.createVaultKeys(second)).rejects.toEqual(coded('limitExceeded'))
+      hsm.releasePartition(third, 'isDeleted')
+      hsm.close()
+      writeFileSync(file(), newest)
+      noted = 0
+      hsm = open()
+      expect(await opens()).toEqual(message)
+    })
+
+    test('does not empty a token for the vault that had it before', async () => {
+      const { opens } = await encrypted(first, first1)
+      const newest = readFileSync(file(), 'utf8')
+      // As the state was while the deleted vault had it.
+      hsm.close()
+      const state = new TokenState('eu-test-1', label, file(), () => macsOf(label))
+      const { realm, tenancyId, vaultId } = second
+      state.setPartition(partitionLabel(label, 1), { phase: 'taken', vault: { realm, tenancyId, vaultId } })
+      noted = 0
+      hsm = open()
+      expect(() => {
+        hsm.releasePartition(second, 'isDeleted')
+      }).toThrow('the token is another vault')
+      hsm.close()
+      writeFileSync(file(), newest)
+      noted = 0
+      hsm = open()
+      expect(await opens()).toEqual(message)
+    })
   })
 
   test('is not given away by whoever writes to the state', async () => {

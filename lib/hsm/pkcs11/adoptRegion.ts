@@ -27,6 +27,8 @@ export interface Adopted {
 export interface AdoptingRegion {
   /** The row under the token; undefined where it is already. @throws KmsError, UserError */
   adopt(root: VaultRoot, context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined
+  /** Of the token's state, when all is adopted. */
+  revision(): number
   close(): void
 }
 
@@ -45,6 +47,7 @@ export function adoptRegion({ region, state, file, token: options }: Adopted): A
   const kept = new TokenState(region, options.label, file, () =>
     keeper.generations().map((generation) => macRootOf(token, generation)),
   )
+  kept.follow(state.revision ?? 0)
   for (const [tenancyId, { rootKey, ...tenancy }] of Object.entries(state.tenancies)) {
     kept.setTenancy(tenancyId, {
       ...tenancy,
@@ -73,6 +76,7 @@ export function adoptRegion({ region, state, file, token: options }: Adopted): A
       home.heldKey(context, 'softwareKek', adopted.softwareKek)
       return adopted
     },
+    revision: () => kept.revision,
     close: () => {
       partitions.close()
       token.close()

@@ -39,7 +39,7 @@ export const CKA = {
   UNWRAP_TEMPLATE: 0x40000212,
 } as const
 
-export const CKO = { PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const
+export const CKO = { DATA: 0, PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const
 export const CKK = { RSA: 0x00, EC: 0x03, AES: 0x1f } as const
 
 export const CKM = {

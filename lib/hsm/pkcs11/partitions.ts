@@ -8,6 +8,7 @@ import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { partitionToken, type VaultToken } from './regionToken.ts'
 import type { TokenOptions } from './token.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
+import { markFor, requireMarkerOf } from './vaultMarker.ts'
 
 /**
  * What stands in a region's state about a token of its pool; about a free one nothing does. `emptying` and `ending` were begun
@@ -44,6 +45,7 @@ export function hasPartition({ isPrivate, vaultId }: VaultContext): boolean {
 /**
  * A region's pool of tokens, one for each private vault. INVARIANT: which vault has which is durable before the token keeps
  * anything of it, and everything from reading that to writing it is one step of the event loop: no two vaults get one token.
+ * The token itself names its vault before it keeps anything else of it, whatever a state says that was put back.
  */
 export class Partitions {
   readonly #region: TokenOptions
@@ -71,7 +73,10 @@ export class Partitions {
     if (label === undefined) throw poolIsEmpty(this.#region.label)
     const { realm, tenancyId, vaultId } = vault
     this.#store.setPartition(label, { phase: 'taken', vault: { realm, tenancyId, vaultId } })
-    return this.#opened(label).keeper
+    const { token, keeper } = this.#opened(label)
+    // Looked up anew: by what the state says now it is marked.
+    token.refresh()
+    return keeper
   }
 
   /**
@@ -128,6 +133,11 @@ export class Partitions {
     )?.[0]
   }
 
+  #vaultOf(label: string): VaultContext | undefined {
+    const entry = this.#store.partitions[label]
+    return entry?.phase === 'taken' ? { ...entry.vault, isPrivate: true } : undefined
+  }
+
   /** Of the pool's tokens that the library sees, by number. */
   #labels(): readonly string[] {
     const start = partitionLabel(this.#region.label, 0).slice(0, -1)
@@ -141,7 +151,7 @@ export class Partitions {
       .map((number) => partitionLabel(this.#region.label, number))
   }
 
-  /** A spent one that has roots was made anew by hsm init: in what was only emptied there is nothing. */
+  /** A spent one that has roots and names no vault was made anew by hsm init: in what was only emptied there is nothing. */
   #isFree(label: string): boolean {
     const phase = this.#store.partitions[label]?.phase
     if (phase !== undefined && phase !== 'spent') return false
@@ -173,6 +183,7 @@ export class Partitions {
     const isFree = entry.phase === 'emptying'
     const token = partitionToken({ ...this.#region, label })
     token.bare((session) => {
+      requireMarkerOf(session, { ...entry.vault, isPrivate: true })
       destroyVaultObjects(session)
       if (isFree) createRoots(session)
     })
@@ -187,7 +198,11 @@ export class Partitions {
   #opened(label: string): { readonly token: VaultToken; readonly keeper: VaultKeeper } {
     const known = this.#open.get(label)
     if (known !== undefined) return known
-    const token = partitionToken({ ...this.#region, label })
+    const token = partitionToken({ ...this.#region, label }, (session) => {
+      const vault = this.#vaultOf(label)
+      if (vault === undefined) requireMarkerOf(session, undefined)
+      else markFor(session, vault)
+    })
     const opened = { token, keeper: new VaultKeeper(token, this.#keeper) }
     this.#open.set(label, opened)
     return opened

@@ -1,5 +1,4 @@
 import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
-import { KmsError } from '../../errors.ts'
 import { LruCache } from '../../lruCache.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import type { AttestedToken } from '../formats/attestation.ts'
@@ -26,6 +25,7 @@ import type {
   WrappedVaultKeys,
 } from '../hsm.ts'
 import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
+import type { RevisionNotes } from '../stateRevision.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { HandleCache } from '../software/handleCache.ts'
 import { keyGenerationShare, type PoolShare } from '../software/poolShare.ts'
@@ -49,7 +49,7 @@ import { ecdsa } from './tokenKey.ts'
 import { TokenVaultKeys } from './tokenVaultKeys.ts'
 import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
-import { exportInToken, importInToken, transportPair } from './transferInToken.ts'
+import { exportInToken, importInToken, requireKeeper, transportPair } from './transferInToken.ts'
 
 interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
   readonly keys: TokenVaultKeys
@@ -63,6 +63,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   readonly #token: RegionToken
   readonly #keeper: VaultKeeper
   readonly #partitions: Partitions
+  readonly #state: TokenState
   readonly rotation: RootRotation
   readonly #handles: HandleCache<SoftwareKey>
   readonly #options: Pkcs11HsmOptions
@@ -92,6 +93,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     this.identityPublicKey = identityPublicKey
     this.#keeper = keeper
     this.#partitions = new Partitions(tokenOptions, keeper, state)
+    this.#state = state
     this.rotation = new TokenRotation({
       keeper,
       partitions: this.#partitions,
@@ -101,10 +103,14 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
         this.#vaults.deleteThoseThat(() => true)
       },
     })
-    this.#partitions.settle()
     this.#handles = new HandleCache(options.handleCapacity ?? 1_000, (key: SoftwareKey) => {
       key.destroy()
     })
+  }
+
+  guardState(notes: RevisionNotes): void {
+    this.#state.guarded.guard(notes)
+    this.#partitions.settle()
   }
 
   isAnswering(): boolean {
@@ -248,7 +254,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     offer: TransportOffer,
   ): Promise<TransferBundle> {
     await requireOffer(this, context, offer)
-    this.#requireKeeper(offer)
+    requireKeeper(offer, this.#options)
     createPublicKey(offer.publicKey)
     const keeper = this.#keeperOf(context, wrapped)
     const bundled = keeper.token.run((session, objects) => {
@@ -257,15 +263,6 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       return { wrap, of: exportInToken(session, objects, keeper, { context, wrapped, recipient, wrap }) }
     })
     return signBundle(this, offer, bundled.wrap, bundled.of)
-  }
-
-  /** What is in a token here does not leave it for a process there, unless whoever runs this says so. */
-  #requireKeeper({ keeper, context }: TransportOffer): void {
-    if (keeper === 'token' || this.#options.allowsSoftwareReplicas === true) return
-    throw new KmsError(
-      'integrityFailure',
-      `The keys of ${context.vaultId} are in a token, and region ${context.destination} would keep them in its process; PKCS11_SOFTWARE_REPLICAS=on allows that.`,
-    )
   }
 
   async importVaultKeys(

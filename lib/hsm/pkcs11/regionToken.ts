@@ -23,9 +23,12 @@ export function regionToken(options: TokenOptions): RegionToken {
   return tokenWith(options, findRegionObjects)
 }
 
-/** A private vault's own. */
-export function partitionToken(options: TokenOptions): VaultToken {
-  return tokenWith(options, findVaultObjects)
+/** A private vault's own. `see` looks at what else is in it, at each connection. */
+export function partitionToken(options: TokenOptions, see: (session: Session) => void = () => undefined): VaultToken {
+  return tokenWith(options, (session) => {
+    see(session)
+    return findVaultObjects(session)
+  })
 }
 
 function tokenWith<T>(options: TokenOptions, find: (session: Session) => T): Token<T & Abilities> {

@@ -5,6 +5,7 @@ import { canonicalJson, type Json } from '../../canonicalJson.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { UserError } from '../../userError.ts'
 import type { PartitionEntry, PartitionStore } from './partitions.ts'
+import { StateRevision } from '../stateRevision.ts'
 import { isSameMac } from '../formats/blobMac.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
 import { tenanciesSchema, type TenancyState } from '../software/hsmState.ts'
@@ -19,6 +20,7 @@ const stateSchema = v.looseObject({
   token: v.string(),
   tenancies: tenanciesSchema(v.string()),
   roots: v.exactOptional(v.array(v.number())),
+  revision: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   partitions: v.exactOptional(
     v.record(
       v.string(),
@@ -41,6 +43,8 @@ interface State {
   readonly partitions?: Readonly<Record<string, PartitionEntry>>
   /** Generations, once they were rotated. */
   readonly roots?: readonly number[]
+  /** How often the roots or the private vaults' tokens have changed; absent: never. */
+  readonly revision?: number
 }
 
 /**
@@ -51,12 +55,14 @@ export class TokenState implements TenancyStore, PartitionStore {
   readonly #file: string | undefined
   /** By the token's roots, the newest first. */
   readonly #macs: () => readonly CmacKey[]
+  readonly guarded: StateRevision
   #state: State
 
   /** Without a file it lives in memory. @throws UserError where the file is not this token's. */
   constructor(region: string, token: string, file: string | undefined, macs: () => readonly CmacKey[]) {
     this.#file = file
     this.#macs = macs
+    this.guarded = new StateRevision(file, () => this.revision)
     this.#state = { format: FORMAT, region, token, tenancies: {} }
     if (file === undefined) return
     if (existsSync(file)) this.#state = this.#read(file)
@@ -80,7 +86,21 @@ export class TokenState implements TenancyStore, PartitionStore {
 
   setPartition(label: string, entry: PartitionEntry | undefined): void {
     const { [label]: _, ...others } = this.partitions
-    this.#keep({ ...this.#state, partitions: entry === undefined ? others : { ...others, [label]: entry } })
+    this.#move({ ...this.#state, partitions: entry === undefined ? others : { ...others, [label]: entry } })
+  }
+
+  get revision(): number {
+    return this.#state.revision ?? 0
+  }
+
+  /** What follows a state of another kind is newer than that. */
+  follow(revision: number): void {
+    if (this.revision <= revision) this.#keep({ ...this.#state, revision: revision + 1 })
+  }
+
+  #move(next: State): void {
+    this.#keep({ ...next, revision: this.revision + 1 })
+    this.guarded.changed()
   }
 
   #keep(next: State): void {
@@ -105,7 +125,7 @@ export class TokenState implements TenancyStore, PartitionStore {
 
   /** Under the newest root, where a former one's MAC stands; with the generations that are to stay, so that a copy can be told from it. */
   rotated(roots: readonly number[]): void {
-    this.#keep({ ...this.#state, roots })
+    this.#move({ ...this.#state, roots })
   }
 
   /** What was read of a newer version is passed on. */

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import { KmsError } from '../../errors.ts'
 import { refusedTransfer, requireThat } from '../formats/transfer.ts'
-import type { OaepWrap, TransferBundle, VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import type { OaepWrap, TransferBundle, TransportOffer, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import { mapVaultKeys, VAULT_KEY_LENGTH, type VaultKeyName } from '../software/vaultRoot.ts'
 import { oaepMechanism } from './abilities.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
@@ -10,6 +11,7 @@ import { unwrapOr } from './hsmKek.ts'
 import type { RsaGenerator } from '../software/material.ts'
 import { TRANSPORT_KEY_BITS } from '../software/softwareHsm.ts'
 import { generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
+import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
 import { rootsOf, type VaultTokenObjects } from './regionToken.ts'
 import type { Handle, Session } from './session.ts'
 import { isWrappedVaultKey, type VaultKeeper } from './vaultKeeper.ts'
@@ -164,4 +166,16 @@ function publicTemplate(key: KeyObject): Template {
     [CKA.MODULUS, Buffer.from(n, 'base64url')],
     [CKA.PUBLIC_EXPONENT, Buffer.from(e, 'base64url')],
   ]
+}
+
+/** What is in a token here does not leave it for a process there, unless whoever runs this says so. */
+export function requireKeeper(
+  { keeper, context }: TransportOffer,
+  { allowsSoftwareReplicas = false }: Pick<Pkcs11HsmOptions, 'allowsSoftwareReplicas'>,
+): void {
+  if (keeper === 'token' || allowsSoftwareReplicas) return
+  throw new KmsError(
+    'integrityFailure',
+    `The keys of ${context.vaultId} are in a token, and region ${context.destination} would keep them in its process; PKCS11_SOFTWARE_REPLICAS=on allows that.`,
+  )
 }

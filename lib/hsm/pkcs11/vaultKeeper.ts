@@ -148,6 +148,7 @@ function ifOurs<T>(work: () => T): T | undefined {
   }
 }
 
-function vaultText({ realm, tenancyId, vaultId, isPrivate }: VaultContext): string {
+/** One text for each vault. */
+export function vaultText({ realm, tenancyId, vaultId, isPrivate }: VaultContext): string {
   return canonicalJson({ realm, tenancyId, vaultId, isPrivate })
 }

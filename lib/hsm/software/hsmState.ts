@@ -17,6 +17,8 @@ export interface HsmState {
   /** PKCS#8 PEM, P-384. */
   readonly identity: string
   readonly tenancies: Readonly<Record<string, TenancyState>>
+  /** How often the root has changed; absent: never. */
+  readonly revision?: number
 }
 
 export interface TenancyState {
@@ -60,7 +62,7 @@ export class MemoryState implements StateStore {
 }
 
 export function withRoots({ formerRoot: _, ...state }: HsmState, roots: HsmRoots): HsmState {
-  return { ...state, ...roots }
+  return { ...state, ...roots, revision: (state.revision ?? 0) + 1 }
 }
 
 export function withTenancy(state: HsmState, tenancyId: string, tenancy: TenancyState): HsmState {
@@ -117,6 +119,7 @@ const stateSchema = v.looseObject({
   formerRoot: v.exactOptional(root),
   identity: privatePem,
   tenancies: tenanciesSchema(privatePem),
+  revision: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
 })
 
 /** `place` names where the text was found. Nothing of the content is quoted in an error: it holds keys. */

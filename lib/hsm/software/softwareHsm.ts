@@ -20,6 +20,7 @@ import type {
   WrappedVaultKeys,
 } from '../hsm.ts'
 import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
+import { StateRevision, type RevisionNotes } from '../stateRevision.ts'
 import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { LruCache } from '../../lruCache.ts'
 import { publicKeyPem, signP384 } from '../primitives/p384.ts'
@@ -85,6 +86,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   readonly #identity: KeyObject
   readonly #store: StateStore
   readonly #roots: SoftwareRoots
+  readonly #revision: StateRevision
   readonly rotation: RootRotation
   readonly #handles: HandleCache<SoftwareKey>
   readonly #generateRsa: RsaGenerator
@@ -96,7 +98,10 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   constructor(options: SoftwareHsmOptions) {
     const { region, realm, file, onChange } = options
     const { handleCapacity = 1_000, generateRsa = generateRsaMaterial, generationShare = keyGenerationShare } = options
-    const store = toldState(options.store ?? openStore(region, file), onChange)
+    const store = toldState(options.store ?? openStore(region, file), (change) => {
+      if (change.kind === 'roots') this.#revision.changed()
+      onChange?.(change)
+    })
     const identity = createPrivateKey(store.state.identity)
     const identityPublicKey = publicKeyPem(createPublicKey(identity))
     super(realm, new TenancyRoots({ realm, region, publicKey: identityPublicKey }, softwareTenancies(store)))
@@ -107,6 +112,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     this.#beforeOpening = options.beforeOpening
     this.#identity = identity
     this.identityPublicKey = identityPublicKey
+    this.#revision = new StateRevision(file, () => store.state.revision ?? 0)
     this.#roots = new SoftwareRoots(store, () => {
       this.#vaults.deleteThoseThat(() => true)
     })
@@ -134,6 +140,10 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     }
     this.#handles.drop(change.idStart)
     for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
+  }
+
+  guardState(notes: RevisionNotes): void {
+    this.#revision.guard(notes)
   }
 
   isAnswering(): boolean {

@@ -25,5 +25,6 @@ export const regionStoreSchema = `
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body TEXT NOT NULL,
     first_sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL, receive_count INTEGER NOT NULL, reason TEXT
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS message_visible ON message (queue, visible_at, seq)
+  CREATE INDEX IF NOT EXISTS message_visible ON message (queue, visible_at, seq);
+  CREATE TABLE IF NOT EXISTS hsm_state (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT
 `

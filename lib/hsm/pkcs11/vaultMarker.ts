@@ -1,0 +1,36 @@
+import { UserError } from '../../userError.ts'
+import { vaultText } from './vaultKeeper.ts'
+import type { VaultContext } from '../hsm.ts'
+import { CKA, CKO } from './constants.ts'
+import { labelled } from './regionObjects.ts'
+import type { Session } from './session.ts'
+
+/**
+ * In a private vault's token stands whose it is, so that no state that was put back gives it away or empties it for another. It
+ * has no MAC: whoever can write it has the PIN. A token that was taken by an older version has none until it is used again.
+ */
+const label = 'vaultspan vault'
+
+/** @throws UserError where it is another vault's, or anybody's where it should be nobody's. */
+export function requireMarkerOf(session: Session, vault: VaultContext | undefined): 'marked' | 'unmarked' {
+  const [found] = session.find(labelled(CKO.DATA, label))
+  if (found === undefined) return 'unmarked'
+  const says = String(session.attributes(found, CKA.VALUE)[0])
+  if (vault !== undefined && says === vaultText(vault)) return 'marked'
+  throw new UserError(
+    `By what stands in it the token is another vault's (${says}): the state of the HSM was put back to an older copy. Put back the newest one.`,
+  )
+}
+
+/** Again, it does nothing. @throws UserError where it is another vault's. */
+export function markFor(session: Session, vault: VaultContext): void {
+  if (requireMarkerOf(session, vault) === 'marked') return
+  session.create([
+    [CKA.CLASS, CKO.DATA],
+    [CKA.TOKEN, true],
+    [CKA.PRIVATE, true],
+    [CKA.MODIFIABLE, false],
+    [CKA.LABEL, Buffer.from(label)],
+    [CKA.VALUE, Buffer.from(vaultText(vault))],
+  ])
+}
