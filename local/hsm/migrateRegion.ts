@@ -13,6 +13,7 @@ import { vaultKeysSk } from '../../lib/kms/vaultCache.ts'
 import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { realm } from '../../lib/ocid.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { pinFrom } from './pin.ts'
@@ -101,12 +102,12 @@ function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, regio
   try {
     for (const row of rows) {
       const [pk, sk] = [String(row['pk']), String(row['sk'])]
-      const body = JSON.parse(String(row['body'])) as { readonly wrapped: WrappedVaultKeys }
+      const body = parseJson(String(row['body'])) as { readonly wrapped: WrappedVaultKeys }
       const vault = vaultOf.get(pk)?.['body']
       if (sk === vaultKeysSk && vault === undefined) continue
       const context =
         sk === vaultKeysSk
-          ? vaultContext(JSON.parse(String(vault)) as VaultRow)
+          ? vaultContext(parseJson(String(vault)) as VaultRow)
           : backupContext(pk.slice(backupPk.length))
       const wrapped = adopting.adopt(root, context, body.wrapped)
       if (wrapped !== undefined) put.run(JSON.stringify({ ...body, wrapped }), pk, sk)
