@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { createConnection } from 'node:net'
 import { freePort } from '../gateway/requireFreePorts.ts'
 import type { ApartPlace } from '../status/cloudStatus.ts'
-import { troubles } from '../status/statusText.ts'
+import { faultLines, troubles } from '../status/statusText.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import type { Patient } from './patient.ts'
@@ -10,16 +10,16 @@ import type { Patient } from './patient.ts'
 const patienceMs = 2_000
 
 /** Regions, peers and queues as the running service sees them. */
-export function regionsCheck({ data, status }: Patient): readonly Finding[] {
+export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>): readonly Finding[] {
   if (status === undefined) return [ok('no service runs on it now')]
-  return status.regions.map(({ region, status: how, health }) => {
+  return status.regions.map(({ region, status: how, fault, health }) => {
     if (health === null) {
       return fail(
         `${region} does not answer.`,
         'It is started again by itself; where it goes on, the service’s log says why it ends.',
       )
     }
-    const wrong = troubles(health)
+    const wrong = [...faultLines(fault), ...troubles(health)]
     if (wrong.length === 0) return ok(`${region} serves, and its peers take messages`)
     const remedy = `Look at docs/operating.md, Watch; ${typed('faults', 'heal', '--data', data)} ends what was broken on purpose.`
     return (how === 'ok' ? warn : fail)(`${region}: ${wrong.join('; ')}`, remedy)

@@ -41,6 +41,10 @@ export class ProcessFaults implements FaultCommands {
     return this.#known.describe()
   }
 
+  brokenHow(region: string): string | undefined {
+    return this.#known.brokenHow(region)
+  }
+
   /** Tells a process that has just started. */
   async tell(process: RegionProcess): Promise<void> {
     if (this.#known.aheadMs > 0) await process.commands.goTo(this.#known.aheadMs)

@@ -91,6 +91,12 @@ export class Faults implements FaultCommands {
     return [...out, ...slow, ...ahead].join('; ') || nothingBroken
   }
 
+  /** How a region is broken, like "hangs"; undefined: it is not. */
+  brokenHow(region: string): string | undefined {
+    const how = this.#broken.get(region)
+    return how === undefined ? undefined : broken[how]
+  }
+
   /** Sends over the link between two regions, or to a region's own queue. @throws where a region is broken. */
   async send(from: string, to: QueueAddress, messages: readonly QueueMessage[], peer: Peer | undefined): Promise<void> {
     if (peer === undefined) throw new Error(`There is no region ${to.region}.`)

@@ -1,6 +1,6 @@
 import type { Endpoints } from '../cloud/bringUp.ts'
-import type { FaultCommands } from '../control/faultServer.ts'
 import type { Prepared } from '../cloud/prepareStart.ts'
+import type { Faults } from '../region/faults.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import { version } from '../version.ts'
@@ -28,8 +28,10 @@ export interface ApartPlace {
 export interface RegionStatus {
   readonly region: string
   readonly endpoint: string
-  /** down: its process is not there or does not answer; the rest is not known then. */
-  readonly status: RegionHealth['status'] | 'down'
+  /** broken: on purpose (`fault`); down: its process is not there or does not answer; the rest is not known then. */
+  readonly status: RegionHealth['status'] | 'broken' | 'down'
+  /** What clients find of it until it is healed, like "hangs"; absent: it is not broken on purpose. */
+  readonly fault?: string
   readonly vaults: number | null
   readonly replicas: number | null
   /** As GET /healthz. */
@@ -50,14 +52,16 @@ export async function cloudStatus(
     apart,
   }: Pick<Prepared, 'tenancyId' | 'homeRegion'> & { readonly endpoints: Endpoints; readonly apart?: ApartPlace },
   hosts: readonly Asked[],
-  faults: Pick<FaultCommands, 'describe'>,
+  faults: Pick<Faults, 'describe' | 'brokenHow'>,
 ): Promise<string> {
   const regions = await Promise.all(
     hosts.map(async (host): Promise<RegionStatus> => {
       const endpoint = endpoints.find(({ region }) => region === host.name)?.endpoint ?? ''
       const found = await inTime(figuresOf(host, tenancyId))
       const down = { status: 'down', vaults: null, replicas: null, health: null } as const
-      return { region: host.name, endpoint, ...(found ?? down) }
+      const fault = faults.brokenHow(host.name)
+      if (found === undefined || fault === undefined) return { region: host.name, endpoint, ...(found ?? down) }
+      return { region: host.name, endpoint, ...found, status: 'broken', fault }
     }),
   )
   const status: CloudStatus = { version, tenancyId, homeRegion, faults: faults.describe(), regions }

@@ -11,12 +11,15 @@ export function statusText({ homeRegion, faults, regions, version }: CloudStatus
 
 /** What is broken on purpose, and what is not well by itself. */
 function summary(faults: string, regions: CloudStatus['regions']): string {
-  const unwell = regions.filter(({ status }) => status !== 'ok').map(({ region, status }) => `${region} is ${status}`)
+  const unwell = regions.flatMap(({ region, status }) =>
+    // What is broken on purpose is among the faults.
+    status === 'ok' || status === 'broken' ? [] : [`${region} is ${status}`],
+  )
   return [...(faults === nothingBroken && unwell.length > 0 ? [] : [faults]), ...unwell].join('; ')
 }
 
 function regionText(
-  { region, endpoint, status, vaults, replicas, health }: RegionStatus,
+  { region, endpoint, status, fault, vaults, replicas, health }: RegionStatus,
   width: number,
   isHome: boolean,
 ): string {
@@ -25,6 +28,7 @@ function regionText(
   const { queues, links, audit } = health
   return [
     head,
+    ...faultLines(fault).map((line) => `  ! ${line}`),
     ...troubles(health).map((line) => `  ! ${line}`),
     `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
     ...links.map((link) => `  ${linkText(link)}`),
@@ -32,10 +36,16 @@ function regionText(
   ].join('\n')
 }
 
+/** Of what is broken on purpose. */
+export function faultLines(fault: string | undefined): readonly string[] {
+  return fault === undefined ? [] : [`${fault}, on purpose, until faults heal`]
+}
+
 /** What a person should act on (docs/operating.md, Watch). */
 export function troubles({
   notAnswering,
   takesWrites,
+  isHsmAnswering,
   putBack,
   queues,
   links,
@@ -44,6 +54,7 @@ export function troubles({
   return [
     ...notAnswering.map((peer) => `${peer} takes no messages`),
     ...(takesWrites ? [] : ['the disk takes no writes']),
+    ...(isHsmAnswering ? [] : ['its HSM does not answer: no call that needs a vault’s keys does (docs/hsm.md)']),
     ...(putBack === undefined
       ? []
       : [

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RegionHealth } from '../../local/region/regionHealth.ts'
-import { nothingBroken } from '../../local/region/faults.ts'
+import { regionsCheck } from '../../local/doctor/serviceChecks.ts'
+import { Faults, nothingBroken } from '../../local/region/faults.ts'
 import { cloudStatus, type CloudStatus } from '../../local/status/cloudStatus.ts'
 import { statusText } from '../../local/status/statusText.ts'
 import { freeBase } from './freePorts.ts'
@@ -28,6 +29,7 @@ async function withService(body: (ask: (...flags: string[]) => ReturnType<typeof
     await createKey(call, vault, tenancyId)
     const cut = await run('local/main.ts', ['status', '--data', data])
     expect(cut.out).toContain('us-phoenix-1 is cut off')
+    expect(cut.out).toMatch(/us-phoenix-1 {2}broken {4}http:\S+\n {2}! is cut off, on purpose, until faults heal\n/)
     expect(cut.out).toContain('  ! us-phoenix-1 takes no messages')
     expect(cut.out).toMatch(/ {2}! \d+ changes? that us-phoenix-1 has not: at risk/)
     service.signal('SIGTERM')
@@ -63,7 +65,7 @@ test('--watch goes on until it is ended, and ends with the service', () =>
   }))
 
 test('the first line says what the regions below it are', () => {
-  const of = (region: string, status: 'ok' | 'degraded' | 'down') =>
+  const of = (region: string, status: 'ok' | 'degraded' | 'broken' | 'down') =>
     ({ region, status, endpoint: 'http://a', vaults: null, replicas: null, health: null }) as const
   const first = (faults: string, ...regions: readonly ReturnType<typeof of>[]) =>
     statusText({ version: '1', tenancyId: 't', homeRegion: ashburn, faults, regions }).split('\n')[0]
@@ -71,7 +73,7 @@ test('the first line says what the regions below it are', () => {
   expect(first(nothingBroken, of(ashburn, 'degraded'), of(phoenix, 'down'))).toBe(
     'Vaultspan 1; us-ashburn-1 is degraded; us-phoenix-1 is down',
   )
-  expect(first('us-phoenix-1 hangs', of(ashburn, 'degraded'), of(phoenix, 'ok'))).toBe(
+  expect(first('us-phoenix-1 hangs', of(ashburn, 'degraded'), of(phoenix, 'broken'))).toBe(
     'Vaultspan 1; us-phoenix-1 hangs; us-ashburn-1 is degraded',
   )
 })
@@ -80,13 +82,66 @@ test('a region that does not answer is down, and the rest is told of the other',
   const up = { name: ashburn, health: async () => ({ status: 'ok' }) as RegionHealth, standingVaults: async () => [] }
   const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
-  expect(JSON.parse(await cloudStatus(cloud, [up, down], { describe: () => 'all regions are up' }))).toMatchObject({
+  expect(
+    JSON.parse(await cloudStatus(cloud, [up, down], { describe: () => nothingBroken, brokenHow: () => undefined })),
+  ).toMatchObject({
     regions: [
       { region: ashburn, status: 'ok', endpoint: 'http://a', vaults: 0 },
       { region: phoenix, status: 'down', vaults: null, health: null },
     ],
   })
 })
+
+/** Of a region that is well. */
+const well = {
+  status: 'ok',
+  notAnswering: [],
+  takesWrites: true,
+  isHsmAnswering: true,
+  queues: { inbox: 0, outbox: 0, deadLetters: 0 },
+  links: [],
+  audit: { lost: 0 },
+} as unknown as RegionHealth
+
+async function statusOf(health: RegionHealth, faults = new Faults([ashburn])): Promise<CloudStatus> {
+  const host = { name: ashburn, health: async () => health, standingVaults: async () => [] }
+  const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
+  return JSON.parse(await cloudStatus(cloud, [host], faults)) as CloudStatus
+}
+
+test.each([
+  ['a peer', { notAnswering: [phoenix] }, 'us-phoenix-1 takes no messages'],
+  ['the disk', { takesWrites: false }, 'the disk takes no writes'],
+  ['the HSM', { isHsmAnswering: false }, 'its HSM does not answer'],
+  ['an older copy', { putBack: { missingChanges: 2, lostVaults: 1 } }, 'was put back to an older copy: 2 changes'],
+])('whatever makes a region degraded is named by status and by doctor: %s', async (_, change, says) => {
+  const status = await statusOf({ ...well, status: 'degraded', ...change } as RegionHealth)
+  expect(statusText(status)).toContain(`\n  ! ${says}`)
+  expect(regionsCheck({ data: 'd', status })).toMatchObject([
+    { level: 'fail', says: expect.stringContaining(says) as unknown },
+  ])
+})
+
+test.each([
+  ['hang', 'hangs'],
+  ['refuse', 'answers 503'],
+  ['cut', 'is cut off'],
+] as const)(
+  'a region with the fault %s is not called ok on its own line, though it finds itself well',
+  async (how, says) => {
+    const faults = new Faults([ashburn])
+    await faults.break(ashburn, how)
+    const status = await statusOf(well, faults)
+    expect(status.regions).toMatchObject([{ status: 'broken', fault: says }])
+    expect(statusText(status)).toContain(`us-ashburn-1  broken    http://a   home region\n  ! ${says}, on purpose`)
+    expect(statusText(status)).toMatch(new RegExp(`^Vaultspan \\S+; us-ashburn-1 ${says}\n`))
+    expect(regionsCheck({ data: 'd', status })).toMatchObject([
+      { level: 'fail', says: expect.stringContaining(`us-ashburn-1: ${says}`) as unknown },
+    ])
+    await faults.heal()
+    expect((await statusOf(well, faults)).regions).toMatchObject([{ status: 'ok' }])
+  },
+)
 
 test.each([
   [['--data', '/nowhere'], /^No Vaultspan service uses \/nowhere; [^\n]+\n$/],
