@@ -60,6 +60,8 @@ export const refusalReasons = {
     `there is no policy ${policyId} in the caller's tenancy`,
   noSuchIdentity: ({ kind, id }: { readonly kind: string; readonly id: string }) =>
     `there is no ${kind} ${id} in the caller's tenancy`,
+  sessionOnOwnKeys: ({ userId }: { readonly userId: string }) =>
+    `a session does not change the API keys of its own user, ${userId}`,
   noSuchVault: ({ vaultId }: OfVault) => `there is no vault ${vaultId} in this region`,
   vaultOfAnotherTenancy: ({ vaultId }: OfVault) => `vault ${vaultId} belongs to another tenancy than the caller`,
   vaultDeleted: ({ vaultId }: OfVault) => `vault ${vaultId} is DELETED and answers reads only`,

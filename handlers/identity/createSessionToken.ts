@@ -12,6 +12,6 @@ export const createSessionTokenOperation = operation('CreateSessionToken', {
         'A session does not make another: sign with the API key, or exchange a new OIDC token (ExchangeToken).'
       throw new KmsError('invalidParameter', text)
     }
-    return newSession(request, details, { kind: 'user', fingerprint: apiKey.fingerprint })
+    return newSession(request, details, { kind: 'user', fingerprint: apiKey.fingerprint, etag: apiKey.etag })
   },
 })

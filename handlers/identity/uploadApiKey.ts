@@ -2,14 +2,14 @@ import * as v from 'valibot'
 import { operation } from '../../lib/http/operation.ts'
 import { fingerprint, readApiPublicKey } from '../../lib/iam/fingerprint.ts'
 import { uploadApiKey } from '../../lib/kms/identity/apiKeys.ts'
-import { authorizedUserOrSelf, toApiKey } from './userWire.ts'
+import { holderOfApiKeys, toApiKey } from './userWire.ts'
 
 const createApiKeyDetails = v.object({ key: v.string() })
 
 export const uploadApiKeyOperation = operation('UploadApiKey', {
   input: createApiKeyDetails,
   run: async (request, { key }) => {
-    const { id: userId } = await authorizedUserOrSelf(request)
+    const { id: userId } = await holderOfApiKeys(request)
     const publicKey = readApiPublicKey(key)
     const { tenancyId } = request.caller.principal
     const row = await uploadApiKey(request.ports, tenancyId, request.mutation, {

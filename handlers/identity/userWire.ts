@@ -1,3 +1,4 @@
+import { KmsError, notFoundText } from '../../lib/errors.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { apiKeyId, type ApiKey } from '../../lib/kms/identity/apiKeys.ts'
@@ -49,4 +50,17 @@ export function toApiKey(row: ApiKey, tenancyId: string): JsonObject {
 export function authorizedUserOrSelf(request: Request): Promise<Named<'user'>> {
   const id = request.parameters['userId'] ?? ''
   return authorizedNamed(request, 'user', id, id === request.caller.principal.id)
+}
+
+/**
+ * The user whose API keys a call changes. A session changes none of its own user's, whatever policies grant: it would outlive
+ * itself by a new one, and leave its user without those there were.
+ */
+export async function holderOfApiKeys(request: Request): Promise<Named<'user'>> {
+  const { apiKey, principal } = request.caller
+  const id = request.parameters['userId'] ?? ''
+  if (apiKey !== undefined || id !== principal.id) return authorizedUserOrSelf(request)
+  request.target.resourceId = id
+  const text = `${notFoundText} A session does not change its user's API keys: sign with one of them.`
+  throw new KmsError('notAuthorizedOrNotFound', text, { reason: { name: 'sessionOnOwnKeys', userId: id } })
 }

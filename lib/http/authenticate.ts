@@ -12,7 +12,7 @@ import {
 } from '../iam/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
-import type { UserIdentity } from '../kms/identity/identityCache.ts'
+import type { UploadedKey, UserIdentity } from '../kms/identity/identityCache.ts'
 import { madeOnce } from '../madeOnce.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
 import { bySession } from './bySession.ts'
@@ -26,7 +26,7 @@ export interface Caller {
   /** `tenancy/user/fingerprint`, or a session token's id, as audited. */
   readonly credentials: string
   /** Undefined for whoever does not sign with one. */
-  readonly apiKey?: ApiKeyId
+  readonly apiKey?: UploadedKey
   /** By whose token; undefined for whoever shows none. */
   readonly trustedIssuerId?: string
   readonly tree: CompartmentTree
@@ -71,7 +71,7 @@ async function byApiKey(ports: HttpPorts, signature: RequestSignature, keyId: Ap
     ...rulesOf(tenancy, tenancyId),
     principal: userPrincipal(user, tenancy, tenancyId),
     credentials: signature.keyId,
-    apiKey: keyId,
+    apiKey: user.apiKey,
     signature: signature.signature,
   }
 }

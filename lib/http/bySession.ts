@@ -3,8 +3,8 @@ import { sessionPrefix } from '../iam/keyId.ts'
 import type { Principal } from '../iam/principal.ts'
 import { isSignedBy, signatureRefusal, type RequestSignature } from '../iam/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
-import type { TenancyIdentity } from '../kms/identity/identityCache.ts'
-import type { Session, SessionClaims } from '../kms/identity/sessionToken.ts'
+import type { TenancyIdentity, UploadedKey, UserIdentity } from '../kms/identity/identityCache.ts'
+import type { Session, SessionClaims, UserHolder } from '../kms/identity/sessionToken.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
 import type { Caller } from './authenticate.ts'
 import type { HttpPorts } from './httpPorts.ts'
@@ -57,13 +57,14 @@ function holderOf(ports: HttpPorts, { claims }: Session, tenancy: TenancyIdentit
   const { tenant: tenancyId, sub, holder } = claims
   if (holder.kind === 'user') {
     const { fingerprint } = holder
-    const known = ports.identity.fresh(tenancyId)?.users.get(`${sub}#${fingerprint}`)
-    if (known !== undefined) return userPrincipal(known, tenancy, tenancyId)
-    return ports.identity.user(tenancyId, sub, fingerprint).then((user) => {
-      if (user !== undefined) return userPrincipal(user, tenancy, tenancyId)
+    const judged = (user: UserIdentity | undefined) => {
+      if (user !== undefined && isOfUpload(claims.iat, holder, user.apiKey))
+        return userPrincipal(user, tenancy, tenancyId)
       const text = 'The session is over: its user, or the API key that it was made with, is gone.'
       throw over(text, { name: 'sessionHolderGone', holder: sub })
-    })
+    }
+    const known = ports.identity.fresh(tenancyId)?.users.get(`${sub}#${fingerprint}`)
+    return known === undefined ? ports.identity.user(tenancyId, sub, fingerprint).then(judged) : judged(known)
   }
   const { trustedIssuerId, name, variables } = holder
   if (tenancy.trustedIssuers.some(({ id }) => id === trustedIssuerId)) {
@@ -71,6 +72,12 @@ function holderOf(ports: HttpPorts, { claims }: Session, tenancy: TenancyIdentit
   }
   const text = 'The session is over: the tenancy no longer trusts the issuer of the token that it was made with.'
   throw over(text, { name: 'sessionIssuerGone', holder: sub, trustedIssuerId })
+}
+
+/** A key that was deleted and uploaded again brings no session back. */
+function isOfUpload(iat: number, { etag }: UserHolder, apiKey: UploadedKey): boolean {
+  if (etag !== undefined) return etag === apiKey.etag
+  return apiKey.timeCreated === undefined || Date.parse(apiKey.timeCreated) < (iat + 1) * 1000
 }
 
 function over(text: string, reason: RefusalReason): KmsError {

@@ -28,6 +28,15 @@ export interface UserIdentity {
   readonly user: UserRow
   readonly groupIds: readonly string[]
   readonly publicKey: string
+  readonly apiKey: UploadedKey
+}
+
+/** Of one upload: the same key that is uploaded again is another. */
+export interface UploadedKey {
+  readonly fingerprint: string
+  readonly etag: string
+  /** Undefined for the one that was made with the tenancy. */
+  readonly timeCreated: string | undefined
 }
 
 type CachePorts = Pick<KmsPorts, 'tables' | 'hsm' | 'clock' | 'region' | 'homeRegion'>
@@ -143,5 +152,7 @@ function userIn(state: TenancyState, userId: string, fingerprint: string): UserI
   const user = state.rows.get(identitySk.user(userId))
   const apiKey = state.rows.get(identitySk.apiKey(userId, fingerprint))
   if (user?.kind !== 'user' || apiKey?.kind !== 'apiKey') return undefined
-  return { user, publicKey: apiKey.publicKey, groupIds: membershipsOf(state, userId).map(({ groupId }) => groupId) }
+  const { publicKey, timeCreated, etag = fingerprint } = apiKey
+  const groupIds = membershipsOf(state, userId).map(({ groupId }) => groupId)
+  return { user, publicKey, groupIds, apiKey: { fingerprint, etag, timeCreated } }
 }

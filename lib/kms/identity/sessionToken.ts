@@ -30,10 +30,12 @@ export interface SessionClaims {
   readonly holder: UserHolder | WorkloadHolder
 }
 
-/** Whoever signed with an API key: the session ends with that key. */
+/** Whoever signed with an API key: the session ends with that upload of it. */
 export interface UserHolder {
   readonly kind: 'user'
   readonly fingerprint: string
+  /** The API key's; tokens of earlier versions have none. */
+  readonly etag?: string
 }
 
 /** Whoever showed an OIDC token: the session ends with the issuer. */

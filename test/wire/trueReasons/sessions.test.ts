@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPublicKey, randomBytes } from 'node:crypto'
 import { sessionToken, type SessionClaims } from '../../../lib/kms/identity/sessionToken.ts'
 import type { JWTPayload } from 'jose'
 import { GroupedAuditSink } from '../../../lib/kms/groupedAuditSink.ts'
@@ -43,10 +43,10 @@ const token = (claims: JWTPayload, options: TokenOptions = {}, of = issuer) =>
 
 const path = (tenancyId = stage.cloud.tenancyId) => `/20160918/tenancies/${tenancyId}/actions/exchangeToken`
 
-function exchange(token: string | undefined, { tenancyId = stage.cloud.tenancyId, body = {} } = {}): Call {
+function exchange(token: string | undefined, { tenancyId = stage.cloud.tenancyId } = {}): Call {
   const { cloud } = stage
   const headers = { authorization: (token === undefined ? undefined : `Bearer ${token}`) as never }
-  return () => cloud.call(cloud.a, 'POST', path(tenancyId), { publicKey: publicKeyPem, ...body }, { headers })
+  return () => cloud.call(cloud.a, 'POST', path(tenancyId), { publicKey: publicKeyPem }, { headers })
 }
 
 /** With the harness's own key, which is the session's too; the keyId is no part of what is signed. */
@@ -272,20 +272,20 @@ test.each([...ofSession, ...ofToken])('$name: $says', async (each) => {
   expect(new Set(written)).toEqual(new Set(each.isNobodys === true ? [] : ['Audit']))
 })
 
-test.each([
-  ['a private key', { publicKey: '-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----' }, /private key/],
-  [
-    'a key of a curve',
-    { publicKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' }) },
-    /another kind/,
-  ],
-  ['more than an hour', { lifetimeInSeconds: 3601 }, /60 to 3600/],
-  ['less than a minute', { lifetimeInSeconds: 59 }, /60 to 3600/],
-] as const)('%s makes no session', async (_what, body, says) => {
-  const answer = await exchange(await token(workload), { body })()
-  expect(answer).toMatchObject({ status: 400, body: { code: 'InvalidParameter' } })
-  expect(answer.body['message']).toMatch(says)
+test.each(['POST', 'DELETE'] as const)('a session may not %s the API keys of its own user', async (method) => {
+  const { cloud } = stage
+  cloud.clock.now += 61_000
+  const session = await userSession()
+  const { sub, holder } = claimsOf(session)
+  const print = holder.kind === 'user' ? `/${holder.fingerprint}` : ''
+  const target = `/20160918/users/${sub}/apiKeys${method === 'POST' ? '' : print}`
+  const body = method === 'POST' ? { key: otherPem } : undefined
+  const call = () => signedCall(cloud.a, `ST$${session}`, cloud.clock.now, method, target, body, {})
+  const answer = await stage.expectReason({ name: 'sessionOnOwnKeys', why: sub, call })
+  expect(answer).toMatchObject({ status: 404, body: { code: 'NotAuthorizedOrNotFound' } })
+  expect(answer.body['message']).toMatch(/A session does not change its user's API keys: sign with one of them/)
 })
+const otherPem = otherPair.publicKey.export({ type: 'spki', format: 'pem' })
 
 test('every kind has been driven', () => {
   stage.expectAll('sessions')

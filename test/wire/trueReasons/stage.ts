@@ -33,6 +33,7 @@ const suites = {
   oidcTokenRefused: 'sessions',
   oidcRuleFalse: 'sessions',
   oidcTokenTooLarge: 'sessions',
+  sessionOnOwnKeys: 'sessions',
   notGranted: 'resources',
   grantedNowhere: 'resources',
   serviceNotGranted: 'resources',
