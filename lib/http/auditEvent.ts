@@ -66,7 +66,7 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
     identity: {
       principalName: principal.name,
       principalId: principal.id,
-      authType: 'natv',
+      authType: isByToken(operation) ? 'federated' : 'natv',
       tenantId: principal.tenancyId,
       ipAddress: request.sourceIp,
       credentials,
@@ -93,6 +93,12 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
 function parametersOf(rawQuery: string): Record<string, Json> {
   if (rawQuery === '') return {}
   return Object.fromEntries(Object.entries(parseQuery(rawQuery)).map(([name, value]) => [name, [value]]))
+}
+
+/** Its caller shows a token of an issuer that the tenancy trusts, and no key. */
+function isByToken(operation: OperationName): boolean {
+  const called: object = operations[operation]
+  return 'caller' in called && called.caller === 'workload'
 }
 
 let lastTime = NaN

@@ -21,7 +21,8 @@ export interface EventFacts {
     readonly principalId: string | null
     readonly tenantId: string
   } & {
-    readonly authType: 'natv' | 'service'
+    /** By an API key or a session's key, by a token of an issuer that the tenancy trusts, or by the service itself. */
+    readonly authType: 'natv' | 'federated' | 'service'
     readonly ipAddress?: string
     readonly credentials?: string | null
     readonly userAgent?: string | null

@@ -36,7 +36,7 @@ export async function exportAudit(
   if (!isFile) mkdirSync(target, { recursive: true, mode: 0o700 })
   const single = isFile ? openNew(target) : undefined
   try {
-    return await withStoreAudits([data], now / 1000, (audits) =>
+    return await withStoreAudits([data], (audits) =>
       audits.map((audit) => {
         if (single !== undefined) return writeExport(single, audit, header)
         const file = openNew(join(target, `${audit.region}.jsonl`))

@@ -5,8 +5,7 @@ import type { StoredAudit, StoredItem } from '../../lib/kms/auditChain/checkAudi
 import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { placeIn } from '../../lib/kms/auditChain/checkItem.ts'
 import { UserError } from '../../lib/userError.ts'
-import { isHead, isHeadRow, itemIn } from './storedItems.ts'
-import { parseJson } from '../../lib/parseJson.ts'
+import { isHead, isHeadRow, itemIn, readJson } from './storedItems.ts'
 
 const format = 'vaultspan/audit-export/1'
 
@@ -20,6 +19,7 @@ interface ExportHeader {
   /** PEM; null where the directory holds none. */
   readonly trustRoot: string | null
   readonly statements: readonly RegionStatement[]
+  /** What others were told of this region, and what it was told of others: it may be all that is left of them. */
   readonly told: readonly ToldHead[]
 }
 
@@ -109,6 +109,7 @@ export function readExport(path: string): readonly ReadExport[] {
       told: header.told.filter(({ head }) => isHead(head)),
       items: itemsAt(path, items),
       ...(header.range === null ? {} : { range: header.range }),
+      takenAt: Date.parse(header.exportedAt) / 1000,
     },
   }))
 }
@@ -119,7 +120,7 @@ function isHeader(value: unknown): value is ExportHeader {
 
 function parsed(text: string): unknown {
   try {
-    return parseJson(text)
+    return readJson(text)
   } catch {
     return undefined
   }

@@ -7,8 +7,7 @@ import type { StoredAudit, StoredItem } from '../../lib/kms/auditChain/checkAudi
 import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
-import { isEventRow, isHead, isHeadRow, itemIn } from './storedItems.ts'
-import { parseJson } from '../../lib/parseJson.ts'
+import { isEventRow, isHead, isHeadRow, itemIn, readJson } from './storedItems.ts'
 
 interface Row {
   readonly pk: string
@@ -26,7 +25,6 @@ export interface RegionDatabase {
 /** The regions of data directories, running or not, for as long as `work` takes. */
 export async function withStoreAudits<T>(
   directories: readonly string[],
-  now: number,
   work: (audits: readonly StoredAudit[]) => T,
 ): Promise<Awaited<T>> {
   const files = directories.flatMap((directory) =>
@@ -35,24 +33,22 @@ export async function withStoreAudits<T>(
       .map((name) => ({ region: name.slice(0, -'.db'.length), database: openFile(join(directory, 'regions', name)) })),
   )
   try {
-    return await work(auditsIn(files, now))
+    return await work(auditsIn(files))
   } finally {
     for (const { database } of files) database.close()
   }
 }
 
-/** Each region with what all of them were told of it. `now`: Unix time in seconds. */
-export function auditsIn(files: readonly RegionDatabase[], now: number): readonly StoredAudit[] {
+/** Each region with what all of them were told of it, and what it was told of others. */
+export function auditsIn(files: readonly RegionDatabase[]): readonly StoredAudit[] {
   // First what was told: a service that runs goes on meanwhile, and tells what it has.
-  const told = files.flatMap((file) => toldIn(file, now))
+  const told = files.flatMap(toldIn)
   return files.map(({ region, database }) => ({
     region,
-    heads: rowsOf(database, headRows.headPk, now).filter(isHeadRow),
-    statements: rowsOf(database, headRows.signerPk, now).map(
-      ({ statement }) => statement as unknown as RegionStatement,
-    ),
-    told: told.filter(({ head }) => head.region === region),
-    items: itemsOf(database, now),
+    heads: rowsOf(database, headRows.headPk).filter(isHeadRow),
+    statements: rowsOf(database, headRows.signerPk).map(({ statement }) => statement as unknown as RegionStatement),
+    told: told.filter(({ peer, head }) => peer === region || head.region === region),
+    items: itemsOf(database),
   }))
 }
 
@@ -63,8 +59,8 @@ function openFile(file: string): DatabaseSync {
   return database
 }
 
-function toldIn({ region: peer, database }: RegionDatabase, now: number): readonly ToldHead[] {
-  const kept = rowsOf(database, headRows.peerPk, now).map(({ head, statement }) => ({ peer, head, statement }))
+function toldIn({ region: peer, database }: RegionDatabase): readonly ToldHead[] {
+  const kept = rowsOf(database, headRows.peerPk).map(({ head, statement }) => ({ peer, head, statement }))
   const waiting = messagesOf(database).flatMap((text) => headsIn(peer, text))
   return [...kept, ...waiting].filter(({ head }) => isHead(head)) as readonly unknown[] as readonly ToldHead[]
 }
@@ -78,8 +74,8 @@ function messagesOf(database: RegionDatabase['database']): readonly string[] {
 /** A head is under a signature of its own: the message's need not be verified. */
 function headsIn(peer: string, text: string): readonly { peer: string; head: unknown; statement: unknown }[] {
   try {
-    const { body, statement } = parseJson(text) as { readonly body: string; readonly statement: unknown }
-    const { kind, heads } = parseJson(body) as { readonly kind: string; readonly heads: readonly unknown[] }
+    const { body, statement } = readJson(text) as { readonly body: string; readonly statement: unknown }
+    const { kind, heads } = readJson(body) as { readonly kind: string; readonly heads: readonly unknown[] }
     return kind === 'auditHeads' ? heads.map((head) => ({ peer, head, statement })) : []
   } catch {
     return []
@@ -87,14 +83,12 @@ function headsIn(peer: string, text: string): readonly { peer: string; head: unk
 }
 
 /** Those that cannot be read are as good as gone, which the chain then says. */
-function rowsOf(database: RegionDatabase['database'], prefix: string, now: number): readonly JsonObject[] {
-  const statement = database.prepare(
-    `SELECT body FROM item WHERE tbl = 'Audit' AND pk >= ? AND pk < ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY pk, sk`,
-  )
+function rowsOf(database: RegionDatabase['database'], prefix: string): readonly JsonObject[] {
+  const statement = database.prepare(`SELECT body FROM item WHERE tbl = 'Audit' AND pk >= ? AND pk < ? ORDER BY pk, sk`)
   const end = `${prefix}\u{10ffff}`
-  return statement.all(prefix, end, now).flatMap(({ body }) => {
+  return statement.all(prefix, end).flatMap(({ body }) => {
     try {
-      return [parseJson(String(body)) as JsonObject]
+      return [readJson(String(body)) as JsonObject]
     } catch {
       return []
     }
@@ -102,14 +96,14 @@ function rowsOf(database: RegionDatabase['database'], prefix: string, now: numbe
 }
 
 /** By writer and place, read one at a time. */
-function* itemsOf(database: RegionDatabase['database'], now: number): Generator<StoredItem> {
+function* itemsOf(database: RegionDatabase['database']): Generator<StoredItem> {
   const order = database.prepare(`
     SELECT rowid AS id, pk,
       CASE WHEN json_valid(body) THEN json_extract(body, '$.chain.writer') END AS writer,
       CASE WHEN json_valid(body) THEN json_extract(body, '$.chain.seq') END AS seq
-    FROM item WHERE tbl = 'Audit' AND (expires_at IS NULL OR expires_at > ?) ORDER BY writer, seq, pk, sk`)
+    FROM item WHERE tbl = 'Audit' ORDER BY writer, seq, pk, sk`)
   const read = database.prepare('SELECT pk, sk, body, expires_at FROM item WHERE rowid = ?')
-  for (const { id, pk } of order.all(now)) {
+  for (const { id, pk } of order.all()) {
     if (!isEventRow(String(pk))) continue
     const row = read.get(Number(id)) as Row | undefined
     if (row === undefined) continue

@@ -11,6 +11,21 @@ export function isEventRow(pk: string): boolean {
   return eventPk.test(pk)
 }
 
+/** Nothing that the service writes has so many levels; whatever goes through them must not run out of stack. */
+const maxLevels = 500
+
+/** @throws SyntaxError, RangeError where it has more levels than anything that is written. */
+export function readJson(text: string): unknown {
+  const value = parseJson(text)
+  if (!isWithin(value, maxLevels)) throw new RangeError(`It has more than ${maxLevels} levels.`)
+  return value
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((member) => isWithin(member, levels - 1))
+}
+
 /** An item's text, which must be exactly what the service writes: nothing else passes unseen beside it. */
 export function itemIn(text: string, key?: { readonly pk: string; readonly sk: string }): StoredItem {
   const at = key?.sk.split('#')[0] ?? ''
@@ -29,7 +44,7 @@ export function itemIn(text: string, key?: { readonly pk: string; readonly sk: s
 
 function parsed(text: string): AuditItem | undefined {
   try {
-    const value = parseJson(text) as Json
+    const value = readJson(text) as Json
     const isItem = typeof value === 'object' && value !== null && !Array.isArray(value)
     const { pk, sk } = isItem ? (value as { readonly pk?: unknown; readonly sk?: unknown }) : {}
     return typeof pk === 'string' && typeof sk === 'string' ? (value as unknown as AuditItem) : undefined

@@ -31,11 +31,9 @@ export function tableFilesIn(directory: string): readonly string[] {
   return [...inside(directory), ...inside(join(directory, 'data'))]
 }
 
-/** All of one region, whose heads say which. It is held in memory, because DynamoDB exports in no order. `now`: seconds. */
-export function readTableExport(directory: string, now: number): StoredAudit {
-  const rows = tableFilesIn(directory)
-    .flatMap(rowsIn)
-    .filter(({ expiresAt }) => !(Number(expiresAt) <= now))
+/** All of one region, whose heads say which. It is held in memory, because DynamoDB exports in no order. */
+export function readTableExport(directory: string): StoredAudit {
+  const rows = tableFilesIn(directory).flatMap(rowsIn)
   const below = (prefix: string) => rows.filter(({ pk }) => pk.startsWith(prefix))
   const heads = (below(headRows.headPk) as readonly unknown[]).filter(isHeadRow)
   const region = heads[0]?.head.region ?? directory

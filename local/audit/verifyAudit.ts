@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { KeyObject } from 'node:crypto'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { p384PublicKey } from '../../lib/hsm/primitives/p384.ts'
+import { headHash } from '../../lib/kms/auditChain/auditHead.ts'
 import { checkAudit, type AuditReport, type StoredAudit } from '../../lib/kms/auditChain/checkAudit.ts'
-import type { Signatures } from '../../lib/kms/auditChain/checkHeads.ts'
+import type { Signatures, ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
@@ -40,20 +41,47 @@ export async function verifyAudit(
   const stores = paths.filter((path) => kindOf(path) === 'store')
   const exported = [
     ...paths.filter((path) => kindOf(path) === 'export').flatMap(exportSources),
-    ...paths.filter((path) => kindOf(path) === 'table').map((path) => tableSource(path, seconds)),
+    ...paths.filter((path) => kindOf(path) === 'table').map(tableSource),
   ]
   const check = async (stored: readonly StoredAudit[]) => {
     const own = stored.map((audit) => ({ audit, trustRoot: rootIn(stores) }))
     const sources = [...own, ...exported]
-    const told = sources.flatMap(({ audit }) => audit.told)
+    const toldOf = toldByRegion(sources)
     const reports: AuditReport[] = []
     for (const { audit, trustRoot } of sources) {
-      const all = { ...audit, told: told.filter(({ head }) => head.region === audit.region) }
+      const all = { ...audit, told: toldOf.get(audit.region) ?? [] }
       reports.push(await checkAudit(all, signaturesOf(pinned ?? trustRoot, all), seconds))
     }
+    const anyRoot = pinned ?? sources.find(({ trustRoot }) => trustRoot !== undefined)?.trustRoot
+    const isHere = (region: string) => sources.some(({ audit }) => audit.region === region)
+    for (const [region, told] of toldOf)
+      if (!isHere(region)) reports.push(...(await checkAbsent(region, told, anyRoot, seconds)))
     return reports
   }
-  return { reports: await withStoreAudits(stores, seconds, check), isOwnRoot: pinned === undefined }
+  return { reports: await withStoreAudits(stores, check), isOwnRoot: pinned === undefined }
+}
+
+/** What any of them was told of a region, once. */
+function toldByRegion(sources: readonly Source[]): ReadonlyMap<string, readonly ToldHead[]> {
+  const told = sources.flatMap(({ audit }) => audit.told)
+  const each = new Map(told.map((row) => [`${row.peer} ${headHash(row.head)}`, row]))
+  return Map.groupBy(each.values(), ({ head }) => head.region)
+}
+
+/** A region of which nothing is here but what others were told: no report where that is nothing that is signed and still kept. */
+async function checkAbsent(
+  region: string,
+  told: readonly ToldHead[],
+  root: KeyObject | undefined,
+  seconds: number,
+): Promise<readonly AuditReport[]> {
+  const nothing = { region, heads: [], statements: [], items: [], told }
+  const report = await checkAudit(nothing, signaturesOf(root, nothing), seconds)
+  const last = report.findings.at(-1)
+  if (last === undefined) return []
+  const peers = [...new Set(told.map(({ peer }) => peer))].join(', ')
+  const says = `Nothing of ${region} is here, though ${peers} was told of its audit up to ${last.at}: name its directory or its export too, or it was deleted.`
+  return [{ ...report, findings: [{ kind: 'missing', region, at: last.at, says }] }]
 }
 
 function signaturesOf(root: KeyObject | undefined, { region, heads, told }: StoredAudit): Signatures {
@@ -97,6 +125,6 @@ function exportSources(path: string): readonly Source[] {
 }
 
 /** It names no root: nothing outside of it would say so. */
-function tableSource(path: string, seconds: number): Source {
-  return { audit: readTableExport(path, seconds), trustRoot: undefined }
+function tableSource(path: string): Source {
+  return { audit: readTableExport(path), trustRoot: undefined }
 }

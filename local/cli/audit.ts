@@ -52,17 +52,34 @@ export const audit: CommandRow = {
 }
 
 function reportText(report: AuditReport): string {
-  const { region, events, writers, closed, heads, unsigned, expired, beforeChain, findings } = report
+  const { region, events, writers, closed, heads, unsigned, expired, beforeChain, outside, aheadBy, findings } = report
   const more = [
     `${heads} signed heads of ${writers} writers, the end of ${closed} is signed`,
     ...(unsigned > 0 ? [`${unsigned} events that no head covers yet`] : []),
     ...(expired > 0 ? [`${expired} groups that have expired`] : []),
     ...(beforeChain > 0 ? [`${beforeChain} events from before the chain, which nothing covers`] : []),
   ]
+  const notes = [
+    ...(outside > 0 ? [`  ${outside} groups outside of that time were not looked for.`] : []),
+    ...(aheadBy > 300
+      ? [
+          `  Its clock was ${durationText(aheadBy)} ahead of this one when it signed its last head: what has expired is judged by that.`,
+        ]
+      : []),
+  ]
   const lines = findings.slice(0, shownFindings).map(({ kind, says }) => `  ${kind}: ${says}`)
   const rest = findings.length > shownFindings ? [`  and ${findings.length - shownFindings} more.`] : []
-  const verdict = findings.length === 0 ? 'valid' : 'NOT VALID'
-  return [`${region}: ${verdict}. ${events} events; ${more.join('; ')}.`, ...lines, ...rest].join('\n')
+  const verdict = `${findings.length === 0 ? 'valid' : 'NOT VALID'}${rangeText(report)}`
+  return [`${region}: ${verdict}. ${events} events; ${more.join('; ')}.`, ...notes, ...lines, ...rest].join('\n')
+}
+
+function rangeText({ range }: AuditReport): string {
+  return range === undefined ? '' : `, but NOT WHOLE: only from ${range.from} to ${range.to}`
+}
+
+function durationText(seconds: number): string {
+  const days = Math.round(seconds / 86_400)
+  return days > 0 ? `${days} days` : `${Math.round(seconds / 60)} minutes`
 }
 
 function othersOf(count: number): string {

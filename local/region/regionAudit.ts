@@ -8,6 +8,7 @@ import { tellAuditHeads } from '../../lib/replication/auditHeads.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { chainedSince } from './chainedSince.ts'
 import { endFormerWriters } from './formerWriters.ts'
 import type { RegionParts } from './startRegion.ts'
 
@@ -31,7 +32,7 @@ export function openRegionAudit(
   hsm: Hsm,
   collect: () => readonly AuditText[],
 ): RegionAudit {
-  const ports = { region, hsm: () => hsm, clock, log }
+  const ports = { region, hsm: () => hsm, clock, log, chainedSince: chainedSince(store, clock) }
   const chain = new AuditChain({ ...ports, tables: store.tables, random: pooledRandom() })
   const tables = chainedTables(store.tables, chain)
   const { cryptoAudit: crypto } = settings

@@ -20,6 +20,7 @@ import { realm } from '../../lib/ocid.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
 import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { chainedSince } from '../../local/region/chainedSince.ts'
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 
 const tenancyId = 'ocid1.tenancy.oc1..t'
@@ -47,7 +48,8 @@ export class AuditDirectory {
     const clock = () => this.now
     const store = openSqliteRegionStore({ file: this.#file, clock, newId: randomUUID })
     const random = (size: number) => randomBytes(size)
-    const chain = new AuditChain({ region, tables: store.tables, hsm: () => this.hsm, clock, random, log })
+    const ports = { region, hsm: () => this.hsm, clock, random, log, chainedSince: chainedSince(store, clock) }
+    const chain = new AuditChain({ ...ports, tables: store.tables })
     const tables = chainedTables(store.tables, chain)
     const sink = new GroupedAuditSink(tables, { flushMs: 1_000_000, crypto: 'on', log, timers: systemTimers })
     try {
@@ -107,7 +109,7 @@ export class AuditDirectory {
     const root = readRoot(this.path)
     if (root === undefined) throw new Error('There is no root.')
     const seconds = this.now / 1000
-    return withStoreAudits([this.path], seconds, async ([audit]) => {
+    return withStoreAudits([this.path], async ([audit]) => {
       if (audit === undefined) throw new Error('There is no region.')
       return (await checkAudit({ ...audit, items }, signaturesUnder(root, realm), seconds)).findings
     })

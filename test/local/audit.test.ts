@@ -92,6 +92,75 @@ test('a region whose last events are cut off with their heads is found by what t
   expect(await kinds(cut)).toEqual(['cut', 'cut'])
 })
 
+test('a region whose file is gone is missed where another was told of it', async () => {
+  const gone = copy('gone')
+  rmSync(join(gone, 'regions', `${ashburn}.db`))
+  const { reports } = await verifyAudit([gone], { now })
+  expect(reports).toMatchObject([
+    { region: phoenix, findings: [] },
+    {
+      region: ashburn,
+      events: 0,
+      findings: [
+        {
+          kind: 'missing',
+          says: expect.stringContaining(`Nothing of ${ashburn} is here, though ${phoenix}`) as unknown,
+        },
+      ],
+    },
+  ])
+})
+
+describe('exports of regions on machines of their own', () => {
+  /** Of a machine that has nothing but this region. */
+  const exportOf = async (region: string, alter = (_machine: string) => {}) => {
+    const machine = copy(`machine-${region}-${Math.random()}`)
+    for (const other of [ashburn, phoenix]) if (other !== region) rmSync(join(machine, 'regions', `${other}.db`))
+    alter(machine)
+    const to = `${machine}.jsonl`
+    await exportAudit(to, { data: machine, now })
+    return to
+  }
+  const kindsOf = async (paths: readonly string[]) =>
+    (await verifyAudit(paths, { now, root: data })).reports.flatMap(({ region, findings }) =>
+      findings.map(({ kind }) => `${region} ${kind}`),
+    )
+
+  test('verify together, and each carries what its region was told of the other', async () => {
+    const [a, b] = [await exportOf(ashburn), await exportOf(phoenix)]
+    expect(await kindsOf([a, b])).toEqual([])
+    expect(await kindsOf([b])).toEqual([`${ashburn} missing`])
+    const cut = await exportOf(ashburn, (machine) => {
+      inRegion(machine, ashburn, "DELETE FROM item WHERE tbl = 'Audit' AND NOT pk LIKE 'peerAuditHead#%'")
+    })
+    expect(await kindsOf([cut, b])).toEqual([`${ashburn} cut`, `${ashburn} cut`])
+  })
+
+  test('are cut where one was emptied, or says of itself that nobody was told anything', async () => {
+    const [a, b] = [await exportOf(ashburn), await exportOf(phoenix)]
+    const [header = '', ...lines] = readFileSync(a, 'utf8').trimEnd().split('\n')
+    const heads = lines.filter((line) => line.includes('"head":'))
+    const last = heads.at(-1) ?? ''
+    for (const rest of [[], lines.filter((line) => line !== last)]) {
+      const silent = JSON.stringify({ ...(JSON.parse(header) as object), told: [] })
+      writeFileSync(a, `${[silent, ...rest].join('\n')}\n`)
+      expect(await kindsOf([a, b])).toContain(`${ashburn} cut`)
+    }
+  })
+
+  test('that were narrowed to a time say that they are not whole', async () => {
+    const whole = await exportOf(ashburn)
+    const [header = '', ...lines] = readFileSync(whole, 'utf8').trimEnd().split('\n')
+    const range = { from: '1970-01-01T00:00:00.000Z', to: '1970-01-02T00:00:00.000Z' }
+    const narrowed = JSON.stringify({ ...(JSON.parse(header) as object), range, told: [] })
+    writeFileSync(whole, `${[narrowed, ...lines.filter((line) => !line.includes('"events":'))].join('\n')}\n`)
+    const { out } = await run('local/main.ts', ['audit', 'verify', whole, '--root', join(data, 'tenancyRoot.pem')])
+    expect(out).toMatch(
+      /^us-ashburn-1: valid, but NOT WHOLE: only from 1970-01-01T00:00:00.000Z to 1970-01-02T00:00:00.000Z\. 0 events; .*\n {2}\d+ groups outside of that time were not looked for/,
+    )
+  })
+})
+
 describe('an export', () => {
   test('verifies by itself, in one file or in one for each region', async () => {
     const [one, many] = [join(folder, 'one.jsonl'), join(folder, 'many')]

@@ -31,7 +31,7 @@ async function verify(): Promise<AuditReport> {
     { region: regionA, database: cloud.a.store.database },
     { region: regionB, database: cloud.b.store.database },
   ]
-  const [audit] = auditsIn(files, now)
+  const [audit] = auditsIn(files)
   const root = p384PublicKey(cloud.a.hsm.trustRoot(cloud.tenancyId))
   if (audit === undefined || root === undefined) throw new Error('There is no region.')
   return checkAudit(audit, signaturesUnder(root, realm), now)

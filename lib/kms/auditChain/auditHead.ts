@@ -26,6 +26,11 @@ export interface AuditHead extends JsonObject {
   readonly keptUntil: number | null
   /** The writer has ended and writes nothing after it. */
   readonly isLast: boolean
+  /**
+   * From when on every event of the region has a place in a chain, as eventTime; '': from its first on. Absent: not known,
+   * or of an earlier version.
+   */
+  readonly chainedSince?: string
   /** Unix milliseconds. */
   readonly signedAt: number
   /** SHA-256 of the public key (PEM) that verifies it, hex. */

@@ -49,6 +49,18 @@ export function rangesOf(numbers: Iterable<number>): readonly PlaceRange[] {
   return ranges
 }
 
+/** What of a range is in none of the others. */
+export function rangesWithout([from, to]: PlaceRange, others: readonly PlaceRange[]): readonly PlaceRange[] {
+  const left: PlaceRange[] = []
+  let next = from
+  for (const [first, last] of others.toSorted(([a], [b]) => a - b)) {
+    if (first > to) break
+    if (first > next) left.push([next, first - 1])
+    next = Math.max(next, last + 1)
+  }
+  return next > to ? left : [...left, [next, to]]
+}
+
 export function isWithin(ranges: readonly PlaceRange[], seq: number): boolean {
   return ranges.some(([from, to]) => seq >= from && seq <= to)
 }

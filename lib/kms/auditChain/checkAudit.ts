@@ -1,7 +1,7 @@
 import type { RegionStatement } from '../../hsm/hsm.ts'
 import type { AuditItem } from '../audit.ts'
 import type { HeadRow } from './auditHead.ts'
-import { checkHeads, checkTold, HeadSigners, type Signatures, type ToldHead } from './checkHeads.ts'
+import { checkOrder, checkTold, HeadSigners, signedHeads, type Signatures, type ToldHead } from './checkHeads.ts'
 import { found, placeIn, timeIn } from './checkItem.ts'
 import { WriterCheck } from './checkWriter.ts'
 import { named, type Finding } from './finding.ts'
@@ -11,12 +11,20 @@ export interface StoredAudit {
   readonly region: string
   readonly heads: readonly HeadRow[]
   readonly statements: readonly RegionStatement[]
-  /** What the other regions were told of it. */
+  /** What regions were told of each other, this one or others, as far as it is kept with it. */
   readonly told: readonly ToldHead[]
   /** Of a writer in the order of their places; those without a place wherever they are. */
   readonly items: Iterable<StoredItem>
   /** An export of a time: heads whose events are all outside of it have none. */
-  readonly range?: { readonly from: string; readonly to: string }
+  readonly range?: TimeRange
+  /** When it was taken out of the store, Unix time in seconds; absent: it is the store. */
+  readonly takenAt?: number
+}
+
+/** As eventTime; from inclusive, to exclusive. */
+export interface TimeRange {
+  readonly from: string
+  readonly to: string
 }
 
 /** A row that is no item of the audit any more, or one in a place that is not its own: what is wrong, and with what. */
@@ -40,33 +48,32 @@ export interface AuditReport {
   /** Items that have expired. */
   readonly expired: number
   readonly beforeChain: number
+  /** Of an export of a time only; and how many places outside of it were not looked for. */
+  readonly range?: TimeRange
+  readonly outside: number
+  /** By how many seconds the region's clock was ahead of the given time when it signed its latest head: expiry is judged by it. */
+  readonly aheadBy: number
   /** In the order of their times. */
   readonly findings: readonly Finding[]
 }
 
-/** Whether everything is there that was written, as it was written. `now`: Unix time in seconds. */
-export async function checkAudit(audit: StoredAudit, signatures: Signatures, now: number): Promise<AuditReport> {
+/** Whether everything is there that was written, as it was written. `wallClock`: Unix time in seconds. */
+export async function checkAudit(audit: StoredAudit, signatures: Signatures, wallClock: number): Promise<AuditReport> {
   const { region, range } = audit
-  const signers = new HeadSigners(region, signatures)
-  for (const statement of audit.statements) await signers.add(statement)
-  const findings: Finding[] = []
-  const headsOf = new Map<string, readonly HeadRow[]>()
-  for (const [writer, rows] of Map.groupBy(audit.heads, ({ head }) => head.writer)) {
-    const checked = await checkHeads(signers, rows, now)
-    findings.push(...checked.findings)
-    headsOf.set(writer, checked.heads)
-  }
-  for (const { statement } of audit.told) await signers.add(statement)
-  const told: ToldHead[] = []
-  for (const row of audit.told) if (await signers.hasSigned(row.head)) told.push(row)
-  for (const [writer, rows] of Map.groupBy(told, ({ head }) => head.writer))
+  const { own, told, now, ...signed } = await signedIn(audit, signatures, wallClock)
+  const findings: Finding[] = [...signed.findings]
+  const headsOf = Map.groupBy(own, ({ head }) => head.writer)
+  for (const heads of headsOf.values()) findings.push(...checkOrder(heads, now))
+  for (const [writer, rows] of Map.groupBy(told, ({ head }) => head.writer)) {
+    const heads = headsOf.get(writer) ?? []
     findings.push(
       ...checkTold(
-        (headsOf.get(writer) ?? []).map(({ head }) => head),
+        heads.map(({ head }) => head),
         rows,
         now,
       ),
     )
+  }
   const isWanted = ({ firstTime, lastTime }: HeadRow['head']) =>
     range === undefined || (lastTime >= range.from && firstTime < range.to)
   const writers = new Map<string, WriterCheck>()
@@ -80,22 +87,24 @@ export async function checkAudit(audit: StoredAudit, signatures: Signatures, now
   for (const writer of headsOf.keys()) checkOf(writer)
   let events = 0
   const unplaced: { readonly at: string; readonly item: AuditItem }[] = []
-  let chainBegins = [...headsOf.values()].reduce((first, [row]) => least(first, row?.head.firstTime), '~')
+  let firstPlaced = '~'
   for (const stored of audit.items) {
     if ('damaged' in stored) {
       findings.push({ region, ...stored.damaged })
       continue
     }
     const { item } = stored
+    if (item.expiresAt !== undefined && item.expiresAt <= now) continue
     const place = placeIn(item)
     events += Array.isArray(item.events) ? item.events.length : 0
     if (place === undefined) unplaced.push({ at: timeIn(item), item })
     else {
-      chainBegins = least(chainBegins, timeIn(item))
+      firstPlaced = least(firstPlaced, timeIn(item))
       checkOf(place.writer).item(item, place)
     }
   }
-  const late = unplaced.filter(({ at }) => at >= chainBegins)
+  const begins = chainBegins([...own, ...told], firstPlaced)
+  const late = unplaced.filter(({ at }) => at >= begins)
   findings.push(...late.map(({ item }) => outside(region, item)))
   for (const check of writers.values()) {
     check.end()
@@ -107,12 +116,51 @@ export async function checkAudit(audit: StoredAudit, signatures: Signatures, now
     events,
     writers: writers.size,
     closed: [...headsOf.values()].filter((rows) => rows.at(-1)?.head.isLast === true).length,
-    heads: audit.heads.length,
+    heads: own.length,
     unsigned: counts.reduce((sum, { unsigned }) => sum + unsigned, 0),
     expired: counts.reduce((sum, { expired }) => sum + expired, 0),
     beforeChain: eventsIn(unplaced) - eventsIn(late),
+    ...(range === undefined ? {} : { range }),
+    outside: counts.reduce((sum, { outside }) => sum + outside, 0),
+    aheadBy: Math.max(0, now - wallClock),
     findings: movedOnes(findings).sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1)),
   }
+}
+
+interface SignedHeads {
+  /** Those that are still kept, in order. */
+  readonly own: readonly HeadRow[]
+  readonly told: readonly ToldHead[]
+  /** By which expiry is judged. */
+  readonly now: number
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Events expire by the clock of their region, which may be ahead of that of whoever verifies: its latest head says, under its
+ * signature, how far it was.
+ */
+async function signedIn(audit: StoredAudit, signatures: Signatures, wallClock: number): Promise<SignedHeads> {
+  const signers = new HeadSigners(audit.region, signatures)
+  for (const statement of audit.statements) await signers.add(statement)
+  const { heads, findings } = await signedHeads(signers, audit.heads)
+  for (const { statement } of audit.told) await signers.add(statement)
+  const told: ToldHead[] = []
+  for (const row of audit.told) if (await signers.hasSigned(row.head)) told.push(row)
+  const takenAt = Math.min(audit.takenAt ?? wallClock, wallClock)
+  const now = [...heads, ...told].reduce((latest, { head }) => Math.max(latest, head.signedAt / 1000), takenAt)
+  const own = heads.filter(({ head: { keptUntil } }) => keptUntil === null || keptUntil > now)
+  return { own, told, now, findings }
+}
+
+/**
+ * An event without a place is from before then, or was put in. Where no head says when the chain began, it did with what is
+ * left of it.
+ */
+function chainBegins(rows: readonly { readonly head: HeadRow['head'] }[], firstPlaced: string): string {
+  const said = rows.flatMap(({ head }) => head.chainedSince ?? [])
+  if (said.length > 0) return said.reduce(least)
+  return rows.reduce((first, { head }) => least(first, head.firstTime), firstPlaced)
 }
 
 /** An event that is not what its digest says, but what another's says, was put there. */
@@ -135,6 +183,6 @@ function outside(region: string, item: AuditItem): Finding {
   return found(region, 'inserted', { ...event, eventTime: timeIn(item) }, says)
 }
 
-function least(a: string, b: string | undefined): string {
-  return b !== undefined && b < a ? b : a
+function least(a: string, b: string): string {
+  return b < a ? b : a
 }

@@ -30,12 +30,9 @@ export class HeadSigners {
   }
 
   async add(statement: RegionStatement): Promise<void> {
+    if ((statement as RegionStatement | null)?.region !== this.#region) return
     // It is whatever stands in the row.
-    if (
-      (statement as RegionStatement | null)?.region !== this.#region ||
-      !(await this.#signatures.isStatement(statement))
-    )
-      return
+    if (!(await this.#signatures.isStatement(statement).catch(() => false))) return
     this.#believed.set(signerOf(statement.publicKey), statement)
   }
 
@@ -46,11 +43,10 @@ export class HeadSigners {
   }
 }
 
-/** A writer's heads in order, as far as they are signed, cover what they say and follow each other. */
-export async function checkHeads(
+/** Heads in the order of their numbers, as far as they are signed and cover what they say. */
+export async function signedHeads(
   signers: HeadSigners,
   rows: readonly HeadRow[],
-  now: number,
 ): Promise<{ readonly heads: readonly HeadRow[]; readonly findings: readonly Finding[] }> {
   const findings: Finding[] = []
   const heads: HeadRow[] = []
@@ -59,25 +55,40 @@ export async function checkHeads(
     if (wrong !== undefined) findings.push(ofHead(row.head, `was altered: ${wrong}`))
     else heads.push(row)
   }
+  return { heads, findings }
+}
+
+/** Whether all heads of one writer follow each other. */
+export function checkOrder(heads: readonly HeadRow[], now: number): readonly Finding[] {
+  const findings: Finding[] = []
   for (const [index, { head }] of heads.entries()) {
     const before = heads[index - 1]?.head
     const { previous, number } = head
     if (before === undefined) {
-      const isFirst = number === 1
-      const haveExpired = previous !== null && previous.keptUntil !== null && previous.keptUntil <= now
-      if (!isFirst && !haveExpired)
-        findings.push(ofHead(head, 'is the first that is there; those before it were deleted.'))
+      if (number > 1 && !isBeginning(head, now))
+        findings.push(ofHead(head, `is the first that is there: ${gone(1, number)}`))
     } else if (before.number + 1 !== number)
-      findings.push(ofHead(head, 'does not follow the one before; heads were deleted.'))
+      findings.push(ofHead(head, `does not follow the one before: ${gone(before.number + 1, number)}`))
     else if (previous?.hash !== headHash(before))
       findings.push(ofHead(head, 'follows another head than the one before it.'))
   }
-  return { heads, findings }
+  return findings
+}
+
+/** Whether nothing that is still kept stands before it. */
+export function isBeginning({ number, previous }: AuditHead, now: number): boolean {
+  return number === 1 || (previous !== null && previous.keptUntil !== null && previous.keptUntil <= now)
+}
+
+function gone(from: number, number: number): string {
+  return from === number - 1 ? `head ${from} was deleted.` : `heads ${from} to ${number - 1} were deleted.`
 }
 
 async function wrongWith(signers: HeadSigners, { head, places }: HeadRow): Promise<string | undefined> {
   if (!(await signers.hasSigned(head))) return 'its region has not signed it.'
-  if (placesDigest(places) !== head.places) return 'it covers other places than were signed.'
+  const count = head.to - head.from + 1
+  if (placesDigest(places) !== head.places || places.links.length !== count)
+    return 'it covers other places than were signed.'
   return undefined
 }
 

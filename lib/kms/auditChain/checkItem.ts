@@ -14,13 +14,19 @@ export function placeIn(item: { readonly chain?: unknown }): ChainPlace | undefi
   const place = item.chain as Partial<ChainPlace> | null | undefined
   if (typeof place !== 'object' || place === null || 'format' in place) return undefined
   const { writer, seq, previous, digests, open = [] } = place
-  const isPlace = typeof writer === 'string' && Number.isSafeInteger(seq)
+  const isPlace = typeof writer === 'string' && isNumber(seq)
   const isLinked = typeof previous === 'string' && Array.isArray(digests) && areRanges(open)
   return isPlace && isLinked ? (place as ChainPlace) : undefined
 }
 
 function areRanges(open: unknown): boolean {
-  return Array.isArray(open) && open.every((range) => Array.isArray(range) && range.length === 2)
+  return (
+    Array.isArray(open) && open.every((range) => Array.isArray(range) && range.length === 2 && range.every(isNumber))
+  )
+}
+
+function isNumber(seq: unknown): seq is number {
+  return Number.isSafeInteger(seq) && Number(seq) > 0
 }
 
 /** Each event against its digest: the first that differs is named by what it says now. */

@@ -1,6 +1,7 @@
 import type { AuditEvent, AuditItem } from '../audit.ts'
 import type { HeadRow } from './auditHead.ts'
-import { isWithin, linkOf, type ChainPlace } from './chainPlace.ts'
+import { isBeginning } from './checkHeads.ts'
+import { isWithin, linkOf, rangesOf, rangesWithout, type ChainPlace, type PlaceRange } from './chainPlace.ts'
 import { checkEvents, found, timeIn } from './checkItem.ts'
 import { named, type Finding } from './finding.ts'
 
@@ -15,11 +16,16 @@ export interface WriterCheckOptions {
   readonly isWanted: (head: HeadRow['head']) => boolean
 }
 
+/** Nobody has so many places under way: one so far behind the end is none that its writer gave out. */
+const maxUnderWay = 1_000_000
+
 interface Gap {
   readonly from: number
   readonly to: number
   readonly before: AuditEvent | undefined
   readonly after: AuditEvent | undefined
+  /** What the item behind it says of places before it. */
+  readonly open: readonly PlaceRange[]
 }
 
 /** Goes along one writer's chain, item for item in the order of their places. */
@@ -32,21 +38,24 @@ export class WriterCheck {
   /** Of the place before, where it is known. */
   #link: string | undefined
   #last: { readonly event: AuditEvent | undefined; readonly place: ChainPlace } | undefined
-  /** Behind the last head. */
+  /** Where no head is: behind the last one, or where one was deleted. */
   readonly #gaps: Gap[] = []
   #expired = 0
   #unsigned = 0
+  #outside = 0
 
   constructor(options: WriterCheckOptions) {
     this.#options = options
     const [first] = options.heads
-    this.#next = first?.head.from ?? 1
-    this.#link = first === undefined ? '' : undefined
+    const isHere = first === undefined || !isBeginning(first.head, options.now)
+    // Where the first heads were deleted, what they covered is judged by its links.
+    this.#next = isHere ? 1 : first.head.from
+    this.#link = this.#next === 1 ? '' : undefined
   }
 
-  /** Items that have expired, and events that no head covers. */
-  get counts(): { readonly expired: number; readonly unsigned: number } {
-    return { expired: this.#expired, unsigned: this.#unsigned }
+  /** Items that have expired, events that no head covers, and places outside of the time of an export. */
+  get counts(): { readonly expired: number; readonly unsigned: number; readonly outside: number } {
+    return { expired: this.#expired, unsigned: this.#unsigned, outside: this.#outside }
   }
 
   item(item: AuditItem, place: ChainPlace): void {
@@ -60,8 +69,13 @@ export class WriterCheck {
       this.findings.push(found(region, 'inserted', event ?? { eventTime: timeIn(item) }, says))
       return
     }
-    this.#skip(seq, event)
     const last = this.#options.heads.at(-1)?.head
+    if (seq - Math.max(this.#next, last?.to ?? 0) > maxUnderWay) {
+      const says = `The event ${named(event ?? {})} has the place ${seq} of its writer's chain, far behind its end.`
+      this.findings.push(found(region, 'altered', event ?? { eventTime: timeIn(item) }, says))
+      return
+    }
+    this.#skip(seq, event, place.open)
     if (last?.isLast === true && seq > last.to) {
       const says = `The event ${named(event ?? {})} stands behind the end of its writer's chain, which was signed.`
       this.findings.push(found(region, 'inserted', event ?? { eventTime: timeIn(item) }, says))
@@ -73,29 +87,41 @@ export class WriterCheck {
 
   end(): void {
     const { heads } = this.#options
-    this.#skip((heads.at(-1)?.head.to ?? this.#next - 1) + 1, undefined)
+    this.#skip((heads.at(-1)?.head.to ?? this.#next - 1) + 1, undefined, [])
     // What the last one that was written knew to be stored must be there; what was under way may have ended with its writer.
     const open = this.#last?.place.open ?? []
-    for (const gap of this.#gaps) this.#missing(gap, (seq) => isWithin(open, seq))
+    const behind = heads.at(-1)?.head.to ?? 0
+    for (const gap of this.#gaps) {
+      // Where a head was deleted, later items do not speak of its places any more.
+      const underWay = gap.to <= behind ? gap.open : open
+      this.#missing(gap, rangesWithout([gap.from, gap.to], underWay))
+    }
   }
 
   /** The places up to `seq` hold nothing. */
-  #skip(seq: number, after: AuditEvent | undefined): void {
+  #skip(seq: number, after: AuditEvent | undefined, open: readonly PlaceRange[] = []): void {
     const before = this.#last?.event
     for (let from = this.#next; from < seq;) {
       const row = this.#covering(from)
-      const to = Math.min(seq - 1, row?.head.to ?? seq - 1)
+      const to = Math.min(seq - 1, row?.head.to ?? this.#beforeNextHead())
+      const gap = { from, to, before, after, open }
       if (row === undefined) {
-        this.#gaps.push({ from, to, before, after })
+        this.#gaps.push(gap)
         this.#link = undefined
       } else {
-        if (this.#options.isWanted(row.head))
-          this.#missing({ from, to, before, after }, (place) => this.#isExcused(row, place))
+        if (this.#options.isWanted(row.head)) this.#missing(gap, this.#missingIn(row, gap))
+        else this.#outside += to - from + 1
         this.#link = row.places.links[to - row.head.from]
       }
       from = to + 1
     }
     this.#next = Math.max(this.#next, seq)
+  }
+
+  /** A head covers no more than fit into its row. */
+  #missingIn(row: HeadRow, { from, to }: Gap): readonly PlaceRange[] {
+    const places = Array.from({ length: to - from + 1 }, (_, index) => from + index)
+    return rangesOf(places.filter((place) => !this.#isExcused(row, place)))
   }
 
   #isExcused({ places: { absent, expiries } }: HeadRow, seq: number): boolean {
@@ -106,19 +132,18 @@ export class WriterCheck {
     return isExpired
   }
 
-  #missing({ from, to, before, after }: Gap, isExcused: (seq: number) => boolean): void {
-    const places: number[] = []
-    for (let seq = from; seq <= to; seq += 1) if (!isExcused(seq)) places.push(seq)
+  #missing({ from, before, after }: Gap, places: readonly PlaceRange[]): void {
     if (places.length === 0) return
     const { region, writer } = this.#options
-    const what = `${countOf(places)} of writer ${writer} ${places.length === 1 ? 'is' : 'are'} missing`
+    const count = places.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+    const what = `${placesIn(places, count)} of writer ${writer} ${count === 1 ? 'is' : 'are'} missing`
     const where = [
       before === undefined ? '' : `after ${named(before)}`,
       after === undefined ? '' : `before ${named(after)}`,
     ]
     const says = [
       `${what}:`,
-      places.length === 1 ? 'it was deleted,' : 'they were deleted,',
+      count === 1 ? 'it was deleted,' : 'they were deleted,',
       where.filter(Boolean).join(' and '),
     ]
     // Behind whatever cannot be read, which is no event in its place any more and is named by itself.
@@ -146,6 +171,10 @@ export class WriterCheck {
     this.#link = expected
   }
 
+  #beforeNextHead(): number {
+    return (this.#options.heads[this.#head]?.head.from ?? Infinity) - 1
+  }
+
   /** Heads are asked for in order. */
   #covering(seq: number): HeadRow | undefined {
     const { heads } = this.#options
@@ -155,7 +184,7 @@ export class WriterCheck {
   }
 }
 
-function countOf(places: readonly number[]): string {
-  const [first = 0, last = first] = [places[0], places.at(-1)]
-  return places.length === 1 ? `Place ${first}` : `${places.length} places from ${first} to ${last}`
+function placesIn(places: readonly PlaceRange[], count: number): string {
+  const [first = 0, last = first] = [places[0]?.[0], places.at(-1)?.[1]]
+  return count === 1 ? `Place ${first}` : `${count} places from ${first} to ${last}`
 }

@@ -20,6 +20,8 @@ export interface SignHeadPorts {
   readonly region: string
   readonly hsm: () => Pick<Hsm, 'sign' | 'statement'>
   readonly clock: Clock
+  /** As in a head. */
+  readonly chainedSince?: string
 }
 
 export interface MadeHead {
@@ -38,7 +40,7 @@ export interface NextHead {
 
 /** Undefined: none of the tenancies has a statement of this region yet. */
 export async function signHead(
-  { region, hsm, clock }: SignHeadPorts,
+  { region, hsm, clock, chainedSince }: SignHeadPorts,
   { writer, last, segment: { links, absent, expiries, ...segment }, isLast }: NextHead,
 ): Promise<MadeHead | undefined> {
   const { from, to, firstTime, lastTime, tenancies } = segment
@@ -60,6 +62,7 @@ export async function signHead(
     previous: last === undefined ? null : { hash: headHash(last), keptUntil: last.keptUntil },
     keptUntil: before === null || segment.keptUntil === null ? null : Math.max(before, segment.keptUntil),
     isLast,
+    ...(chainedSince === undefined ? {} : { chainedSince }),
     signedAt: clock(),
     signer: signerOf(first.publicKey),
   } as const
