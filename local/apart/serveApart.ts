@@ -3,9 +3,8 @@ import { UserError } from '../../lib/userError.ts'
 import { settingsFromEnvironment } from '../cloudSettings.ts'
 import { processLogger } from '../processLogger.ts'
 import { stopOnSignal } from '../cloud/stopOnSignal.ts'
-import { trustHelp } from '../tls/trustHelp.ts'
-import { typed } from '../typed.ts'
 import { certificateSource, type CertificateSource } from '../tls/tlsFlags.ts'
+import { apartBanner } from './apartBanner.ts'
 import type { ApartRegion } from './apartRegion.ts'
 import { startApart } from './startApart.ts'
 
@@ -47,16 +46,7 @@ export async function serveApart({ data, workers, recover: recovers }: ServedApa
   })
   const cloud = await begun
   stopOnSignal(cloud)
-  const rows = cloud.regions.map(
-    ({ region, endpoint }, index) => `  ${region}  ${endpoint}${index === 0 ? '   here' : ''}`,
-  )
-  const trust =
-    authority === undefined
-      ? []
-      : ['', '  Clients trust the local authority by:', ...trustHelp(authority).map((line) => `    ${line}`)]
-  const names = `  Names for /etc/hosts:   ${typed('hosts', '--data', data)}`
-  const said = ['', 'Vaultspan is running, this region of several machines.', '', ...rows, '', names, ...trust]
-  console.log([...said, '', '  Stop with Ctrl-C.', ''].join('\n'))
+  console.log(apartBanner(cloud, data, authority))
 }
 
 function certificateOf({ tls, tlsCert, tlsKey }: ApartRegion): Promise<CertificateSource | null> {

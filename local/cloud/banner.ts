@@ -41,7 +41,7 @@ export function banner(
     '',
     `  data         ${isInMemory ? 'in memory: all of it goes when this ends' : place}`,
     ...hsmLines(settings, regions, isInMemory ? undefined : place),
-    `  replication  ${meaning[settings.replicationAck]}`,
+    replicationLine(settings),
     `  profile      ${place}/oci/config (an administrator; use it as your OCI config file)`,
     '',
     `  export OCI_CONFIG_FILE=${oci('config')}   # SDKs`,
@@ -63,7 +63,16 @@ function dataOf(data: string): readonly string[] {
   return data === '.vaultspan' ? [] : ['--data', data]
 }
 
-function hsmLines({ tokens }: CloudSettings, regions: Endpoints, place: string | undefined): readonly string[] {
+export function replicationLine({ replicationAck }: Pick<CloudSettings, 'replicationAck'>): string {
+  return `  replication  ${meaning[replicationAck]}`
+}
+
+/** Of the regions' roots; `place` undefined: nothing is kept. */
+export function hsmLines(
+  { tokens }: Pick<CloudSettings, 'tokens'>,
+  regions: readonly { readonly region: string }[],
+  place: string | undefined,
+): readonly string[] {
   const root = place === undefined ? '' : `: its root is a file in ${place}/hsm`
   const simulated = `simulated in software, for development and tests${root}`
   const [inTokens, others] = [true, false].map((isWanted) =>
