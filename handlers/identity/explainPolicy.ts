@@ -7,11 +7,12 @@ import { bodyless } from '../../lib/http/operation.ts'
 import { operations, rowOf, type OperationName } from '../../lib/http/operations.ts'
 import { userPrincipal } from '../../lib/http/principals.ts'
 import { explain } from '../../lib/iam/explain.ts'
-import type { Permission } from '../../lib/iam/permissions.ts'
-import { isAllowed } from '../../lib/iam/policy.ts'
+import { isAllowed, servicePrincipal } from '../../lib/iam/policy.ts'
 import { requireNamed } from '../../lib/kms/identity/namedRows.ts'
 import { membershipsOf } from '../../lib/kms/identity/tenancyState.ts'
-import { askedOf, type AskedOf } from './explainedTarget.ts'
+import { questionsOf, requireFitting } from './explainedQuestions.ts'
+import { askedOf } from './explainedTarget.ts'
+import { notes } from './explanationNotes.ts'
 import { toExplanation } from './explanationWire.ts'
 import { targetVariables } from './tenancyWide.ts'
 
@@ -26,24 +27,27 @@ export const explainPolicyOperation = bodyless('ExplainPolicy', async (request) 
   request.target.resourceId = userId
   request.target.resourceName = user.name
   const operation = operationNamed(query['operation'])
+  requireFitting(request, operation)
   const asked = await askedOf(request)
   const member = { user, groupIds: membershipsOf(state, userId).map(({ groupId }) => groupId) }
   const principal = userPrincipal(member, await ports.identity.tenancy(tenancyId), tenancyId)
   const { policies, tree } = caller
-  const isOpen = rowOf(operation).isOpen === true
-  const permissions = (isOpen ? [] : questionsOf(operation, asked)).map(({ permission, compartmentId }) => {
+  const isForUsers = rowOf(operation).caller !== 'workload'
+  const permissions = questionsOf(request, operation, asked).map(({ permission, compartmentId, service }) => {
     const access = accessOf({ ...request, operation }, [permission], compartmentId, asked.variables)
-    const [explanation] = explain(policies, tree, principal, access)
-    const isGranted = isAllowed(policies, tree, principal, access)
-    return { isGranted, compartmentId, ...(explanation as NonNullable<typeof explanation>) }
+    const who = service === undefined ? principal : servicePrincipal(service, tree)
+    const [explanation] = explain(policies, tree, who, access)
+    const isGranted = isAllowed(policies, tree, who, access)
+    return { isGranted, compartmentId, service, ...(explanation as NonNullable<typeof explanation>) }
   })
   const about = { userId, userName: user.name, groups: principal.groups.map(({ name }) => name), operation }
   const body: JsonObject = {
     ...about,
     ...asked.named,
     region: ports.region,
-    isAllowed: permissions.every(({ isGranted }) => isGranted),
-    permissions: permissions.map((each) => toExplanation(each, { state, tree, groups: about.groups })),
+    isAllowed: isForUsers && permissions.every(({ isGranted }) => isGranted),
+    note: notes[operation] ?? null,
+    permissions: permissions.map((each) => toExplanation(each, { request, state, groups: about.groups })),
   }
   return { body }
 })
@@ -54,17 +58,4 @@ function operationNamed(text: string | undefined): OperationName {
   const found = Object.keys(operations).find((name) => name.toLowerCase() === text.toLowerCase())
   if (found !== undefined) return found as OperationName
   throw new KmsError('invalidParameter', `There is no operation ${text}; give one like Encrypt or CreateKey.`)
-}
-
-interface Question {
-  readonly permission: Permission
-  readonly compartmentId: string
-}
-
-/** KEY_* are asked of the key's compartment and VAULT_* of the vault's, as of a call (lib/http/authorize.ts). */
-function questionsOf(operation: OperationName, { compartmentId, vaultCompartmentId }: AskedOf): readonly Question[] {
-  return operations[operation].permissions.map((permission) => ({
-    permission,
-    compartmentId: permission.startsWith('VAULT_') ? (vaultCompartmentId ?? compartmentId) : compartmentId,
-  }))
 }

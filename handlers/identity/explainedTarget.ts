@@ -1,4 +1,4 @@
-import { notFoundOrForbidden } from '../../lib/errors.ts'
+import { KmsError, notFoundOrForbidden } from '../../lib/errors.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
 import { isAuthorized, type Variables } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
@@ -23,7 +23,8 @@ export async function askedOf(request: Request): Promise<AskedOf> {
   const { tenancyId } = caller.principal
   if (query['keyId'] !== undefined) return ofKey(request, requiredOcid(query, 'keyId'))
   const compartmentId = query['compartmentId'] === undefined ? undefined : requiredOcid(query, 'compartmentId')
-  if (compartmentId !== undefined && caller.tree.ancestors(compartmentId).length === 0) {
+  const isShown = compartmentId === undefined || compartmentId === tenancyId
+  if (!isShown && !isAuthorized(request, ['COMPARTMENT_INSPECT'], compartmentId)) {
     throw notFoundOrForbidden({ name: 'noSuchCompartment', compartmentId })
   }
   if (query['vaultId'] === undefined) {
@@ -50,12 +51,20 @@ async function ofKey(request: Request, keyId: string): Promise<AskedOf> {
   const key = await cache.freshKey(vault.keys, keyId)
   if (key?.vaultId !== vault.row.id || !isAuthorized(request, ['KEY_INSPECT'], key.compartmentId)) throw noKey()
   const { id: vaultId, compartmentId: vaultCompartmentId } = vault.row
+  requireSame(request, 'vaultId', vaultId)
+  requireSame(request, 'compartmentId', key.compartmentId)
   return {
     compartmentId: key.compartmentId,
     vaultCompartmentId,
     variables: { 'target.vault.id': vaultId, 'target.key.id': keyId },
     named: { keyId, vaultId, compartmentId: key.compartmentId },
   }
+}
+
+/** @throws KmsError invalidParameter where the query names another than the key's. */
+function requireSame({ query }: Request, name: 'vaultId' | 'compartmentId', of: string): void {
+  if (query[name] === undefined || query[name] === of) return
+  throw new KmsError('invalidParameter', `${name} is not the key's: leave it out beside keyId.`)
 }
 
 async function vaultOf(request: Request, vaultId: string) {

@@ -172,7 +172,7 @@ function vaultVariables({ row }: Vault): Variables {
   return { 'target.vault.id': row.id }
 }
 
-const service = 'keymanagementservice'
+export const service = 'keymanagementservice'
 
 /** Replication also needs the tenancy's word to the service (contract §5.4). */
 export function requireServicePolicy(request: Request, vault: Vault): void {

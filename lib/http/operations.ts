@@ -139,7 +139,7 @@ const identityRows = {
   GetPolicy: { method: 'GET', path: `${policies}/{policyId}`, permissions: ['POLICY_READ'] },
   UpdatePolicy: { method: 'PUT', path: `${policies}/{policyId}`, permissions: ['POLICY_UPDATE'] },
   DeletePolicy: { method: 'DELETE', path: `${policies}/{policyId}`, permissions: ['POLICY_DELETE'] },
-  ExplainPolicy: { method: 'GET', path: '/20160918/policyExplanations', permissions: ['POLICY_READ', 'USER_INSPECT'] }, // chosen: our own operation
+  ExplainPolicy: { method: 'GET', path: '/20160918/policyExplanations', permissions: ['POLICY_READ', 'USER_INSPECT', 'GROUP_INSPECT'] }, // chosen: our own operation
   ListUsers: { method: 'GET', path: users, permissions: ['USER_INSPECT'] },
   CreateUser: { method: 'POST', path: users, permissions: ['USER_CREATE'] },
   GetUser: { method: 'GET', path: user, permissions: ['USER_INSPECT'] },

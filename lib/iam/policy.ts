@@ -85,15 +85,11 @@ export function isServiceAllowed(
   service: string,
   request: AccessRequest,
 ): boolean {
-  const principal: Principal = {
-    kind: 'service',
-    id: service,
-    name: service,
-    tenancyId: tree.rootId,
-    groups: [],
-    dynamicGroups: [],
-  }
-  return isAllowed(policies, tree, principal, request)
+  return isAllowed(policies, tree, servicePrincipal(service, tree), request)
+}
+
+export function servicePrincipal(service: string, { rootId }: CompartmentTree): Principal {
+  return { kind: 'service', id: service, name: service, tenancyId: rootId, groups: [], dynamicGroups: [] }
 }
 
 /** A statement by whom it names: what it costs to judge a request does not depend on statements about others. */

@@ -26,8 +26,10 @@ interface Explained {
   readonly operation: string
   readonly region: string
   readonly isAllowed: boolean
+  readonly note: string | null
   readonly permissions: readonly {
     readonly permission: string
+    readonly service: string | null
     readonly compartmentName: string | null
     readonly isGranted: boolean
     readonly grantedBy: readonly Statement[]
@@ -61,16 +63,17 @@ async function idOf(name: string, listing: Promise<Answer>): Promise<string> {
 
 export function explanationText(answer: Answer): string {
   // INVARIANT: ExplainPolicy answers this (handlers/identity/explainPolicy.ts).
-  const { userName, groups, operation, region, isAllowed, permissions } = answer as unknown as Explained
+  const { userName, groups, operation, region, isAllowed, note, permissions } = answer as unknown as Explained
   const inGroups = groups.length === 0 ? 'in no group' : `in ${groups.join(', ')}`
   const said = (word: string, { policyName, number, statement }: Statement) =>
     `    ${word} policy ${policyName}, statement ${number}: ${statement}`
   const lines = permissions.flatMap((each) => [
-    `  ${each.permission} in ${each.compartmentName ?? 'a compartment'}: ${each.isGranted ? 'granted' : 'not granted'}`,
+    `  ${each.permission}${each.service === null ? '' : ` for the service ${each.service}`} in ${each.compartmentName ?? 'a compartment'}: ${each.isGranted ? 'granted' : 'not granted'}`,
     ...each.grantedBy.map((statement) => said('by', statement)),
     ...each.deniedBy.map((statement) => said('denied by', statement)),
     ...(each.isGranted ? [] : each.nearly.map((statement) => `${said('not by', statement)} (${statement.because})`)),
     ...(each.missing === null ? [] : [`    this would do: ${each.missing}`]),
   ])
-  return [`${userName} (${inGroups}) may${isAllowed ? '' : ' not'} ${operation} in ${region}`, ...lines].join('\n')
+  const verdict = `${userName} (${inGroups}) may${isAllowed ? '' : ' not'} ${operation} in ${region}`
+  return [verdict, ...(note === null ? [] : [`  ${note}`]), ...lines].join('\n')
 }
