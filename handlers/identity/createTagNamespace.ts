@@ -4,12 +4,12 @@ import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
 import { createTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
-import { description, tagName } from './identityFields.ts'
+import { description, tagNamespaceName } from './identityFields.ts'
 import { toTagNamespace } from './tagNamespaceWire.ts'
 
 const createTagNamespaceDetails = v.object({
   compartmentId: ocid,
-  name: tagName,
+  name: tagNamespaceName,
   description,
   freeformTags,
   definedTags,

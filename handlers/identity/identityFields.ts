@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { textOf } from '../../lib/http/fields.ts'
+import { lostNames, textOf } from '../../lib/http/fields.ts'
 import { requireMatchingRule } from '../../lib/iam/matchingRule.ts'
 
 /** What policies and compartments share. */
@@ -15,6 +15,16 @@ export const description = textOf(1, 400)
 export const tagName = v.pipe(
   v.string(),
   v.regex(/^[!-\-/-~]{1,100}$/, '1 to 100 ASCII characters without blanks and dots'),
+  v.check((text) => !lostNames.includes(text), `none of ${lostNames.join(', ')}`),
+)
+
+/** As in OCI, which has such namespaces of its own. */
+export const tagNamespaceName = v.pipe(
+  tagName,
+  v.check(
+    (text) => !/^(oracle|orcl-cloud$)/i.test(text),
+    'a name that is not reserved: not orcl-cloud, and not beginning with oracle',
+  ),
 )
 
 /** An email address is a usual name of a user. */

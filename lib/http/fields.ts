@@ -41,7 +41,7 @@ const noControlCharacter = v.check((text: string) => !controlCharacter.test(text
 export const displayName = v.pipe(textOf(1, 255), noControlCharacter)
 
 /** valibot's record leaves these names out without a word; what a caller wants bound to a ciphertext must not get lost. */
-const lostNames = ['__proto__', 'prototype', 'constructor']
+export const lostNames: readonly string[] = ['__proto__', 'prototype', 'constructor']
 
 const isMap = (input: unknown) => typeof input === 'object' && input !== null && !Array.isArray(input)
 

@@ -45,6 +45,8 @@ test('its name is one of the tenancy, whatever the case, also while it is retire
     await refused(() => make('FINANCE'), 409, 'NotAuthorizedOrResourceAlreadyExists')
   }
   for (const name of ['a.b', 'a b', '', 'ä', 'a'.repeat(101)]) await refused(() => make(name), 400, 'InvalidParameter')
+  const reserved = ['oracle-tags', 'Oracle-Standard', 'ORACLE', 'orcl-cloud', '__proto__', 'prototype', 'constructor']
+  for (const name of reserved) await refused(() => make(name), 400, 'InvalidParameter')
   await oci.identity().deleteTagNamespace({ tagNamespaceId: id })
   await refused(() => oci.identity().getTagNamespace({ tagNamespaceId: id }), 404, 'NotAuthorizedOrNotFound')
   await make('FINANCE')

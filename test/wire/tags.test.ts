@@ -45,6 +45,8 @@ describe('a tag key', () => {
       expect(tag.validator ?? null).toBeNull()
     }
     await refused(() => makeTag(tagNamespaceId, 'COST/CENTER'), 409, 'NotAuthorizedOrResourceAlreadyExists')
+    for (const name of ['__proto__', 'prototype', 'constructor'])
+      await refused(() => makeTag(tagNamespaceId, name), 400, 'InvalidParameter')
     await makeTag(await makeNamespace('found-2'), 'COST/CENTER')
     expect((await oci.identity().listTags({ tagNamespaceId })).items).toMatchObject([{ id }])
   })
@@ -120,6 +122,7 @@ describe('a tag key', () => {
 })
 
 describe('a tag default', () => {
+  let made = 0
   const make = async (compartmentId: string, tagDefinitionId: string, value: string, isRequired = false) => {
     const createTagDefaultDetails = { compartmentId, tagDefinitionId, value, isRequired }
     return (await oci.identity().createTagDefault({ createTagDefaultDetails })).tagDefault
@@ -144,6 +147,24 @@ describe('a tag default', () => {
     await oci.identity().deleteTagDefault({ tagDefaultId })
     expect((await oci.identity().listTagDefaults({ compartmentId })).items).toEqual([])
   })
+
+  test.each(['', '${bad}', '${iam.principal.name', 'a-${IAM.principal.name}-b', '${oci.datetime}${}'])(
+    'that would set %j is refused, when it is made and when it is changed',
+    async (value) => {
+      const tag = await makeTag(await makeNamespace('values'), 'k')
+      const compartmentId = await makeCompartment(`values-${String(made)}`)
+      made += 1
+      await refused(() => make(compartmentId, tag.id, value), 400, 'InvalidParameter')
+      const { id: tagDefaultId } = await make(compartmentId, tag.id, value, true)
+      const change = (updateTagDefaultDetails: models.UpdateTagDefaultDetails) =>
+        oci.identity().updateTagDefault({ tagDefaultId, updateTagDefaultDetails })
+      await refused(() => change({ value, isRequired: false }), 400, 'InvalidParameter')
+      await change({ value: '${iam.principal.name}/${oci.datetime} $5 {x}', isRequired: false })
+      await oci.identity().deleteTagDefault({ tagDefaultId })
+      await retireNamespace(tag.tagNamespaceId, true)
+      await oci.identity().cascadeDeleteTagNamespace({ tagNamespaceId: tag.tagNamespaceId })
+    },
+  )
 
   test('takes a value of the key’s list, and keeps the list and the key', async () => {
     const tagNamespaceId = await makeNamespace('kept-by-default')

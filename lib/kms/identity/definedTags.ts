@@ -129,11 +129,26 @@ function withTag(tags: DefinedTags, namespace: string, key: string, value: strin
 }
 
 /** OCI's tag variables. */
-function valueOf({ value }: TagDefaultRow, { principal, now }: Pick<Maker, 'principal' | 'now'>): string {
-  const variables: Readonly<Record<string, string>> = {
-    'iam.principal.name': principal.name,
-    'iam.principal.type': principal.kind,
-    'oci.datetime': new Date(now).toISOString(),
-  }
-  return value.replace(/\$\{([a-z.]+)\}/g, (whole, name: string) => variables[name] ?? whole)
+const tagVariables = {
+  'iam.principal.name': ({ principal }: Valued) => principal.name,
+  'iam.principal.type': ({ principal }: Valued) => principal.kind,
+  'oci.datetime': ({ now }: Valued) => new Date(now).toISOString(),
+}
+type Valued = Pick<Maker, 'principal' | 'now'>
+const variableForm = new RegExp(
+  String.raw`\$\{(${Object.keys(tagVariables)
+    .join('|')
+    .replaceAll('.', String.raw`\.`)})\}`,
+  'g',
+)
+
+function valueOf({ value }: TagDefaultRow, maker: Valued): string {
+  return value.replace(variableForm, (_whole, name: keyof typeof tagVariables) => tagVariables[name](maker))
+}
+
+/** @throws KmsError invalidParameter for `${` that begins none of the variables: it would be set as it stands. */
+export function requireTagVariables(value: string): void {
+  if (!value.replace(variableForm, '').includes('${')) return
+  const known = Object.keys(tagVariables).map((name) => `\${${name}}`)
+  throw new KmsError('invalidParameter', `value has a variable that is none; there are ${known.join(', ')}.`)
 }

@@ -2,6 +2,7 @@ import { KmsError } from '../../errors.ts'
 import type { Mutation } from '../mutation.ts'
 import type { IdentityPorts } from './changeIdentity.ts'
 import type { TagDefaultRow, TagRow } from './identityRows.ts'
+import { requireTagVariables } from './definedTags.ts'
 import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
 import { defaultsIn, isTagRetired, requireTagging, type TaggingInput } from './taggingState.ts'
 
@@ -68,6 +69,10 @@ export async function deleteTagDefault(
 
 /** Of a required one the value is whoever's who makes something. */
 function requireTaken({ name, values }: TagRow, of: Pick<TagDefaultRow, 'value' | 'isRequired'>): void {
-  if (of.isRequired || values === null || values.includes(of.value)) return
+  // What a required one says is set on nothing.
+  if (of.isRequired) return
+  if (of.value === '') throw new KmsError('invalidParameter', 'value must not be empty where isRequired is false.')
+  requireTagVariables(of.value)
+  if (values === null || values.includes(of.value)) return
   throw new KmsError('invalidParameter', `value is none of those that the tag key ${name} takes.`)
 }
