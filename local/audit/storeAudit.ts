@@ -54,9 +54,25 @@ export function auditsIn(files: readonly RegionDatabase[]): readonly StoredAudit
 
 function openFile(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
-  const found = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'item'").get()
-  if (found === undefined) throw new UserError(`${file} holds no region.`)
-  return database
+  try {
+    const found = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'item'").get()
+    if (found === undefined) throw new UserError(`${file} holds no region.`)
+    return database
+  } catch (cause) {
+    database.close()
+    if (!isBusy(cause)) throw cause
+    const how = 'take a snapshot and name that, or stop it'
+    throw new UserError(
+      `${file} is in use by a service without workers (--workers 1, or keys in a token), which shares it with nobody: ${how}.`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+function isBusy(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && 'errcode' in cause && cause.errcode === 5
 }
 
 function toldIn({ region: peer, database }: RegionDatabase): readonly ToldHead[] {

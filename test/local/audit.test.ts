@@ -111,6 +111,15 @@ test('a region whose file is gone is missed where another was told of it', async
   ])
 })
 
+test('a service that shares its files with nobody is told from one that is damaged', async () => {
+  const running = copy('running')
+  await inCloud(running, async () => {
+    await expect(verifyAudit([running], { now })).rejects.toThrow(
+      /is in use by a service without workers .*take a snapshot/,
+    )
+  })
+})
+
 describe('exports of regions on machines of their own', () => {
   /** Of a machine that has nothing but this region. */
   const exportOf = async (region: string, alter = (_machine: string) => {}) => {
