@@ -1,13 +1,19 @@
 import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 import { KmsError } from '../errors.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
+import { parseUniqueJson, RepeatedMember } from '../parseUniqueJson.ts'
+import { foldCase } from './foldCase.ts'
 import type { JwkSet } from './jwkSet.ts'
 
 /** Signatures with private keys alone: a token that says `none`, or HS256 with a public key for the secret, is none. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 export const maxOidcToken = 7000
-/** Clocks of issuers and ours. */
+/** By so much an issuer's clock may be before ours. */
 const toleranceSeconds = 60
+/** So long a token is taken behind its end: while it travels. */
+const endedSeconds = 5
+/** From `iat` to `exp`: those of the platforms live for minutes or hours, and of one without an end nobody could be rid. */
+const maxLifeSeconds = 24 * 3600
 
 export interface Expected {
   readonly issuer: string
@@ -41,13 +47,15 @@ export async function judgeOidcToken(token: string, jwks: JwkSet, expected: Expe
     requiredClaims: ['exp', 'sub', 'iat'],
   }
   try {
-    return named((await jwtVerify(token, set, options)).payload)
+    await jwtVerify(token, set, options)
+    return accepted(token, expected.now)
   } catch (cause) {
     if (!(cause instanceof errors.JWKSMultipleMatchingKeys)) return refused(cause)
     let last: Judged = refused(cause)
     for await (const key of cause) {
       try {
-        return named((await jwtVerify(token, key, options)).payload)
+        await jwtVerify(token, key, options)
+        return accepted(token, expected.now)
       } catch (next) {
         last = refused(next)
         if (!(next instanceof errors.JWSSignatureVerificationFailed)) return last
@@ -57,11 +65,44 @@ export async function judgeOidcToken(token: string, jwks: JwkSet, expected: Expe
   }
 }
 
-/** A subject by which its holder can be told from others. */
-function named(claims: Claims): Judged {
+/** Of what its issuer has signed: a subject by which its holder can be told from others, now, and each claim once. */
+function accepted(token: string, now: number): Judged {
+  let claims: Claims
+  try {
+    claims = parseUniqueJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as Claims
+  } catch (cause) {
+    if (cause instanceof RepeatedMember) return repeated(cause.member)
+    throw cause
+  }
+  const twice = Object.keys(claims).find((name, at, all) => all.findIndex(isSameAs(name)) < at)
+  if (twice !== undefined) return repeated(twice)
+  const untimely = whyUntimely(claims, now / 1000)
+  if (untimely !== undefined) return untimely
   const isNamed = typeof claims['sub'] === 'string' && claims['sub'] !== ''
   return isNamed ? { claims } : refusal("The token's subject (sub) must be a text.", 'sub')
 }
+
+/** Policies ask for claims whatever the case. */
+function isSameAs(name: string): (other: string) => boolean {
+  const folded = foldCase(name)
+  return (other) => foldCase(other) === folded
+}
+
+function repeated(claim: string): Judged {
+  return refusal('The token has a claim twice, maybe in another case; which of them counts, nobody could say.', claim)
+}
+
+/** INVARIANT: jose has found `iat` and `exp` to be numbers, and judged `nbf`. It judges no `iat`. */
+function whyUntimely(claims: Claims, now: number): Judged | undefined {
+  const [iat, exp] = [Number(claims['iat']), Number(claims['exp'])]
+  if (exp <= now - endedSeconds) return refusal(endedText, 'exp')
+  if (iat > now + toleranceSeconds) return refusal(notYetText('iat'), 'iat')
+  if (exp - iat <= maxLifeSeconds) return undefined
+  return refusal('The token is good for more than a day (from iat to exp); have its issuer make a shorter one.', 'exp')
+}
+
+const endedText = "The token's time (exp) is over; get a new one from its issuer."
+const notYetText = (claim: string) => `The token is not good yet (${claim}); is a clock wrong?`
 
 /** What no trusted issuer has signed, whatever is wrong with it. */
 export function notVouchedFor(reason: RefusalReason): KmsError {
@@ -78,7 +119,7 @@ function refused(cause: unknown): Judged {
     return { refusal: notVouchedFor({ name: 'oidcTokenNotSigned', why: 'its key is of no use' }), isUnknownKey: false }
   }
   if (cause instanceof errors.JWTExpired) {
-    return refusal("The token's time (exp) is over; get a new one from its issuer.", 'exp')
+    return refusal(endedText, 'exp')
   }
   if (cause instanceof errors.JWTClaimValidationFailed) return refusal(claimText(cause), cause.claim)
   const isUnknownKey = cause instanceof errors.JWKSNoMatchingKey
@@ -94,6 +135,6 @@ function claimText({ claim, reason }: errors.JWTClaimValidationFailed): string {
   if (reason === 'missing')
     return `The token lacks the claim ${claim}; session tokens are for tokens with exp, iat and sub.`
   if (claim === 'aud') return "The token's audience (aud) is not the one that the trusted issuer was made with."
-  if (claim === 'nbf' || claim === 'iat') return `The token is not good yet (${claim}); is a clock wrong?`
+  if (claim === 'nbf') return notYetText(claim)
   return `The token's claim ${claim} is not what it must be.`
 }
