@@ -1,6 +1,8 @@
 import type { OperationName } from '../../lib/http/operations.ts'
 
 const self = 'Of themselves every user may do this without a statement; this is about other users.'
+const ownKeys =
+  'Of themselves every user may do this without a statement, signing with an API key and not by a session; this is about other users.'
 const target = 'It is also asked of the compartment where it goes; ask for that one too.'
 const both = 'It is asked of the compartment that it leaves and of the one where it goes; ask for both.'
 const backup = 'It is asked of each compartment that the backup names; ask for each.'
@@ -12,8 +14,8 @@ const workload = 'No user calls this: a workload shows a token of an issuer that
 export const notes: Readonly<Partial<Record<OperationName, string>>> = {
   GetUser: self,
   ListApiKeys: self,
-  UploadApiKey: self,
-  DeleteApiKey: self,
+  UploadApiKey: ownKeys,
+  DeleteApiKey: ownKeys,
   ChangeVaultCompartment: target,
   ChangeKeyCompartment: target,
   ChangeTagNamespaceCompartment: target,
