@@ -30,6 +30,8 @@ export interface ProvisionedHsm extends Hsm {
   guardState(notes: RevisionNotes): void
   /** The private vaults that have a partition. */
   takenPartitions(): readonly VaultContext[]
+  /** Names of private vaults' partitions that were needed and did not answer. */
+  awayPartitions(): readonly string[]
   /** Logs out, where there is anything to log out of. */
   close(): void
   /** PEM SubjectPublicKeyInfo, P-384. */

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { refusedPinsSuffix } from '../hsm/refusedPins.ts'
 
-/** What the first start in a directory makes can be taken back; what lay there before stays. */
+/** What the first start in a directory makes can be taken back, but for a refused PIN; what lay there before stays. */
 export class FreshFiles {
   readonly #path: string
   readonly #before: ReadonlySet<string> | undefined
@@ -21,13 +22,17 @@ export class FreshFiles {
   }
 
   remove(): void {
-    const before = this.#before
+    const stays = existsSync(this.#path)
+      ? filesBelow(this.#path).filter((name) => name.endsWith(refusedPinsSuffix))
+      : []
+    const before = this.#before ?? (stays.length === 0 ? undefined : new Set<string>())
     if (before === undefined) {
       rmSync(this.#path, { recursive: true, force: true })
       return
     }
     for (const name of filesBelow(this.#path)) {
-      if (!before.has(name)) rmSync(join(this.#path, name), { recursive: true, force: true })
+      const isKept = before.has(name) || stays.some((each) => each === name || each.startsWith(`${name}/`))
+      if (!isKept) rmSync(join(this.#path, name), { recursive: true, force: true })
     }
   }
 }

@@ -5,6 +5,7 @@ import { openSoftwareHsm, type SoftwareHsm, type SoftwareHsmOptions } from '../.
 import { realm } from '../../lib/ocid.ts'
 import type { DataFiles } from '../region/startRegion.ts'
 import { pinFrom } from './pin.ts'
+import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
@@ -35,10 +36,12 @@ export function openRegionHsm({
     return openSoftwareHsm({ ...options, ...(onChange === undefined ? {} : { onChange }) })
   }
   const { pinFile, allowsSoftwareReplicas } = tokens
+  const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
   const token = {
     module: loadModule(tokens, directory),
     label: tokenLabel(tokens, region),
     pin: () => pinFrom(pinFile),
+    ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
   return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas })
 }

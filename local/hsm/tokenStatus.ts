@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { pinFrom } from './pin.ts'
+import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
@@ -20,9 +22,11 @@ export async function tokenStatus(
   let isFit = true
   for (const region of regions) {
     const label = tokenLabel(tokens, region)
+    const refusals = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
+    const known = existsSync(join(data, 'hsm')) ? { refusedPins: refusedPins(tokens.pinFile, refusals) } : {}
     try {
       // Without its file: it is looked at, nothing is kept.
-      const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin } })
+      const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin, ...known } })
       const { name } = await hsm.selfTest()
       const { free } = hsm.partitionCounts()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)

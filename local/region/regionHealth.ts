@@ -17,7 +17,7 @@ export interface Watched {
   readonly audit: { readonly lost: number }
   readonly found: { putBack?: PutBack }
   readonly workers: () => readonly WorkerFigures[]
-  readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering'>
+  readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering' | 'awayPartitions'>
 }
 
 /** What a start has done about a region that was put back to an older copy of its data. */
@@ -54,6 +54,8 @@ export interface RegionHealth {
   readonly hsm: string
   /** False: no call that needs a vault's keys is answered; the token is tried again once a second. */
   readonly isHsmAnswering: boolean
+  /** Tokens of private vaults that do not answer, whose vaults alone answer 503; absent: none is known. */
+  readonly awayTokens?: readonly string[]
   readonly replicationAck: CloudSettings['replicationAck']
   /** Per peer: from a commit to its receipt, ms, and how many changes the loss of this region would take along. */
   readonly links: readonly {
@@ -117,9 +119,16 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   const notAnswering = peers.filter((_, index) => answering[index] !== true)
   const takesWrites = !store.isRefused()
   const isHsmAnswering = hsm.isAnswering()
+  const awayTokens = hsm.awayPartitions()
   return {
     status:
-      notAnswering.length === 0 && takesWrites && isHsmAnswering && found.putBack === undefined ? 'ok' : 'degraded',
+      notAnswering.length === 0 &&
+      takesWrites &&
+      isHsmAnswering &&
+      awayTokens.length === 0 &&
+      found.putBack === undefined
+        ? 'ok'
+        : 'degraded',
     notAnswering,
     takesWrites,
     ...(found.putBack === undefined ? {} : { putBack: found.putBack }),
@@ -127,6 +136,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     region,
     hsm: hsm.name,
     isHsmAnswering,
+    ...(awayTokens.length === 0 ? {} : { awayTokens }),
     replicationAck: settings.replicationAck,
     links,
     workers: workers(),

@@ -46,6 +46,7 @@ export function troubles({
   notAnswering,
   takesWrites,
   isHsmAnswering,
+  awayTokens = [],
   putBack,
   queues,
   links,
@@ -53,6 +54,7 @@ export function troubles({
 }: RegionHealth): readonly string[] {
   return [
     ...notAnswering.map((peer) => `${peer} takes no messages`),
+    ...awayTokens.map((label) => `token ${label} does not answer: its private vault answers 503`),
     ...(takesWrites ? [] : ['the disk takes no writes']),
     ...(isHsmAnswering ? [] : ['its HSM does not answer: no call that needs a vault’s keys does (docs/hsm.md)']),
     ...(putBack === undefined

@@ -114,6 +114,22 @@ describeWithToken('a token that fails', () => {
     await works()
   })
 
+  test('whose whole place was taken away is there again with the next second after it is back', async () => {
+    const tokens = join(dirname(process.env['SOFTHSM2_CONF'] ?? ''), 'tokens')
+    killSessions()
+    renameSync(tokens, `${tokens}.away`)
+    try {
+      for (let second = 0; second < 3; second++) {
+        await expect(encrypt()).rejects.toEqual(unavailable)
+        expect(hsm.isAnswering()).toBe(false)
+        now += 1_000
+      }
+    } finally {
+      renameSync(`${tokens}.away`, tokens)
+    }
+    await works()
+  })
+
   test('a wrong PIN is tried once, whatever is asked meanwhile, and the right one with the next second', async () => {
     killSessions()
     pin = 'not the PIN'

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
 import { freeBase } from './freePorts.ts'
@@ -86,6 +86,30 @@ describeWithToken('with the regions’ keys in tokens', () => {
       writeFileSync(pin, 'another')
       chmodSync(pin, 0o600)
       expect(await start()).toEqual(refused('^The token vaultspan us-.* refuses the PIN\\. .*\n$'))
+    }))
+
+  test('a wrong PIN costs a token one try, however often a start is tried, and another file is tried again', () =>
+    withDirectory(async (directory) => {
+      const { init, data, pin, environment, hsm } = prepared(directory)
+      await init()
+      const right = readFileSync(pin, 'utf8')
+      const put = (text: string, seconds: number) => {
+        writeFileSync(pin, text)
+        utimesSync(pin, seconds, seconds)
+      }
+      put(right.replace('user', 'USER'), 1_000)
+      const base = await freeBase()
+      const refused = async () => {
+        const { code, err } = await run('local/main.ts', ['--data', data, '--port', String(base)], environment)
+        expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('refuses the PIN') as string })
+      }
+      await refused()
+      // As long as the file is the same it is not even tried: the token would take this one.
+      put(right, 1_000)
+      await refused()
+      expect((await hsm('status')).out).toContain('refuses the PIN')
+      put(right, 2_000)
+      expect(await hsm('status')).toMatchObject({ code: 0, out: expect.stringContaining('self test passed') as string })
     }))
 
   test('a directory stays with the kind of HSM that it was made with', () =>

@@ -25,6 +25,9 @@ export interface PartitionStore {
   setPartition(label: string, entry: PartitionEntry | undefined): void
 }
 
+/** A vault's token that stays away is looked for so seldom that the others hardly notice (Token). */
+const restartSeconds = 60
+
 /** How the pool stands. */
 export interface PartitionCounts {
   readonly free: number
@@ -109,9 +112,14 @@ export class Partitions {
   /** Each with a session, whoever has it. */
   describe(): readonly AttestedToken[] {
     return this.#labels().map((label) => {
-      const token = partitionToken({ ...this.#region, label })
+      const token = partitionToken({ ...this.#region, label, restartSeconds })
       return token.bare((session) => describeToken(session, token.info()))
     })
+  }
+
+  /** Labels of those that were needed and did not answer last time. */
+  away(): readonly string[] {
+    return [...this.#open].filter(([, { token }]) => token.isAway).map(([label]) => label)
   }
 
   counts(): PartitionCounts {
@@ -181,7 +189,7 @@ export class Partitions {
     // Sessions of this process may hold objects of the vault: they go first.
     this.#shut(label)
     const isFree = entry.phase === 'emptying'
-    const token = partitionToken({ ...this.#region, label })
+    const token = partitionToken({ ...this.#region, label, restartSeconds })
     token.bare((session) => {
       requireMarkerOf(session, { ...entry.vault, isPrivate: true })
       destroyVaultObjects(session)
@@ -198,7 +206,7 @@ export class Partitions {
   #opened(label: string): { readonly token: VaultToken; readonly keeper: VaultKeeper } {
     const known = this.#open.get(label)
     if (known !== undefined) return known
-    const token = partitionToken({ ...this.#region, label }, (session) => {
+    const token = partitionToken({ ...this.#region, label, restartSeconds }, (session) => {
       const vault = this.#vaultOf(label)
       if (vault === undefined) requireMarkerOf(session, undefined)
       else markFor(session, vault)

@@ -1,4 +1,5 @@
 import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
+import { isKmsError } from '../../errors.ts'
 import { LruCache } from '../../lruCache.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import type { AttestedToken } from '../formats/attestation.ts'
@@ -33,9 +34,10 @@ import { runSelfTest } from '../software/selfTest.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
 import { TenancyRoots } from '../software/tenancyRoots.ts'
 import { TenancyHsm } from '../software/tenancyHsm.ts'
-import { SoftwareVaultKeys } from '../software/vaultKeys.ts'
+import { SoftwareVaultKeys, type HeldVaultKeys } from '../software/vaultKeys.ts'
 import { notOurs, VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { describeToken } from './attest.ts'
+import { AwayVaultKeys } from './awayVaultKeys.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
 import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
@@ -49,7 +51,7 @@ import { ecdsa } from './tokenKey.ts'
 import { TokenVaultKeys } from './tokenVaultKeys.ts'
 import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
-import { exportInToken, importInToken, requireKeeper, transportPair } from './transferInToken.ts'
+import { exportInToken, importInToken, requireKeeper, wrappedTransportPair } from './transferInToken.ts'
 
 interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
   readonly keys: TokenVaultKeys
@@ -128,14 +130,21 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return keeper.wrapped(context, keeper.token.run(newKekBlob), () => randomBytes(VAULT_KEY_LENGTH))
   }
 
-  openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
+  openVault(context: VaultContext, wrapped: WrappedVaultKeys, isReopened = false): VaultKeys {
     const { realm, tenancyId, vaultId, isPrivate } = context
     const { format, hsmKek, softwareKek, macKey } = wrapped
     const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, format, macKey])
     const known = this.#vaults.get(id)
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
     const isDestroyed = hsmKek === null && softwareKek === null
-    const keys = this.#open(context, wrapped, id, isDestroyed)
+    let keys: TokenVaultKeys
+    try {
+      keys = this.#open(context, wrapped, id, isDestroyed)
+    } catch (cause) {
+      if (!isKmsError(cause, 'unavailable') || wrapped.format !== partitionFormat || isReopened) throw cause
+      const held = this.#held(context, { macKey: this.#keeper.heldKey(context, 'macKey', macKey) }, id)
+      return new AwayVaultKeys(held, () => this.openVault(context, wrapped, true))
+    }
     this.#vaults.set(id, { hsmKek, softwareKek, keys })
     if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
     return keys
@@ -151,9 +160,13 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     // Opened once at once, so that a row that is not ours is refused here.
     if (kek !== undefined) keeper.token.run((session, objects) => kek.handle(session, objects))
     const { generateRsa } = this.#options
-    const held = new SoftwareVaultKeys(context, keys, this.#handles, id, generateRsa, this.#share)
+    const held = this.#held(context, keys, id)
     const [{ token }, handles, share] = [keeper, this.#handles, this.#share]
     return new TokenVaultKeys({ token, context, held, kek, handles, share, generateRsa })
+  }
+
+  #held(context: VaultContext, keys: HeldVaultKeys, id: string): SoftwareVaultKeys {
+    return new SoftwareVaultKeys(context, keys, this.#handles, id, this.#options.generateRsa, this.#share)
   }
 
   /** Where the keys of a row are. @throws KmsError integrityFailure */
@@ -172,12 +185,6 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return hasPartition(context) ? this.#partitions.take(context) : this.#keeper
   }
 
-  withoutKeks(context: VaultContext, { format, macKey }: WrappedVaultKeys): WrappedVaultKeys {
-    const destroyed = { format, hsmKek: null, softwareKek: null, macKey }
-    this.openVault(context, destroyed)
-    return destroyed
-  }
-
   hasPartition(context: VaultContext): boolean {
     return this.#partitions.of(context) !== undefined
   }
@@ -192,8 +199,11 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   /** The region's, then its pool's. */
   describeTokens(): readonly AttestedToken[] {
-    const own = this.#token.run((session) => describeToken(session, this.#token.info()))
-    return [own, ...this.#partitions.describe()]
+    return [this.#token.run((session) => describeToken(session, this.#token.info())), ...this.#partitions.describe()]
+  }
+
+  awayPartitions(): readonly string[] {
+    return this.#partitions.away()
   }
 
   partitionCounts(): PartitionCounts {
@@ -229,12 +239,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     requireThat(context.destination === this.region, 'this region is not its destination')
     const keeper = this.#newKeeper(context)
     const { blob, publicKey, wraps } = await this.#share.run(context.vaultId, () =>
-      keeper.token.onThread(async (session, objects) => {
-        const { handle, publicKey } = await transportPair(session, objects, this.#options.generateRsa)
-        const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
-        session.destroy(handle)
-        return { blob, publicKey: publicKeyPem(publicKey), wraps: objects.wraps }
-      }),
+      keeper.token.onThread((session, objects) => wrappedTransportPair(session, objects, this.#options.generateRsa)),
     )
     const fields = {
       context,
@@ -274,9 +279,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     const keeper = this.#newKeeper(context)
     const transportKey = keeper.transportKey(offer, privateKey)
     requireThat(transportKey !== undefined, 'the transport key was not made by this HSM for this offer')
-    const wrap = wrapOf(bundle, offer)
     return keeper.token.run((session, objects) =>
-      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap }),
+      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap: wrapOf(bundle, offer) }),
     )
   }
 

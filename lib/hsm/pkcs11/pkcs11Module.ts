@@ -63,6 +63,8 @@ export class Pkcs11Module {
   readonly path: string
   /** How often it was started anew: numbers of sessions and objects hold in between only. */
   restarts = 0
+  /** False where it was started anew and did not start: its tokens' place may be away for a while. */
+  #isUp = true
   readonly #initArguments: string | undefined
   readonly #functions: Readonly<Record<FunctionName, Callable>>
 
@@ -93,6 +95,7 @@ export class Pkcs11Module {
     if (code !== CKR.OK && code !== CKR.CRYPTOKI_ALREADY_INITIALIZED) {
       throw new UserError(`${this.path} does not start: ${new Pkcs11Error('C_Initialize', code).message}`)
     }
+    this.#isUp = true
   }
 
   /**
@@ -103,6 +106,7 @@ export class Pkcs11Module {
     if (running.size > 0) return false
     this.restarts += 1
     this.code('C_Finalize', null)
+    this.#isUp = false
     this.#initialize()
     return true
   }
@@ -166,8 +170,9 @@ export class Pkcs11Module {
     })
   }
 
-  /** The slots that hold a token. */
+  /** The slots that hold a token. @throws UserError where the library was started anew and does not start yet. */
   slots(): readonly number[] {
+    if (!this.#isUp) this.#initialize()
     const count = ulong(0)
     this.call('C_GetSlotList', 1, null, count)
     const list = Buffer.alloc(8 * (readUlong(count) + 4))

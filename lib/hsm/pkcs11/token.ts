@@ -7,15 +7,26 @@ import type { Pkcs11Module, TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
 
+/** Refusals that outlive the process. */
+export interface RefusedPins {
+  /** Of the PIN as it is now. */
+  readonly isKnown: (label: string) => boolean
+  readonly note: (label: string) => void
+}
+
 export interface TokenOptions {
   readonly module: Pkcs11Module
   readonly label: string
   /** Asked for at each login, so that a changed PIN needs no restart. */
   readonly pin: () => string
+  /** Undefined: a refusal is known to this process alone. */
+  readonly refusedPins?: RefusedPins
   /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
   readonly now?: () => number
   /** How long an operation waits for a free session. Default: 5 s. */
   readonly maxWaitMs?: number
+  /** Seconds from one start of the library for this token's sake to the next. Default 0: with each attempt. */
+  readonly restartSeconds?: number
 }
 
 interface Connection<T> {
@@ -50,6 +61,9 @@ export class Token<T> {
   readonly #find: (session: Session) => T
   #connection: Connection<T> | undefined
   #notBefore = 0
+  #noRestartBefore = 0
+  /** The last attempt to connect failed. */
+  isAway = false
   #refusedPin: string | undefined
 
   /** `find` looks up the token's own objects after each login. @throws UserError where one is not there */
@@ -63,7 +77,7 @@ export class Token<T> {
    * In the event loop. With `life`, only where that has not ended: another life may give the number of a lost handle to
    * another key. @throws KmsError unavailable where the token is lost.
    */
-  run<R>(work: (session: Session, objects: T) => R, life = this.life): R {
+  run<R>(work: (session: Session, objects: T) => R, life?: number): R {
     const connection = this.#connected(life)
     try {
       return work(connection.session, connection.objects)
@@ -73,7 +87,7 @@ export class Token<T> {
   }
 
   /** Off the event loop, in a session of its own. @throws KmsError unavailable where the token is lost or all sessions are busy. */
-  async onThread<R>(work: (session: Session, objects: T) => Promise<R>, life = this.life): Promise<R> {
+  async onThread<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
     const connection = this.#connected(life)
     try {
       return await connection.pool.use((session) => work(session, connection.objects))
@@ -89,8 +103,8 @@ export class Token<T> {
   }
 
   info(): TokenInfo {
-    const { module, label } = this.#options
-    return module.tokenInfo(findSlot(module, label))
+    const { module } = this.#options
+    return module.tokenInfo(this.#slot())
   }
 
   isConnected(): boolean {
@@ -104,7 +118,7 @@ export class Token<T> {
 
   /** Looks up the token's own objects anew, after some came or went. @throws KmsError unavailable where the token is lost. */
   refresh(): void {
-    const connection = this.#connected(this.life)
+    const connection = this.#connected()
     try {
       connection.objects = this.#find(connection.session)
     } catch (cause) {
@@ -114,7 +128,7 @@ export class Token<T> {
 
   /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
   bare<R>(work: (session: Session) => R): R {
-    const session = Session.open(this.#options.module, findSlot(this.#options.module, this.label))
+    const session = Session.open(this.#options.module, this.#slot())
     try {
       this.#login(session)
       return work(session)
@@ -129,25 +143,31 @@ export class Token<T> {
     this.#forget()
   }
 
-  #connected(life: number): Connection<T> {
-    // Another token's failure may have had the library started anew: the numbers of then mean something else now.
-    if (this.#connection !== undefined && this.#connection.restarts !== this.#options.module.restarts) this.#forget()
-    if (life !== this.life) throw lost(this.label)
+  #connected(life?: number): Connection<T> {
+    // Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not
+    // this one's, which connects again at once.
+    if (this.#connection !== undefined && this.#connection.restarts !== this.#options.module.restarts) {
+      this.#forget()
+      this.#notBefore = 0
+    }
+    if (life !== undefined && life !== this.life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
     const now = (this.#options.now ?? Date.now)()
     if (now < this.#notBefore) throw lost(this.label)
     this.#notBefore = now + retrySeconds * 1000
     try {
       this.#connection = this.#connect()
+      this.isAway = false
     } catch (cause) {
+      this.isAway = true
       throw lost(this.label, cause)
     }
     return this.#connection
   }
 
   #connect(): Connection<T> {
-    const { module, label, maxWaitMs } = this.#options
-    const slot = findSlot(module, label)
+    const { module, maxWaitMs } = this.#options
+    const slot = this.#slot()
     const session = Session.open(module, slot)
     try {
       this.#login(session)
@@ -164,16 +184,31 @@ export class Token<T> {
     }
   }
 
+  /** Where it is not seen the library is started anew, which costs every other token its sessions: not for each attempt. */
+  #slot(): number {
+    const { module, label, restartSeconds = 0 } = this.#options
+    const now = (this.#options.now ?? Date.now)()
+    let slot = module.slotOf(label)
+    if (slot === undefined && now >= this.#noRestartBefore && module.restart()) {
+      this.#noRestartBefore = now + restartSeconds * 1000
+      slot = module.slotOf(label)
+    }
+    if (slot !== undefined) return slot
+    throw new UserError(`No token in ${module.path} has the label ${label}. Make it with hsm init.`)
+  }
+
   #login(session: Session): void {
     const pin = this.#options.pin()
     const digest = hash('sha256', pin)
-    if (digest === this.#refusedPin) throw pinRefused(this.label)
+    const { refusedPins } = this.#options
+    if (digest === this.#refusedPin || refusedPins?.isKnown(this.label) === true) throw pinRefused(this.label)
     try {
       session.login(CKU.USER, pin)
     } catch (cause) {
       if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
       if (!isPkcs11Error(cause, ...pinRefusals)) throw cause
       this.#refusedPin = digest
+      refusedPins?.note(this.label)
       throw pinRefused(this.label, cause)
     }
   }
@@ -194,12 +229,6 @@ export class Token<T> {
   }
 }
 
-function findSlot(module: Pkcs11Module, label: string): number {
-  const slot = module.slotOf(label) ?? (module.restart() ? module.slotOf(label) : undefined)
-  if (slot !== undefined) return slot
-  throw new UserError(`No token in ${module.path} has the label ${label}. Make it with hsm init.`)
-}
-
 function lost(label: string, cause?: unknown): KmsError {
   return new KmsError('unavailable', `The HSM does not answer (token ${label}); try again.`, {
     retryAfter: retrySeconds,
@@ -209,7 +238,7 @@ function lost(label: string, cause?: unknown): KmsError {
 
 function pinRefused(label: string, cause?: unknown): UserError {
   return new UserError(
-    `The token ${label} refuses the PIN. It is not tried again until PKCS11_PIN_FILE holds another one.`,
+    `The token ${label} refuses the PIN. It is not tried again, by another start neither, until the file of PKCS11_PIN_FILE is written anew.`,
     cause === undefined ? {} : { cause },
   )
 }

@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
 import { refusedTransfer, requireThat } from '../formats/transfer.ts'
 import type { OaepWrap, TransferBundle, TransportOffer, VaultContext, WrappedVaultKeys } from '../hsm.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
 import { mapVaultKeys, VAULT_KEY_LENGTH, type VaultKeyName } from '../software/vaultRoot.ts'
 import { oaepMechanism } from './abilities.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
@@ -19,8 +20,20 @@ import { isWrappedVaultKey, type VaultKeeper } from './vaultKeeper.ts'
 const transportTemplate = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: false })
 const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true })
 
+/** A pair for one transfer: the private half under the newest root, and how what is sent may be wrapped. */
+export async function wrappedTransportPair(
+  session: Session,
+  objects: VaultTokenObjects,
+  generateRsa: RsaGenerator | undefined,
+): Promise<{ readonly blob: Buffer; readonly publicKey: string; readonly wraps: readonly OaepWrap[] }> {
+  const { handle, publicKey } = await transportPair(session, objects, generateRsa)
+  const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
+  session.destroy(handle)
+  return { blob, publicKey: publicKeyPem(publicKey), wraps: objects.wraps }
+}
+
 /** A pair for one transfer. `generateRsa`: for tests, which do not wait for a new one each time. */
-export async function transportPair(
+async function transportPair(
   session: Session,
   { kwp }: VaultTokenObjects,
   generateRsa: RsaGenerator | undefined,

@@ -175,12 +175,6 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     return keys
   }
 
-  withoutKeks(context: VaultContext, { format, macKey }: WrappedVaultKeys): WrappedVaultKeys {
-    const destroyed = { format, hsmKek: null, softwareKek: null, macKey }
-    this.openVault(context, destroyed)
-    return destroyed
-  }
-
   /** A simulated partition is derived from the root: there is nothing to give back. */
   hasPartition(): boolean {
     return false
@@ -191,6 +185,10 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
   }
 
   takenPartitions(): readonly VaultContext[] {
+    return []
+  }
+
+  awayPartitions(): readonly string[] {
     return []
   }
 

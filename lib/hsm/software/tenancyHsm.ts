@@ -1,6 +1,6 @@
 import { ciphertextMaterialId } from '../formats/ciphertext.ts'
 import { TrustedStatements } from '../formats/statement.ts'
-import type { RegionStatement } from '../hsm.ts'
+import type { RegionStatement, VaultContext, VaultKeys, WrappedVaultKeys } from '../hsm.ts'
 import { isP384Signature } from '../primitives/p384.ts'
 import type { TenancyRoots } from './tenancyRoots.ts'
 
@@ -12,6 +12,15 @@ export abstract class TenancyHsm {
   constructor(realm: string, tenancies: TenancyRoots) {
     this.tenancies = tenancies
     this.#statements = new TrustedStatements(realm, (tenancyId) => tenancies.trustRoot(tenancyId))
+  }
+
+  abstract openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys
+
+  /** A row of keys of which the MAC key alone is left. What is open of the vault is closed. */
+  withoutKeks(context: VaultContext, { format, macKey }: WrappedVaultKeys): WrappedVaultKeys {
+    const destroyed = { format, hsmKek: null, softwareKek: null, macKey }
+    this.openVault(context, destroyed)
+    return destroyed
   }
 
   ciphertextMaterialId(ciphertext: Uint8Array): string | undefined {
