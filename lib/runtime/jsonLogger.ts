@@ -31,7 +31,7 @@ export function leveledLogger(
       log('warn', message, () => details)
     },
     error: (message, cause, details) => {
-      log('error', message, () => ({ ...details, cause: describe(cause) }))
+      log('error', message, () => (cause === undefined ? { ...details } : { ...details, cause: describe(cause) }))
     },
   }
 }

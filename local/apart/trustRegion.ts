@@ -5,6 +5,7 @@ import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import { parseUniqueJson } from '../../lib/parseUniqueJson.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
+import { fileReason } from '../fileReason.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { fingerprintOf } from '../processes/peerTls.ts'
 import {
@@ -135,6 +136,6 @@ function readExport(file: string): RegionExport {
       throw new Error('it was altered on its way: the key of its certificate has not signed what it says')
     return said as RegionExport
   } catch (cause) {
-    throw new UserError(`${file} cannot be trusted: ${messageOf(cause)}`, { cause })
+    throw new UserError(`${file} cannot be trusted: ${fileReason(cause)}`, { cause })
   }
 }

@@ -1,10 +1,11 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
 import { writeExport, type ExportedRegion } from './exportFile.ts'
 import { withStoreAudits } from './storeAudit.ts'
 import { hasRoot } from './verifyAudit.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 export interface ExportOptions {
   readonly data: string
@@ -33,7 +34,7 @@ export async function exportAudit(
     range,
     trustRoot: hasRoot(data) ? readFileSync(join(data, 'tenancyRoot.pem'), 'utf8') : null,
   }
-  if (!isFile) mkdirSync(target, { recursive: true, mode: 0o700 })
+  if (!isFile) makeFolder(target)
   const single = isFile ? openNew(target) : undefined
   try {
     return await withStoreAudits([data], (audits) =>

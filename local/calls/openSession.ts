@@ -1,5 +1,4 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
@@ -7,6 +6,7 @@ import { UserError } from '../../lib/userError.ts'
 import { callService, send, type Answer } from './callService.ts'
 import { callerProfile, read } from './callerProfile.ts'
 import { servicePlace, type PlaceFlags } from './servicePlace.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 export interface SessionFlags extends PlaceFlags {
   readonly configFile?: string
@@ -37,7 +37,7 @@ export async function openSession(flags: SessionFlags): Promise<OpenedSession> {
     ? byApiKey(flags, asked)
     : byToken(flags, flags.oidcTokenFile, asked))
   const directory = resolve(flags.out ?? join(flags.data, 'oci', 'session'))
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeFolder(directory)
   const [config, keyFile, tokenFile] = ['config', 'session.pem', 'token'].map((name) => join(directory, name)) as [
     string,
     string,

@@ -35,8 +35,15 @@ export class CommandLine extends Command {
     const wrong = parsed.unknown.find((word) => word.startsWith('-') && word !== '--help')
     if (wrong !== undefined && parsed.unknown.includes('--help') && this.commands.length === 0)
       return this.error(`unknown option '${wrong}'`)
+    // Else what is missing would be told first, and the flag that was mistyped for it only then.
+    if (wrong !== undefined && this.commands.length === 0 && this.#lacksRequired())
+      return this.error(`unknown option '${wrong}'`)
     if (parsed.unknown.includes('--help')) this.#requireCommands(parsed.operands)
     return parsed
+  }
+
+  #lacksRequired(): boolean {
+    return this.options.some((option) => option.mandatory && this.getOptionValue(option.attributeName()) === undefined)
   }
 
   /** Help is asked of a command that is there. */

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { diskRefusal } from '../../lib/diskRefusal.ts'
 import { UserError } from '../../lib/userError.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 const format = 'vaultspan/host/1'
 const schema = `
@@ -96,9 +97,9 @@ export class HostDirectory {
 
 /** A directory that was there before keeps its mode: it may be anybody's. What lies below it is ours. */
 function makeFolders(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeFolder(path)
   for (const folder of ['regions', 'hsm', 'oci']) {
-    mkdirSync(join(path, folder), { recursive: true, mode: 0o700 })
+    makeFolder(join(path, folder))
     chmodSync(join(path, folder), 0o700)
   }
 }
@@ -120,5 +121,6 @@ function reasonOf(cause: unknown): string {
     return 'host.db is not a Vaultspan data file; choose another --data.'
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return 'cannot be written; choose another --data.'
   if (code === 'ENOTDIR' || code === 'EEXIST') return 'is not a directory; choose another --data.'
+  if (code === 'ENOENT') return 'no directory can be made there; choose another --data.'
   return `cannot be used (${message ?? 'unknown reason'}).`
 }

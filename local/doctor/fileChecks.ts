@@ -19,6 +19,13 @@ export function filesCheck({ data, file, stored, endpoints, apart }: Patient): r
   const isThere = (...parts: readonly string[]) => existsSync(file(...parts))
   if (!isThere('host.db') && stored.length === 0) {
     if (isMemoryFolder(data)) return [ok(`the cloud of ${data} is in memory (--memory), and keeps no files`)]
+    if (!existsSync(data))
+      return [
+        fail(
+          `There is no directory ${data}.`,
+          `Name the one of the cloud by --data, or make a cloud there: ${typed('start', '--data', data)}`,
+        ),
+      ]
     return [warn(`There is no cloud in ${data} yet.`, `Make one: ${typed('start', '--data', data)}`)]
   }
   const regions =

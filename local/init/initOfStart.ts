@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import { UserError, messageOf } from '../../lib/userError.ts'
+import { UserError } from '../../lib/userError.ts'
 import type { Applied } from './applyInit.ts'
+import { fileReason } from '../fileReason.ts'
 import { parseInitText, type Init } from './initFile.ts'
 
 /** Where the OCIDs of what it made are kept. */
@@ -18,7 +19,7 @@ export async function readInit(file: string): Promise<Init> {
 /** Puts before what a person can put right whose it is. */
 export function refusalOf(prefix: string): (cause: unknown) => never {
   return (cause) => {
-    throw new UserError(`${prefix}${messageOf(cause)}`, { cause })
+    throw new UserError(`${prefix}${fileReason(cause)}`, { cause })
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, existsSync } from 'node:fs'
+import { readdirSync, rmSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { peerMark } from '../../lib/replication/peerMarks.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
@@ -11,6 +11,7 @@ import { requireComplete } from '../directory/requireComplete.ts'
 import { copyFile } from './copyFile.ts'
 import { requireWhole, type Manifest } from './manifest.ts'
 import { requireEmpty } from './takeSnapshot.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 export interface Restored extends Manifest {
   /** It is one region of several machines. */
@@ -26,7 +27,7 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
   const manifest = await requireWhole(folder)
   const wasThere = existsSync(data)
   try {
-    mkdirSync(data, { recursive: true, mode: 0o700 })
+    makeFolder(data)
     // Without host.db there is nothing that a start would take for a cloud.
     const names = manifest.files.map(({ name }) => name).filter((name) => name !== 'host.db')
     for (const name of [...names, 'host.db']) await copyFile(join(folder, name), join(data, name))

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
@@ -18,6 +18,7 @@ import { copyDatabases, type CopiedDatabases, type CopiedRegion } from './copyDa
 import { copyFile } from './copyFile.ts'
 import { filesBelow, manifestName, manifestOf, type Manifest } from './manifest.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 /**
  * Copies a cloud, which may run meanwhile, into a new folder. Its HSMs' states come first: what a state knows of identity, the stores
@@ -34,7 +35,7 @@ export async function takeSnapshot(data: string, folder: string): Promise<Manife
     throw new UserError(`${folder} must not lie in ${data}, nor that in it.`)
   const wasThere = existsSync(to)
   try {
-    mkdirSync(to, { recursive: true, mode: 0o700 })
+    makeFolder(to)
     for (const name of filesBelow(from)) if (isPlain(name)) await copyFile(join(from, name), join(to, name))
     const copied = await copyStores(from, to)
     requireSameRoots(from, to)

@@ -115,6 +115,17 @@ test.each([
   [['start', 'now'], /^Too many arguments [^\n]*Run npm start -- --help\.\n$/],
   [['tour', '--dta', 'x'], /^Unknown option '--dta' \(Did you mean --data\?\) Run npm run tour -- --help\.\n$/],
   [['receipt', 'verify'], /^Missing required argument 'FILE'\. Run npm run receipt -- verify --help\.\n$/],
+  [['region', 'init', '--bogus'], /^Unknown option '--bogus'\. Run npm run region -- init --help\.\n$/],
+  [['hsm', 'migrate', '--bogus'], /^Unknown option '--bogus'\. Run npm run hsm -- migrate --help\.\n$/],
+  [['hsm', 'migrate'], /^Required option '--region <NAME>' not specified\. Run npm run hsm -- migrate --help\.\n$/],
+  [['receipt', 'verify', '/nope'], /^\/nope cannot be read: there is no such file\.\n$/],
+  [['receipt', 'verify', '/nope', '--root', '/none'], /^\/none cannot be read: there is no such file\.\n$/],
+  // Node's mkdir of a path below /proc tries for ever.
+  [
+    ['start', '--data', '/proc/x'],
+    /^\/proc\/x: (no directory can be made there|cannot be written); choose another --data\.\n$/,
+  ],
+  [['start', '--init', '/nope'], /^--init \/nope: there is no such file\n$/],
   [['redrive', 'lst'], /^The only word is list, not lst\. Run npm run redrive -- --help\.\n$/],
   [['faults', '--data'], /^Option '--data <DIR>' argument missing\. Run npm run faults -- --help\.\n$/],
 ])('vaultspan %j is refused in one line that says what to type', async (args, says) => {
