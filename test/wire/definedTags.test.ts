@@ -201,14 +201,14 @@ describe('the defaults of a compartment', () => {
     const [by = '', on = '', plain = ''] = ids
     await makeDefault(compartmentId, by, '${iam.principal.type}/${iam.principal.name}')
     await makeDefault(compartmentId, on, '${oci.datetime}')
-    await makeDefault(compartmentId, plain, 'outer ${unknown.variable}')
+    await makeDefault(compartmentId, plain, 'outer {plain} $5')
     const { id: innermost, definedTags } = await makeCompartment('innermost', { compartmentId: inner.id })
     const name = (await oci.identity().getUser({ userId: oci.cloud.administrator.userId })).user.name
     expect(definedTags).toEqual({
       Made: {
         by: `user/${name}`,
         on: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown,
-        plain: 'outer ${unknown.variable}',
+        plain: 'outer {plain} $5',
       },
     })
     await makeDefault(innermost, plain, 'near')
@@ -220,7 +220,7 @@ describe('the defaults of a compartment', () => {
     expect(vault.definedTags).toMatchObject({ MADE: { BY: 'me', plain: 'near' }, Ops: { cost: 1 } })
     expect(Object.keys(vault.definedTags ?? {})).toEqual(['MADE', 'Ops'])
     const key = await makeKey(oci, vault, shapes.aes256, { compartmentId: inner.id })
-    expect(key.definedTags).toMatchObject({ Made: { plain: 'outer ${unknown.variable}' } })
+    expect(key.definedTags).toMatchObject({ Made: { plain: 'outer {plain} $5' } })
   })
 
   test('that are required are said by whoever makes something, unless a nearer one is not', async () => {
