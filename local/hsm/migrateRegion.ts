@@ -64,6 +64,7 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
         newId: randomUUID,
       })
       try {
+        requireReplicasInTokens(store, region, tokens, (peer) => isSimulated(directory, peer))
         const moved = moveRows(store, state, adopting, region)
         putInPlace(file, draft)
         return [
@@ -79,6 +80,37 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
   } finally {
     directory.close()
   }
+}
+
+/** What is in a token does not go on to a process elsewhere, unless whoever runs this says so. @throws UserError */
+function requireReplicasInTokens(
+  { database }: Store,
+  region: string,
+  { allowsSoftwareReplicas }: TokenSettings,
+  isSimulatedAt: (peer: string) => boolean,
+): void {
+  if (allowsSoftwareReplicas) return
+  const found = database
+    .prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND sk = '${vaultSk}'`)
+    .all()
+    .map(({ body }) => parseJson(String(body)) as VaultRow)
+    .find(
+      ({ primaryRegion, replicaRegion, lifecycleState }) =>
+        primaryRegion === region &&
+        replicaRegion !== null &&
+        lifecycleState !== 'DELETED' &&
+        isSimulatedAt(replicaRegion),
+    )
+  if (found === undefined) return
+  throw new UserError(
+    `Vault ${found.id} has a replica in ${found.replicaRegion ?? ''}, which is simulated: keys that are made in the token would go on to its process. Delete the replica, or set PKCS11_SOFTWARE_REPLICAS=on where that is meant, or while ${found.replicaRegion ?? ''} is to be migrated next. Nothing was changed.`,
+  )
+}
+
+/** A region whose state is on another machine says itself, with each offer, where its keys are. */
+function isSimulated(directory: HostDirectory, region: string): boolean {
+  const file = directory.file('hsm', `${region}.json`)
+  return file !== undefined && existsSync(file) && !readFileSync(file, 'utf8').includes('"vaultspan/pkcs11-hsm/')
 }
 
 /** All or none: a crash before the end leaves every row as it was. */

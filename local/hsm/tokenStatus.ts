@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -28,9 +29,14 @@ export async function tokenStatus(
       // Without its file: it is looked at, nothing is kept.
       const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin, ...known } })
       const { name } = await hsm.selfTest()
-      const { free } = hsm.partitionCounts()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
-      lines.push(`  ${region}  ${free} tokens for private vaults`)
+      // Opened without its state, all are free.
+      const { free: all } = hsm.partitionCounts()
+      const { taken, spent } = phasesIn(join(data, 'hsm', `${region}.json`))
+      lines.push(
+        `  ${region}  tokens for private vaults: ${all - taken - spent} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
+      )
+      if (hsm.rotation.isRotating()) lines.push(`  ${region}  a rotation of its root is under way`)
       hsm.close()
     } catch (cause) {
       isFit = false
@@ -41,4 +47,15 @@ export async function tokenStatus(
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)
   return { lines, isFit }
+}
+
+/** As the region's state has it: for a person, whatever its MAC. */
+function phasesIn(file: string): { readonly taken: number; readonly spent: number } {
+  if (!existsSync(file)) return { taken: 0, spent: 0 }
+  const { partitions = {} } = parseJson(readFileSync(file, 'utf8')) as {
+    readonly partitions?: Readonly<Record<string, { readonly phase: string }>>
+  }
+  const phases = Object.values(partitions).map(({ phase }) => phase)
+  const taken = phases.filter((phase) => phase === 'taken').length
+  return { taken, spent: phases.length - taken }
 }

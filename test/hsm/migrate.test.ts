@@ -124,6 +124,18 @@ describeWithToken('a simulated region that moves into a token', () => {
     for (const each of [virtual, own]) await opens(each)
   })
 
+  test('is refused where a vault has a replica in a simulated region, unless that is meant', async () => {
+    init(1)
+    const kept = readFileSync(join(data, 'hsm', `${eu}.json`), 'utf8')
+    const off = { ...place(), regions: null, allowsSoftwareReplicas: false }
+    await expect(migrateRegion(data, eu, off)).rejects.toThrow(
+      `Vault ${own.vault.id} has a replica in ${us}, which is simulated`,
+    )
+    expect(readFileSync(join(data, 'hsm', `${eu}.json`), 'utf8')).toBe(kept)
+    await open([])
+    await opens(own)
+  })
+
   test('goes on where the last attempt ended between its rows and its file', async () => {
     init(1)
     const file = join(data, 'hsm', `${eu}.json`)
@@ -140,6 +152,7 @@ describeWithToken('a simulated region that moves into a token', () => {
     init(1)
     await open([])
     await expect(migrate(eu)).rejects.toThrow(/in use|locked|another/)
+    expect(() => init(2)).toThrow(/in use|locked|another/)
     await cloud.close()
     await migrate(eu)
     copyFileSync(join(data, 'hsm', `${us}.json`), join(folder, 'kept.json'))

@@ -156,5 +156,5 @@ function notAState(file: string): string {
   const { format } = content.output
   if (format !== 'vaultspan/simulated-hsm/1')
     return `The HSM state ${file} has format ${format}; this program reads ${FORMAT} only.`
-  return `The region of ${file} was made with the simulated HSM, so its keys are in no token. Start it without HSM=pkcs11, or start anew with another --data.`
+  return `The region of ${file} was made with the simulated HSM, so its keys are in no token. Bring them into one with hsm migrate, or name in PKCS11_REGIONS the regions that have a token; without any, start it without HSM=pkcs11.`
 }
