@@ -5,6 +5,7 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 import { pinFrom } from './pin.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
@@ -40,7 +41,7 @@ export async function attestRegion(
 /** They are no secret, and prove themselves. */
 function statementsIn(file: string, region: string): Attestation['statements'] {
   if (!existsSync(file)) throw new UserError(`${file} is not there: no region ${region} was started in this directory.`)
-  const { tenancies } = JSON.parse(readFileSync(file, 'utf8')) as {
+  const { tenancies } = parseJson(readFileSync(file, 'utf8')) as {
     readonly tenancies: Readonly<Record<string, { readonly statement: Attestation['statements'][number] }>>
   }
   return Object.values(tenancies).map(({ statement }) => statement)

@@ -3,6 +3,7 @@ import { headRows, type HeadRow } from '../../lib/kms/auditChain/auditHead.ts'
 import { placeIn } from '../../lib/kms/auditChain/checkItem.ts'
 import { formerSegment, type PlacedAuditItem } from '../../lib/kms/auditChain/endFormerWriter.ts'
 import { signHead, type SignHeadPorts } from '../../lib/kms/auditChain/signHead.ts'
+import { parseJson } from '../../lib/parseJson.ts'
 import type { Logger } from '../../lib/ports.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 
@@ -56,7 +57,7 @@ function* itemsBackwards({ database }: SqliteRegionStore): Generator<PlacedAudit
     for (const { id, tbl, body } of rows) {
       before = Number(id)
       if (tbl !== 'Audit') continue
-      const item = JSON.parse(String(body)) as AuditItem
+      const item = parseJson(String(body)) as AuditItem
       const place = placeIn(item)
       if (place !== undefined) yield { item, place }
     }

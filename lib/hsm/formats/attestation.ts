@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
+import { parseJson } from '../../parseJson.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { asJson } from './statement.ts'
 
@@ -71,7 +72,7 @@ export type AttestedKey = AttestedToken['keys'][number]
 /** Undefined for what is none. */
 export function parseAttestation(text: string): Attestation | undefined {
   try {
-    const parsed = v.safeParse(attestation, JSON.parse(text))
+    const parsed = v.safeParse(attestation, parseJson(text))
     return parsed.success ? parsed.output : undefined
   } catch {
     return undefined
