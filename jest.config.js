@@ -12,6 +12,7 @@ const isNamed = process.argv.slice(2).some((argument) => argument.startsWith('te
 // Jest reads its configuration from a default export.
 export default {
   testEnvironment: 'node',
+  testSequencer: '<rootDir>/test/longestFirst.js',
   globalSetup: '<rootDir>/test/hsm/makeTokenDirectory.js',
   globalTeardown: '<rootDir>/test/hsm/removeTokenDirectory.js',
   roots: ['<rootDir>/test'],

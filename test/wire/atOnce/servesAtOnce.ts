@@ -72,9 +72,12 @@ const pairs: readonly (readonly [string, readonly Change[]])[] = [
   ['tag, import', [tag, importVersion]],
 ]
 
-/** What the replica said to the very next call: the plaintext, or its refusal. */
-async function usedAtOnce(changes: readonly Change[]): Promise<string> {
-  const createKeyDetails = { compartmentId: oci.tenancyId, displayName: 'key', keyShape: shapes.aes256 }
+/**
+ * What the replica said to the very next call: the plaintext, or its refusal. Names differ: of two equal calls signed in one
+ * second a late one would be taken for a copy of the first.
+ */
+async function usedAtOnce(changes: readonly Change[], displayName: string): Promise<string> {
+  const createKeyDetails = { compartmentId: oci.tenancyId, displayName, keyShape: shapes.aes256 }
   const keyId = (await keys.createKey({ createKeyDetails })).key.id
   for (const change of changes) await change(keyId)
   const plaintext = base64('hello')
@@ -94,7 +97,7 @@ export function servesAtOnce(delayMs: number): void {
     const client = async () => {
       while (left > 0) {
         left -= 1
-        const answer = await usedAtOnce(changes).catch((cause: unknown) => (cause as Error).message)
+        const answer = await usedAtOnce(changes, `key ${left}`).catch((cause: unknown) => (cause as Error).message)
         answers.set(answer, (answers.get(answer) ?? 0) + 1)
       }
     }
