@@ -1,5 +1,17 @@
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { KmsError } from '../../lib/errors.ts'
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
@@ -8,6 +20,7 @@ import type { Session } from '../../lib/hsm/pkcs11/session.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
 
+const run = promisify(execFile)
 const message = Buffer.from('through all of it')
 const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error
 
@@ -115,19 +128,16 @@ describeWithToken('a token that fails', () => {
   })
 
   test('whose whole place was taken away is there again with the next second after it is back', async () => {
-    const tokens = join(dirname(process.env['SOFTHSM2_CONF'] ?? ''), 'tokens')
-    killSessions()
-    renameSync(tokens, `${tokens}.away`)
+    const place = mkdtempSync(join(tmpdir(), 'vaultspan-place-'))
     try {
-      for (let second = 0; second < 3; second++) {
-        await expect(encrypt()).rejects.toEqual(unavailable)
-        expect(hsm.isAnswering()).toBe(false)
-        now += 1_000
-      }
+      mkdirSync(join(place, 'tokens'))
+      const file = join(place, 'softhsm2.conf')
+      writeFileSync(file, `directories.tokendir = ${join(place, 'tokens')}\nobjectstore.backend = file\n`)
+      const env = { ...process.env, NODE_OPTIONS: '', SOFTHSM2_CONF: file }
+      await run(process.execPath, [join(import.meta.dirname, 'placeAway.ts'), softHsm().path], { env })
     } finally {
-      renameSync(`${tokens}.away`, tokens)
+      rmSync(place, { recursive: true })
     }
-    await works()
   })
 
   test('a wrong PIN is tried once, whatever is asked meanwhile, and the right one with the next second', async () => {
