@@ -9,7 +9,7 @@ export const processSuites = [
   '/test/docs/programs\\.',
   '/test/local/workers/',
   '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|memory|processes|putBack|redrive)\\.',
-  '/test/local/(apartPutBack|apartTokens|badStart|threeMachines)\\.',
+  '/test/local/(apartPutBack|apartTokens|badStart|commands|threeMachines|tour)\\.',
   '/test/local/(regionProcess|service|snapshot|status|tlsFlags|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
   '/test/model/',
   '/test/package/',
