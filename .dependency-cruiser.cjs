@@ -70,6 +70,7 @@ const storeys = {
     '^lib/hsm/primitives/',
     '^lib/hsm/formats/',
     '^lib/hsm/software/',
+    '^lib/hsm/recovery/',
     '^lib/hsm/pkcs11/',
   ],
   local: [

@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../directory/chooseRegions.ts'
+import type { Ceremony } from '../hsm/ceremony.ts'
 import { defaultLabel, moduleOf, tokenSettings } from '../hsm/tokenSettings.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
@@ -10,11 +11,20 @@ interface RegionsFlag extends DataFlag {
 interface InitFlags extends RegionsFlag {
   readonly soPinFile?: string
   readonly private: number
+  readonly custodian?: readonly string[]
+  readonly threshold?: number
+  readonly transcript?: string
 }
 
 interface AttestFlags extends DataFlag {
   readonly region: string
   readonly challenge?: string
+}
+
+interface VerifyFlags {
+  readonly root?: string
+  readonly challenge?: string
+  readonly share?: string
 }
 
 const regionsFlag = [
@@ -35,15 +45,30 @@ export const hsm: CommandRow = {
       .option(...regionsFlag)
       .option('--private <N>', 'so many tokens for private vaults in each region; spent ones are made anew', count, 0)
       .option('--so-pin-file <FILE>', 'holds the security officer’s PIN, which is asked for otherwise')
-      .addHelpText('after', `\n${environment}`)
-      .action(async ({ data, regions, soPinFile, private: privateVaults }: InitFlags) => {
+      .option(
+        '--custodian <FILE...>',
+        'where each custodian’s share of the recovery root is written; one file for each',
+      )
+      .option('--threshold <M>', 'so many shares restore', Number)
+      .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
+      .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
+      .action(async ({ data, regions, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
+        const ceremony = ceremonyOf(data, custody)
+        if (ceremony !== undefined && process.env['HSM'] === 'simulated') {
+          const { initSimulatedCustodians } = await import('../hsm/initCustodians.ts')
+          console.log((await initSimulatedCustodians(regions, ceremony)).join('\n'))
+          return
+        }
         const [module, label] = [moduleOf(process.env), process.env['PKCS11_LABEL'] ?? defaultLabel]
-        const { pinFromFileOrPrompt } = await import('../hsm/pin.ts')
-        const soPin = await pinFromFileOrPrompt(soPinFile, 'The security officer’s', '--so-pin-file')
-        const pin = await pinFromFileOrPrompt(process.env['PKCS11_PIN_FILE'], 'The service’s', 'PKCS11_PIN_FILE')
-        if (pin === soPin) throw new UserError('The security officer and the service have PINs of their own.')
-        const { initTokens } = await import('../hsm/initTokens.ts')
-        console.log(initTokens({ data, module, label, regions, privateVaults, soPin, pin }).join('\n'))
+        const { soPin, pin } = await bothPins(soPinFile)
+        const tokens = { data, module, label, regions, privateVaults, soPin, pin }
+        if (ceremony === undefined) {
+          const { initTokens } = await import('../hsm/initTokens.ts')
+          console.log(initTokens(tokens).join('\n'))
+          return
+        }
+        const { initTokensWithCustodians } = await import('../hsm/initCustodians.ts')
+        console.log((await initTokensWithCustodians(tokens, ceremony)).join('\n'))
       })
     command
       .command('status')
@@ -60,6 +85,35 @@ export const hsm: CommandRow = {
         if (!isFit) process.exitCode = 1
       })
     command
+      .command('backup')
+      .description('Writes what the custodians’ shares bring a region’s HSM into new tokens with.')
+      .argument('<FILE>', 'is made')
+      .option(...dataFlag)
+      .requiredOption('--region <NAME>', 'which one')
+      .addHelpText('after', `\n${environment}`)
+      .action(async (file: string, { data, region }: DataFlag & { readonly region: string }) => {
+        const { backupRegion } = await import('../hsm/backupRegion.ts')
+        console.log((await backupRegion(data, region, file, process.env)).join('\n'))
+      })
+    command
+      .command('restore')
+      .description('Makes a region’s tokens anew from what hsm backup has written, with the service stopped.')
+      .argument('<FILE>', 'what it has written')
+      .option(...dataFlag)
+      .requiredOption('--share <FILE...>', 'the custodians’ shares, as many as it takes')
+      .option('--so-pin-file <FILE>', 'holds the new tokens’ security officer’s PIN, which is asked for otherwise')
+      .addHelpText('after', `\n${environment}`)
+      .action(
+        async (
+          file: string,
+          { data, share, soPinFile }: DataFlag & { readonly share: readonly string[]; readonly soPinFile?: string },
+        ) => {
+          const { restoreRegion } = await import('../hsm/restoreRegion.ts')
+          const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
+          console.log((await restoreRegion({ data, file, shareFiles: share, access })).join('\n'))
+        },
+      )
+    command
       .command('attest')
       .description('Writes what a region’s tokens say of themselves and of their keys, signed by the region.')
       .option(...dataFlag)
@@ -74,11 +128,20 @@ export const hsm: CommandRow = {
       })
     command
       .command('verify')
-      .description('Checks what hsm attest has written, by itself and offline.')
+      .description('Checks what hsm attest has written, or the transcript of a ceremony, by itself and offline.')
       .argument('<FILE>', 'what it has written')
-      .requiredOption('--root <FILE>', 'the tenancy’s root: a PEM file, or a data directory, which holds one')
-      .option('--challenge <TEXT>', 'that was asked with')
-      .action(async (file: string, { root, challenge }: { readonly root: string; readonly challenge?: string }) => {
+      .option(
+        '--root <FILE>',
+        'of an attestation: the tenancy’s root, a PEM file, or a data directory, which holds one',
+      )
+      .option('--challenge <TEXT>', 'of an attestation: what was asked with')
+      .option('--share <FILE>', 'of a transcript: whether this share is of that ceremony')
+      .action(async (file: string, { root, challenge, share }: VerifyFlags) => {
+        if (root === undefined) {
+          const { verifyCeremony } = await import('../hsm/verifyCeremony.ts')
+          console.log((await verifyCeremony(file, share)).join('\n'))
+          return
+        }
         const { verifyAttestation } = await import('../hsm/verifyAttestation.ts')
         console.log((await verifyAttestation(file, root, challenge)).join('\n'))
       })
@@ -106,12 +169,36 @@ export const hsm: CommandRow = {
   },
 }
 
+/** The security officer's and the service's. @throws UserError */
+async function bothPins(soPinFile: string | undefined): Promise<{ readonly soPin: string; readonly pin: string }> {
+  const { pinFromFileOrPrompt } = await import('../hsm/pin.ts')
+  const soPin = await pinFromFileOrPrompt(soPinFile, 'The security officer’s', '--so-pin-file')
+  const pin = await pinFromFileOrPrompt(process.env['PKCS11_PIN_FILE'], 'The service’s', 'PKCS11_PIN_FILE')
+  if (pin === soPin) throw new UserError('The security officer and the service have PINs of their own.')
+  return { soPin, pin }
+}
+
+/** Undefined: without custodians. @throws UserError where one of the three flags is missing. */
+function ceremonyOf(
+  data: string,
+  { custodian, threshold, transcript }: Pick<InitFlags, 'custodian' | 'threshold' | 'transcript'>,
+): Ceremony | undefined {
+  if (custodian === undefined && threshold === undefined && transcript === undefined) return undefined
+  if (custodian !== undefined && threshold !== undefined && transcript !== undefined)
+    return { data, shareFiles: custodian, threshold, transcript }
+  throw new UserError('Custodians take --custodian FILE (one for each), --threshold M and --transcript FILE.')
+}
+
 /** A thousand tokens are more than a library lists in a reasonable time. */
 function count(text: string): number {
   const number = Number(text)
   if (/^\d{1,4}$/.test(text) && number <= 999) return number
   throw new UserError('--private takes a number from 0 to 999.')
 }
+
+const custodiansHelp = `Custodians:
+  --custodian alice.json bob.json carol.json --threshold 2 --transcript ceremony.json
+  With HSM=simulated: for the simulated regions that are in --data.`
 
 const environment = `Environment:
   PKCS11_MODULE    the path of the HSM’s PKCS#11 library

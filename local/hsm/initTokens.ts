@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
+import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel } from './tokenSettings.ts'
 
@@ -27,28 +30,41 @@ const says = {
 
 /**
  * A token for each region, and its pool of those for private vaults, with the service stopped: it would not see new tokens, and
- * one that it has spent has sessions of its own. Resolves with a line for each. @throws UserError
+ * one that it has spent has sessions of its own. `recoveryKey` is of a ceremony that is being held; without it, that of the
+ * cloud's custodians, where it has any. Resolves with a line for each. @throws UserError
  */
-export function initTokens(tokens: NewTokens): readonly string[] {
-  if (!existsSync(join(tokens.data, 'host.db'))) return initAll(tokens)
+export function initTokens(tokens: NewTokens, recoveryKey?: string): readonly string[] {
+  if (!existsSync(join(tokens.data, 'host.db'))) return initAll(tokens, recoveryKey)
   const directory = new HostDirectory(tokens.data)
   try {
-    return initAll(tokens)
+    return initAll(tokens, recoveryKey)
   } finally {
     directory.close()
   }
 }
 
-function initAll({ data, module, label, regions, privateVaults, soPin, pin }: NewTokens): readonly string[] {
+function initAll(
+  { data, module, label, regions, privateVaults, soPin, pin }: NewTokens,
+  newKey: string | undefined,
+): readonly string[] {
+  const recovery = newKey === undefined ? recoveryOf(data) : undefined
+  const stranger = regions.find((region) => recovery !== undefined && !Object.hasOwn(recovery.identities, region))
+  if (stranger !== undefined)
+    throw new UserError(
+      `The ceremony of this cloud's custodians did not know the region ${stranger}: make it in a directory of its own, with custodians of its own.`,
+    )
   useOwnTokens(module, data, { isNew: true })
   const loaded = Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
-  return regions.flatMap((region) => {
+  const recoveryKey = newKey ?? recovery?.publicKey
+  const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
-    const pins = { module: loaded, soPin, pin }
+    const common = { module: loaded, soPin, pin, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     return [
-      `  ${name}  ${says[initToken({ ...pins, label: name })]}`,
-      ...pool.map((each) => `  ${each}  ${says[initPartition({ ...pins, label: each })]}`),
+      `  ${name}  ${says[initToken({ ...common, label: name })]}`,
+      ...pool.map((each) => `  ${each}  ${says[initPartition({ ...common, label: each })]}`),
     ]
   })
+  if (recovery === undefined) return lines
+  return [...lines, `  recovery key ${fingerprint(recovery.publicKey)}: compare it with the ceremony's transcript`]
 }

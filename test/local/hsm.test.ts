@@ -62,6 +62,39 @@ describeWithToken('with the regions’ keys in tokens', () => {
       expect(readFileSync(join(data, 'hsm', 'softhsm2.conf'), 'utf8')).toBe(config)
     }))
 
+  test('custodians bring lost tokens back by the command line, and what is wrong is one line', () =>
+    withDirectory(async (directory) => {
+      const { data, hsm } = prepared(directory)
+      const at = (name: string) => join(directory, name)
+      const soPin = ['--so-pin-file', at('so.pin')]
+      const [ann, bob, cid] = ['ann', 'bob', 'cid'].map(at)
+      const custodians = ['--custodian', ann ?? '', bob ?? '', cid ?? '']
+      const refusal = (err: string) => ({ code: 1, out: '', err: expect.stringMatching(err) as string })
+      expect(await hsm('init', ...soPin, ...custodians)).toEqual(refusal('^Custodians take --custodian FILE .*\n$'))
+      const made = await hsm('init', ...soPin, ...custodians, '--threshold', '2', '--transcript', at('ceremony'))
+      expect(made).toMatchObject({ code: 0, err: '', out: expect.stringContaining('2 of 3 shares restore') as string })
+      const { share } = JSON.parse(readFileSync(at('ann'), 'utf8')) as { readonly share: string }
+      expect(made.out).not.toContain(share)
+      const verify = (...words: readonly string[]) => run('local/main.ts', ['hsm', 'verify', at('ceremony'), ...words])
+      expect(await verify('--share', at('bob'))).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('is share 2 of this ceremony') as string,
+      })
+      const backup = at('backup')
+      expect(await hsm('backup', backup, '--region', 'us-ashburn-1')).toMatchObject({ code: 0, err: '' })
+      rmSync(join(data, 'hsm', 'tokens'), { recursive: true })
+      const restore = (...shares: readonly string[]) => hsm('restore', backup, ...soPin, '--share', ...shares)
+      expect(await restore(at('ann'))).toEqual(
+        refusal('^It takes 2 different shares; there are 1\\. Nothing was .*\n$'),
+      )
+      expect(await restore(at('ann'), at('cid'))).toMatchObject({
+        code: 0,
+        err: '',
+        out: expect.stringContaining('made, with its keys') as string,
+      })
+      expect((await hsm('status')).out).toContain('us-ashburn-1  PKCS#11 token')
+    }))
+
   test('a start says in one line what is missing, and makes nothing', () =>
     withDirectory(async (directory) => {
       const { init, data, pin, environment } = prepared(directory)

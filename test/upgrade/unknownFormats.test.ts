@@ -27,6 +27,7 @@ const unreleased: readonly string[] = [
   'vaultspan/coverage/2',
   'vaultspan/key-record/2',
   'vaultspan/receipt-row/2',
+  'vaultspan/recovery-key/1',
   'vaultspan/transfer-bundle/1+oaep-sha1',
   'vaultspan/vault-keys/1+kms',
   'vaultspan/vault-keys/1+partition',
@@ -36,7 +37,10 @@ const unreleased: readonly string[] = [
 /** What only comes in or goes out: an operator's file, a proof or a token in an answer; no record of this service. */
 const notStored = [
   'vaultspan/hsm-attestation/1',
+  'vaultspan/hsm-backup/1',
+  'vaultspan/hsm-ceremony/1',
   'vaultspan/proof-of-arrival/1',
+  'vaultspan/recovery-share/1',
   'vaultspan/session/1',
   'vaultspan/vault-record-import/1',
 ]

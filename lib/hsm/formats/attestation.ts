@@ -19,7 +19,7 @@ const flags = v.object({
   isModifiable: v.boolean(),
 })
 
-const token = v.object({
+export const attestedTokenSchema = v.object({
   label: v.string(),
   manufacturer: v.string(),
   model: v.string(),
@@ -34,6 +34,13 @@ const token = v.object({
       ...flags.entries,
     }),
   ),
+})
+
+export const libraryInfoSchema = v.object({
+  manufacturer: v.string(),
+  description: v.string(),
+  version: v.string(),
+  cryptoki: v.string(),
 })
 
 const statement = v.object({
@@ -53,9 +60,9 @@ const attestation = v.object({
   at: v.string(),
   /** What whoever asked wants to find again; null: nothing. */
   challenge: v.nullable(v.string()),
-  library: v.object({ manufacturer: v.string(), description: v.string(), version: v.string(), cryptoki: v.string() }),
+  library: libraryInfoSchema,
   /** The region's, then its pool's for private vaults. */
-  tokens: v.array(token),
+  tokens: v.array(attestedTokenSchema),
   /** By which the tenancies' roots say that the key below is the region's. */
   statements: v.array(statement),
   /** PEM of the region's identity, whose private half is in the first token. */
@@ -113,6 +120,6 @@ function weaknessesOf(key: AttestedKey): readonly string[] {
     ...(key.isToken ? [] : ['does not stay']),
     ...(key.isLocal && key.isNeverExtractable && key.isAlwaysSensitive
       ? []
-      : ['was not made in the token, or could once be read (hsm migrate)']),
+      : ['was not made in the token, or could once leave it (hsm migrate, custodians)']),
   ]
 }

@@ -1,13 +1,14 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import type { OpenedVaultKeys } from '../software/vaultKeys.ts'
 import { findAbilities } from './abilities.ts'
-import { CKA, CKK, CKO } from './constants.ts'
-import { ecPublicKey, oids } from './publicKeys.ts'
-import { labelled, stays } from './regionObjects.ts'
+import { CKA, CKO } from './constants.ts'
+import { ecPublicKey } from './publicKeys.ts'
+import { findRecoveryKey, keepWithCopy, unmodifiableLast } from './recoverable.ts'
+import { labelled, putSignersPublicKey, removeSigner, stayingTemplate } from './regionObjects.ts'
 import type { Session } from './session.ts'
-import { aesTemplate } from './templates.ts'
+import { aesTemplate, ecPrivateTemplate } from './templates.ts'
 import { intoToken } from './tokenMaterial.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
 
@@ -25,40 +26,20 @@ export function adoptSigner(session: Session, label: string, privateKeyPem: stri
     find(CKO.PRIVATE_KEY).length === 1 &&
     publicKeyPem(ecPublicKey(session, known, 'NIST_P384')) === publicKeyPem(publicKey)
   if (isSame) return
-  // The public half is made last: where it is, the private one is.
-  for (const object of [...find(CKO.PUBLIC_KEY), ...find(CKO.PRIVATE_KEY)]) session.remove(object)
+  removeSigner(session, label)
+  const [recoveryKey, template] = [findRecoveryKey(session), unmodifiableLast(stayingTemplate(label))]
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' })
   try {
-    intoToken(session, findAbilities(session).kwp, secret, [
-      [CKA.CLASS, CKO.PRIVATE_KEY],
-      [CKA.KEY_TYPE, CKK.EC],
-      ...stays.filter(([type]) => type !== CKA.MODIFIABLE),
-      [CKA.LABEL, Buffer.from(label)],
-      [CKA.SIGN, true],
-      [CKA.DECRYPT, false],
-      [CKA.UNWRAP, false],
-      // SoftHSM takes one after the other: nothing can follow this.
-      [CKA.MODIFIABLE, false],
-    ])
+    const { kwp } = findAbilities(session)
+    if (recoveryKey === undefined) intoToken(session, kwp, secret, template)
+    else {
+      const made = intoToken(session, kwp, secret, ecPrivateTemplate({ isExtractable: true }))
+      keepWithCopy(session, { made, recoveryKey, label, template })
+    }
   } finally {
     secret.fill(0)
   }
-  session.create([
-    [CKA.CLASS, CKO.PUBLIC_KEY],
-    [CKA.KEY_TYPE, CKK.EC],
-    [CKA.TOKEN, true],
-    [CKA.PRIVATE, false],
-    [CKA.LABEL, Buffer.from(label)],
-    [CKA.EC_PARAMS, oids.NIST_P384],
-    [CKA.EC_POINT, pointOf(publicKey)],
-    [CKA.VERIFY, true],
-  ])
-}
-
-/** A DER OCTET STRING of the uncompressed point, which ends a SubjectPublicKeyInfo. */
-function pointOf(publicKey: KeyObject): Buffer {
-  const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-97)
-  return Buffer.concat([Buffer.from([0x04, point.length]), point])
+  putSignersPublicKey(session, label, publicKey)
 }
 
 /** A vault's keys in the token that keeps it from here on. */

@@ -6,6 +6,7 @@ import { adoptSigner, adoptVaultKeys } from './adoptKeys.ts'
 import { CKA, CKO } from './constants.ts'
 import type { Template } from './encode.ts'
 import { hasPartition, Partitions } from './partitions.ts'
+import { recoveryLabel } from './recoverable.ts'
 import { identityLabel } from './regionObjects.ts'
 import { macRootOf, partitionToken, regionToken } from './regionToken.ts'
 import type { Session } from './session.ts'
@@ -94,7 +95,7 @@ function requireFresh(session: Session, { tenancies }: HsmState): void {
   const foreign = session
     .find(all, 64)
     .map((object) => String(session.attributes(object, CKA.LABEL)[0]))
-    .find((label) => label !== identityLabel && !own.includes(label))
+    .find((label) => ![identityLabel, recoveryLabel, ...own].includes(label))
   if (foreign === undefined) return
   throw new UserError(
     `The token is another cloud's: it has "${foreign}". Make one of its own for this cloud, by another PKCS11_LABEL.`,

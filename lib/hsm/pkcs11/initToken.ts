@@ -1,7 +1,9 @@
 import { UserError } from '../../userError.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
 import { CKU } from './constants.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
+import { putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
 import { Session } from './session.ts'
 
 export interface NewToken {
@@ -11,16 +13,20 @@ export interface NewToken {
   readonly soPin: string
   /** The service's. */
   readonly pin: string
+  /** PEM of the custodians' key; absent: there are none. */
+  readonly recoveryKey?: string
 }
 
 /**
  * Makes a region's token in a slot that holds an uninitialized one, and its roots there. Where a token of this label is
  * there already it is left as it is, but for roots that an interrupted init did not make. @throws UserError
  */
-export function initToken({ module, label, soPin, pin }: NewToken): 'made' | 'completed' | 'there already' {
+export function initToken(token: NewToken): 'made' | 'completed' | 'there already' {
+  const { module, label, pin } = token
   const known = module.slotOf(label)
-  const slot = known ?? initialize(module, label, soPin, pin)
+  const slot = known ?? initialize(token)
   return withUser(module, slot, pin, (session) => {
+    requireSameRecoveryKey(session, token)
     if (known !== undefined && has(() => findRegionObjects(session))) return 'there already'
     createRegionObjects(session)
     return known === undefined ? 'made' : 'completed'
@@ -31,19 +37,32 @@ export function initToken({ module, label, soPin, pin }: NewToken): 'made' | 'co
  * Makes a token of a private vault's. One that is there with its roots stays, whoever has it; one without any is spent, or
  * was left by an interrupted init: it is initialized anew, which zeroises what it ever held. @throws UserError
  */
-export function initPartition({ module, label, soPin, pin }: NewToken): 'made' | 'made anew' | 'there already' {
+export function initPartition(token: NewToken): 'made' | 'made anew' | 'there already' {
+  const { module, label, pin } = token
   const known = module.slotOf(label)
   if (known !== undefined && withUser(module, known, pin, (session) => has(() => findVaultObjects(session)))) {
     return 'there already'
   }
-  const slot = initialize(module, label, soPin, pin, known)
+  const slot = initialize(token, known)
   withUser(module, slot, pin, (session) => {
     createRoots(session)
   })
   return known === undefined ? 'made' : 'made anew'
 }
 
-function withUser<R>(module: Pkcs11Module, slot: number, pin: string, work: (session: Session) => R): R {
+/** A token is made with its custodians or without them: what is in it cannot leave it for others later. @throws UserError */
+function requireSameRecoveryKey(session: Session, { label, recoveryKey }: NewToken): void {
+  const own = recoveryKeyIn(session)
+  if ((own === undefined) === (recoveryKey === undefined) && (own === undefined || publicKeyPem(own) === recoveryKey))
+    return
+  throw new UserError(
+    recoveryKey === undefined
+      ? `The token ${label} was made with custodians: put hsm/recovery.json back, which every backup of it has.`
+      : `The token ${label} is there already, and was made without these custodians. They are chosen when tokens are made: take new ones, by another PKCS11_LABEL.`,
+  )
+}
+
+export function withUser<R>(module: Pkcs11Module, slot: number, pin: string, work: (session: Session) => R): R {
   const session = Session.open(module, slot)
   try {
     session.login(CKU.USER, pin)
@@ -64,7 +83,7 @@ function has(find: () => unknown): boolean {
 }
 
 /** In an empty slot, or over the token of this one. @throws UserError */
-function initialize(module: Pkcs11Module, label: string, soPin: string, pin: string, over?: number): number {
+export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken, over?: number): number {
   const empty = over ?? module.emptySlot()
   if (empty === undefined) throw new UserError(`${module.path} has no slot with an empty token for ${label}.`)
   const [officer, user, name] = [Buffer.from(soPin), Buffer.from(pin), Buffer.alloc(32, ' ')]
@@ -78,6 +97,7 @@ function initialize(module: Pkcs11Module, label: string, soPin: string, pin: str
     try {
       session.login(CKU.SO, soPin)
       module.call('C_InitPIN', session.handle, user, user.length)
+      if (recoveryKey !== undefined) putRecoveryKey(session, recoveryKey)
       module.call('C_Logout', session.handle)
     } finally {
       session.close()

@@ -1,9 +1,11 @@
+import type { KeyObject } from 'node:crypto'
 import { keysOf } from '../../keysOf.ts'
 import { UserError } from '../../userError.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
-import { oids } from './publicKeys.ts'
-import { allowing } from './templates.ts'
+import { ecPublicKey, oids } from './publicKeys.ts'
+import { findRecoveryKey, keepWithCopy, removeCopy } from './recoverable.ts'
+import { allowing, ecPrivateTemplate, sessionPrivate } from './templates.ts'
 import type { Handle, Session } from './session.ts'
 
 /** The two keys under which a token keeps what it is given. */
@@ -35,7 +37,7 @@ function rootLabel(which: keyof typeof rootLabels, generation: number): string {
   return generation === 1 ? rootLabels[which] : `${rootLabels[which]} ${generation}`
 }
 
-export const stays: Template = [
+const stays: Template = [
   [CKA.TOKEN, true],
   [CKA.PRIVATE, true],
   [CKA.SENSITIVE, true],
@@ -47,7 +49,6 @@ export const stays: Template = [
 const aes256: Template = [
   [CKA.CLASS, CKO.SECRET_KEY],
   [CKA.KEY_TYPE, CKK.AES],
-  [CKA.VALUE_LEN, 32],
 ]
 
 /** What is unwrapped by the root can be read by nobody, nor stay in the token, whatever its unwrapper asks for. */
@@ -55,6 +56,25 @@ const unwrapTemplate: Template = [
   [CKA.SENSITIVE, true],
   [CKA.TOKEN, false],
 ]
+
+const newAes = mechanism(CKM.AES_KEY_GEN)
+const length: Template = [[CKA.VALUE_LEN, 32]]
+
+/** Of what stays in a token under this label: a wrapping root, a MAC root, or a signer's private half. */
+export function stayingTemplate(label: string): Template {
+  const named: Template = [...stays, [CKA.LABEL, Buffer.from(label)]]
+  if (label.startsWith(rootLabels.wrappingRoot))
+    return [...aes256, ...named, ...allowing([CKA.WRAP, CKA.UNWRAP]), [CKA.UNWRAP_TEMPLATE, unwrapTemplate]]
+  if (label.startsWith(rootLabels.macRoot)) return [...aes256, ...named, ...allowing([CKA.SIGN])]
+  return [
+    [CKA.CLASS, CKO.PRIVATE_KEY],
+    [CKA.KEY_TYPE, CKK.EC],
+    ...named,
+    [CKA.SIGN, true],
+    [CKA.DECRYPT, false],
+    [CKA.UNWRAP, false],
+  ]
+}
 
 /** Makes the objects of a region in an empty token. @throws Pkcs11Error */
 export function createRegionObjects(session: Session): void {
@@ -65,31 +85,32 @@ export function createRegionObjects(session: Session): void {
 /** A pair of roots; what an interrupted attempt left of this generation goes. @throws Pkcs11Error */
 export function createRoots(session: Session, generation = 1): void {
   destroyRoots(session, generation)
-  session.generateKey(mechanism(CKM.AES_KEY_GEN), [
-    ...aes256,
-    ...stays,
-    ...allowing([CKA.WRAP, CKA.UNWRAP]),
-    [CKA.LABEL, Buffer.from(rootLabel('wrappingRoot', generation))],
-    [CKA.UNWRAP_TEMPLATE, unwrapTemplate],
-  ])
-  session.generateKey(mechanism(CKM.AES_KEY_GEN), [
-    ...aes256,
-    ...stays,
-    ...allowing([CKA.SIGN]),
-    [CKA.LABEL, Buffer.from(rootLabel('macRoot', generation))],
-  ])
+  for (const which of keysOf(rootLabels)) createRoot(session, rootLabel(which, generation))
+}
+
+function createRoot(session: Session, label: string): void {
+  const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(label)]
+  if (recoveryKey === undefined) {
+    session.generateKey(newAes, [...template, ...length])
+    return
+  }
+  const made = session.generateKey(newAes, [...aes256, ...sessionPrivate(true), ...allowing([]), ...length])
+  keepWithCopy(session, { made, recoveryKey, label, template })
 }
 
 export function destroyRoots(session: Session, generation: number): void {
   for (const which of keysOf(rootLabels)) {
-    for (const object of session.find(labelled(CKO.SECRET_KEY, rootLabel(which, generation)))) session.remove(object)
+    const label = rootLabel(which, generation)
+    for (const object of session.find(labelled(CKO.SECRET_KEY, label))) session.remove(object)
+    removeCopy(session, label)
   }
 }
 
-/** Everything that lies in the token. It is of one vault: whatever was left by whomever goes, too. */
+/** Everything that lies in the token, but for the custodians' key. It is of one vault: whatever was left by whomever goes, too. */
 export function destroyVaultObjects(session: Session): void {
+  const recoveryKey = findRecoveryKey(session)
   for (;;) {
-    const found = session.find([[CKA.TOKEN, true]], 64)
+    const found = session.find([[CKA.TOKEN, true]], 64).filter((object) => object !== recoveryKey)
     if (found.length === 0) return
     for (const object of found) session.remove(object)
   }
@@ -97,17 +118,52 @@ export function destroyVaultObjects(session: Session): void {
 
 /** A P-384 pair that stays in the token. Resolves with its public half. */
 export function createSigner(session: Session, label: string): Handle {
-  return session.generateKeyPair(
-    mechanism(CKM.EC_KEY_PAIR_GEN),
-    [
-      [CKA.TOKEN, true],
-      [CKA.PRIVATE, false],
-      [CKA.LABEL, Buffer.from(label)],
-      [CKA.EC_PARAMS, oids.NIST_P384],
-      [CKA.VERIFY, true],
-    ],
-    [...stays, [CKA.LABEL, Buffer.from(label)], [CKA.SIGN, true], [CKA.DECRYPT, false], [CKA.UNWRAP, false]],
-  ).publicKey
+  const recoveryKey = findRecoveryKey(session)
+  const make = (isToken: boolean, template: Template) =>
+    session.generateKeyPair(
+      mechanism(CKM.EC_KEY_PAIR_GEN),
+      [
+        [CKA.TOKEN, isToken],
+        [CKA.PRIVATE, false],
+        [CKA.LABEL, Buffer.from(label)],
+        [CKA.EC_PARAMS, oids.NIST_P384],
+        [CKA.VERIFY, true],
+      ],
+      template,
+    )
+  if (recoveryKey === undefined) return make(true, stayingTemplate(label)).publicKey
+  const { privateKey, publicKey } = make(false, ecPrivateTemplate({ isExtractable: true }))
+  const point = ecPublicKey(session, publicKey, 'NIST_P384')
+  session.destroy(publicKey)
+  removeSigner(session, label)
+  keepWithCopy(session, { made: privateKey, recoveryKey, label, template: stayingTemplate(label) })
+  return putSignersPublicKey(session, label, point)
+}
+
+/** Made last: where it is, the private half is. */
+export function putSignersPublicKey(session: Session, label: string, publicKey: KeyObject): Handle {
+  return session.create([
+    [CKA.CLASS, CKO.PUBLIC_KEY],
+    [CKA.KEY_TYPE, CKK.EC],
+    [CKA.TOKEN, true],
+    [CKA.PRIVATE, false],
+    [CKA.LABEL, Buffer.from(label)],
+    [CKA.EC_PARAMS, oids.NIST_P384],
+    [CKA.EC_POINT, encodedPoint(publicKey)],
+    [CKA.VERIFY, true],
+  ])
+}
+
+/** What an interrupted attempt has left. */
+export function removeSigner(session: Session, label: string): void {
+  for (const objectClass of [CKO.PUBLIC_KEY, CKO.PRIVATE_KEY])
+    for (const object of session.find(labelled(objectClass, label))) session.remove(object)
+}
+
+/** A DER OCTET STRING of the uncompressed point, which ends a SubjectPublicKeyInfo. */
+function encodedPoint(publicKey: KeyObject): Buffer {
+  const point = publicKey.export({ format: 'der', type: 'spki' }).subarray(-97)
+  return Buffer.concat([Buffer.from([0x04, point.length]), point])
 }
 
 export function findRegionObjects(session: Session): RegionObjects {

@@ -11,11 +11,16 @@ import type { Session } from './session.ts'
  */
 const label = 'vaultspan vault'
 
+/** What stands in the token; undefined where nothing does. */
+export function markIn(session: Session): string | undefined {
+  const [found] = session.find(labelled(CKO.DATA, label))
+  return found === undefined ? undefined : String(session.attributes(found, CKA.VALUE)[0])
+}
+
 /** @throws UserError where it is another vault's, or anybody's where it should be nobody's. */
 export function requireMarkerOf(session: Session, vault: VaultContext | undefined): 'marked' | 'unmarked' {
-  const [found] = session.find(labelled(CKO.DATA, label))
-  if (found === undefined) return 'unmarked'
-  const says = String(session.attributes(found, CKA.VALUE)[0])
+  const says = markIn(session)
+  if (says === undefined) return 'unmarked'
   if (vault !== undefined && says === vaultText(vault)) return 'marked'
   throw new UserError(
     `By what stands in it the token is another vault's (${says}): the state of the HSM was put back to an older copy. Put back the newest one.`,
@@ -25,12 +30,16 @@ export function requireMarkerOf(session: Session, vault: VaultContext | undefine
 /** Again, it does nothing. @throws UserError where it is another vault's. */
 export function markFor(session: Session, vault: VaultContext): void {
   if (requireMarkerOf(session, vault) === 'marked') return
+  markAs(session, vaultText(vault))
+}
+
+export function markAs(session: Session, text: string): void {
   session.create([
     [CKA.CLASS, CKO.DATA],
     [CKA.TOKEN, true],
     [CKA.PRIVATE, true],
     [CKA.MODIFIABLE, false],
     [CKA.LABEL, Buffer.from(label)],
-    [CKA.VALUE, Buffer.from(vaultText(vault))],
+    [CKA.VALUE, Buffer.from(text)],
   ])
 }

@@ -1,0 +1,119 @@
+import { createPublicKey } from 'node:crypto'
+import * as v from 'valibot'
+import { UserError } from '../../userError.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
+import { findAbilities } from './abilities.ts'
+import { CKA, CKO } from './constants.ts'
+import { initialize, withUser, type NewToken } from './initToken.ts'
+import { ecPublicKey } from './publicKeys.ts'
+import { copyOf, keepFromCopy, recoveryKeyIn } from './recoverable.ts'
+import { labelled, putSignersPublicKey, removeSigner, stayingTemplate } from './regionObjects.ts'
+import type { Handle, Session } from './session.ts'
+import { rsaPrivateTemplate } from './templates.ts'
+import { intoToken } from './tokenMaterial.ts'
+import { markAs, markIn } from './vaultMarker.ts'
+
+export const tokenCopiesSchema = v.object({
+  label: v.string(),
+  /** Which private vault it says that it is of. */
+  vault: v.exactOptional(v.string()),
+  keys: v.array(
+    v.object({
+      label: v.string(),
+      /** Under the recovery key, as it lies in the token. */
+      copy: v.string(),
+      /** PEM, of a signer. */
+      publicKey: v.exactOptional(v.string()),
+    }),
+  ),
+})
+
+/** Everything that stays in a token, as custodians can bring it into another. */
+export type TokenCopies = v.InferOutput<typeof tokenCopiesSchema>
+
+/** @throws UserError where something in it has no copy under this key. */
+export function tokenCopies(session: Session, label: string, recoveryKey: string): TokenCopies {
+  const own = recoveryKeyIn(session)
+  if (own === undefined || publicKeyPem(own) !== recoveryKey)
+    throw new UserError(
+      `The token ${label} was not made for this cloud's custodians: its keys cannot leave it for them.`,
+    )
+  const vault = markIn(session)
+  const keys = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) =>
+    staying(session, objectClass).map((key) => ({
+      label: key,
+      copy: copyOf(session, key) ?? noCopy(label, key),
+      ...(objectClass === CKO.PRIVATE_KEY ? { publicKey: publicHalf(session, key) } : {}),
+    })),
+  )
+  return { label, keys, ...(vault === undefined ? {} : { vault }) }
+}
+
+function staying(session: Session, objectClass: number): readonly string[] {
+  return session
+    .find(
+      [
+        [CKA.CLASS, objectClass],
+        [CKA.TOKEN, true],
+      ],
+      256,
+    )
+    .map((object) => String(session.attributes(object, CKA.LABEL)[0]))
+}
+
+function noCopy(token: string, key: string): never {
+  throw new UserError(
+    `"${key}" in the token ${token} has no copy under the custodians' key: it was made without them, and cannot leave the token.`,
+  )
+}
+
+function publicHalf(session: Session, label: string): string {
+  const [found] = session.find(labelled(CKO.PUBLIC_KEY, label))
+  if (found === undefined) throw new UserError(`The token has no public half of "${label}".`)
+  return publicKeyPem(ecPublicKey(session, found, 'NIST_P384'))
+}
+
+/**
+ * Makes this token as the copies have it, roots last: one without them was left by an attempt that broke off, and is made anew.
+ * `recoveryKey`: PKCS#8. @throws UserError where a token of this label holds something else.
+ */
+export function restoreToken(token: NewToken, copies: TokenCopies, recoveryKey: Buffer): 'made' | 'there already' {
+  const { module, label, pin } = token
+  const known = module.slotOf(label)
+  if (known !== undefined && holds(token, known, copies)) return 'there already'
+  withUser(module, initialize(token, known), pin, (session) => {
+    const { kwp } = findAbilities(session)
+    const template = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: false })
+    const privateKey = intoToken(session, kwp, recoveryKey, template)
+    if (copies.vault !== undefined) markAs(session, copies.vault)
+    for (const key of rootsLast(copies)) restoreKey(session, privateKey, key)
+    session.destroy(privateKey)
+  })
+  return 'made'
+}
+
+function restoreKey(session: Session, privateKey: Handle, { label, copy, publicKey }: TokenCopies['keys'][number]) {
+  const template = stayingTemplate(label)
+  if (publicKey !== undefined) removeSigner(session, label)
+  keepFromCopy(session, privateKey, { copy, label, template })
+  if (publicKey !== undefined) putSignersPublicKey(session, label, createPublicKey(publicKey))
+}
+
+function rootsLast({ keys }: TokenCopies): TokenCopies['keys'] {
+  return [
+    ...keys.filter(({ publicKey }) => publicKey !== undefined),
+    ...keys.filter((key) => key.publicKey === undefined),
+  ]
+}
+
+/** All of it, from these very copies; false where only some is, so that nothing is lost with it. @throws UserError */
+function holds({ module, label, pin }: NewToken, slot: number, { keys }: TokenCopies): boolean {
+  return withUser(module, slot, pin, (session) => {
+    const there = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) => staying(session, objectClass))
+    const isOurs = (label: string) => keys.some((key) => key.label === label && copyOf(session, label) === key.copy)
+    if (there.every(isOurs)) return keys.every((key) => there.includes(key.label))
+    throw new UserError(
+      `The token ${label} is there, with other keys than the backup's. It is left as it is: restore where no token has this label.`,
+    )
+  })
+}

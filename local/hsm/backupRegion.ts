@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { writeFileDurably } from '../../lib/durableFile.ts'
+import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { tokenCopies, tokenCopiesSchema, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { encryptBackup } from '../../lib/hsm/recovery/backupFile.ts'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import { UserError } from '../../lib/userError.ts'
+import { version } from '../version.ts'
+import { pinFrom } from './pin.ts'
+import { recoveryOf } from './recoveryFile.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenLabel, tokenSettings } from './tokenSettings.ts'
+
+/** What a backup holds, encrypted. */
+export const backedUpSchema = v.object({
+  /** Of `hsm/REGION.json`; null: it was not started yet. */
+  state: v.nullable(v.string()),
+  /** The region's, then its pool's; none where it is simulated. */
+  tokens: v.array(tokenCopiesSchema),
+})
+
+interface Source {
+  readonly publicKey: string
+  readonly sign: (bytes: Uint8Array) => Promise<Buffer>
+  readonly tokens: readonly TokenCopies[]
+  readonly close: () => void
+}
+
+/** Writes what M of N custodians bring a region's HSM into new tokens with. The service may run meanwhile. @throws UserError */
+export async function backupRegion(
+  data: string,
+  region: string,
+  to: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<readonly string[]> {
+  const recovery = recoveryOf(data)
+  if (recovery === undefined)
+    throw new UserError(`${data} has no custodians: hsm init --custodian makes them, with the tokens.`)
+  const file = join(data, 'hsm', `${region}.json`)
+  const state = stateIn(file)
+  const source =
+    state?.includes('"vaultspan/simulated-hsm/') === true
+      ? simulated(region, file)
+      : tokensOf(data, region, recovery.publicKey, environment)
+  try {
+    if (recovery.identities[region] !== source.publicKey)
+      throw new UserError(
+        `The ceremony of these custodians did not know this region ${region}: they could not tell its backup from another's.`,
+      )
+    if (stateIn(file) !== state) throw new UserError(`The state of ${region} changed meanwhile; begin again.`)
+    const content = Buffer.from(JSON.stringify({ state: state ?? null, tokens: source.tokens }))
+    const fields = { at: new Date().toISOString(), version, region, recovery, content }
+    const backup = await encryptBackup(fields, source.sign)
+    if (!writeFileDurably(to, JSON.stringify(backup), { mode: 0o600, isNew: true }))
+      throw new UserError(`${to} is there already; a backup writes over nothing.`)
+    const keys = source.tokens.reduce((sum, each) => sum + each.keys.length, 0)
+    return [
+      `  ${to}: ${region}, ${source.tokens.length === 0 ? 'its simulated HSM' : `${source.tokens.length} tokens with ${keys} keys`}`,
+      `  any ${recovery.threshold} of the ${recovery.shares.length} shares of ceremony ${recovery.ceremony} restore it (hsm restore); the rows are in a snapshot`,
+    ]
+  } finally {
+    source.close()
+  }
+}
+
+function stateIn(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
+
+function simulated(region: string, file: string): Source {
+  const hsm = openSoftwareHsm({ region, realm, file })
+  return {
+    publicKey: hsm.identityPublicKey,
+    sign: (bytes) => hsm.sign(bytes),
+    tokens: [],
+    close: () => {
+      hsm.close()
+    },
+  }
+}
+
+function tokensOf(data: string, region: string, recoveryKey: string, environment: NodeJS.ProcessEnv): Source {
+  const settings = tokenSettings({ ...environment, HSM: 'pkcs11' })
+  if (settings === null) throw new TypeError('HSM is pkcs11.')
+  useOwnTokens(settings.module, data)
+  const module = Pkcs11Module.load(settings.module, settings.initArguments)
+  const pin = () => pinFrom(settings.pinFile)
+  // Without its file: it is looked at, nothing is kept.
+  const hsm = openPkcs11Hsm({ region, realm, token: { module, label: tokenLabel(settings, region), pin } })
+  const close = () => {
+    hsm.close()
+  }
+  try {
+    if (hsm.rotation.isRotating())
+      throw new UserError(`The root of ${region} is being rotated; begin again when that is over (hsm status).`)
+    const tokens = hsm
+      .describeTokens()
+      .map(({ label }) =>
+        partitionToken({ module, label, pin }).bare((session) => tokenCopies(session, label, recoveryKey)),
+      )
+    return { publicKey: hsm.identityPublicKey, sign: (bytes) => hsm.sign(bytes), tokens, close }
+  } catch (cause) {
+    close()
+    throw cause
+  }
+}

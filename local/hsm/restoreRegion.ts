@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import * as v from 'valibot'
+import { writeFileDurably } from '../../lib/durableFile.ts'
+import { restoreToken } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
+import { parseShare } from '../../lib/hsm/recovery/shares.ts'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import { parseJson } from '../../lib/parseJson.ts'
+import { UserError } from '../../lib/userError.ts'
+import { HostDirectory } from '../directory/hostDirectory.ts'
+import { backedUpSchema } from './backupRegion.ts'
+import { recoveryFile, recoveryOf } from './recoveryFile.ts'
+import { useOwnTokens } from './softHsmConfig.ts'
+
+export interface Restored {
+  readonly data: string
+  readonly file: string
+  readonly shareFiles: readonly string[]
+  /** Asked for where there are tokens to make: the library and the new tokens' PINs. */
+  readonly access: () => Promise<{ readonly module: string; readonly soPin: string; readonly pin: string }>
+}
+
+type BackedUp = v.InferOutput<typeof backedUpSchema>
+
+/**
+ * Brings a region's HSM into tokens that are made for it, with the service stopped. Shares and file are proven before anything
+ * is made or written; broken off, it may be begun again. @throws UserError
+ */
+export async function restoreRegion(of: Restored): Promise<readonly string[]> {
+  const backup = parseBackup(of.file, textOf(of.file))
+  const shares = of.shareFiles.map((file) => parseShare(file, textOf(file)))
+  const { content, recoveryKey } = await openBackup(backup, shares)
+  try {
+    const backedUp = v.parse(backedUpSchema, parseJson(content.toString()))
+    if (!existsSync(join(of.data, 'host.db'))) return await restore(of, backup, backedUp, recoveryKey)
+    const directory = new HostDirectory(of.data)
+    try {
+      return await restore(of, backup, backedUp, recoveryKey)
+    } finally {
+      directory.close()
+    }
+  } finally {
+    content.fill(0)
+    recoveryKey.fill(0)
+  }
+}
+
+async function restore(
+  { data, access }: Restored,
+  { region, recovery, at }: BackupFile,
+  { state, tokens }: BackedUp,
+  recoveryKey: Buffer,
+): Promise<readonly string[]> {
+  const place = join(data, 'hsm', `${region}.json`)
+  const known = recoveryOf(data)
+  if (known !== undefined && known.ceremony !== recovery.ceremony)
+    throw new UserError(
+      `${data} is another cloud's: its custodians are of ceremony ${known.ceremony}. Nothing was changed.`,
+    )
+  if (existsSync(place)) requireFollowing(place, region, recovery.identities[region] ?? '', { state, tokens })
+  const lines: string[] = []
+  const [{ label } = { label: '' }] = tokens
+  if (tokens.length > 0) {
+    const { module: path, soPin, pin } = await access()
+    useOwnTokens(path, data, { isNew: true })
+    const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
+    for (const copies of tokens) {
+      const token = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey }
+      const done = restoreToken(token, copies, recoveryKey)
+      lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
+    }
+    putFiles(data, place, state, recovery)
+    // What does not belong together says so here, not at the next start.
+    const file = existsSync(place) ? { file: place } : {}
+    openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } }).close()
+  } else {
+    putFiles(data, place, state, recovery)
+    openSoftwareHsm({ region, realm, file: place }).close()
+  }
+  return [
+    ...lines,
+    `  ${region}  is as it was at ${at}; its rows are those of ${data}, or of a snapshot`,
+    ...(label === '' ? [] : [`  start it with HSM=pkcs11 and PKCS11_LABEL="${label.slice(0, -region.length - 1)}"`]),
+  ]
+}
+
+function putFiles(data: string, place: string, state: string | null, recovery: BackupFile['recovery']): void {
+  mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+  // What is there is newer, and proven by the roots.
+  if (state !== null) writeFileDurably(place, state, { mode: 0o600, isNew: true })
+  writeFileDurably(recoveryFile(data), JSON.stringify(recovery, undefined, 2), { mode: 0o600, isNew: true })
+}
+
+const kept = v.looseObject({
+  format: v.string(),
+  roots: v.exactOptional(v.array(v.number())),
+  tenancies: v.record(v.string(), v.looseObject({ statement: v.looseObject({ publicKey: v.string() }) })),
+})
+
+/** The region's state that is there already stays, where what is in the backup is what it stands on. @throws UserError */
+function requireFollowing(place: string, region: string, identity: string, { state, tokens }: BackedUp): void {
+  const text = readFileSync(place, 'utf8')
+  if (text === state) return
+  const parsed = v.safeParse(kept, jsonOf(text))
+  if (tokens.length === 0 || !parsed.success || !parsed.output.format.startsWith('vaultspan/pkcs11-hsm/'))
+    throw new UserError(
+      `${place} is there, and is not what the backup has. Put it aside where the backup's is meant. Nothing was changed.`,
+    )
+  const { roots = [1], tenancies } = parsed.output
+  const foreign = Object.values(tenancies).some(({ statement }) => statement.publicKey !== identity)
+  if (foreign) throw new UserError(`${place} is another tenancy's region ${region}. Nothing was changed.`)
+  const backedUp = state === null ? undefined : v.safeParse(kept, jsonOf(state))
+  const [newest = 1] = (backedUp?.success === true ? backedUp.output.roots : undefined) ?? [1]
+  if (newest === roots[0]) return
+  throw new UserError(
+    `The root of ${region} was rotated since this backup (it has root ${newest}, the rows are under ${roots[0] ?? 1}): take a newer backup, or put back the rows of that time with it. Nothing was changed.`,
+  )
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new UserError(`${file} cannot be read.`, { cause })
+  }
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { parseShare } from '../../lib/hsm/recovery/shares.ts'
+import { fingerprint, isSignedByAll, parseTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
+import { UserError } from '../../lib/userError.ts'
+import { short } from './ceremony.ts'
+
+/**
+ * Checks the transcript of a ceremony offline, and whether a share is of it. That the regions' keys are theirs it cannot say:
+ * whoever was there, or an attestation, does. @throws UserError where it proves nothing.
+ */
+export async function verifyCeremony(file: string, shareFile: string | undefined): Promise<readonly string[]> {
+  const found = parseTranscript(readFileSync(file, 'utf8'))
+  if (found === undefined)
+    throw new UserError(`${file} is no transcript of a ceremony; an attestation is checked with --root.`)
+  if (!(await isSignedByAll(found)) || fingerprint(found.recoveryKey.publicKey) !== found.recoveryKey.sha256)
+    throw new UserError(`The transcript ${file} does not verify: it was altered, or a region did not sign it.`)
+  const { ceremony, at, version, threshold, shares, library, regions, recoveryKey } = found
+  return [
+    `Valid: ceremony ${ceremony} at ${at}, by vaultspan ${version}.`,
+    `  ${threshold} of ${shares.length} shares restore; recovery key ${short(recoveryKey.sha256)}`,
+    ...shares.map((digest, index) => `  share ${index + 1}: digest ${short(digest)}`),
+    ...(library === null ? [] : [`  ${library.description}, ${library.manufacturer}, version ${library.version}`]),
+    ...regions.flatMap(({ region, publicKey, tokens }) => [
+      `  ${region}: identity ${short(fingerprint(publicKey))}${tokens.length === 0 ? ', simulated' : ''}`,
+      ...tokens.map(
+        ({ label, model, serial, keys }) => `    ${label}: ${model}, serial ${serial}, ${keys.length} keys that stay`,
+      ),
+    ]),
+    ...(shareFile === undefined ? [] : [shareIn(found, shareFile)]),
+  ]
+}
+
+function shareIn({ ceremony, shares }: Transcript, file: string): string {
+  const { number, digest, ceremony: own } = parseShare(file, readFileSync(file, 'utf8'))
+  if (own === ceremony && shares[number - 1] === digest) return `  ${file} is share ${number} of this ceremony.`
+  throw new UserError(`${file} is no share of this ceremony.`)
+}

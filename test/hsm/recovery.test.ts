@@ -1,0 +1,160 @@
+import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { encryptBackup, openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
+import { createRecoveryKey, endorsed, type RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
+import { parseShare, requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { altered } from './fixtures.ts'
+
+const content = 'what brings a region back'
+const region = 'eu-test-1'
+
+function identity() {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    sign: async (bytes: Uint8Array) => sign('sha384', bytes, { key: privateKey, dsaEncoding: 'der' }),
+  }
+}
+
+interface Ceremony {
+  readonly recovery: RecoveryKey
+  readonly shares: readonly Share[]
+  readonly signer: ReturnType<typeof identity>
+}
+
+async function aCeremony(name = 'one', at = '2026-11-26T00:00:00Z'): Promise<Ceremony> {
+  const { root, ceremony, publicKey, privateKey } = await createRecoveryKey(name, knownRsaPair)
+  const shares = await splitRoot(root, ceremony, { custodians: 5, threshold: 3 })
+  const signer = identity()
+  const identities = { [region]: signer.publicKey }
+  const known = { ceremony, at, threshold: 3, shares: shares.map(({ digest }) => digest) }
+  return { recovery: endorsed(root, { ...known, publicKey, privateKey, identities }), shares, signer }
+}
+
+function aBackup({ recovery, signer }: Ceremony, more: Partial<BackupFile> = {}): Promise<BackupFile> {
+  const fields = { at: '2026-11-26T00:00:00Z', version: '1', region, recovery, ...more }
+  return encryptBackup({ ...fields, content: Buffer.from(content) }, signer.sign)
+}
+
+describe('what three of five custodians hold', () => {
+  let ceremony: Ceremony
+  let backup: BackupFile
+  const those = (...numbers: readonly number[]) => ceremony.shares.filter(({ number }) => numbers.includes(number))
+  const opened = async (file: BackupFile, shares: readonly Share[]) => {
+    const { content: found, recoveryKey } = await openBackup(file, shares)
+    recoveryKey.fill(0)
+    return found.toString()
+  }
+
+  beforeAll(async () => {
+    ceremony = await aCeremony()
+    backup = await aBackup(ceremony)
+  })
+
+  test.each(
+    [
+      [1, 2, 3],
+      [1, 2, 4],
+      [1, 2, 5],
+      [1, 3, 4],
+      [1, 3, 5],
+      [1, 4, 5],
+      [2, 3, 4],
+      [2, 3, 5],
+      [2, 4, 5],
+      [3, 4, 5],
+      [1, 2, 3, 4],
+      [1, 2, 3, 4, 5],
+    ].map((numbers) => ({ numbers })),
+  )('the shares $numbers open a backup, as a file that was written and read again', async ({ numbers }) => {
+    const read = parseBackup('it', JSON.stringify(backup))
+    const shares = those(...numbers).map((share) => parseShare('it', JSON.stringify(share)))
+    expect(await opened(read, shares)).toBe(content)
+  })
+
+  test('fewer do not, and one that is named twice counts once', async () => {
+    await expect(opened(backup, those(1, 2))).rejects.toThrow('It takes 3 different shares; there are 2.')
+    await expect(opened(backup, [...those(1, 2), ...those(2)])).rejects.toThrow('there are 2.')
+    await expect(opened(backup, [])).rejects.toThrow('there are 0.')
+  })
+
+  test('a file that says fewer are enough opens no sooner', async () => {
+    const file = { ...backup, recovery: { ...backup.recovery, threshold: 2 } }
+    await expect(opened(file, those(1, 2))).rejects.toThrow('The shares do not fit together')
+    await expect(opened(file, those(1, 2, 3))).rejects.toThrow('was altered afterwards')
+  })
+
+  test('a share of another ceremony, or one that was changed, is told from its own', async () => {
+    const other = await aCeremony('another')
+    const foreign = other.shares.filter(({ number }) => number === 3)
+    await expect(opened(backup, [...those(1, 2), ...foreign])).rejects.toThrow(
+      'Share 3 is of another ceremony (another)',
+    )
+    const [third] = those(3)
+    if (third === undefined) throw new Error('There are five.')
+    for (const changed of [{ share: altered(third.share) }, { number: 4 }, { ceremony: 'another' }, { threshold: 2 }]) {
+      expect(() => parseShare('it', JSON.stringify({ ...third, ...changed }))).toThrow('its digest does not fit')
+    }
+    // By somebody who makes the digest fit.
+    const forged = { ...third, share: foreign[0]?.share ?? '' }
+    await expect(opened(backup, [...those(1, 2), forged])).rejects.toThrow('The shares do not fit together')
+  })
+
+  test.each(['', 'no JSON', '{}', '{"format":"vaultspan/recovery-share/2"}', 'null'])(
+    '%j is no share, and is not quoted',
+    (text) => {
+      expect(() => parseShare('it', text)).toThrow(/^it is no share/)
+    },
+  )
+
+  test.each(['at', 'version', 'region', 'key', 'iv', 'content', 'tag', 'signature'] as const)(
+    'a backup whose %s was altered is refused',
+    async (member) => {
+      await expect(opened({ ...backup, [member]: altered(backup[member]) }, those(1, 2, 3))).rejects.toThrow(
+        'The backup was altered, or is not of the region',
+      )
+    },
+  )
+
+  test.each(['at', 'publicKey', 'privateKey', 'identities', 'shares', 'mac'] as const)(
+    'one whose ceremony had another %s is refused',
+    async (member) => {
+      const other = await aCeremony('one', '2027-01-01T00:00:00Z')
+      const recovery = { ...backup.recovery, [member]: other.recovery[member] }
+      const forged = await aBackup({ ...ceremony, recovery })
+      await expect(opened(forged, those(1, 2, 3))).rejects.toThrow(/was altered afterwards|do not fit together/)
+    },
+  )
+
+  test('one that somebody made for them is refused: the public half is no secret, the region’s identity is', async () => {
+    const forged = await aBackup({ ...ceremony, signer: identity() })
+    await expect(opened(forged, those(1, 2, 3))).rejects.toThrow('is not of the region')
+    const elsewhere = await aBackup(ceremony, { region: 'us-test-1' })
+    await expect(opened(elsewhere, those(1, 2, 3))).rejects.toThrow('is not of the region us-test-1')
+  })
+
+  test('nothing in the file is its content, and no two files are alike', async () => {
+    expect(Buffer.from(JSON.stringify(backup)).includes(content)).toBe(false)
+    const again = await aBackup(ceremony)
+    for (const member of ['key', 'iv', 'content'] as const) expect(again[member]).not.toBe(backup[member])
+    expect(createPublicKey(backup.recovery.publicKey).asymmetricKeyDetails).toMatchObject({ modulusLength: 4096 })
+  })
+
+  test.each(['', 'no JSON', '{}', '{"format":"vaultspan/hsm-backup/2"}'])('%j is no backup', (text) => {
+    expect(() => parseBackup('it', text)).toThrow(/^it is no backup of hsm backup/)
+  })
+})
+
+test.each([
+  [3, 1],
+  [3, 0],
+  [3, 4],
+  [3, 2.5],
+  [1, 1],
+  [256, 3],
+  [3, NaN],
+])('of %d custodians, %d are no threshold', (custodians, threshold) => {
+  expect(() => {
+    requireCustody({ custodians, threshold })
+  }).toThrow('--threshold takes 2 to')
+})

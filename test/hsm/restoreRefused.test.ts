@@ -1,0 +1,132 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
+import { initTokens } from '../../local/hsm/initTokens.ts'
+import { verifyCeremony } from '../../local/hsm/verifyCeremony.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { eu, labelsOf, name, Place } from './custodiansPlace.ts'
+import { altered } from './fixtures.ts'
+import { describeWithToken, pins, softHsm } from './softHsm.ts'
+
+describeWithToken('a ceremony and its restore', () => {
+  let place: Place
+  const tokens = (privateVaults = 1) => ({ ...place.tokens(privateVaults), regions: [eu] })
+
+  beforeEach(() => {
+    place = new Place()
+  })
+
+  afterEach(() => place.gone())
+
+  test('fewer shares, a wrong share, an altered file, another cloud’s: nothing is made', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    const file = await place.backUp('eu.backup')
+    place.losesTokens(eu)
+    const text = readFileSync(file, 'utf8')
+    const at = (name: string, content: string) => {
+      const path = join(place.folder, name)
+      writeFileSync(path, content)
+      return path
+    }
+    const other = new Place()
+    try {
+      await initTokensWithCustodians({ ...other.tokens(0), regions: [eu] }, other.ceremony())
+      const before = { labels: labelsOf(place), files: readdirSync(join(place.data, 'hsm')) }
+      const { content } = JSON.parse(text) as { readonly content: string }
+      await expect(place.restore(file, [place.share(1)])).rejects.toThrow('It takes 2 different shares; there are 1.')
+      await expect(place.restore(file, [place.share(1), other.share(2)])).rejects.toThrow('of another ceremony')
+      const forged = JSON.parse(readFileSync(place.share(2), 'utf8')) as { readonly share: string }
+      const bad = at('bad.json', JSON.stringify({ ...forged, share: altered(forged.share) }))
+      await expect(place.restore(file, [place.share(1), bad])).rejects.toThrow('its digest does not fit')
+      const changed = at('changed.backup', text.replace(content, altered(content)))
+      await expect(place.restore(changed)).rejects.toThrow('The backup was altered')
+      await expect(place.restore(at('cut.backup', text.slice(0, -10)))).rejects.toThrow('was cut off')
+      await expect(place.restore(file, undefined, other.data)).rejects.toThrow("is another cloud's")
+      await expect(place.restore(join(place.folder, 'none'))).rejects.toThrow('cannot be read')
+      expect({ labels: labelsOf(place), files: readdirSync(join(place.data, 'hsm')) }).toEqual(before)
+    } finally {
+      rmSync(other.folder, { recursive: true })
+    }
+    await place.restore(file)
+  })
+
+  test('a restore over tokens that live leaves them, and one that broke off goes on', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    const file = await place.backUp('eu.backup')
+    expect((await place.restore(file)).filter((line) => line.includes('was there with these keys'))).toHaveLength(2)
+    // Broken off after the first token: the others are not there.
+    const module = softHsm()
+    for (const label of labelsOf(place).filter((each) => each.includes(`${eu} #`)))
+      initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(label))
+    await place.restore(file)
+    // A token of other keys under the name.
+    place.losesTokens(eu)
+    initTokens(tokens(0))
+    await expect(place.restore(file)).rejects.toThrow('with other keys than the backup')
+  })
+
+  test('the transcript tells its reader what was made and which share is whose; altered, it does not verify', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    const { transcript } = place.ceremony()
+    const lines = await verifyCeremony(transcript, place.share(2))
+    expect(lines[0]).toMatch(/^Valid: /)
+    expect(lines.join('\n')).toMatch(/2 of 3 shares/)
+    expect(lines.join('\n')).toContain(`${place.label} ${eu} #1`)
+    expect(lines.join('\n')).toContain('is share 2 of this ceremony')
+    const text = readFileSync(transcript, 'utf8')
+    // No key, no share.
+    for (const number of [1, 2, 3]) {
+      const { share } = JSON.parse(readFileSync(place.share(number), 'utf8')) as { readonly share: string }
+      expect(text).not.toContain(share)
+    }
+    const changed = join(place.folder, 'changed.json')
+    writeFileSync(changed, text.replace('"threshold": 2', '"threshold": 3'))
+    await expect(verifyCeremony(changed, undefined)).rejects.toThrow('does not verify')
+    const alone = JSON.parse(text) as { readonly signatures: object }
+    writeFileSync(changed, JSON.stringify({ ...alone, signatures: {} }))
+    await expect(verifyCeremony(changed, undefined)).rejects.toThrow('does not verify')
+  })
+
+  test('more tokens are made for the same custodians, and a region that they do not know is not', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    const lines = initTokens(tokens(2))
+    expect(lines.filter((line) => line.includes('nothing is changed'))).toHaveLength(2)
+    expect(lines.filter((line) => line.includes('#2  made'))).toHaveLength(1)
+    await place.backUp('eu.backup')
+    expect(() => initTokens({ ...place.tokens(0), regions: ['ap-test-1'] })).toThrow(
+      'did not know the region ap-test-1',
+    )
+    await expect(
+      initTokensWithCustodians(tokens(), { ...place.ceremony(), transcript: join(place.folder, 't') }),
+    ).rejects.toThrow('is there already; a ceremony writes over nothing')
+    rmSync(join(place.data, 'hsm', 'recovery.json'))
+    expect(() => initTokens(tokens(2))).toThrow('was made with custodians: put hsm/recovery.json back')
+  })
+
+  test('no backup is made of a region with another identity, nor of a token with another recovery key', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    const file = join(place.data, 'hsm', 'recovery.json')
+    const kept = readFileSync(file, 'utf8')
+    const { publicKey } = await knownRsaPair(4096)
+    const ceremony = JSON.parse(kept) as object
+    writeFileSync(file, JSON.stringify({ ...ceremony, identities: { [eu]: 'another' } }))
+    await expect(place.backUp('eu.backup')).rejects.toThrow('did not know this region')
+    writeFileSync(file, JSON.stringify({ ...ceremony, publicKey }))
+    await expect(place.backUp('eu.backup')).rejects.toThrow("was not made for this cloud's custodians")
+    writeFileSync(file, '{}')
+    await expect(place.backUp('eu.backup')).rejects.toThrow('is damaged')
+    writeFileSync(file, kept)
+    await place.backUp('eu.backup')
+    await expect(place.backUp('eu.backup')).rejects.toThrow('a backup writes over nothing')
+  })
+
+  test('a ceremony over tokens that are there leaves no share, and no backup is made', async () => {
+    initTokens(tokens(0))
+    await expect(initTokensWithCustodians(tokens(0), place.ceremony())).rejects.toThrow(
+      'was made without these custodians',
+    )
+    for (const number of [1, 2, 3]) expect(existsSync(place.share(number))).toBe(false)
+    await expect(place.backUp('eu.backup')).rejects.toThrow('has no custodians')
+  })
+})
