@@ -13,10 +13,12 @@ export function pooledRandom(): RandomBytes {
       randomFillSync(pool)
       used = 0
     }
-    const bytes = Buffer.from(pool.subarray(used, used + length))
-    // What was handed out stays nowhere else.
-    pool.fill(0, used, used + length)
-    used += length
+    const bytes = Buffer.allocUnsafe(length)
+    for (let at = 0; at < length; at += 1, used += 1) {
+      bytes[at] = pool[used] ?? 0
+      // What was handed out stays nowhere else.
+      pool[used] = 0
+    }
     return bytes
   }
 }

@@ -5,13 +5,15 @@ import type { RandomBytes } from '../ocid.ts'
  * requests with one id are told apart (contract §7.4).
  */
 export function answerRequestId(random: RandomBytes, given: string | undefined): string {
-  return `${given !== undefined && isAcceptable(given) ? given : hex(random)}/${hex(random)}`
+  if (given !== undefined && isAcceptable(given)) return `${given}/${hex(random, 16)}`
+  const both = hex(random, 32)
+  return `${both.slice(0, 32)}/${both.slice(32)}`
 }
 
 function isAcceptable(id: string): boolean {
   return /^[\x21-\x7e]{1,512}$/.test(id)
 }
 
-function hex(random: RandomBytes): string {
-  return Buffer.from(random(16)).toString('hex').toUpperCase()
+function hex(random: RandomBytes, length: number): string {
+  return Buffer.from(random(length)).toString('hex').toUpperCase()
 }

@@ -35,8 +35,8 @@ export class Cmac {
 
   /** The tag of each 16-byte message in `messages`, all in one AES call. */
   tagsOfBlocks(messages: Uint8Array): Buffer {
-    const masked = Buffer.from(messages)
-    for (let start = 0; start < masked.length; start += BLOCK) xorInto(masked.subarray(start, start + BLOCK), this.#k1)
+    const masked = Buffer.alloc(messages.length)
+    for (let at = 0; at < masked.length; at++) masked[at] = (messages[at] ?? 0) ^ (this.#k1[at % BLOCK] ?? 0)
     return this.#ecb.update(masked)
   }
 
@@ -48,7 +48,7 @@ export class Cmac {
 }
 
 function xorInto(target: Buffer, mask: Buffer): void {
-  for (const [index, byte] of mask.entries()) target[index] = (target[index] ?? 0) ^ byte
+  for (let at = 0; at < mask.length; at++) target[at] = (target[at] ?? 0) ^ (mask[at] ?? 0)
 }
 
 /** Multiplication by x in GF(2^128), without a branch on secret bits. */

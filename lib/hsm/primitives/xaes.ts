@@ -29,9 +29,10 @@ const ciphers = { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' } as c
 export function deriveMessageKey(derive: DeriveBlocks, keyLength: 16 | 24 | 32, nonce: Uint8Array): MessageKey {
   const messages = Buffer.alloc(64)
   for (let block = 0; block < 4; block++) {
-    messages[block * 16 + 1] = block + 1
-    messages[block * 16 + 2] = 0x58 // the label `X`
-    messages.set(nonce.subarray(0, SALT_LENGTH), block * 16 + 4)
+    const start = block * 16
+    messages[start + 1] = block + 1
+    messages[start + 2] = 0x58 // the label `X`
+    for (let at = 0; at < SALT_LENGTH; at++) messages[start + 4 + at] = nonce[at] ?? 0
   }
   const blocks = derive(messages)
   try {
