@@ -92,7 +92,12 @@ function walk(method: string, segments: readonly string[]): Found {
 
 /** Which function answers a request; what no operation has, the vault function answers. */
 export function servingFunction(method: string, rawPath: string): FunctionName {
-  return rowFound(matchRoute(method, rawPath))?.serves ?? 'vault'
+  return functionOf(matchRoute(method, rawPath))
+}
+
+/** Which function answers what was found. */
+export function functionOf(found: Found): FunctionName {
+  return rowFound(found)?.serves ?? 'vault'
 }
 
 /** How many bytes a body may have here; `maxFileBytes` is the host's limit for files. */

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { FunctionName } from '../../lib/http/operations.ts'
 import type { RequestWatch } from '../../lib/http/requestWatch.ts'
-import { bodyLimit, matchRoute, servingFunction } from '../../lib/http/routes.ts'
+import { bodyLimit, functionOf, matchRoute } from '../../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpEvent, type HttpResponse } from '../../lib/http/wireRequest.ts'
 import { KmsError } from '../../lib/errors.ts'
 import type { Broken } from '../region/faults.ts'
@@ -49,7 +49,10 @@ export class HttpGateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#unread = new UnreadAnswers(options.maxUnreadBytes ?? defaultMaxUnreadBytes)
+    this.#unread = new UnreadAnswers({
+      maxBytes: options.maxUnreadBytes ?? defaultMaxUnreadBytes,
+      maxMs: options.writeTimeoutMs ?? defaultWriteTimeoutMs,
+    })
   }
 
   /**
@@ -129,8 +132,8 @@ export class HttpGateway {
       this.#refuse(request, response, refusal)
       return
     }
-    const { path } = targetOf(request)
-    const limit = bodyLimit(matchRoute(request.method ?? 'GET', path), this.#options.maxFileBytes)
+    const found = matchRoute(request.method ?? 'GET', targetOf(request).path)
+    const limit = bodyLimit(found, this.#options.maxFileBytes)
     if (Number(request.headers['content-length'] ?? 0) > limit) {
       this.#refuse(request, response, tooLarge(limit))
       return
@@ -145,7 +148,9 @@ export class HttpGateway {
     request.on('end', () => {
       if (response.headersSent) return
       const [only = empty] = chunks
-      this.#dispatch(request, response, chunks.length > 1 ? Buffer.concat(chunks) : only).catch((cause: unknown) => {
+      const body = chunks.length > 1 ? Buffer.concat(chunks) : only
+      // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
+      this.#dispatch(request, response, body, functionOf(found)).catch((cause: unknown) => {
         this.#options.onError(cause)
         if (response.headersSent) response.destroy()
         else answerError(request, response, cause)
@@ -182,17 +187,18 @@ export class HttpGateway {
   #write(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
     const length = Buffer.byteLength(body)
     headers['content-length'] = String(length)
-    // A caller who does not read would hold the whole answer in memory for ever.
-    const timer = setTimeout(() => response.destroy(), this.#options.writeTimeoutMs ?? defaultWriteTimeoutMs)
-    response.once('close', () => {
-      clearTimeout(timer)
-    })
     response.writeHead(status, headers)
     response.end(body)
+    // A caller who does not read would hold the whole answer in memory for ever.
     this.#unread.add(response, length)
   }
 
-  async #dispatch(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+  async #dispatch(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer,
+    serves: FunctionName,
+  ): Promise<void> {
     if (request.url === '/healthz' && request.method === 'GET') {
       const health = JSON.stringify(await this.#options.health())
       this.#write(response, 200, { 'content-type': 'application/json', ...noStore }, health)
@@ -203,10 +209,8 @@ export class HttpGateway {
       this.#write(response, 200, { 'content-type': metricsContentType, ...noStore }, await metrics())
       return
     }
-    const event = toEvent(request, body)
-    const serves = servingFunction(event.requestContext.http.method, event.rawPath)
-    // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
-    const { statusCode, headers, body: text }: HttpResponse = await this.#options.functions[serves](event)
+    const answer: HttpResponse = await this.#options.functions[serves](toEvent(request, body))
+    const { statusCode, headers, body: text } = answer
     this.#write(response, statusCode, headers, text)
   }
 }

@@ -1,4 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os'
+import { LruCache } from '../../lib/lruCache.ts'
 
 /** Longer than any name with its port. */
 const maxLength = 270
@@ -27,9 +28,15 @@ export function ownHosts(
   scheme: Scheme = 'http',
 ): (host: string, port: number) => boolean {
   const own = new Set([...addresses(address), ...names].map((name) => name.toLowerCase()))
+  /** The port of each Host header that names one of ours: clients send the same one for ever. */
+  const portOf = new LruCache<number>(64)
   return (host, port) => {
+    const known = portOf.get(host)
+    if (known !== undefined) return known === port
     const parsed = parseHost(host, scheme)
-    return parsed !== undefined && parsed.port === port && own.has(parsed.name)
+    if (parsed === undefined || !own.has(parsed.name)) return false
+    portOf.set(host, parsed.port)
+    return parsed.port === port
   }
 }
 
