@@ -31,7 +31,7 @@ export function requestLog(log: Logger, region: string, stopwatch: RequestWatch[
   return {
     stopwatch,
     answered: (seen) => {
-      const line = { ...lineOf(seen), region }
+      const line = lineOf(seen, region)
       const { refusal, status } = seen
       if (isFailure(refusal, status)) log.error('A request failed.', refusal, line)
       else if (refusal !== undefined) log.warn('A request was refused.', line)
@@ -47,9 +47,13 @@ function isFailure(refusal: unknown, status: number): boolean {
 /** Longer than any sentence of ours; what a caller has sent may stand in it. */
 const maxText = 600
 
-function lineOf({ operation, status, ms, caller, requestId, refusal }: SeenRequest): Readonly<Record<string, Json>> {
+function lineOf(
+  { operation, status, ms, caller, requestId, refusal }: SeenRequest,
+  region: string,
+): Readonly<Record<string, Json>> {
   const rounded = Math.round(ms * 100) / 100
-  return { operation: operation ?? null, status, ms: rounded, caller: caller ?? null, requestId, ...whyOf(refusal) }
+  const line = { operation: operation ?? null, status, ms: rounded, caller: caller ?? null, requestId, region }
+  return refusal === undefined ? line : { ...line, ...whyOf(refusal) }
 }
 
 /** The true reason; where there is none beside the code, what the caller was told. */

@@ -30,7 +30,7 @@ export function regionPages({ requests, counted, running, regions, ...sources }:
     health,
     metrics: new RegionMetrics({
       region,
-      threads: async () => [await requests.counted(), ...(await counted())],
+      threads: async () => [requests.counted(), ...(await counted())],
       running: () => 1 + running(),
       health,
     }),

@@ -31,7 +31,7 @@ const listeners = new Map<number, Promise<number>>()
 const log = processLogger(start.logLevel)
 const commands: WorkerCommands = {
   listen,
-  counted: () => own.requests.counted(),
+  counted: async () => own.requests.counted(),
   stand: async (how) => {
     gateway.stand(how)
   },

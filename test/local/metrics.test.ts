@@ -100,7 +100,7 @@ test('what several threads have counted is added up, also after it has crossed b
   } as unknown as RegionHealth
   const metrics = new RegionMetrics({
     region: 'r',
-    threads: async () => structuredClone(await Promise.all(threads.map((thread) => thread.counted()))),
+    threads: async () => structuredClone(threads.map((thread) => thread.counted())),
     running: () => 3,
     health: async () => health,
   })
