@@ -26,7 +26,8 @@ export const encryptOperation = operation('Encrypt', {
   input: encryptDataDetails,
   run: async (request, details) => {
     noteContext(request, details.loggingContext)
-    const loaded = await authorizedKeyForCrypto(request, details.keyId)
+    const found = authorizedKeyForCrypto(request, details.keyId)
+    const loaded = found instanceof Promise ? await found : found
     const input = { plaintext: details.plaintext, associatedData: details.associatedData, ...chosen(details) }
     const { version, algorithm, bytes } = await encrypt(request.ports, loaded, input)
     details.plaintext.fill(0)

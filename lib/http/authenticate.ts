@@ -12,7 +12,7 @@ import {
 } from '../iam/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
 import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
-import type { UploadedKey, UserIdentity } from '../kms/identity/identityCache.ts'
+import type { TenancyIdentity, UploadedKey, UserIdentity } from '../kms/identity/identityCache.ts'
 import { madeOnce } from '../madeOnce.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
 import { bySession } from './bySession.ts'
@@ -35,8 +35,11 @@ export interface Caller {
   readonly signature: Buffer
 }
 
-/** @throws KmsError notAuthenticated, one text for every reason but those that only who can sign is told. */
-export async function authenticate(ports: HttpPorts, request: WireRequest, now: number): Promise<Caller> {
+/**
+ * At once where the caller's identity is cached, because every request comes here.
+ * @throws KmsError notAuthenticated, one text for every reason but those that only who can sign is told.
+ */
+export function authenticate(ports: HttpPorts, request: WireRequest, now: number): Promise<Caller> | Caller {
   const { method, rawPath, rawQuery, headers, body } = request
   const targets = ports.hasDecodedPaths ? signedTargets(rawPath, rawQuery) : [exactTarget(rawPath, rawQuery)]
   const signature = readSignature(
@@ -55,20 +58,47 @@ export async function authenticate(ports: HttpPorts, request: WireRequest, now: 
   throw isInstanceCertificate(signature.keyId) ? noInstancePrincipals() : notAuthenticated({ name: 'keyIdMalformed' })
 }
 
-async function byApiKey(ports: HttpPorts, signature: RequestSignature, keyId: ApiKeyId, now: number): Promise<Caller> {
-  const { tenancyId, userId, fingerprint } = keyId
+function byApiKey(
+  ports: HttpPorts,
+  signature: RequestSignature,
+  keyId: ApiKeyId,
+  now: number,
+): Promise<Caller> | Caller {
   // A key that was revoked in the home region, or made there just now: what has arrived of it is stored first.
-  const arriving = ports.arrivals.stored?.([tenancyId])
-  if (arriving !== undefined) await arriving
-  const cached = ports.identity.fresh(tenancyId)
-  const user =
-    cached?.users.get(`${userId}#${fingerprint}`) ?? (await ports.identity.user(tenancyId, userId, fingerprint))
+  const arriving = ports.arrivals.stored?.([keyId.tenancyId])
+  const cached = arriving === undefined ? ports.identity.fresh(keyId.tenancyId) : undefined
+  const user = cached?.users.get(keyId.name)
+  return cached === undefined || user === undefined
+    ? readSigner(ports, keyId, arriving).then((signer) => provedCaller(signature, keyId, signer, now))
+    : provedCaller(signature, keyId, { user, tenancy: cached.tenancy }, now)
+}
+
+/** Whose key it is that a request names. */
+interface Signer {
+  readonly user: UserIdentity
+  readonly tenancy: TenancyIdentity
+}
+
+async function readSigner(ports: HttpPorts, keyId: ApiKeyId, arriving: Promise<void> | undefined): Promise<Signer> {
+  const { tenancyId, userId, fingerprint } = keyId
+  await arriving
+  const user = await ports.identity.user(tenancyId, userId, fingerprint)
   if (user === undefined) throw notAuthenticated(unknownKey(ports, keyId))
+  return { user, tenancy: await ports.identity.tenancy(tenancyId) }
+}
+
+function provedCaller(
+  signature: RequestSignature,
+  { tenancyId, userId }: ApiKeyId,
+  { user, tenancy }: Signer,
+  now: number,
+): Caller {
   const publicKey = publicKeyOf(user)
   if (!isSignedBy(signature, publicKey)) throw signatureRefusal(signature, publicKey, { userId, now })
-  const tenancy = cached?.tenancy ?? (await ports.identity.tenancy(tenancyId))
+  const { tree, policies } = rulesOf(tenancy, tenancyId)
   return {
-    ...rulesOf(tenancy, tenancyId),
+    tree,
+    policies,
     principal: userPrincipal(user, tenancy, tenancyId),
     credentials: signature.keyId,
     apiKey: user.apiKey,

@@ -94,19 +94,30 @@ export async function authorizedKey(request: Request, keyId: string, variables?:
   return judgeKey(request, vault, await ownKey(request, vault, keyId), keyId, variables)
 }
 
-/** As authorizedKey, through the cache: for crypto. */
-export async function authorizedKeyForCrypto(
+/** As authorizedKey, through the cache: for crypto. At once where both are cached. */
+export function authorizedKeyForCrypto(
   request: Request,
   keyId: string,
   variables?: Variables,
-): Promise<VaultKey> {
-  const { cache } = request.ports
-  const found = cache.vault(request.vaultId)
-  const vault = found instanceof Promise ? await found : found
+): Promise<VaultKey> | VaultKey {
+  const vault = request.ports.cache.vault(request.vaultId)
+  return vault instanceof Promise
+    ? vault.then((read) => keyForCrypto(request, read, keyId, variables))
+    : keyForCrypto(request, vault, keyId, variables)
+}
+
+function keyForCrypto(
+  request: Request,
+  vault: Vault | undefined,
+  keyId: string,
+  variables: Variables | undefined,
+): Promise<VaultKey> | VaultKey {
   requireOwn(request, request.vaultId, vault)
   if (vaultPrefixOf(keyId) !== vault.row.vaultPrefix) throw noKey(keyId, vault)
-  const key = cache.key(vault.keys, keyId)
-  return judgeKey(request, vault, key instanceof Promise ? await key : key, keyId, variables)
+  const key = request.ports.cache.key(vault.keys, keyId)
+  return key instanceof Promise
+    ? key.then((read) => judgeKey(request, vault, read, keyId, variables))
+    : judgeKey(request, vault, key, keyId, variables)
 }
 
 function judgeKey(

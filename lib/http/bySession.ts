@@ -1,3 +1,4 @@
+import { apiKeyName } from '../apiKeyName.ts'
 import { KmsError } from '../errors.ts'
 import { sessionPrefix } from '../iam/keyId.ts'
 import type { Principal } from '../iam/principal.ts'
@@ -63,7 +64,7 @@ function holderOf(ports: HttpPorts, { claims }: Session, tenancy: TenancyIdentit
       const text = 'The session is over: its user, or the API key that it was made with, is gone.'
       throw over(text, { name: 'sessionHolderGone', holder: sub })
     }
-    const known = ports.identity.fresh(tenancyId)?.users.get(`${sub}#${fingerprint}`)
+    const known = ports.identity.fresh(tenancyId)?.users.get(apiKeyName(sub, fingerprint))
     return known === undefined ? ports.identity.user(tenancyId, sub, fingerprint).then(judged) : judged(known)
   }
   const { trustedIssuerId, name, variables } = holder

@@ -1,12 +1,10 @@
-import middy from '@middy/core'
-import type { Context } from 'aws-lambda'
 import type { HttpPorts } from './httpPorts.ts'
 import type { Operation } from './operation.ts'
 import { operations as rows, type FunctionName } from './operations.ts'
 import { createPipeline } from './pipeline.ts'
 import type { HttpEvent, HttpResponse } from './wireRequest.ts'
 
-export type HttpFunction = (event: HttpEvent, context?: Context) => Promise<HttpResponse>
+export type HttpFunction = (event: HttpEvent) => Promise<HttpResponse>
 
 /** A function behind the HTTP API, as Lambda and the embedded host call it. @throws where a row of its own has no handler. */
 export function httpFunction<P extends HttpPorts>(
@@ -18,8 +16,7 @@ export function httpFunction<P extends HttpPorts>(
     serves,
     operations.map(({ id }) => id),
   )
-  const handler = middy(createPipeline(ports, operations))
-  return (event, context) => handler(event, context ?? noContext)
+  return createPipeline(ports, operations)
 }
 
 function requireHandlers(serves: FunctionName, handled: readonly string[]): void {
@@ -29,6 +26,3 @@ function requireHandlers(serves: FunctionName, handled: readonly string[]): void
   if (missing.length + others.length === 0) return
   throw new Error(`The function ${serves} lacks [${missing.join(' ')}] and is not the one for [${others.join(' ')}].`)
 }
-
-/** The embedded host has no Lambda context, and nothing here reads one. */
-const noContext = {} as Context

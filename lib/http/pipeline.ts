@@ -52,7 +52,8 @@ export function createPipeline<P extends HttpPorts>(
       called = match.operation
       const operation = byId.get(called)
       if (operation === undefined) throw noSuchRoute()
-      const vaultId = await vaultOf(ports, match, request)
+      const at = ports.vaultAt(request.headers['host'] ?? '', request.listenerPort)
+      const vaultId = requirePlane(ports, match, request, at instanceof Promise ? await at : at)
       const target: AuditTarget = { resourceId: null, resourceName: null, compartmentId: null }
       unauthenticated = {
         operation: match.operation,
@@ -62,9 +63,11 @@ export function createPipeline<P extends HttpPorts>(
         target,
         receivedAt: now,
       }
-      const caller = await callerOf(ports, request, match)
+      const calling = callerOf(ports, request, match)
+      const caller = calling instanceof Promise ? await calling : calling
       audited = { ...unauthenticated, caller }
-      await takeToken(ports, match.operation, caller.principal.tenancyId)
+      const token = takeToken(ports, match.operation, caller.principal.tenancyId)
+      if (token !== undefined) await token
       const answer = await perform(ports, operation, audited, { match, vaultId })
       const { status = 200, headers, body, text } = answer
       seen(status)
@@ -82,12 +85,13 @@ export function createPipeline<P extends HttpPorts>(
 
 type Audited = AuditedRequest & { readonly caller: Caller }
 
-async function callerOf(ports: HttpPorts, request: WireRequest, { operation, parameters }: Match): Promise<Caller> {
+function callerOf(ports: HttpPorts, request: WireRequest, { operation, parameters }: Match): Promise<Caller> | Caller {
   const now = ports.requestClock()
   if (rowOf(operation).caller !== 'workload') return authenticate(ports, request, now)
   // Its library is loaded by those who need it.
-  const { byOidcToken } = await import('./byOidcToken.ts')
-  return byOidcToken(ports, request, parameters['tenancyId'] ?? '', now)
+  return import('./byOidcToken.ts').then(({ byOidcToken }) =>
+    byOidcToken(ports, request, parameters['tenancyId'] ?? '', now),
+  )
 }
 
 async function perform<P extends HttpPorts>(
@@ -120,7 +124,10 @@ async function perform<P extends HttpPorts>(
   // A change that committed has its event in its own transaction; all else is recorded here.
   if (committed !== undefined) await mark(ports, committed)
   else if (!isCrypto) await ports.audit.append(auditEvent(audited, answeredWith(ports, answer.status ?? 200)))
-  else await recordCrypto(ports, audited)
+  else {
+    const recorded = recordCrypto(ports, audited)
+    if (recorded !== undefined) await recorded
+  }
   return answer
 }
 
@@ -133,10 +140,13 @@ async function mark(ports: HttpPorts, event: AuditEvent): Promise<void> {
   }
 }
 
-async function recordCrypto(ports: HttpPorts, audited: Audited): Promise<void> {
-  if (ports.audit.crypto === 'off') return
+function recordCrypto(ports: HttpPorts, audited: Audited): Promise<void> | void {
+  if (ports.audit.crypto === 'off') return undefined
   const event = auditEvent(audited, answeredWith(ports, 200))
-  if (ports.audit.crypto === 'on') return ports.audit.append(event)
+  return ports.audit.crypto === 'on' ? ports.audit.append(event) : writeCrypto(ports, event)
+}
+
+async function writeCrypto(ports: HttpPorts, event: AuditEvent): Promise<void> {
   try {
     await ports.audit.written(event)
   } catch (cause) {
@@ -200,14 +210,13 @@ function noSuchRoute(): KmsError {
 }
 
 /** Operations on keys answer at their vault's endpoint only, all others at their region's (contract §1.1). */
-async function vaultOf(
+function requirePlane(
   ports: HttpPorts,
   { operation }: Match,
   { headers, listenerPort }: WireRequest,
-): Promise<string> {
+  vaultId: string | undefined,
+): string {
   const host = headers['host'] ?? ''
-  const found = ports.vaultAt(host, listenerPort)
-  const vaultId = found instanceof Promise ? await found : found
   const { plane } = rows[operation]
   if (plane === 'vault' && vaultId === undefined) {
     throw new KmsError(

@@ -16,13 +16,16 @@ interface Ports {
 
 /**
  * Takes a token of the tenancy's, in one step, whoever else takes one at the same moment in another function: the item in the
- * table says until when the tenancy's calls reach at its rate, and that lies at most a second ahead.
+ * table says until when the tenancy's calls reach at its rate, and that lies at most a second ahead. Undefined: nothing is limited.
  * @throws KmsError tooManyRequests with the seconds to wait.
  */
-export async function takeToken(ports: Ports, operation: OperationName, tenancyId: string): Promise<void> {
+export function takeToken(ports: Ports, operation: OperationName, tenancyId: string): Promise<void> | undefined {
   const { rateClass } = rowOf(operation)
-  if (rateClass === undefined || ports.rateLimits === null) return
-  const rate = ports.rateLimits[rateClass]
+  if (rateClass === undefined || ports.rateLimits === null) return undefined
+  return takeTokenOf(ports, rateClass, ports.rateLimits[rateClass], tenancyId)
+}
+
+async function takeTokenOf(ports: Ports, rateClass: RateClass, rate: number, tenancyId: string): Promise<void> {
   const now = ports.clock()
   const stepMs = 1000 / rate
   const latest = now + 1000

@@ -1,3 +1,4 @@
+import { apiKeyName } from '../apiKeyName.ts'
 import { KmsError } from '../errors.ts'
 import { LruCache } from '../lruCache.ts'
 
@@ -6,6 +7,8 @@ export interface ApiKeyId {
   readonly tenancyId: string
   readonly userId: string
   readonly fingerprint: string
+  /** By `apiKeyName`, made once: caches are asked by it for every request. */
+  readonly name: string
 }
 
 const ocidTail = '[A-Za-z0-9._-]{1,200}'
@@ -42,9 +45,10 @@ export function noInstancePrincipals(): KmsError {
 export function parseKeyId(keyId: string): ApiKeyId | undefined {
   const known = parsed.get(keyId)
   if (known !== undefined) return known
-  const parts = form.exec(keyId)?.groups as ApiKeyId | undefined
+  const parts = form.exec(keyId)?.groups as Omit<ApiKeyId, 'name'> | undefined
   if (parts === undefined) return undefined
-  const read = { ...parts }
+  const { tenancyId, userId, fingerprint } = parts
+  const read = { tenancyId, userId, fingerprint, name: apiKeyName(userId, fingerprint) }
   parsed.set(keyId, read)
   return read
 }

@@ -8,6 +8,7 @@ import {
   type TrustedIssuerRow,
   type UserRow,
 } from './identityRows.ts'
+import { apiKeyName } from '../../apiKeyName.ts'
 import { LruCache } from '../../lruCache.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
 import { membershipsOf, rowsOf, tenancyState, type TenancyState } from './tenancyState.ts'
@@ -81,7 +82,7 @@ export class IdentityCache {
   /** A user with the public key of one of their API keys; undefined where either does not exist. */
   async user(tenancyId: string, userId: string, fingerprint: string): Promise<UserIdentity | undefined> {
     const cached = this.fresh(tenancyId) ?? (await this.#current(tenancyId))
-    const name = `${userId}#${fingerprint}`
+    const name = apiKeyName(userId, fingerprint)
     const known = cached.users.get(name)
     if (known !== undefined) return known
     const loaded = userIn(cached.state, userId, fingerprint)

@@ -13,8 +13,9 @@ import type { KmsPorts } from '../kmsPorts.ts'
 import type { VaultKey } from './changeKey.ts'
 import { requireKeyState, requireVaultActive, requireVersionEnabled, type KeyOperation } from '../rows/lifecycle.ts'
 import { versionContext } from '../rows/versionContext.ts'
+import { madeOnce } from '../../madeOnce.ts'
 import { materialIdOf } from '../../ocid.ts'
-import type { KeyVersionRow } from '../rows/rows.ts'
+import type { KeyRow, KeyVersionRow } from '../rows/rows.ts'
 
 export type CryptoPorts = Pick<KmsPorts, 'cache' | 'hsm' | 'random'>
 export type AssociatedData = Readonly<Record<string, string>>
@@ -50,7 +51,8 @@ export async function encrypt(
 ): Promise<Encrypted> {
   requireUsable(operation, loaded)
   const algorithm = encryptionAlgorithm(loaded, input)
-  const version = await versionInUse(ports, loaded, input.keyVersionId ?? loaded.key.currentKeyVersion)
+  const found = versionInUse(ports, loaded, input.keyVersionId ?? loaded.key.currentKeyVersion)
+  const version = found instanceof Promise ? await found : found
   const bytes = await useVersion(loaded, version, (key) =>
     key.encrypt(algorithm, input.plaintext, input.associatedData),
   )
@@ -222,14 +224,26 @@ function encryptionAlgorithm(
   return algorithm
 }
 
-async function versionInUse(
+/** Of the current version, which most calls use; a key that is rotated is another row. */
+const currentMaterials = new WeakMap<KeyRow, string | undefined>()
+
+/** At once where it is cached. */
+function versionInUse(
   { cache }: CryptoPorts,
   { vault, key }: VaultKey,
   keyVersionId: string,
-): Promise<KeyVersionRow> {
-  const materialId = materialIdOf(keyVersionId)
+): Promise<KeyVersionRow> | KeyVersionRow {
+  const materialId =
+    keyVersionId === key.currentKeyVersion
+      ? madeOnce(currentMaterials, key, () => materialIdOf(keyVersionId))
+      : materialIdOf(keyVersionId)
   const found = materialId === undefined ? undefined : cache.version(vault.keys, key.id, materialId)
-  const version = found instanceof Promise ? await found : found
+  return found instanceof Promise
+    ? found.then((version) => requireInUse(key, keyVersionId, version))
+    : requireInUse(key, keyVersionId, found)
+}
+
+function requireInUse(key: KeyRow, keyVersionId: string, version: KeyVersionRow | undefined): KeyVersionRow {
   if (version?.id !== keyVersionId) {
     throw notFoundOrForbidden({ name: 'noSuchKeyVersion', keyVersionId, keyId: key.id })
   }
