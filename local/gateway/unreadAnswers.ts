@@ -30,7 +30,7 @@ export class UnreadAnswers {
     response.on('close', () => {
       this.#drop(response)
     })
-    this.#timer ??= this.#dropLateIn(maxMs)
+    if (this.#timer === undefined) this.#timer = this.#dropLateIn(maxMs)
     for (const oldest of this.#unread.keys()) {
       if (this.#bytes <= maxBytes || oldest === response) return
       this.#drop(oldest)
