@@ -185,6 +185,14 @@ function alarmRows({ prefix, peers }: AlarmOptions): Record<string, Alarm> {
       Statistic: 'Sum',
       Threshold: 0,
     },
+    TablesPutBack: {
+      AlarmDescription: 'Tables were put back to an older point in time; the region refuses until they are recovered.',
+      Namespace: 'Vaultspan',
+      MetricName: 'TablesPutBack',
+      Dimensions: [{ Name: 'deployment', Value: prefix }],
+      Statistic: 'Sum',
+      Threshold: 0,
+    },
     IntegrityFailures: {
       AlarmDescription: 'A row or a message did not verify: somebody wrote into a table or a queue (docs/security.md).',
       ...integrityMetric(prefix),

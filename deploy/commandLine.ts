@@ -13,6 +13,9 @@ const flags = {
   output: { value: 'FILE', says: 'an OCI configuration file, to which the profile is added under the tenancy’s name' },
   'key-file': { value: 'FILE', says: 'the administrator’s private key, named in that profile' },
   'delete-data': { value: 'PREFIX', says: 'deletes all tables, backups and keys too; give vaultspan-STAGE' },
+  region: { value: 'REGION', says: 'the region whose tables are put back' },
+  do: { value: 'STEP', says: 'stop, copy, recover or start, in this order (docs/deploy.md)' },
+  suffix: { value: 'TEXT', says: 'behind the tables’ names: what they were restored as (default -put-back)' },
   data: { value: 'DIR', says: 'the directory for logs and the OCI profile (default .vaultspan-offline)' },
   port: { value: 'BASE', says: 'region i listens at BASE + i (default 7650)' },
 } as const

@@ -4,10 +4,10 @@ import { streamedTables, type QueueName, type TableName } from '../lib/ports.ts'
 export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check' | 'advance'
 
 /**
- * Whether a function opens the KEKs of vaults; those of the tenancies' backups; or makes and takes in new ones, which opens
- * none that are there.
+ * Whether a function opens the KEKs of vaults; those of the tenancies' backups; makes and takes in new ones; or has AWS KMS
+ * wrap those that are there anew. The last two open none.
  */
-export type KekUse = 'open' | 'openBackups' | 'make'
+export type KekUse = 'open' | 'openBackups' | 'make' | 'rewrap'
 
 /** What a function does with backups in buckets. */
 export type BackupUse = 'read' | 'write'
@@ -23,6 +23,8 @@ export interface Grants {
   readonly backups?: readonly BackupUse[]
   /** Where none is given, the function verifies rows and opens no key. */
   readonly keks?: readonly KekUse[]
+  /** May raise the marks of all tables, by which a table that was put back is noticed (lib/aws/putBack); all may read them. */
+  readonly marks?: true
   /** May make the HSM's state and write it; every function may read it. */
   readonly provisions?: true
 }
@@ -128,6 +130,7 @@ export const grants = {
       Replication: ['get', 'query', 'put', 'delete'],
     },
     sends: { own: ['outbox'], peers: ['inbox'] },
+    marks: true,
   },
   schedule: {
     tables: {
@@ -139,6 +142,17 @@ export const grants = {
     sends: { peers: ['inbox'] },
     keks: ['open'],
   },
+  recover: {
+    tables: {
+      Vaults: ['get', 'list', 'put', 'check'],
+      Keys: ['get', 'query', 'put'],
+      Identity: ['get', 'query', 'put', 'delete'],
+      Requests: ['get', 'put'],
+      Replication: ['get', 'query', 'put', 'delete'],
+    },
+    sends: { own: ['outbox'], peers: ['inbox'] },
+    marks: true,
+  },
   provision: {
     tables: {
       Vaults: ['get', 'list', 'put', 'check'],
@@ -146,7 +160,7 @@ export const grants = {
       Replication: ['get', 'put'],
     },
     sends: { own: ['outbox'] },
-    keks: ['make'],
+    keks: ['make', 'rewrap'],
     provisions: true,
   },
 } as const satisfies Record<string, Grants>

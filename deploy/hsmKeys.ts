@@ -1,5 +1,5 @@
 import { grants, type DeployedFunction, type Grants } from './grants.ts'
-import { account, administration } from './keyAdministration.ts'
+import { account, administration, rewrapActions } from './keyAdministration.ts'
 import { roleName } from './roles.ts'
 import { outlivesStack } from './tables.ts'
 
@@ -15,8 +15,6 @@ const neverUsed = [
   'kms:GenerateDataKeyPair',
   'kms:GenerateDataKeyPairWithoutPlaintext',
   'kms:GenerateDataKeyWithoutPlaintext',
-  'kms:ReEncryptFrom',
-  'kms:ReEncryptTo',
 ]
 
 /**
@@ -35,12 +33,18 @@ export function hsmKeys({ prefix, region }: KeyOptions): Record<string, object> 
     HsmStateKey: key(`Wraps the state of the simulated HSM of ${prefix}`, {
       'kms:Decrypt': rolesThat(() => true),
       'kms:GenerateDataKey': rolesThat(({ provisions }) => provisions),
+      ...ofRewrapping([]),
     }),
     VaultKeksKey: key(`Wraps the KEKs of the vaults of ${prefix}`, {
-      'kms:Decrypt': rolesThat(({ keks }) => keks?.some((use) => use !== 'make')),
+      'kms:Decrypt': rolesThat(({ keks }) => keks?.some((use) => use === 'open' || use === 'openBackups')),
       'kms:GenerateDataKey': rolesThat(({ keks }) => keks?.includes('make')),
+      ...ofRewrapping(rolesThat(({ keks }) => keks?.includes('rewrap'))),
     }),
   }
+}
+
+function ofRewrapping(roles: readonly object[]): Readonly<Record<string, readonly object[]>> {
+  return Object.fromEntries(rewrapActions.map((action) => [action, roles]))
 }
 
 /**
@@ -48,7 +52,9 @@ export function hsmKeys({ prefix, region }: KeyOptions): Record<string, object> 
  * because they are made after the key, need a policy of their own besides.
  */
 function key(Description: string, uses: Readonly<Record<string, readonly object[]>>): object {
-  const ofRoles = Object.entries(uses).flatMap(([action, roles]) => [
+  const used = Object.entries(uses).filter(([, roles]) => roles.length > 0)
+  const unused = Object.keys(uses).filter((action) => uses[action]?.length === 0)
+  const ofRoles = used.flatMap(([action, roles]) => [
     {
       Effect: 'Allow',
       Principal: { AWS: account },
@@ -77,7 +83,7 @@ function key(Description: string, uses: Readonly<Record<string, readonly object[
         Statement: [
           { Effect: 'Allow', Principal: { AWS: account }, Action: administration, Resource: '*' },
           ...ofRoles,
-          { Effect: 'Deny', Principal: { AWS: '*' }, Action: neverUsed, Resource: '*' },
+          { Effect: 'Deny', Principal: { AWS: '*' }, Action: [...neverUsed, ...unused], Resource: '*' },
         ],
       },
     },

@@ -17,12 +17,17 @@ export interface Parameters {
 export type GivenParameters = Readonly<Partial<Record<'stage' | 'regions' | 'home' | 'domain' | 'hosted-zone', string>>>
 
 const settings = JSON.parse(readFileSync(new URL('stages.json', import.meta.url), 'utf8')) as Readonly<
-  Record<string, { readonly isDeletionProtected: boolean }>
+  Record<string, { readonly isDeletionProtected: boolean; readonly cryptoReservedConcurrency: number }>
 >
 const stages = Object.keys(settings)
 
 export function protectsTables({ stage }: Pick<Parameters, 'stage'>): boolean {
   return settings[stage]?.isDeletionProtected ?? false
+}
+
+/** 0: none. */
+export function reservedForCrypto({ stage }: Pick<Parameters, 'stage'>): number {
+  return settings[stage]?.cryptoReservedConcurrency ?? 0
 }
 
 /** What a template is made with where nobody says; never a deployment. */

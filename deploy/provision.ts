@@ -1,12 +1,10 @@
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import type { ProvisionAnswers, ProvisionStep } from '../lib/aws/provisionRegion.ts'
 import { options } from './commandLine.ts'
-import { deployedWith, prefixOf } from './deployed.ts'
-import { requireParameters, type Parameters } from './parameters.ts'
+import { invokeProvision, requireDeployed } from './invokeProvision.ts'
+import { requireParameters } from './parameters.ts'
 import { addProfile, profileText } from './profile.ts'
-import { provisionTenancy, type InvokeProvision } from './provisionTenancy.ts'
+import { provisionTenancy } from './provisionTenancy.ts'
 import { UserError, messageOf } from '../lib/userError.ts'
 import { runCommand } from '../local/runCommand.ts'
 
@@ -30,7 +28,7 @@ await runCommand(async () => {
   const parameters = requireParameters({ ...given, domain: 'example.com' })
   await requireDeployed(parameters)
   const { regions, homeRegion, stage } = parameters
-  const at = (region: string) => invoker(region, stage)
+  const at = (region: string) => invokeProvision(region, stage)
   const { tenancyId, userId, fingerprint, trustRoot } = await provisionTenancy(
     { regions, homeRegion, at },
     { name, publicKeyPem },
@@ -44,32 +42,6 @@ await runCommand(async () => {
   addProfile(given.output, profile)
   console.log(`Profile [${name}] is in ${given.output}.`)
 })
-
-/** Calls the provision function of a region with the deployer's own credentials. */
-function invoker(region: string, stage: string): InvokeProvision {
-  const client = new LambdaClient({ region })
-  return async <S extends ProvisionStep['step']>(input: Extract<ProvisionStep, { step: S }>) => {
-    const FunctionName = `${prefixOf({ stage })}-provision`
-    const { Payload, FunctionError } = await client.send(
-      new InvokeCommand({ FunctionName, Payload: JSON.stringify(input) }),
-    )
-    const text = Buffer.from(Payload ?? []).toString()
-    if (FunctionError === undefined) return JSON.parse(text) as ProvisionAnswers[S]
-    const { errorMessage } = JSON.parse(text) as { errorMessage?: string }
-    throw new UserError(`Step ${input.step} failed in ${region}: ${errorMessage ?? FunctionError}`)
-  }
-}
-
-async function requireDeployed(parameters: Parameters): Promise<void> {
-  for (const region of parameters.regions) {
-    const outputs = await deployedWith(region, parameters)
-    if (outputs === undefined) throw new UserError(`Stage ${parameters.stage} is not deployed in ${region}.`)
-    const { HomeRegion } = outputs
-    if (HomeRegion !== undefined && HomeRegion !== parameters.homeRegion) {
-      throw new UserError(`The home region of this deployment is ${HomeRegion}; give --home ${HomeRegion}.`)
-    }
-  }
-}
 
 function readPublicKey(file: string): string {
   try {

@@ -1,6 +1,7 @@
 import type { TableName } from '../lib/ports.ts'
 import { backupBucketName } from './backupBucket.ts'
-import { tableId } from './tables.ts'
+import { rewrapActions } from './keyAdministration.ts'
+import { tableId, tableNames } from './tables.ts'
 import { grants, type BackupUse, type DeployedFunction, type Grants, type KekUse, type TableUse } from './grants.ts'
 
 interface Statement {
@@ -23,6 +24,9 @@ export interface RoleOptions {
 
 /** Written by provisioning only (lib/aws/hsmStateRow.ts). */
 const hsmPk = 'hsm'
+/** How far the tables have come (lib/aws/putBack/tableMarks.ts), and what peers know of it (lib/replication/peerMarks.ts). */
+const marksPk = 'tableMark'
+const peerMarksPk = 'peerMark'
 
 /** A role for each function, named with its region because IAM is one for all regions. */
 export function roles(options: RoleOptions): Record<string, object> {
@@ -71,6 +75,7 @@ function statements(name: string, granted: Grants, options: RoleOptions): readon
     ...(options.isTraced ? [allow('Trace', ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], ['*'])] : []),
     ...Object.entries(granted.tables).flatMap(([table, uses]) => tableStatements(table as TableName, uses)),
     ...hsmState(granted, prefix),
+    ...tableMarks(granted, options),
     ...vaultKeks(granted.keks ?? [], prefix),
     ...backupStatements(granted.backups ?? [], options),
     ...(sends.length === 0 ? [] : [allow('Send', ['sqs:SendMessage'], sends)]),
@@ -131,19 +136,23 @@ function backupStatements(uses: readonly BackupUse[], options: RoleOptions): rea
 }
 
 /** The row of the HSM's state and the key it is wrapped with; only provisioning may write it. */
-function hsmState({ provisions, tables }: Grants, prefix: string): readonly Statement[] {
+function hsmState({ provisions, marks, tables }: Grants, prefix: string): readonly Statement[] {
   const table = [{ 'Fn::GetAtt': [tableId('Replication'), 'Arn'] }]
-  const isState = { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
-  const hasState = { 'ForAnyValue:StringEquals': { 'dynamodb:LeadingKeys': [hsmPk] } }
   const key = [{ 'Fn::GetAtt': ['HsmStateKey', 'Arn'] }]
-  const writes = ['dynamodb:PutItem', 'dynamodb:DeleteItem']
   const mayWriteTable = tables.Replication?.some((use) => use === 'put' || use === 'delete') ?? false
+  const kept = [...(provisions ? [] : [hsmPk]), ...(marks ? [] : [marksPk])]
   return [
     ...(tables.Replication?.includes('get') === true
       ? []
-      : [{ ...allow('ReadHsmState', ['dynamodb:GetItem'], table), Condition: isState }]),
-    ...(provisions === undefined && mayWriteTable
-      ? [{ ...allow('KeepHsmState', writes, table), Effect: 'Deny' as const, Condition: hasState }]
+      : [{ ...allow('ReadHsmState', ['dynamodb:GetItem'], table), Condition: onlyPartitions(hsmPk, marksPk) }]),
+    ...(mayWriteTable
+      ? [
+          {
+            ...allow('KeepHsmState', ['dynamodb:PutItem', 'dynamodb:DeleteItem'], table),
+            Effect: 'Deny' as const,
+            Condition: { 'ForAnyValue:StringEquals': { 'dynamodb:LeadingKeys': kept } },
+          },
+        ]
       : []),
     {
       ...allow('OpenHsmState', provisions ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt'], key),
@@ -152,21 +161,44 @@ function hsmState({ provisions, tables }: Grants, prefix: string): readonly Stat
   ]
 }
 
+/** The tables' marks: every function reads what is known of them here and at the peers, a few raise them. */
+function tableMarks({ marks }: Grants, { prefix, peers }: RoleOptions): readonly Statement[] {
+  const all = tableNames.map((name) => ({ 'Fn::GetAtt': [tableId(name), 'Arn'] }))
+  const ofPeers = peers.map((peer) =>
+    arn(`arn:\${AWS::Partition}:dynamodb:${peer}:\${AWS::AccountId}:table/${prefix}-Replication`),
+  )
+  const read = (Sid: string, resources: readonly unknown[], pk: string) => ({
+    ...allow(Sid, ['dynamodb:GetItem'], resources),
+    Condition: onlyPartitions(pk),
+  })
+  return [
+    ...(ofPeers.length === 0 ? [] : [read('AskPeers', ofPeers, peerMarksPk)]),
+    ...(marks
+      ? [{ ...allow('Mark', ['dynamodb:GetItem', 'dynamodb:PutItem'], all), Condition: onlyPartitions(marksPk) }]
+      : []),
+  ]
+}
+
+function onlyPartitions(...pks: readonly string[]): object {
+  return { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': pks } }
+}
+
 const ofVault = 'kms:EncryptionContext:vaultspan:vault'
 /** As backupContext names them (lib/kms/backup/backupKeys.ts). */
 const ofBackups = { [ofVault]: 'backup.*' }
 
-const kekRows: Record<KekUse, { readonly action: string; readonly condition: object }> = {
-  open: { action: 'kms:Decrypt', condition: { StringNotLike: ofBackups } },
-  openBackups: { action: 'kms:Decrypt', condition: { StringLike: ofBackups } },
-  make: { action: 'kms:GenerateDataKey', condition: {} },
+const kekRows: Record<KekUse, { readonly actions: readonly string[]; readonly condition: object }> = {
+  open: { actions: ['kms:Decrypt'], condition: { StringNotLike: ofBackups } },
+  openBackups: { actions: ['kms:Decrypt'], condition: { StringLike: ofBackups } },
+  make: { actions: ['kms:GenerateDataKey'], condition: {} },
+  rewrap: { actions: rewrapActions, condition: {} },
 }
 
 /** The key that wraps vaults' KEKs, for contexts that name a vault (lib/aws/kms/wrappedKeks.ts). */
 function vaultKeks(uses: readonly KekUse[], prefix: string): readonly Statement[] {
   const named = { [ofVault]: 'false', 'kms:EncryptionContext:vaultspan:tenancy': 'false' }
   return uses.map((use) => ({
-    ...allow(`${capital(use)}Keks`, [kekRows[use].action], [{ 'Fn::GetAtt': ['VaultKeksKey', 'Arn'] }]),
+    ...allow(`${capital(use)}Keks`, kekRows[use].actions, [{ 'Fn::GetAtt': ['VaultKeksKey', 'Arn'] }]),
     Condition: { StringEquals: contextOf('vault-keks', prefix), Null: named, ...kekRows[use].condition },
   }))
 }

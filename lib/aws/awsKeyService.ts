@@ -35,15 +35,33 @@ export function awsKeyServices({ region, deadline }: AwsKeyServiceOptions): (key
         throw isForeign(cause) ? notOurs(cause) : cause
       }
     },
+    reEncrypt: async (CiphertextBlob, context) => {
+      if (keyId === undefined) throw new Error('This function may not wrap anything anew.')
+      const { client, ReEncryptCommand } = await loaded()
+      const contexts = { SourceEncryptionContext: context, DestinationEncryptionContext: context }
+      const anew = async (SourceKeyId?: string) => {
+        const of = SourceKeyId === undefined ? {} : { SourceKeyId }
+        const command = new ReEncryptCommand({ CiphertextBlob, DestinationKeyId: keyId, ...of, ...contexts })
+        return required((await client.send(command)).CiphertextBlob)
+      }
+      try {
+        return await anew(keyId)
+      } catch (cause) {
+        // Another key of this deployment wrapped it, before it was replaced: the ciphertext itself names it.
+        if (cause instanceof Error && cause.name === 'IncorrectKeyException') return anew()
+        throw isForeign(cause) ? notOurs(cause) : cause
+      }
+    },
   })
 }
 
 async function loadClient(region: string, deadline: Deadline) {
-  const { DecryptCommand, GenerateDataKeyCommand, KMSClient } = await import('@aws-sdk/client-kms')
+  const { DecryptCommand, GenerateDataKeyCommand, KMSClient, ReEncryptCommand } = await import('@aws-sdk/client-kms')
   return {
     client: keepWithin(new KMSClient(awsClientOptions({ region })), deadline),
     DecryptCommand,
     GenerateDataKeyCommand,
+    ReEncryptCommand,
   }
 }
 

@@ -2,7 +2,7 @@ import { pooledRandom } from '../pooledRandom.ts'
 import { MemoryState } from '../hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../hsm/software/softwareHsm.ts'
 import { realm } from '../ocid.ts'
-import { auditLossMetric } from './auditLossMetric.ts'
+import { auditLossMetric, putBackMetric } from './countMetric.ts'
 import { awsBackups } from './awsBackups.ts'
 import { awsKeyServices } from './awsKeyService.ts'
 import { Deadline } from './deadline.ts'
@@ -22,6 +22,8 @@ import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { KmsHsm } from './kms/kmsHsm.ts'
+import { knownMark } from './putBack/knownMark.ts'
+import { TableStanding } from './putBack/tableStanding.ts'
 import type { KekPorts } from './kms/wrappedKeks.ts'
 import { VaultHosts } from '../runtime/vaultHosts.ts'
 import { awsOrigin } from './awsOrigin.ts'
@@ -47,6 +49,7 @@ export class AwsRegion {
   readonly keks: KekPorts
   readonly log: Logger
   readonly requestWatch: RequestWatch
+  readonly standing: TableStanding
   readonly deadline = new Deadline()
   #kept: KeptState | undefined
   #open: OpenRegion | undefined
@@ -65,14 +68,33 @@ export class AwsRegion {
     const keyService = awsKeyServices({ region, deadline })
     this.state = { tables: this.store.tables, keys: keyService(hsmStateKey), region, resourcePrefix }
     this.keks = { keys: keyService(settings.vaultKeksKey), region, resourcePrefix }
+    this.standing = this.#tableStanding()
+  }
+
+  /** As `opened`. @throws KmsError unavailable where its tables were put back to an older copy. */
+  async current(): Promise<OpenRegion> {
+    const [open] = await Promise.all([this.opened(), this.standing.require()])
+    return open
+  }
+
+  /** As `current`, having compared the tables with what is known of them. */
+  async checked(): Promise<OpenRegion> {
+    const open = await this.opened()
+    await this.standing.check()
+    return open
   }
 
   /** @throws Error where the region's HSM is not provisioned yet, or its state does not open. */
-  current(): Promise<OpenRegion> {
+  opened(): Promise<OpenRegion> {
     this.#opening ??= this.#refresh().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
+  }
+
+  /** Those whose root this region's HSM knows. */
+  get tenancyIds(): readonly string[] {
+    return Object.keys(this.#kept?.state.tenancies ?? {})
   }
 
   /** Writes what was appended to the audit, where the region is open. */
@@ -148,12 +170,22 @@ export class AwsRegion {
       backups: awsBackups(settings, maxLambdaFileBytes),
       requestWatch: this.requestWatch,
       lag: lagMetric(resourcePrefix, writeLine),
+      commitMark: () => this.standing.mark,
     })
     const flush = async () => {
       await audit.flush()
       await chain.sealIfDue(sealMs)
     }
     return { runtime, flush }
+  }
+
+  #tableStanding(): TableStanding {
+    const { log, store } = this
+    const { region, regions, resourcePrefix } = this.settings
+    const peers = regions.filter((each) => each !== region)
+    const known = () => knownMark({ region, peers, tablesOf: store.tablesOf, timers: systemTimers, log })
+    const onPutBack = putBackMetric(resourcePrefix, writeLine)
+    return new TableStanding({ region, tables: store.tables, clock: Date.now, known, log, onPutBack })
   }
 
   /** One for the life of the instance, however often its region is opened. */

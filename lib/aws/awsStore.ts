@@ -14,19 +14,28 @@ import { keepWithin, type Deadline } from './deadline.ts'
 export interface AwsStore {
   readonly tables: Tables
   readonly queues: Queues
+  /** Another region's; roles let functions read there what that region knows of this one. */
+  readonly tablesOf: (region: string) => Pick<Tables, 'get'>
 }
 
 /** The tables and queues that serverless.yml makes. AWS_ENDPOINT_URL leads the SDK to an emulator. */
 export function openAwsStore(settings: AwsSettings, deadline: Deadline): AwsStore {
   const { region, resourcePrefix, accountId, handOffBudgetMs } = settings
   const backOffPorts = { timers: systemTimers, random: pooledRandom() }
-  const tables = new DynamoTables({
-    ...backOffPorts,
-    client: keepWithin(new DynamoDBClient(awsClientOptions({ region })), deadline),
-    tableName: (table) => `${resourcePrefix}-${table}`,
-    clock: Date.now,
-    newId: randomUUID,
-  })
+  const opened = new Map<string, Tables>()
+  const tablesOf = (of: string): Tables => {
+    const tables =
+      opened.get(of) ??
+      new DynamoTables({
+        ...backOffPorts,
+        client: keepWithin(new DynamoDBClient(awsClientOptions({ region: of })), deadline),
+        tableName: (table) => `${resourcePrefix}-${table}`,
+        clock: Date.now,
+        newId: randomUUID,
+      })
+    opened.set(of, tables)
+    return tables
+  }
   const clients = new Map<string, Promise<SQSClient>>()
   const clientOf = (to: string): Promise<SQSClient> => {
     const client = clients.get(to) ?? sqsClient(to, deadline)
@@ -44,7 +53,7 @@ export function openAwsStore(settings: AwsSettings, deadline: Deadline): AwsStor
     timers: systemTimers,
     slowMs: handOffBudgetMs,
   })
-  return { tables, queues }
+  return { tables: tablesOf(region), queues, tablesOf }
 }
 
 /** A queue's URL names the queue; where to send a request is the client's to know. Many a function never sends. */

@@ -8,7 +8,7 @@ import type { EncryptionContext, KeyService } from './kms/keyService.ts'
 
 export interface StatePorts {
   readonly tables: Pick<Tables, 'get' | 'write'>
-  readonly keys: KeyService
+  readonly keys: Pick<KeyService, 'generateDataKey' | 'decrypt'>
   readonly region: string
   readonly resourcePrefix: string
 }

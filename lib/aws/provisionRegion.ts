@@ -10,7 +10,9 @@ import { enqueue } from '../replication/messages/send.ts'
 import { provisionTenancy } from '../runtime/provisionTenancy.ts'
 import { KmsHsm } from './kms/kmsHsm.ts'
 import type { KekPorts } from './kms/wrappedKeks.ts'
-import { wrapStoredKeys, type WrapCursor, type WrapProgress } from './kms/wrapStoredKeys.ts'
+import type { WrapCursor } from './kms/vaultPage.ts'
+import { wrapStoredKeys, type WrapProgress } from './kms/wrapStoredKeys.ts'
+import { rewrapKeys, type RewrapProgress } from './rewrapKeys.ts'
 import { hsmPk, readHsmState, writeHsmState, type StatePorts } from './hsmStateRow.ts'
 
 /**
@@ -31,6 +33,8 @@ export type ProvisionStep =
   | { readonly step: 'sendIdentity'; readonly tenancyId: string; readonly peer: string }
   /** Puts what an older version has stored under the key that wraps vaults' KEKs; asked again until it is done. */
   | { readonly step: 'wrapStoredKeys'; readonly tenancyId: string; readonly from?: WrapCursor }
+  /** Wraps the HSM's state and the KEKs of all vaults anew, under the keys of AWS KMS as they are now; asked again until it is done. */
+  | { readonly step: 'rewrapKeys' }
   /** How far the region has the tenancy's identity log. */
   | { readonly step: 'identityStatus'; readonly tenancyId: string }
 
@@ -47,6 +51,7 @@ export interface ProvisionAnswers {
   readonly createAdministrator: { readonly fingerprint: string }
   readonly sendIdentity: Record<string, never>
   readonly wrapStoredKeys: WrapProgress
+  readonly rewrapKeys: RewrapProgress
   readonly identityStatus: { readonly seq: number }
 }
 
@@ -94,6 +99,7 @@ const steps: Steps = {
   },
   wrapStoredKeys: (ports, { tenancyId, from }) =>
     withHsm(ports, (hsm) => wrapStoredKeys({ ...ports, hsm: new KmsHsm(hsm, ports.keks) }, tenancyId, from)),
+  rewrapKeys: (ports) => rewrapKeys(ports),
   identityStatus: async (ports, { tenancyId }) => ({ seq: await headSeq(ports, tenancyId) }),
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../../lib/ports.ts'
 import { messageOf } from '../../lib/userError.ts'
-import { recover } from '../cloud/putBack.ts'
+import { recover } from '../../lib/replication/takeBack/recover.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import { ComparedPeer, type FoundBehind } from './comparedPeer.ts'
 import { PeerTls } from './peerTls.ts'
@@ -52,7 +52,7 @@ export class ApartRegions {
     log: Logger,
   ): Promise<void> {
     const told = this.peers.map((peer) => peer.questions())
-    await recover({ homeRegion, tenancyId }, host, told, behind, log)
+    await recover({ homeRegion, tenancyIds: [tenancyId] }, host, told, behind, log)
     for (const peer of this.peers) peer.isSettled()
   }
 }

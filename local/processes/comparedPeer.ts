@@ -1,5 +1,5 @@
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
-import type { PutBackPeer } from '../cloud/putBack.ts'
+import type { PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
 import type { Peer } from '../region/startRegion.ts'
 import type { PeerQuestion } from './peerQuestions.ts'
 import { PeerRefusal, type PeerTls } from './peerTls.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TreePlace } from '../../lib/kms/rows/digestTree.ts'
 import type { VaultRow } from '../../lib/kms/rows/rows.ts'
-import type { PutBackPeer } from '../cloud/putBack.ts'
+import type { PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 /**

@@ -9,6 +9,7 @@ import { linkReport } from '../../lib/replication/linkReport.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { LagFigures, LagWindow } from '../../lib/replication/lagWindow.ts'
 import type { WorkerFigures } from '../workers/cryptoWorkers.ts'
+import type { PutBack } from '../../lib/replication/takeBack/recover.ts'
 import { version } from '../version.ts'
 
 /** What the region itself has counted. */
@@ -18,16 +19,6 @@ export interface Watched {
   readonly found: { putBack?: PutBack }
   readonly workers: () => readonly WorkerFigures[]
   readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering' | 'awayPartitions'>
-}
-
-/** What a start has done about a region that was put back to an older copy of its data. */
-export interface PutBack {
-  /** What its peers knew of and its own file had not. */
-  readonly missingChanges: number
-  readonly knownChanges: number
-  readonly takenBack: { readonly vaults: number; readonly keys: number }
-  /** Made after the copy: their replicas alone have them. */
-  readonly lostVaults: number
 }
 
 interface Sources extends Watched {

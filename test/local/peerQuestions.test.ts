@@ -1,6 +1,6 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { PutBackPeer } from '../../local/cloud/putBack.ts'
+import type { PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
 import { answerQuestion, peerAnswers, questionPath, type PeerQuestion } from '../../local/processes/peerQuestions.ts'
 
 const [own, peer, stranger] = ['us-ashburn-1', 'us-phoenix-1', 'eu-frankfurt-1'] as const

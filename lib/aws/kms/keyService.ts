@@ -4,6 +4,8 @@ export interface KeyService {
   generateDataKey(context: EncryptionContext): Promise<{ readonly plaintext: Uint8Array; readonly wrapped: Uint8Array }>
   /** @throws KmsError integrityFailure for another context, and for what this key did not wrap. */
   decrypt(wrapped: Uint8Array, context: EncryptionContext): Promise<Uint8Array>
+  /** Wrapped anew by the key that wraps now, in the same context; the plaintext stays in the service. @throws as `decrypt`. */
+  reEncrypt(wrapped: Uint8Array, context: EncryptionContext): Promise<Uint8Array>
 }
 
 /** Shown in CloudTrail with each call, and what policies may ask for: no secrets. */

@@ -19,7 +19,7 @@ import { rootOf } from '../../hsm/software/softwareRoots.ts'
 import type { VaultRoot } from '../../hsm/software/vaultRoot.ts'
 import { LruCache } from '../../lruCache.ts'
 import { KmsVaultKeys } from './kmsVaultKeys.ts'
-import { areLiving, fromKms, kmsFormat, requireKmsWrapped, underKms, type KekPorts } from './wrappedKeks.ts'
+import { areLiving, fromKms, kmsFormat, requireKmsWrapped, rewrapped, underKms, type KekPorts } from './wrappedKeks.ts'
 
 /** A vault as it was opened, and from what. */
 interface Opened {
@@ -54,6 +54,11 @@ export class KmsHsm implements Hsm {
   /** What an older version has stored, wrapped as `createVaultKeys` gives it; what is so already, as it is. */
   async underKms(context: VaultContext, wrapped: WrappedVaultKeys): Promise<WrappedVaultKeys> {
     return wrapped.format === kmsFormat ? wrapped : underKms(this.#keks, context, wrapped)
+  }
+
+  /** As `rewrapped` of wrappedKeks. */
+  rewrapped(context: VaultContext, wrapped: WrappedVaultKeys): Promise<WrappedVaultKeys> {
+    return rewrapped(this.#keks, context, wrapped)
   }
 
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {

@@ -67,6 +67,18 @@ export async function underKms(
   })
 }
 
+/** Under the key that the key service uses now; what no key service wrapped, or what is destroyed, as it is. */
+export async function rewrapped(
+  ports: KekPorts,
+  context: VaultContext,
+  wrapped: WrappedVaultKeys,
+): Promise<WrappedVaultKeys> {
+  if (wrapped.format === plainFormat || !areLiving(wrapped)) return wrapped
+  requireKmsWrapped(context, wrapped)
+  const dataKey = await ports.keys.reEncrypt(Buffer.from(wrapped.dataKey, 'base64'), kekContext(ports, context))
+  return { ...wrapped, dataKey: Buffer.from(dataKey).toString('base64') }
+}
+
 /** As the HSM's root wrapped them. Rows of older versions, which no key service wrapped, are given as they are. */
 export async function fromKms(
   ports: KekPorts,

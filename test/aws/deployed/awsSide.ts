@@ -1,4 +1,11 @@
-import { DynamoDBClient, GetItemCommand, paginateScan } from '@aws-sdk/client-dynamodb'
+import {
+  DeleteTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  paginateScan,
+  RestoreTableToPointInTimeCommand,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb'
 import {
   GetFunctionConfigurationCommand,
   InvokeCommand,
@@ -73,13 +80,53 @@ export class AwsSide {
 
   /** Whether `reconcile` has ever ended a run, which keeps where the next one goes on (lib/replication/reconcile.ts). */
   async hasReconciled(region: string): Promise<boolean> {
+    return (await this.#row(region, 'reconcile', 'cursor')) !== undefined
+  }
+
+  /** Restores the tables to now, each beside itself: MiniStack has no other point in time. */
+  async restoreTables(region: string, suffix: string): Promise<void> {
+    const client = new DynamoDBClient(this.#options(region))
+    for (const table of ['Vaults', 'Keys', 'Identity', 'Requests', 'Replication']) {
+      const SourceTableName = `${prefix}-${table}`
+      const restored = { SourceTableName, TargetTableName: SourceTableName + suffix, UseLatestRestorableTime: true }
+      await client.send(new RestoreTableToPointInTimeCommand(restored))
+      await waitUntilTableExists({ client, maxWaitTime: 60 }, { TableName: SourceTableName + suffix })
+    }
+  }
+
+  async deleteTables(region: string, suffix: string): Promise<void> {
+    const client = new DynamoDBClient(this.#options(region))
+    for (const table of ['Vaults', 'Keys', 'Identity', 'Requests', 'Replication'])
+      await client.send(new DeleteTableCommand({ TableName: `${prefix}-${table}${suffix}` }))
+  }
+
+  /** How often `reconcile` has raised the marks of a region's tables; 0 where it never did. */
+  async mark(region: string): Promise<number> {
+    return Number((await this.#row(region, 'tableMark', 'standing'))?.['revision']?.N ?? 0)
+  }
+
+  /** Waits until another region knows of a later mark than this. */
+  async peerKnows(region: string, mark: number): Promise<void> {
+    const others = ['us-east-1', 'us-west-2'].filter((each) => each !== region)
+    for (let tries = 0; tries < 100; tries += 1) {
+      for (const each of others)
+        if (Number((await this.#row(each, 'peerMark', region))?.['revision']?.N ?? 0) > mark) return
+      await new Promise((done) => setTimeout(done, 300))
+    }
+    throw new Error(`No peer knows of a later mark of ${region} than ${mark}.`)
+  }
+
+  /** Whether a region's tables were found put back. */
+  async isPutBack(region: string): Promise<boolean> {
+    const found = (await this.#row(region, 'tableMark', 'standing'))?.['putBack']
+    return found !== undefined && found.NULL !== true
+  }
+
+  async #row(region: string, pk: string, sk: string) {
     const { Item } = await new DynamoDBClient(this.#options(region)).send(
-      new GetItemCommand({
-        TableName: `${prefix}-Replication`,
-        Key: { pk: { S: 'reconcile' }, sk: { S: 'cursor' } },
-      }),
+      new GetItemCommand({ TableName: `${prefix}-Replication`, Key: { pk: { S: pk }, sk: { S: sk } } }),
     )
-    return Item !== undefined
+    return Item
   }
 
   /** In what form a region has a vault's keys. */

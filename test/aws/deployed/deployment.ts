@@ -26,7 +26,7 @@ export interface Tenancy {
 export interface Deployment {
   readonly aws: AwsSide
   /** `npm run NAME -- …`, without npm. */
-  run(name: 'deploy' | 'remove' | 'provision', ...options: readonly string[]): Promise<Ran>
+  run(name: 'deploy' | 'remove' | 'provision' | 'putBack', ...options: readonly string[]): Promise<Ran>
   deploy(): Promise<Ran>
   /** The administrator's private key never leaves this process. */
   provision(name: string): Promise<Tenancy>

@@ -3,6 +3,7 @@ import { deletionStory } from './deletionStory.ts'
 import { dueStory } from './dueStory.ts'
 import { keyMaterialStory } from './keyMaterialStory.ts'
 import { findMiniStack } from './ministack.ts'
+import { putBackStory } from './putBackStory.ts'
 import { reconcileStory } from './reconcileStory.ts'
 import { redeploymentStory } from './redeploymentStory.ts'
 import { replicationStory } from './replicationStory.ts'
@@ -37,5 +38,6 @@ test('MiniStack is there where it is required', () => {
   dueStory(stage, privateVaults)
   restoreStory(stage, privateVaults)
   reconcileStory(stage, replicated)
+  putBackStory(stage, replicated)
   redeploymentStory(stage, replicated)
 })

@@ -25,11 +25,17 @@ export type Use = { readonly by: DeployedFunction; readonly region: string } & (
 
 const consumers = { inbox: 'apply', outcome: 'outcome', outbox: 'fanOut' } as const
 
+const called = new AsyncLocalStorage<DeployedFunction>()
+
+/** What it uses meanwhile is this function's. */
+export function runAs<T>(name: DeployedFunction, work: () => Promise<T>): Promise<T> {
+  return called.run(name, work)
+}
+
 /** Every use that the functions of a cloud make of their tables and queues, from now on. */
 export function recordUses(cloud: TestCloud): Use[] {
   const uses: Use[] = []
-  const called = new AsyncLocalStorage<DeployedFunction>()
-  for (const region of [cloud.a, cloud.b]) recordRegion(region, called, uses)
+  for (const region of [cloud.a, cloud.b]) recordRegion(region, uses)
   const { call } = cloud
   const { runDue, addTenancy } = cloud
   Object.assign(cloud, {
@@ -55,11 +61,7 @@ export function recordUses(cloud: TestCloud): Use[] {
   return uses
 }
 
-function recordRegion(
-  { runtime, store, keks }: TestRegion,
-  called: AsyncLocalStorage<DeployedFunction>,
-  uses: Use[],
-): void {
+function recordRegion({ runtime, store, keks }: TestRegion, uses: Use[]): void {
   // The harness feeds one function after another; outside a call from a client it is the one that was fed last.
   let fed: DeployedFunction = 'fanOut'
   const { region, tables, queues, backups } = runtime

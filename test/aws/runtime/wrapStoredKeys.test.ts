@@ -1,5 +1,8 @@
+import { readHsmState, writeHsmState } from '../../../lib/aws/hsmStateRow.ts'
 import { KmsHsm } from '../../../lib/aws/kms/kmsHsm.ts'
-import { wrapStoredKeys, type WrapCursor } from '../../../lib/aws/kms/wrapStoredKeys.ts'
+import type { WrapCursor } from '../../../lib/aws/kms/vaultPage.ts'
+import { wrapStoredKeys } from '../../../lib/aws/kms/wrapStoredKeys.ts'
+import { rewrapKeys, type RewrapProgress } from '../../../lib/aws/rewrapKeys.ts'
 import type { WrappedVaultKeys } from '../../../lib/hsm/hsm.ts'
 import { SoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { systemMutation } from '../../../lib/kms/systemMutation.ts'
@@ -163,4 +166,65 @@ test('keys of a vault that was never opened are put under the key service withou
   await wrapAll(a)
   expect(a.keks.calls.map(({ action }) => action)).not.toContain('decrypt')
   expect(a.keks.calls.at(-1)?.context).toMatchObject({ 'vaultspan:vault': vaultId, 'vaultspan:region': regionA })
+})
+
+describe('once they are under the key service', () => {
+  /** As `npm run rewrap-keys` asks until it is done; gives what each call said. */
+  async function rewrapAll(region: TestRegion, calls = 100): Promise<readonly RewrapProgress[]> {
+    if (!(region.hsm instanceof SoftwareHsm)) throw new Error('unreachable')
+    const { tables } = region.store
+    const place = { region: region.runtime.region, resourcePrefix: 'vaultspan-test' }
+    const state = { ...place, tables, keys: region.keks }
+    const known = await readHsmState(state)
+    if (known === undefined) await writeHsmState(state, { state: region.hsm.copiedState(), revision: 1 })
+    const said: RewrapProgress[] = []
+    while (said.length < calls && said.at(-1)?.isDone !== true)
+      said.push(await rewrapKeys({ ...region.runtime, ...state, keks: { ...place, keys: region.keks } }))
+    return said
+  }
+
+  const dataKeyOf = async (region: TestRegion, vaultId: string) =>
+    Buffer.from((await keysOf(region, vaultId))?.dataKey ?? '', 'base64')
+
+  test('all of them are wrapped anew without being opened, and what wrapped them before may go', async () => {
+    const { a } = cloud
+    const vaultId = await makeVault(cloud)
+    const keyId = String((await makeKey(cloud, vaultId)).body['id'])
+    const ciphertext = await encrypt(cloud, a, vaultId, keyId)
+    await makeVault(cloud, 'DEFAULT')
+    await cloud.settle()
+    await wrapAll(a)
+    const before = await dataKeyOf(a, vaultId)
+    a.keks.calls.length = 0
+    expect(await rewrapAll(a)).toEqual([{ rewrapped: 2, isDone: true }])
+    const ofVaults = a.keks.calls.filter(({ context }) => context['vaultspan:purpose'] === 'vault-keks')
+    // Both vaults, and the backups' keys.
+    expect(ofVaults.map(({ action }) => action)).toEqual(['reEncrypt', 'reEncrypt', 'reEncrypt'])
+    expect(await dataKeyOf(a, vaultId)).not.toEqual(before)
+    a.keks.forget(before)
+    const { status, body } = await decrypt(cloud, upgraded(a), vaultId, keyId, ciphertext)
+    expect([status, body['plaintext']]).toEqual([200, Buffer.from('hello').toString('base64')])
+  })
+
+  test('a pass that broke off goes on where it was, and the next begins anew', async () => {
+    const { a } = cloud
+    await addVaults(101)
+    await wrapAll(a)
+    expect(await rewrapAll(a, 1)).toEqual([{ rewrapped: 100, isDone: false }])
+    a.keks.refuses = new Error('ThrottlingException')
+    await expect(rewrapAll(a)).rejects.toThrow('ThrottlingException')
+    a.keks.refuses = undefined
+    a.keks.calls.length = 0
+    expect(await rewrapAll(a)).toEqual([{ rewrapped: 101, isDone: true }])
+    expect(a.keks.calls.filter(({ action }) => action === 'reEncrypt')).toHaveLength(1)
+    expect((await rewrapAll(a)).at(0)).toEqual({ rewrapped: 100, isDone: false })
+  })
+
+  async function addVaults(count: number): Promise<void> {
+    const { a, tenancyId } = cloud
+    const of = { tenancyId, displayName: 'v', vaultType: 'DEFAULT', freeformTags: {}, definedTags: {} } as const
+    const input = { ...of, compartmentId: tenancyId, compartmentIds: [tenancyId] }
+    for (let each = 0; each < count; each += 1)
+      await createVault(a.runtime, systemMutation(a.runtime, tenancyId, 'ImportVault'), input)
+  }
 })

@@ -10,7 +10,8 @@ import {
   makeReplicatedVault,
   makeVault,
 } from '../../harness/vaultStory.ts'
-import { recordUses, type Use } from '../harness/recordUses.ts'
+import { putBackAndRecover } from '../harness/putBackAndRecover.ts'
+import { recordUses, runAs, type Use } from '../harness/recordUses.ts'
 import { restOfALife } from '../harness/restOfALife.ts'
 
 /** On, so that what they read and write counts; high, so that they refuse nothing. */
@@ -137,6 +138,7 @@ async function story(cloud: TestCloud): Promise<void> {
   // Its backup keys cross when its identity has.
   await cloud.addTenancy()
   await cloud.settle()
+  await putBackAndRecover(cloud, (work) => runAs('recover', work))
 }
 
 async function whileCut({ link, settle }: TestCloud, work: () => Promise<void>): Promise<void> {
@@ -164,6 +166,8 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   audit: ['Identity query'],
   // As in fanOut, whose work it does; adoptKeys in vaults of 0.1.0.
   reconcile: ['Vaults check', 'Keys list', 'Keys put'],
+  // replicateAnew: where the peer cannot be reached.
+  recover: ['send to own outbox'],
 }
 
 test.each(functions)('the role of %s allows nothing that the function never does', (name) => {

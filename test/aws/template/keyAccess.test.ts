@@ -67,6 +67,14 @@ test('only the functions that make vaults or receive them make data keys for KEK
     expect(whoMay('kms:GenerateDataKey', 'VaultKeksKey', context)).toEqual(['vault', 'keys', 'apply', 'provision'])
 })
 
+test('provisioning alone has KEKs wrapped anew, which opens none', () => {
+  for (const action of ['kms:ReEncryptFrom', 'kms:ReEncryptTo']) {
+    for (const context of [ofVault, ofBackups]) expect(whoMay(action, 'VaultKeksKey', context)).toEqual(['provision'])
+    expect(whoMay(action, 'VaultKeksKey', { ...ofVault, 'vaultspan:region': 'us-west-2' })).toEqual([])
+    expect(whoMay(action, 'HsmStateKey', ofState)).toEqual([])
+  }
+})
+
 test('every function opens the HSM’s state, and provisioning alone may write it', () => {
   expect(whoMay('kms:Decrypt', 'HsmStateKey', ofState)).toEqual(functions)
   expect(whoMay('kms:GenerateDataKey', 'HsmStateKey', ofState)).toEqual(['provision'])

@@ -27,3 +27,19 @@ export async function packagedTemplates(...more: readonly string[]): Promise<rea
 export function ofType({ Resources }: Template, type: string): readonly (readonly [string, Resource])[] {
   return Object.entries(Resources).filter(([, { Type }]) => Type === type)
 }
+
+export interface Statement {
+  readonly Sid?: string
+  readonly Effect: string
+  readonly Action: string | readonly string[]
+  readonly Resource?: unknown
+  readonly Condition?: unknown
+}
+
+/** Of a role's own policies. */
+export function statementsOf(template: Template, role: string): readonly Statement[] {
+  const { Policies } = template.Resources[role]?.Properties as {
+    Policies: readonly { PolicyDocument: { Statement: readonly Statement[] } }[]
+  }
+  return Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+}

@@ -1,0 +1,11 @@
+import { thisRegion } from '../lambdaFunction.ts'
+import { recoverRegion, type RecoverCall } from './recoverRegion.ts'
+
+/** Invoked by `npm run put-back`, with AWS credentials: no route leads here. It serves where nothing else does. */
+export function recoverFunction(): (call: RecoverCall) => Promise<unknown> {
+  const region = thisRegion()
+  return async (call) => {
+    const { runtime } = await region.opened()
+    return recoverRegion({ runtime, tenancyIds: region.tenancyIds, known: () => region.standing.known() }, call)
+  }
+}

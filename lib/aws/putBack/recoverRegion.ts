@@ -1,0 +1,68 @@
+import { headSeq } from '../../kms/identity/verifyIdentity.ts'
+import { putBackHost, type PutBackHost } from '../../replication/takeBack/putBackHost.ts'
+import type { StandingVault } from '../../replication/takeBack/standing.ts'
+import type { PutBackRegion } from '../../replication/takeBack/recover.ts'
+import type { Runtime } from '../../runtime/composeRegion.ts'
+import { checkMarks, endPutBack, type FoundPutBack } from './tableMarks.ts'
+
+/**
+ * What `npm run put-back` asks of a region's function `recover`: the steps of lib/replication/takeBack, each an invocation.
+ * A list of vaults comes in parts, because an answer of Lambda has at most 6 MB.
+ */
+export interface RecoverSteps extends PutBackHost {
+  /** Compares the tables with what the peers know, as `reconcile` does; null: they are not behind. */
+  lookForPutBack(): Promise<FoundPutBack | null>
+  tenancyIds(): Promise<readonly string[]>
+  statement: PutBackRegion['statement']
+  identityHead: PutBackRegion['identityHead']
+  /** `from`: where the last part ended. */
+  vaultsFrom(tenancyId: string, from: number): Promise<{ vaults: readonly StandingVault[]; next: number | null }>
+  endPutBack(knows: number): Promise<void>
+}
+
+export type RecoverStep = keyof RecoverSteps
+
+export interface RecoverCall<S extends RecoverStep = RecoverStep> {
+  readonly step: S
+  readonly args: Parameters<RecoverSteps[S]>
+}
+
+export interface RecoverPorts {
+  readonly runtime: Runtime
+  readonly tenancyIds: readonly string[]
+  readonly known: () => Promise<number>
+}
+
+const vaultsAtOnce = 200
+
+export function recoverSteps({ runtime, tenancyIds, known }: RecoverPorts): RecoverSteps {
+  const { tables, clock, hsm } = runtime
+  const host = putBackHost(runtime)
+  return {
+    ...host,
+    lookForPutBack: async () => {
+      const found = await checkMarks({ tables, clock, known })
+      return 'putBack' in found ? found.putBack : null
+    },
+    tenancyIds: () => Promise.resolve(tenancyIds),
+    statement: (tenancyId) => Promise.resolve(hsm.statement(tenancyId)),
+    identityHead: (tenancyId) => headSeq(runtime, tenancyId),
+    vaultsFrom: async (tenancyId, from) => {
+      const all = await host.standingVaults(tenancyId)
+      const next = from + vaultsAtOnce
+      return { vaults: all.slice(from, next), next: next < all.length ? next : null }
+    },
+    endPutBack: (knows) => endPutBack({ tables, clock }, knows),
+  }
+}
+
+/** Answers one step. @throws where there is no such one. */
+export async function recoverRegion(ports: RecoverPorts, { step, args }: RecoverCall): Promise<unknown> {
+  const steps: RecoverSteps = recoverSteps(ports)
+  if (!Object.hasOwn(steps, step)) throw new Error(`There is no step "${step}".`)
+  // INVARIANT: the arguments are those of the step; deploy/putBack is the only caller.
+  const answer = await (steps as unknown as Steps)[step](...args)
+  return answer ?? null
+}
+
+type Steps = Readonly<Record<RecoverStep, (...args: readonly unknown[]) => Promise<unknown>>>
