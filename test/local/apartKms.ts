@@ -11,7 +11,7 @@ export interface Kms {
   readonly endpoint: (name: Name) => string
 }
 
-export function kmsOf(machines: Machines): Kms {
+export function kmsOf(machines: Pick<Machines, 'data' | 'port'>): Kms {
   const { tenancyId } = JSON.parse(readFileSync(join(machines.data(home), 'endpoints.json'), 'utf8')) as {
     tenancyId: string
   }

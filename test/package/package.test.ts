@@ -153,8 +153,8 @@ test('what the image starts serves, is found healthy by its own check, and ends 
     expect(await service.exited).toBe(0)
   }))
 
-test('the flags of compose.yaml and of the systemd unit are those of the command line', async () => {
-  const [, compose = '[]'] = /^ {4}command: (\[.*\])$/m.exec(read('compose.yaml')) ?? []
+test('the flags of compose.single.yaml and of the systemd unit are those of the command line', async () => {
+  const [, compose = '[]'] = /^ {4}command: (\[.*\])$/m.exec(read('compose.single.yaml')) ?? []
   const [, unit = ''] =
     /^ExecStart=\/usr\/local\/bin\/vaultspan (.*)$/m.exec(read('deploy/systemd/vaultspan.service')) ?? []
   for (const words of [JSON.parse(compose.replaceAll("'", '"')) as string[], unit.split(' ')]) {
