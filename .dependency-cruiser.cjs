@@ -31,7 +31,7 @@ const rooms = [
     may: [
       '^deploy/',
       words,
-      '^local/(cli/commandLine|runCommand)\\.ts$',
+      '^local/(cli/commandLine|runCommand|makeFolder|audit/(exportFile|tableExport))\\.ts$',
       '^lib/aws/(provisionRegion|putBack/recoverRegion)\\.ts$',
       '^lib/replication/takeBack/(recover|standing)\\.ts$',
       '^lib/runtime/tenancyInRegions\\.ts$',

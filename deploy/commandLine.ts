@@ -15,6 +15,12 @@ const flags = {
   'delete-data': { value: 'PREFIX', says: 'deletes all tables, backups and keys too; give vaultspan-STAGE' },
   region: { value: 'REGION', says: 'the region whose tables are put back' },
   do: { value: 'STEP', says: 'stop, copy, recover or start, in this order (docs/deploy.md)' },
+  target: {
+    value: 'TO',
+    says: 'where the export goes: s3://BUCKET/PREFIX, or a directory that is empty or not there yet',
+  },
+  from: { value: 'TIME', says: 'only heads with events from then on, as 2026-01-31 or 2026-01-31T12:00:00Z' },
+  until: { value: 'TIME', says: 'only heads with events from before' },
   suffix: { value: 'TEXT', says: 'behind the tables’ names: what they were restored as (default -put-back)' },
   data: { value: 'DIR', says: 'the directory for logs and the OCI profile (default .vaultspan-offline)' },
   port: { value: 'BASE', says: 'region i listens at BASE + i (default 7650)' },

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } 
 import { join } from 'node:path'
 import { UserError } from '../../lib/userError.ts'
 import { namesIn } from '../doctor/patient.ts'
-import { writeExport, type ExportedRegion } from './exportFile.ts'
+import { exportRange, writeExport, type ExportedRegion } from './exportFile.ts'
 import { withStoreAudits } from './storeAudit.ts'
 import { hasRoot } from './verifyAudit.ts'
 import { makeFolder } from '../makeFolder.ts'
@@ -24,7 +24,7 @@ export async function exportAudit(
   target: string,
   { data, from, to, now }: ExportOptions,
 ): Promise<readonly ExportedRegion[]> {
-  const range = rangeOf(from, to)
+  const range = exportRange(from, to)
   if (!namesIn(join(data, 'regions')).some((name) => name.endsWith('.db')))
     throw new UserError(`There is no cloud in ${data}; name its directory with --data.`)
   const isFile = target.endsWith('.jsonl')
@@ -62,21 +62,4 @@ function requireNew(target: string, isFile: boolean): void {
   if (isFile || !statSync(target).isDirectory())
     throw new UserError(`${target} is there already; name a new file that ends in .jsonl, or a directory.`)
   if (readdirSync(target).length > 0) throw new UserError(`${target} is not empty; name another directory.`)
-}
-
-function rangeOf(from: string | undefined, to: string | undefined) {
-  if (from === undefined && to === undefined) return null
-  const range = {
-    from: timeOf(from ?? '1970-01-01T00:00:00Z', '--from'),
-    to: timeOf(to ?? '9999-12-31T00:00:00Z', '--to'),
-  }
-  if (range.from >= range.to) throw new UserError('--from must be before --to.')
-  return range
-}
-
-function timeOf(text: string, flag: string): string {
-  const ms = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : NaN
-  if (Number.isNaN(ms))
-    throw new UserError(`${flag} is "${text}"; it takes a time such as 2026-01-31 or 2026-01-31T12:00:00Z.`)
-  return new Date(ms).toISOString()
 }

@@ -23,6 +23,24 @@ interface ExportHeader {
   readonly told: readonly ToldHead[]
 }
 
+/** RFC 3339; inclusive and exclusive. Null: everything. @throws UserError */
+export function exportRange(from: string | undefined, to: string | undefined, toFlag = '--to'): ExportHeader['range'] {
+  if (from === undefined && to === undefined) return null
+  const range = {
+    from: timeOf(from ?? '1970-01-01T00:00:00Z', '--from'),
+    to: timeOf(to ?? '9999-12-31T00:00:00Z', toFlag),
+  }
+  if (range.from >= range.to) throw new UserError(`--from must be before ${toFlag}.`)
+  return range
+}
+
+function timeOf(text: string, flag: string): string {
+  const ms = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : NaN
+  if (Number.isNaN(ms))
+    throw new UserError(`${flag} is "${text}"; it takes a time such as 2026-01-31 or 2026-01-31T12:00:00Z.`)
+  return new Date(ms).toISOString()
+}
+
 export interface ExportedRegion {
   readonly region: string
   readonly events: number

@@ -22,7 +22,8 @@ type Attribute =
   | { readonly L: readonly Attribute[] }
   | { readonly M: Readonly<Record<string, Attribute>> }
 
-type Row = Readonly<Record<string, Json>> & { readonly pk: string; readonly sk: string }
+/** A row of the table Audit, without what the adapter itself keeps in it. */
+export type AuditTableRow = Readonly<Record<string, Json>> & { readonly pk: string; readonly sk: string }
 
 /** The files of an export of the table Audit by DynamoDB itself (DYNAMODB_JSON), in their folder or in `data` below it. */
 export function tableFilesIn(directory: string): readonly string[] {
@@ -33,10 +34,14 @@ export function tableFilesIn(directory: string): readonly string[] {
 
 /** All of one region, whose heads say which. It is held in memory, because DynamoDB exports in no order. */
 export function readTableExport(directory: string): StoredAudit {
-  const rows = tableFilesIn(directory).flatMap(rowsIn)
+  return auditOfTable(tableFilesIn(directory).flatMap(rowsIn), directory)
+}
+
+/** All rows of a region's table Audit, in whatever order. `unnamed`: what the region is called where no head says it. */
+export function auditOfTable(rows: readonly AuditTableRow[], unnamed: string): StoredAudit {
   const below = (prefix: string) => rows.filter(({ pk }) => pk.startsWith(prefix))
   const heads = (below(headRows.headPk) as readonly unknown[]).filter(isHeadRow)
-  const region = heads[0]?.head.region ?? directory
+  const region = heads[0]?.head.region ?? unnamed
   const told = below(headRows.peerPk).filter(({ head }) => isHead(head))
   const items = rows.filter(({ pk }) => isEventRow(pk)) as readonly unknown[] as readonly AuditItem[]
   return {
@@ -48,14 +53,14 @@ export function readTableExport(directory: string): StoredAudit {
   }
 }
 
-function rowsIn(file: string): readonly Row[] {
+function rowsIn(file: string): readonly AuditTableRow[] {
   const lines = gunzipSync(readFileSync(file)).toString('utf8').split('\n').filter(Boolean)
   return lines.map((line) => {
     try {
       const { Item } = parseJson(line) as { readonly Item: Readonly<Record<string, Attribute>> }
       // Of the adapter, in whatever it writes; no reader ever sees them.
       const { $call: _call, writeId: _writeId, ...members } = Item
-      return plain({ M: members }) as Row
+      return plain({ M: members }) as AuditTableRow
     } catch (cause) {
       throw new UserError(`${file} is no export of a table in DYNAMODB_JSON.`, { cause })
     }

@@ -7,6 +7,8 @@ import { fanOutFunction } from '../../../handlers/replicate/fanOut.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { newOcid, realm } from '../../../lib/ocid.ts'
 import type { TableName } from '../../../lib/ports.ts'
+import { AuditChain } from '../../../lib/kms/auditChain/auditChain.ts'
+import { chainedTables } from '../../../lib/kms/auditChain/chainedTables.ts'
 import type { RuntimeSettings } from '../../../lib/runtime/composeRegion.ts'
 import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
 import { DynamoTables } from '../../../lib/store/dynamodb/dynamoTables.ts'
@@ -20,11 +22,15 @@ import { createTables, deleteTables, tableNames } from './tables.ts'
 import { systemBackOff } from './systemBackOff.ts'
 
 interface AwsRegion extends CallableRegion {
+  /** Of its audit; heads are signed when a test says so. */
+  readonly chain: AuditChain
   /** Each table's stream, with what its function has not taken yet. */
   readonly streams: readonly { readonly reader: StreamReader; waiting: readonly _Record[] }[]
 }
 
 export interface AwsCloud extends StoryCloud {
+  readonly a: AwsRegion
+  readonly b: AwsRegion
   /** How many records the streams have given so far. */
   readonly streamRecords: () => number
   readonly close: () => Promise<void>
@@ -38,9 +44,18 @@ export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = 
   const open = async (region: string): Promise<AwsRegion> => {
     const client = aws.dynamo(region)
     await createTables(client, nameOf)
-    const tables = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID, ...systemBackOff })
+    const stored = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID, ...systemBackOff })
     const hsm = openSoftwareHsm({ region, realm })
     const log = jsonLogger(() => undefined, 'silent')
+    const chain = new AuditChain({
+      region,
+      tables: stored,
+      hsm: () => hsm,
+      clock: Date.now,
+      random: randomBytes,
+      log,
+    })
+    const tables = chainedTables(stored, chain)
     const { queues } = made
     const runtime = composeTestRegion({
       region,
@@ -55,7 +70,7 @@ export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = 
     const streams = tableNames
       .filter((table) => tableDefinitions[table].StreamSpecification !== undefined)
       .map(async (table) => ({ reader: await StreamReader.open(client, readers, nameOf(table)), waiting: [] }))
-    return { runtime, hsm, streams: await Promise.all(streams) }
+    return { runtime, hsm, chain, streams: await Promise.all(streams) }
   }
   const [a, b] = [await open(regionA), await open(regionB)]
   let streamRecords = 0

@@ -10,6 +10,7 @@ import {
   makeVault,
   replicaStatus,
 } from '../../harness/vaultStory.ts'
+import { auditStory } from './auditStory.ts'
 import { awsRegions, type AwsCloud } from './awsRegions.ts'
 import { onLocalStack, type Aws } from './onLocalStack.ts'
 
@@ -104,4 +105,5 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     expect(await rowsOf(aws, vaultId)).toBe(0)
     expect(await decrypt(cloud, cloud.a, vaultId, keyId, ciphertext)).toMatchObject({ status: 200 })
   })
+  auditStory(aws, () => cloud)
 })
