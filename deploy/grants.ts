@@ -84,17 +84,16 @@ export const grants = {
   },
   fanOut: {
     tables: {
-      Vaults: ['get', 'put', 'check'],
+      Vaults: ['get', 'check'],
       Keys: ['get', 'query', 'put'],
       Identity: ['get', 'query'],
       Audit: ['query', 'put'],
       Requests: ['get'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
-    sends: { own: ['outbox'], peers: ['inbox', 'outcome'] },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox', 'outcome'] },
     receives: ['outbox'],
     streams: streamedTables,
-    keks: ['open'],
   },
   apply: {
     tables: {
@@ -129,7 +128,7 @@ export const grants = {
       Audit: ['query', 'delete'],
       Replication: ['get', 'query', 'put', 'delete'],
     },
-    sends: { own: ['outbox'], peers: ['inbox'] },
+    sends: { own: ['outcome', 'outbox'], peers: ['inbox'] },
     marks: true,
   },
   schedule: {

@@ -59,12 +59,15 @@ export async function fanOut(
   }
 }
 
-/** Made in the background and not here: it takes a second, and the stream would wait. */
+/**
+ * Made in the background and not here: it takes a second, and the stream would wait. By the outcome queue, because on AWS whoever
+ * works that opens vaults anyhow, and whoever works the stream and the outbox opens none.
+ */
 async function wantWrappingKey(ports: ReplicationPorts, vault: Vault): Promise<void> {
   const { id, lifecycleState, primaryRegion } = vault.row
   if (!ports.preparesKeys || lifecycleState !== 'ACTIVE') return
   if (primaryRegion === ports.region && (await storedWrappingKey(ports, vault)) === undefined)
-    await enqueue(ports, 'outbox', { task: 'makeWrappingKey', vaultId: id })
+    await enqueue(ports, 'outcome', { task: 'makeWrappingKey', vaultId: id })
 }
 
 function resendOf(changed: Extract<Changed, { kind: 'vault' | 'key' }>): Task {

@@ -2,6 +2,7 @@ import type { SQSEvent } from 'aws-lambda'
 import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { fanOut } from '../../lib/replication/fanOut.ts'
+import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { workOutbox } from '../../lib/replication/outbox.ts'
 import { parseTask, taskText, type Task } from '../../lib/replication/messages/task.ts'
 import { taken } from '../harness/deliveries.ts'
@@ -122,7 +123,6 @@ test('a replica sends nothing on, and nothing is sent of what is not there or ha
   await fanOut(cloud.a.runtime, { kind: 'key', vaultId, keyId: 'gone' })
   for (const id of [alone, 'gone']) await workOutbox(cloud.a.runtime, { task: 'resendVault', vaultId: id })
   await workOutbox(cloud.b.runtime, { task: 'resendVault', vaultId })
-  await workOutbox(cloud.b.runtime, { task: 'makeWrappingKey', vaultId })
   expect([await taken(cloud.a, 'inbox'), await outbox(), await taken(cloud.b, 'outbox')]).toEqual([[], [], []])
 })
 
@@ -157,28 +157,37 @@ test('identity that a peer cannot be given waits for that peer; only the home re
 
 describe('a wrapping key that is prepared', () => {
   const prepares = () => ({ ...cloud.a.runtime, preparesKeys: true })
-  const wrappingKeyTasks = async () => (await outbox()).filter((task) => task?.task === 'makeWrappingKey')
+  const wrappingKeyTasks = async () =>
+    (await taken(cloud.a, 'outcome')).filter((text) => parseTask(text)?.task === 'makeWrappingKey')
 
-  test('is left for the outbox by an active vault that has none, and made there', async () => {
+  test('is left for the outcome queue by an active vault that has none, and made there', async () => {
     await fanOut(prepares(), { kind: 'vault', vaultId })
     const [task] = await wrappingKeyTasks()
-    expect(task).toMatchObject({ vaultId })
     if (task === undefined) throw new Error('There is no task.')
-    await workOutbox(prepares(), task)
+    expect(parseTask(task)).toMatchObject({ vaultId })
+    await workOutcome(prepares(), task)
     expect(await cloud.a.store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeDefined()
     await fanOut(prepares(), { kind: 'vault', vaultId })
     expect(await wrappingKeyTasks()).toEqual([])
   })
 
+  test('that an earlier version left in the outbox goes there', async () => {
+    await workOutbox(prepares(), { task: 'makeWrappingKey', vaultId })
+    expect(await cloud.a.store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeUndefined()
+    expect(await wrappingKeyTasks()).toHaveLength(1)
+  })
+
   test('is not, where keys are not prepared, in a replica, or in a vault that is going', async () => {
     await fanOut(cloud.a.runtime, { kind: 'vault', vaultId })
     await fanOut({ ...cloud.b.runtime, preparesKeys: true }, { kind: 'vault', vaultId })
+    await workOutcome(cloud.b.runtime, taskText({ task: 'makeWrappingKey', vaultId }))
     const timeOfDeletion = new Date(cloud.clock.now + 8 * 86_400_000).toISOString()
     await cloud.call(cloud.a, 'POST', `/20180608/vaults/${vaultId}/actions/scheduleDeletion`, { timeOfDeletion })
     await fanOut(prepares(), { kind: 'vault', vaultId })
-    await workOutbox(prepares(), { task: 'makeWrappingKey', vaultId })
-    expect([await wrappingKeyTasks(), await taken(cloud.b, 'outbox')]).toEqual([[], []])
-    expect(await cloud.a.store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeUndefined()
+    await workOutcome(prepares(), taskText({ task: 'makeWrappingKey', vaultId }))
+    expect([await wrappingKeyTasks(), await taken(cloud.b, 'outcome')]).toEqual([[], []])
+    for (const { store } of [cloud.a, cloud.b])
+      expect(await store.tables.get('Vaults', vaultId, 'wrappingKey')).toBeUndefined()
   })
 })
 

@@ -4,6 +4,7 @@ import { parseTask } from './task.ts'
 import { verifyMessage } from './signedMessage.ts'
 import { onIdentityReceipt } from '../tenancy/replicateIdentity.ts'
 import { copyKeys, onLinkAccepted, onLinkOffer, onPurged, onReceipts } from '../link/linkSource.ts'
+import { makeWrappingKey } from '../makeWrappingKey.ts'
 import { onCompared } from '../mend.ts'
 import { noteMarks } from '../peerMarks.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -16,6 +17,7 @@ export function workOutcome(ports: ReplicationPorts, text: string): Promise<void
 async function workOnce(ports: ReplicationPorts, text: string): Promise<void> {
   const task = parseTask(text)
   if (task?.task === 'copy') return copyKeys(ports, task)
+  if (task?.task === 'makeWrappingKey') return makeWrappingKey(ports, task.vaultId)
   if (task !== undefined) throw new Error(`A ${task.task} task does not belong in the outcome queue.`)
   const envelope = await verifyMessage(ports.hsm, text)
   const { body } = envelope

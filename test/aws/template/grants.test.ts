@@ -164,8 +164,8 @@ const rare: Partial<Record<DeployedFunction, readonly string[]>> = {
   vault: ['Identity query'],
   keys: ['Identity query'],
   audit: ['Identity query'],
-  // As in fanOut, whose work it does; adoptKeys in vaults of 0.1.0.
-  reconcile: ['Vaults check', 'Keys list', 'Keys put'],
+  // As in fanOut, whose work it does, and a peer that goes away meanwhile; adoptKeys in vaults of 0.1.0.
+  reconcile: ['Vaults check', 'Keys list', 'Keys put', 'send to own outbox'],
   // replicateAnew: where the peer cannot be reached.
   recover: ['send to own outbox'],
 }
