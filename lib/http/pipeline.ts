@@ -67,7 +67,9 @@ export function createPipeline<P extends HttpPorts>(
       const caller = calling instanceof Promise ? await calling : calling
       audited = { ...unauthenticated, caller }
       const token = takeToken(ports, match.operation, caller.principal.tenancyId)
-      if (token !== undefined) await token
+      // Also where there is nothing to wait for: of requests that began together (HttpGateway) each gets here before one goes on,
+      // and the signatures of all are verified one after another.
+      await token
       const answer = await perform(ports, operation, audited, { match, vaultId })
       const { status = 200, headers, body, text } = answer
       seen(status)

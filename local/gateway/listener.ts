@@ -33,6 +33,10 @@ export class Connections {
     })
   }
 
+  get count(): number {
+    return this.#sockets.size
+  }
+
   reset(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
