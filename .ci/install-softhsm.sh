@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs SoftHSM2, a PKCS#11 token in software, for test/hsm from the system's packages, where it is not there yet.
+# Installs for test/hsm, from the system's packages, where they are not there yet: SoftHSM2 and NSS softokn, two PKCS#11 tokens
+# in software, and OpenSC, whose pkcs11-tool looks into them.
 set -euo pipefail
-[ -e /usr/lib/softhsm/libsofthsm2.so ] && exit 0
+[ -e /usr/lib/softhsm/libsofthsm2.so ] && ls /usr/lib/*/libsoftokn3.so >/dev/null 2>&1 && command -v pkcs11-tool >/dev/null && exit 0
 apt-get update -qq
-apt-get install -y -qq softhsm2
+apt-get install -y -qq softhsm2 libnss3 opensc

@@ -4,6 +4,7 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
@@ -19,7 +20,7 @@ export async function tokenStatus(
   useOwnTokens(tokens.module, data)
   const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
   const pin = pinFrom(tokens.pinFile)
-  const lines: string[] = []
+  const lines: string[] = weaknessesOf(module.vendor).map((says) => `  WEAK: ${says}`)
   let isFit = true
   for (const region of regions) {
     const label = tokenLabel(tokens, region)

@@ -2,6 +2,7 @@ import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { realm, tenancyId } from './fixtures.ts'
+import { nssHsm, nssPath } from './nss.ts'
 import { newToken, softHsmPath, tokenHsm } from './softHsm.ts'
 
 /** What one test makes of them, at most. */
@@ -12,17 +13,32 @@ const backends = {
   software: (region: string): ProvisionedHsm => openSoftwareHsm({ realm, region, generateRsa: knownRsaPair }),
   token: (region: string): ProvisionedHsm =>
     tokenHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }, newToken(privateVaults)),
+  nss: (region: string): ProvisionedHsm => nssHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }),
 } as const
 
 export type Backend = keyof typeof backends
 
 /** Which backends this machine has. */
-export const backendNames: readonly Backend[] = softHsmPath === undefined ? ['software'] : ['software', 'token']
+const backendNames: readonly Backend[] = [
+  'software',
+  ...(softHsmPath === undefined ? [] : (['token'] as const)),
+  ...(nssPath === undefined ? [] : (['nss'] as const)),
+]
+
+type Pairing = readonly [Backend, Backend]
 
 /** Source and destination in every pairing that this machine has. */
-export const pairings: readonly (readonly [Backend, Backend])[] = backendNames.flatMap((source) =>
+export const allPairings: readonly Pairing[] = backendNames.flatMap((source) =>
   backendNames.map((destination) => [source, destination] as const),
 )
+
+/** For what is the same whichever library there is. */
+export const pairings: readonly Pairing[] = allPairings.filter((pairing) => !pairing.includes('nss'))
+
+/** Private vaults need data objects in a token of their own. */
+export function keepsPrivateVaults(...backends: readonly Backend[]): boolean {
+  return !backends.includes('nss')
+}
 
 export function openBackend(backend: Backend, region: string): ProvisionedHsm {
   return backends[backend](region)

@@ -1,7 +1,5 @@
 import type { Hsm, MaterialContext, VaultContext, VaultKeysOf } from '../../lib/hsm/hsm.ts'
 
-const base = { realm: 'oc1', tenancyId: 't', isPrivate: true } as const
-const context = (vaultId: string, more: Partial<VaultContext> = {}): VaultContext => ({ ...base, vaultId, ...more })
 const material: MaterialContext = {
   keyId: 'k',
   materialId: '00112233445566778899aabbccddeeff',
@@ -11,7 +9,9 @@ const material: MaterialContext = {
 }
 
 /** What every backend does alike with backups of a vault's keys. */
-export function backupContract(open: () => Promise<Hsm> | Hsm): void {
+export function backupContract(open: () => Promise<Hsm> | Hsm, isPrivate: boolean): void {
+  const base = { realm: 'oc1', tenancyId: 't', isPrivate } as const
+  const context = (vaultId: string, more: Partial<VaultContext> = {}): VaultContext => ({ ...base, vaultId, ...more })
   let hsm: Hsm
   beforeAll(async () => {
     hsm = await open()
@@ -55,7 +55,9 @@ export function backupContract(open: () => Promise<Hsm> | Hsm): void {
       expect(await refusal(restore(other, vault.context, vault.context))).toMatchObject(refused)
       expect(await refusal(restore(backup, context('w'), context('w')))).toMatchObject(refused)
       expect(await refusal(restore(backup, vault.context, context('v', { tenancyId: 'u' })))).toMatchObject(refused)
-      expect(await refusal(restore(backup, vault.context, context('v', { isPrivate: false })))).toMatchObject(refused)
+      expect(await refusal(restore(backup, vault.context, context('v', { isPrivate: !isPrivate })))).toMatchObject(
+        refused,
+      )
       expect(await refusal(() => hsm.backUpVaultKeys(backup, { ...vault, context: context('w') }))).toMatchObject(
         refused,
       )

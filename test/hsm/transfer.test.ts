@@ -7,10 +7,10 @@ import type {
 } from '../../lib/hsm/hsm.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
-import { openBackend, pairings, twoRegions } from './backends.ts'
+import { allPairings, keepsPrivateVaults, openBackend, twoRegions } from './backends.ts'
 import { aMaterial, altered, aTransfer, aVault, coded, tenancyId } from './fixtures.ts'
 
-describe.each(pairings)('from a %s to a %s', (source, destination) => {
+describe.each(allPairings)('from a %s to a %s', (source, destination) => {
   const context = aTransfer()
   let home: ProvisionedHsm
   let away: ProvisionedHsm
@@ -42,6 +42,12 @@ describe.each(pairings)('from a %s to a %s', (source, destination) => {
 
   test('the vault of a private partition crosses too', async () => {
     const own = aTransfer({ isPrivate: true })
+    if (!keepsPrivateVaults(source, destination)) {
+      const sides = keepsPrivateVaults(source) ? [] : [async () => home.createVaultKeys(own)]
+      if (!keepsPrivateVaults(destination)) sides.push(async () => away.createTransportKey(own) as never)
+      for (const side of sides) await expect(side()).rejects.toEqual(coded('limitExceeded'))
+      return
+    }
     const keys = await home.createVaultKeys(own)
     const transport = await away.createTransportKey(own)
     const imported = await away.importVaultKeys(own, await home.exportVaultKeys(own, keys, transport.offer), transport)

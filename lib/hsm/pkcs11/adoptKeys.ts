@@ -27,7 +27,7 @@ export function adoptSigner(session: Session, label: string, privateKeyPem: stri
     publicKeyPem(ecPublicKey(session, known, 'NIST_P384')) === publicKeyPem(publicKey)
   if (isSame) return
   removeSigner(session, label)
-  const [recoveryKey, template] = [findRecoveryKey(session), unmodifiableLast(stayingTemplate(label))]
+  const [recoveryKey, template] = [findRecoveryKey(session), unmodifiableLast(stayingTemplate(session, label))]
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' })
   try {
     const { kwp } = findAbilities(session)

@@ -95,7 +95,7 @@ export function encodeWords(...words: readonly number[]): Encoded {
 
 /** CK_C_INITIALIZE_ARGS: no mutex functions of ours, the flags, and the vendor's own text in the reserved pointer. */
 export function encodeInitializeArgs(flags: number, reserved?: string): Encoded {
-  const bytes = Buffer.alloc(6 * WORD)
+  const bytes = Buffer.alloc(7 * WORD)
   bytes.writeBigUInt64LE(BigInt(flags), 4 * WORD)
   if (reserved === undefined) return { bytes, count: 1, held: [] }
   const text = Buffer.from(`${reserved}\0`)

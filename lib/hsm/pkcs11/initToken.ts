@@ -39,6 +39,10 @@ export function initToken(token: NewToken): 'made' | 'completed' | 'there alread
  */
 export function initPartition(token: NewToken): 'made' | 'made anew' | 'there already' {
   const { module, label, pin } = token
+  if (!module.vendor.keepsData)
+    throw new UserError(
+      `${module.vendor.name} keeps no data objects, by which a private vault's token names its vault: make none (--private 0).`,
+    )
   const known = module.slotOf(label)
   if (known !== undefined && withUser(module, known, pin, (session) => has(() => findVaultObjects(session)))) {
     return 'there already'
@@ -84,8 +88,14 @@ function has(find: () => unknown): boolean {
 
 /** In an empty slot, or over the token of this one. @throws UserError */
 export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken, over?: number): number {
-  const empty = over ?? module.emptySlot()
-  if (empty === undefined) throw new UserError(`${module.path} has no slot with an empty token for ${label}.`)
+  const { vendor } = module
+  if (recoveryKey !== undefined && !vendor.keepsData)
+    throw new UserError(`${vendor.name} keeps no data objects, in which the copies for custodians are: it has none.`)
+  const empty = over ?? module.emptySlot(label)
+  if (empty === undefined)
+    throw new UserError(
+      `${module.path} has no slot with an empty token for ${label}${vendor.labelsByArguments ? '; name one of this label in PKCS11_INIT_ARGUMENTS' : ''}.`,
+    )
   const [officer, user, name] = [Buffer.from(soPin), Buffer.from(pin), Buffer.alloc(32, ' ')]
   if (name.write(label) < Buffer.byteLength(label))
     throw new UserError(`A token's label has at most 32 bytes: ${label}`)
@@ -95,7 +105,7 @@ export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken,
     const slot = module.slotOf(label) ?? empty
     const session = Session.open(module, slot)
     try {
-      session.login(CKU.SO, soPin)
+      session.login(CKU.SO, vendor.hasOfficer ? soPin : '')
       module.call('C_InitPIN', session.handle, user, user.length)
       if (recoveryKey !== undefined) putRecoveryKey(session, recoveryKey)
       module.call('C_Logout', session.handle)

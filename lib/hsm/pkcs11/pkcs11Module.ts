@@ -3,6 +3,7 @@ import { CKF, CKR } from './constants.ts'
 import { koffi } from './koffi.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import { UserError } from '../../userError.ts'
+import { vendorOf, type Vendor } from './vendors.ts'
 
 const pointer = 'void *'
 const word = 'ulong'
@@ -63,6 +64,7 @@ export class Pkcs11Module {
   readonly path: string
   /** How often it was started anew: numbers of sessions and objects hold in between only. */
   restarts = 0
+  #vendor: Vendor | undefined
   /** False where it was started anew and did not start: its tokens' place may be away for a while. */
   #isUp = true
   readonly #initArguments: string | undefined
@@ -111,6 +113,11 @@ export class Pkcs11Module {
     return true
   }
 
+  get vendor(): Vendor {
+    this.#vendor ??= vendorOf(this.libraryInfo())
+    return this.#vendor
+  }
+
   /** The slot of the token with this label. */
   slotOf(label: string): number | undefined {
     return this.slots().find((slot) => {
@@ -127,9 +134,12 @@ export class Pkcs11Module {
     })
   }
 
-  /** A slot with a token that nobody made anything of. */
-  emptySlot(): number | undefined {
-    return this.slots().find((slot) => this.#infoOf(slot)?.isInitialized === false)
+  /** A slot with a token that nobody made anything of, and that can have this label. */
+  emptySlot(label: string): number | undefined {
+    return this.slots().find((slot) => {
+      const info = this.#infoOf(slot)
+      return info?.isInitialized === false && (!this.vendor.labelsByArguments || info.label === label)
+    })
   }
 
   /** One token that fails is no reason not to find another. */

@@ -61,10 +61,15 @@ const newAes = mechanism(CKM.AES_KEY_GEN)
 const length: Template = [[CKA.VALUE_LEN, 32]]
 
 /** Of what stays in a token under this label: a wrapping root, a MAC root, or a signer's private half. */
-export function stayingTemplate(label: string): Template {
-  const named: Template = [...stays, [CKA.LABEL, Buffer.from(label)]]
-  if (label.startsWith(rootLabels.wrappingRoot))
-    return [...aes256, ...named, ...allowing([CKA.WRAP, CKA.UNWRAP]), [CKA.UNWRAP_TEMPLATE, unwrapTemplate]]
+export function stayingTemplate({ vendor }: Pick<Session, 'vendor'>, label: string): Template {
+  const named: Template = [
+    ...stays.filter(([type]) => vendor.takesCopyable || type !== CKA.COPYABLE),
+    [CKA.LABEL, Buffer.from(label)],
+  ]
+  if (label.startsWith(rootLabels.wrappingRoot)) {
+    const bound: Template = vendor.enforcesUnwrapTemplate ? [[CKA.UNWRAP_TEMPLATE, unwrapTemplate]] : []
+    return [...aes256, ...named, ...allowing([CKA.WRAP, CKA.UNWRAP]), ...bound]
+  }
   if (label.startsWith(rootLabels.macRoot)) return [...aes256, ...named, ...allowing([CKA.SIGN])]
   return [
     [CKA.CLASS, CKO.PRIVATE_KEY],
@@ -89,7 +94,7 @@ export function createRoots(session: Session, generation = 1): void {
 }
 
 function createRoot(session: Session, label: string): void {
-  const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(label)]
+  const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(session, label)]
   if (recoveryKey === undefined) {
     session.generateKey(newAes, [...template, ...length])
     return
@@ -131,12 +136,12 @@ export function createSigner(session: Session, label: string): Handle {
       ],
       template,
     )
-  if (recoveryKey === undefined) return make(true, stayingTemplate(label)).publicKey
+  if (recoveryKey === undefined) return make(true, stayingTemplate(session, label)).publicKey
   const { privateKey, publicKey } = make(false, ecPrivateTemplate({ isExtractable: true }))
   const point = ecPublicKey(session, publicKey, 'NIST_P384')
   session.destroy(publicKey)
   removeSigner(session, label)
-  keepWithCopy(session, { made: privateKey, recoveryKey, label, template: stayingTemplate(label) })
+  keepWithCopy(session, { made: privateKey, recoveryKey, label, template: stayingTemplate(session, label) })
   return putSignersPublicKey(session, label, point)
 }
 

@@ -1,6 +1,7 @@
-import { CKF, CKR } from './constants.ts'
+import { CKA, CKF, CKK, CKO, CKR } from './constants.ts'
 import { encodeRoom, encodeTemplate, lengthAt, readUlong, ulong, type Mechanism, type Template } from './encode.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
+import type { Vendor } from './vendors.ts'
 import type { Argument, FunctionName, Pkcs11Module } from './pkcs11Module.ts'
 
 /** An object's number. It holds in every session of this process, until the session that made it is closed. */
@@ -27,6 +28,10 @@ export class Session {
   private constructor(module: Pkcs11Module, handle: number) {
     this.#module = module
     this.handle = handle
+  }
+
+  get vendor(): Vendor {
+    return this.#module.vendor
   }
 
   static open(module: Pkcs11Module, slot: number): Session {
@@ -125,7 +130,7 @@ export class Session {
   }
 
   unwrap(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Handle {
-    const encoded = encodeTemplate(template)
+    const encoded = encodeTemplate([...template, ...(isEcPrivate(template) ? this.vendor.ecUnwrapTemplate : [])])
     return this.#handleOf((place) => {
       this.#call('C_UnwrapKey', how, unwrappingKey, wrapped, wrapped.length, encoded, encoded.count, place)
     })
@@ -174,6 +179,11 @@ export class Session {
     const code = this.#module.code(name, this.handle, ...args)
     if (code !== CKR.OK) throw new Pkcs11Error(name, code)
   }
+}
+
+function isEcPrivate(template: Template): boolean {
+  const has = (type: number, value: number) => template.some((each) => each[0] === type && each[1] === value)
+  return has(CKA.CLASS, CKO.PRIVATE_KEY) && has(CKA.KEY_TYPE, CKK.EC)
 }
 
 /** A copy, so that a short answer does not keep its room; the room is cleared. */

@@ -93,7 +93,7 @@ export function restoreToken(token: NewToken, copies: TokenCopies, recoveryKey: 
 }
 
 function restoreKey(session: Session, privateKey: Handle, { label, copy, publicKey }: TokenCopies['keys'][number]) {
-  const template = stayingTemplate(label)
+  const template = stayingTemplate(session, label)
   if (publicKey !== undefined) removeSigner(session, label)
   keepFromCopy(session, privateKey, { copy, label, template })
   if (publicKey !== undefined) putSignersPublicKey(session, label, createPublicKey(publicKey))
