@@ -1,3 +1,4 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { options } from './commandLine.ts'
 import { deployedWith, prefixOf } from './deployed.ts'
 import { reservedForCrypto, requireParameters } from './parameters.ts'
@@ -22,7 +23,7 @@ const steps = {
     console.log(`${region} does not serve any more. What is running ends within a minute: wait for it before you copy.`)
   },
   copy: async ({ region, prefix, suffix }: Place) => {
-    for (const { table, put, deleted } of await copyTables(region, { prefix, suffix }))
+    for (const { table, put, deleted } of await copyTables(new DynamoDBClient({ region }), { prefix, suffix }))
       console.log(`${prefix}-${table} is ${prefix}-${table}${suffix} now: ${put} rows put, ${deleted} deleted.`)
   },
   recover: async (place: Place) => {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   BatchWriteItemCommand,
-  DynamoDBClient,
   paginateScan,
   type AttributeValue,
+  type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb'
 import type { TableName } from '../../lib/ports.ts'
@@ -32,10 +32,9 @@ export interface CopiedTable {
  * those of the stack. Rows that are the same already are left alone, so that it goes on where it broke off.
  */
 export async function copyTables(
-  region: string,
+  client: DynamoDBClient,
   { prefix, suffix }: { readonly prefix: string; readonly suffix: string },
 ): Promise<readonly CopiedTable[]> {
-  const client = new DynamoDBClient({ region })
   const copied: CopiedTable[] = []
   for (const table of putBackTables) {
     const TableName = `${prefix}-${table}`

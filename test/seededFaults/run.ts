@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { awsFaults } from './awsFaults.ts'
 import { issueFaults } from './issueFaults.ts'
 import { ownFaults } from './ownFaults.ts'
 import { planted, type SeededFault } from './seededFault.ts'
@@ -36,7 +37,7 @@ function jobOf(fault: SeededFault): Job {
   return { name, isCaught: true, script, fault }
 }
 
-const faults = [...issueFaults, ...ownFaults].filter(({ name }) => name.includes(wanted))
+const faults = [...issueFaults, ...ownFaults, ...awsFaults].filter(({ name }) => name.includes(wanted))
 for (const fault of faults) planted(fault, await readFile(join(root, fault.file), 'utf8'))
 const tests = new Set(faults.flatMap(({ caughtBy }) => caughtBy?.test ?? []))
 const [byTest, bySimulation] = [true, false].map((isByTest) =>

@@ -11,6 +11,7 @@ import {
   replicaStatus,
 } from '../../harness/vaultStory.ts'
 import { auditStory } from './auditStory.ts'
+import { copyStory } from './copyStory.ts'
 import { awsRegions, type AwsCloud } from './awsRegions.ts'
 import { onLocalStack, type Aws } from './onLocalStack.ts'
 
@@ -106,4 +107,5 @@ await onLocalStack('a vault on DynamoDB and SQS', (aws) => {
     expect(await decrypt(cloud, cloud.a, vaultId, keyId, ciphertext)).toMatchObject({ status: 200 })
   })
   auditStory(aws, () => cloud)
+  copyStory(aws)
 })
