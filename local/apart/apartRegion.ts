@@ -32,6 +32,8 @@ export interface TenancyOf {
 export interface RegionExport {
   readonly format: 'vaultspan/region/2'
   readonly region: string
+  /** Grows with each: Unix milliseconds of its making, or one more than the last. Absent in those of earlier versions. */
+  readonly issued?: number
   readonly peerAddress: string
   /** PEM, under which it speaks to other regions. */
   readonly certificate: string
@@ -47,7 +49,10 @@ export interface RegionExport {
 }
 
 /** Another region as it is trusted here. */
-export type TrustedRegion = Pick<RegionExport, 'region' | 'peerAddress' | 'certificate' | 'hsmPublicKey' | 'origin'> & {
+export type TrustedRegion = Pick<
+  RegionExport,
+  'region' | 'issued' | 'peerAddress' | 'certificate' | 'hsmPublicKey' | 'origin'
+> & {
   /** By this region's own root, where this is the home region. */
   readonly statement?: RegionStatement
 }

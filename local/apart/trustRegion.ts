@@ -33,15 +33,26 @@ export async function trustRegion({ directory, hsm }: AtHand, file: string): Pro
       `${file} is of another HSM than the ${said.region} that is trusted here; it is another region of that name.`,
     )
   }
+  requireNoOlder(before, said, file)
   const statement = own.isHome ? await signedHere(directory, hsm, said, file) : undefined
   if (!own.isHome) await join(directory, hsm, own, said, file)
-  const { region, peerAddress, certificate, hsmPublicKey, origin } = said
-  const trusted: TrustedRegion = { region, peerAddress, certificate, hsmPublicKey, origin }
+  const { region, issued, peerAddress, certificate, hsmPublicKey, origin } = said
+  const what = { region, peerAddress, certificate, hsmPublicKey, origin }
+  const trusted: TrustedRegion = issued === undefined ? what : { ...what, issued }
   storeTrusted(directory, {
     ...known,
     [region]: statement === undefined ? trusted : { ...trusted, statement },
   })
   return `${region} is trusted: certificate ${fingerprintOf(certificate)}.`
+}
+
+/** A genuine one that was true once could be put in the place of a newer one on its way, and lead to a former address or certificate. */
+function requireNoOlder(before: TrustedRegion | undefined, said: RegionExport, file: string): void {
+  if (before?.issued === undefined || (said.issued !== undefined && said.issued >= before.issued)) return
+  const since = new Date(before.issued).toISOString()
+  throw new UserError(
+    `${file} is refused: it is older than what is trusted of ${said.region}, which was exported at ${since}. Export it again.`,
+  )
 }
 
 /** The home region's root says that this HSM speaks for that region. */
@@ -129,6 +140,7 @@ function readExport(file: string): RegionExport {
     const { region, peerAddress, certificate, hsmPublicKey, origin, statements, signature } = said
     const texts = [region, peerAddress, certificate, hsmPublicKey, origin?.domain, origin?.scheme, signature]
     if (!texts.every((each) => typeof each === 'string') || statements === undefined) throw new Error('it is not whole')
+    if (said.issued !== undefined && !Number.isSafeInteger(said.issued)) throw new Error('it is not whole')
     if (!isRegionName(region ?? '')) throw new Error('it names no region')
     readPeerAddress(peerAddress ?? '')
     fingerprintOf(certificate ?? '')

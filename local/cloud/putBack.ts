@@ -22,10 +22,13 @@ export async function requireNotPutBack(cloud: Cloud, hosts: readonly RegionHost
         ),
       ),
     )
-  ).flat()
+  )
+    .flat()
+    .toSorted((a, b) => b.knows - a.knows)
+  // What is told is by the region that knows most, as it is by that one that a recovery counts on.
   const left = behind.find(({ host }) => host.name !== cloud.recover)
   if (left !== undefined) throw putBackRefusal(cloud.directory.path, left.host.name, left)
-  const [first] = behind.toSorted((a, b) => b.knows - a.knows)
+  const [first] = behind
   if (first === undefined) return
   const peers = hosts.filter((each) => each !== first.host)
   const { homeRegion, tenancyId } = cloud

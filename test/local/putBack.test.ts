@@ -1,6 +1,7 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
+import { messageOf } from '../../lib/userError.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
@@ -32,8 +33,8 @@ function endpointOf({ regions }: Cloud, region: string): string {
   return regions.find((each) => each.region === region)?.endpoint ?? ''
 }
 
-async function begin(directory: string): Promise<Story> {
-  return inCloud(directory, async (cloud) => {
+async function begin(directory: string, options: Partial<CloudOptions> = {}): Promise<Story> {
+  const body = async (cloud: Cloud): Promise<Story> => {
     const call = callerOf(cloud)
     await call('POST', `${endpointOf(cloud, ashburn)}/20160918/policies`, {
       compartmentId: cloud.tenancyId,
@@ -47,7 +48,8 @@ async function begin(directory: string): Promise<Story> {
     const ciphertext = await encrypt(call, vault.endpoint, keyId)
     await cloud.idle()
     return { vault, before: { keyId, ciphertext } }
-  })
+  }
+  return inCloud(directory, body, options)
 }
 
 const folders = { database: 'regions', hsm: 'hsm' } as const
@@ -100,6 +102,35 @@ describe('a primary whose database is an older copy', () => {
       )
       await expect(startCloud({ directory, port: 0, generateRsa: knownRsaPair, recover: phoenix })).rejects.toThrow(
         'is an older copy',
+      )
+    }))
+
+  test('is refused with the number that --recover says was missing, whichever region knows most', () =>
+    inDirectory(async (directory) => {
+      // The second region hears of identity alone, the third of keys too.
+      const { vault } = await begin(directory, { regions: [ashburn, 'eu-frankfurt-1', phoenix] })
+      await putBack(directory, ashburn, async (cloud) => {
+        const call = callerOf(cloud)
+        await call('POST', `${endpointOf(cloud, ashburn)}/20160918/policies`, {
+          compartmentId: cloud.tenancyId,
+          name: 'since',
+          description: 'd',
+          statements: ['Allow group Administrators to read vaults in tenancy'],
+        })
+        await cloud.idle()
+        for (let made = 0; made < 3; made += 1) await createKey(call, vault, cloud.tenancyId)
+      })
+      const refused = startCloud({ directory, port: 0, generateRsa: knownRsaPair })
+      const refusal = await refused.then(() => '', messageOf)
+      const [, peer, missing] = /: (\S+) knows of (\d+) changes of us-ashburn-1/.exec(refusal) ?? []
+      expect(peer).toBe(phoenix)
+      await inCloud(
+        directory,
+        async (cloud) => {
+          const health = await healthOf(cloud, ashburn)
+          expect(health).toMatchObject({ putBack: { missingChanges: Number(missing) } })
+        },
+        { recover: ashburn },
       )
     }))
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import type { RegionExport } from '../../local/apart/apartRegion.ts'
@@ -88,6 +88,37 @@ test('a statement that was altered on its way is refused, whatever of it was: th
     // White space and the order of members say nothing.
     writeFileSync(machines.file('same'), JSON.stringify(Object.fromEntries(Object.entries(said).toReversed())))
     expect(await done('trust', machines.file('same'), '--data', otherData)).toContain('us-ashburn-1 is trusted')
+  }))
+
+test('an older statement, however genuine, does not replace a newer one: not under the same certificate, not under a former one', () =>
+  withMachines(async (machines) => {
+    await introduce(machines)
+    const [data, otherData] = [machines.data(home), machines.data(other)]
+    const [oldest, older] = ['oldest', 'older'].map((name) => machines.file(name))
+    const keep = (as = '') => {
+      copyFileSync(machines.file(home), as)
+    }
+    keep(oldest)
+    await done('set', '--address', `${address[home]}:${machines.port + 2}`, '--data', data)
+    await exported(machines, home)
+    keep(older)
+    await done('renew', '--data', data)
+    await exported(machines, home)
+    const trust = (file = '') => ['trust', file, '--data', otherData] as const
+    await done(...trust(older))
+    expect(await refused(...trust(oldest))).toMatch(
+      /oldest\.json is refused: it is older than what is trusted of us-ashburn-1, which was exported at .* Export it again\.$/,
+    )
+    const newest = machines.file(home)
+    await done(...trust(newest))
+    for (const file of [oldest, older])
+      expect(await refused(...trust(file))).toContain('it is older than what is trusted')
+    await done(...trust(newest))
+    // One without a time is of an earlier version: older than any that has one.
+    const { issued: _issued, ...said } = JSON.parse(readFileSync(newest, 'utf8')) as RegionExport
+    const own = { key: readFileSync(join(data, 'peer', 'key.pem'), 'utf8') }
+    writeFileSync(machines.file('timeless'), JSON.stringify(signStatement(said, own)))
+    expect(await refused(...trust(machines.file('timeless')))).toContain('it is older than what is trusted')
   }))
 
 /** What a region's inbox answers to somebody with this certificate. */
