@@ -5,8 +5,20 @@ const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'
 const weekdays = 'Mon Tue Wed Thu Fri Sat Sun'
 const zero = 48
 
+let lastText = ''
+let lastTime = NaN
+
 /** Milliseconds since 1970 of an RFC 7231 date (`Tue, 03 Apr 2018 21:10:29 GMT`); NaN for any other text. */
 export function parseHttpDate(text: string): number {
+  // Many requests are dated the same second.
+  if (text !== lastText) {
+    lastTime = readHttpDate(text)
+    lastText = text
+  }
+  return lastTime
+}
+
+function readHttpDate(text: string): number {
   const month = months.indexOf(text.slice(8, 11))
   const isForm =
     text.length === length &&

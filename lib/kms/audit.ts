@@ -92,7 +92,7 @@ export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => numb
   const { eventTime, eventId, data } = event
   const tenancyId = tenancyOf(event)
   const days = daysOf(tenancyId)
-  const expiresAt = days === undefined ? undefined : Math.ceil(Date.parse(eventTime) / 1000) + days * 86_400
+  const expiresAt = days === undefined ? undefined : secondOf(eventTime) + days * 86_400
   const text = eventText(event)
   return {
     eventTime,
@@ -103,6 +103,18 @@ export function auditText(event: AuditEvent, daysOf: (tenancyId: string) => numb
     expiresAt,
     text,
   }
+}
+
+let lastTime = ''
+let lastSecond = NaN
+
+/** Unix time, rounded up. Under load many events have the same millisecond. */
+function secondOf(time: string): number {
+  if (time !== lastTime) {
+    lastSecond = Math.ceil(Date.parse(time) / 1000)
+    lastTime = time
+  }
+  return lastSecond
 }
 
 /** '' where the event does not say it. */

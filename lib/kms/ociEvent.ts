@@ -40,12 +40,15 @@ export interface EventFacts {
   readonly details?: JsonObject | undefined
 }
 
-/** Events whose JSON is their canonical text, because whoever made them put every member in its place. */
-const inOrder = new WeakSet<AuditEvent>()
+/**
+ * The event that was made last, where its JSON is its canonical text because every member is in its place: nearly every event is
+ * made into text before the next one is made.
+ */
+let newestInOrder: AuditEvent | undefined
 
 /** The canonical text of an event, which is what is hashed: for most at the cost of their JSON. */
 export function eventText(event: AuditEvent): string {
-  return inOrder.has(event) ? JSON.stringify(event) : canonicalJson(event)
+  return event === newestInOrder ? JSON.stringify(event) : canonicalJson(event)
 }
 
 /** An event in OCI's envelope (contract §10.1). Bodies never enter it: no plaintext, ciphertext or key material can. */
@@ -53,7 +56,7 @@ export function ociEvent(facts: EventFacts): AuditEvent {
   const event = envelope(facts)
   const { details, request, previous, current } = facts
   const given = [details, request?.headers, request?.parameters, previous, current]
-  if (given.every(isInOrder)) inOrder.add(event)
+  newestInOrder = given.every(isInOrder) ? event : undefined
   return event
 }
 
