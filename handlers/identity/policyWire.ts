@@ -3,15 +3,16 @@ import { authorize } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
-import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
 import { requireGrant } from '../../lib/iam/requireGrant.ts'
 import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import { isDay, parseInstant } from '../../lib/calendar.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { notFoundOrForbidden } from '../../lib/errors.ts'
+import { directoryOf } from '../../lib/kms/identity/directoryOf.ts'
 import type { BoundPolicyNames, PolicyRow } from '../../lib/kms/identity/identityRows.ts'
 import { policyById } from '../../lib/kms/identity/policies.ts'
+import { shownTo } from './shownTo.ts'
 
 export const statements = v.pipe(
   v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'))),
@@ -70,10 +71,13 @@ export function requireStatements(compartmentId: string, lines: readonly string[
 
 /** What the statements name, as of now. @throws KmsError invalidParameter for a name that is not there. */
 export async function boundNames(
-  { ports, caller }: Request,
+  request: Request,
   compartmentId: string,
   lines: readonly string[],
 ): Promise<BoundPolicyNames> {
-  const { compartments, ...known } = await ports.identity.freshTenancy(caller.principal.tenancyId)
-  return { ...bindNames({ compartmentId, statements: lines }, { tree: compartmentTree(compartments), ...known }) }
+  const { identity } = request.ports
+  const { tenancyId } = request.caller.principal
+  await identity.freshTenancy(tenancyId)
+  const directory = directoryOf(await identity.state(tenancyId))
+  return { ...bindNames({ compartmentId, statements: lines }, directory, shownTo(request)) }
 }

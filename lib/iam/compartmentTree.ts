@@ -10,6 +10,8 @@ export interface CompartmentRow {
   readonly lifecycleState?: string
 }
 
+export type NamedCompartment = Pick<CompartmentRow, 'id' | 'name'>
+
 /** A tenancy's compartments at one moment. */
 export interface CompartmentTree {
   /** The tenancy's OCID. */
@@ -19,8 +21,10 @@ export interface CompartmentTree {
   nameOf(id: string): string | undefined
   /** A direct child by its name in lower case; undefined where there is none or more than one. */
   childOf(parentId: string, foldedName: string): string | undefined
-  /** Of direct children, sorted. */
-  childNames(parentId: string): readonly string[]
+  /** Direct children whose names lead somewhere. */
+  childrenOf(parentId: string): readonly NamedCompartment[]
+  /** The compartment itself and all below it, as far as their names lead somewhere. */
+  within(id: string): readonly NamedCompartment[]
 }
 
 /** @throws KmsError integrityFailure where the rows have not exactly one root. */
@@ -32,20 +36,21 @@ export function compartmentTree(rows: readonly CompartmentRow[]): CompartmentTre
   const byId = new Map(rows.map((row) => [row.id, row]))
   const children = childrenByName(rows)
   const cache = new Map<string, readonly string[]>()
+  const ancestors = (id: string): readonly string[] => {
+    const known = cache.get(id)
+    if (known !== undefined) return known
+    // Ids from outside are not remembered: the cache never outgrows the rows.
+    if (!byId.has(id)) return []
+    const found = pathToRoot(byId, id)
+    cache.set(id, found)
+    return found
+  }
   return {
     rootId: root.id,
-    ancestors: (id) => {
-      const known = cache.get(id)
-      if (known !== undefined) return known
-      // Ids from outside are not remembered: the cache never outgrows the rows.
-      if (!byId.has(id)) return []
-      const found = pathToRoot(byId, id)
-      cache.set(id, found)
-      return found
-    },
+    ancestors,
     nameOf: (id) => byId.get(id)?.name,
-    childNames: (parentId) =>
-      [...(children.get(parentId)?.values() ?? [])].flatMap((id) => byId.get(id ?? '')?.name ?? []).sort(),
+    childrenOf: (parentId) => [...(children.get(parentId)?.values() ?? [])].flatMap((id) => byId.get(id ?? '') ?? []),
+    within: (id) => rows.filter((row) => row.lifecycleState !== 'DELETED' && ancestors(row.id).includes(id)),
     childOf: (parentId, foldedName) => children.get(parentId)?.get(foldedName) ?? undefined,
   }
 }

@@ -1,4 +1,5 @@
 import { foldCase } from './foldCase.ts'
+import { isLiteral, nameVariable, type NamedKind } from './namedThings.ts'
 import type { Condition, Test, Value } from './policyParser.js'
 import { compileTimeTest } from './timeTest.ts'
 import { type Evaluation, type Reader, variableReader } from './variables.ts'
@@ -7,6 +8,14 @@ import { wildcard } from './wildcard.ts'
 export type Predicate = (evaluation: Evaluation) => boolean
 /** What a name stands for where the condition is. */
 type ReaderOf = (name: string) => Reader
+/** The OCIDs that a name meant when the condition was written. */
+export type IdsOf = (kind: NamedKind, name: string) => readonly string[]
+
+interface Meaning {
+  readonly readerOf?: ReaderOf
+  /** Absent where names mean what they mean now. */
+  readonly idsOf?: IdsOf | undefined
+}
 /** The test's right side: what a value must match; undefined where it is a variable that does not exist. */
 type Comparison = (evaluation: Evaluation) => ((value: string) => boolean) | undefined
 
@@ -14,22 +23,24 @@ type Comparison = (evaluation: Evaluation) => ((value: string) => boolean) | und
  * INVARIANT: a test on a variable that does not exist for the request is false, whatever its operator (contract §9.3).
  * @throws KmsError invalidParameter for a test that no request could make sense of.
  */
-export function compileCondition(condition: Condition, readerOf: ReaderOf = variableReader): Predicate {
+export function compileCondition(condition: Condition, meaning: Meaning = {}): Predicate {
   switch (condition.kind) {
     case 'all': {
-      const predicates = condition.conditions.map((each) => compileCondition(each, readerOf))
+      const predicates = condition.conditions.map((each) => compileCondition(each, meaning))
       return (evaluation) => predicates.every((holds) => holds(evaluation))
     }
     case 'any': {
-      const predicates = condition.conditions.map((each) => compileCondition(each, readerOf))
+      const predicates = condition.conditions.map((each) => compileCondition(each, meaning))
       return (evaluation) => predicates.some((holds) => holds(evaluation))
     }
     default:
-      return compileTest(condition, readerOf)
+      return compileTest(condition, meaning)
   }
 }
 
-function compileTest(test: Test, readerOf: ReaderOf): Predicate {
+function compileTest(test: Test, { readerOf = variableReader, idsOf }: Meaning): Predicate {
+  const bound = idsOf && compileBound(test, readerOf, idsOf)
+  if (bound !== undefined) return bound
   switch (test.kind) {
     case '=':
       return compileMatch(readerOf(test.variable), compileValue(test.value, readerOf), true)
@@ -45,6 +56,33 @@ function compileTest(test: Test, readerOf: ReaderOf): Predicate {
       return ({ request }) => holds(request.now)
     }
   }
+}
+
+/**
+ * A test on a name is one on the OCIDs that it meant: whoever renames or makes something later gets nothing by its name.
+ * Undefined for tests that name nothing by itself.
+ */
+function compileBound(test: Test, readerOf: ReaderOf, idsOf: IdsOf): Predicate | undefined {
+  const variable = nameVariable(test.variable)
+  if (variable === undefined) return undefined
+  const compile = (names: readonly string[], expected: boolean): Predicate => {
+    const ids = new Set(names.flatMap((name) => idsOf(variable.kind, name)))
+    const isOneOf = (id: string): boolean => ids.has(id)
+    return compileMatch(readerOf(variable.id), () => isOneOf, expected)
+  }
+  if (test.kind === 'in') {
+    const byId = compile(test.texts.filter(isLiteral), true)
+    const patterns = test.texts.filter((text) => !isLiteral(text)).map(wildcard)
+    const isLike = (value: string): boolean => patterns.some((isMatch) => isMatch(value))
+    const byName = compileMatch(readerOf(test.variable), () => isLike, true)
+    return (evaluation) => byId(evaluation) || byName(evaluation)
+  }
+  if ((test.kind !== '=' && test.kind !== '!=') || test.value.kind !== 'text') return undefined
+  const { text } = test.value
+  if (!isLiteral(text)) return undefined
+  // What a stored statement keeps out by a name that led nowhere stays out by that name.
+  if (test.kind === '!=' && idsOf(variable.kind, text).length === 0) return undefined
+  return compile([text], test.kind === '=')
 }
 
 /** A set equals a value where any element does, and differs where none does. */

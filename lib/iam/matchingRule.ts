@@ -36,7 +36,7 @@ export function matchesRule(rule: string): (principal: Principal) => boolean {
 }
 
 function compileRule(rule: string): Predicate {
-  return compileCondition(conditionOf(rule), principalVariableReader)
+  return compileCondition(conditionOf(rule), { readerOf: principalVariableReader })
 }
 
 function conditionOf(rule: string): Condition {

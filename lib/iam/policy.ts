@@ -2,7 +2,7 @@ import { KmsError } from '../errors.ts'
 import { madeOnce } from '../madeOnce.ts'
 import type { BoundNames } from './bindNames.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
-import { compileCondition, type Predicate } from './condition.ts'
+import { compileCondition, type IdsOf, type Predicate } from './condition.ts'
 import { foldCase } from './foldCase.ts'
 import { parseStatement } from './parseStatement.ts'
 import { isPermission, type Permission, permissionsOf } from './permissions.ts'
@@ -209,6 +209,7 @@ type Attached = Pick<PolicySource, 'compartmentId'> & { readonly bound: BoundNam
 
 function compileRules(attached: Attached, statements: readonly Statement[], kind: GrantStatement['kind']): Rules {
   const rules = new Map<Permission, Rule[]>()
+  const idsOf = boundIds(attached.bound)
   for (const [index, statement] of statements.entries()) {
     if (statement.kind !== kind) continue
     const { subject, action, location, where } = statement
@@ -216,7 +217,7 @@ function compileRules(attached: Attached, statements: readonly Statement[], kind
       statement: index,
       subjects: subjectKeys(subject, attached.bound),
       scope: compileLocation(attached, location),
-      where: where && compileCondition(where),
+      where: where && compileCondition(where, { idsOf }),
     }
     for (const permission of permissionsOfAction(action)) {
       const known = rules.get(permission)
@@ -225,6 +226,14 @@ function compileRules(attached: Attached, statements: readonly Statement[], kind
     }
   }
   return rules
+}
+
+/** Undefined where the names in conditions were never bound. */
+function boundIds(bound: BoundNames | undefined): IdsOf | undefined {
+  const named = bound?.conditions
+  if (named === undefined) return undefined
+  const ids = new Map(named.map((each) => [`${each.kind}\0${each.name}`, each.ids]))
+  return (kind, name) => ids.get(`${kind}\0${foldCase(name)}`) ?? []
 }
 
 /** A permission set with a resource type grants what both name; permissions of other services grant nothing here. */

@@ -1,14 +1,8 @@
-import { bindKnownNames } from '../iam/bindNames.ts'
-import { compartmentTree } from '../iam/compartmentTree.ts'
+import { bindKnownNames, namesInCondition } from '../iam/bindNames.ts'
 import { isKmsError } from '../errors.ts'
+import { directoryOf } from '../kms/identity/directoryOf.ts'
 import { appendIdentity } from '../kms/identity/identityLog.ts'
-import type {
-  BoundPolicyNames,
-  CompartmentRow,
-  DynamicGroupRow,
-  GroupRow,
-  PolicyRow,
-} from '../kms/identity/identityRows.ts'
+import type { BoundPolicyNames, PolicyRow } from '../kms/identity/identityRows.ts'
 import { rowsOf, tenancyState } from '../kms/identity/tenancyState.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 
@@ -21,15 +15,18 @@ type Ports = Pick<KmsPorts, 'tables' | 'hsm' | 'region' | 'homeRegion'>
 export async function bindStoredPolicies(ports: Ports, tenancyId: string): Promise<void> {
   for (;;) {
     const state = await tenancyState(ports, tenancyId)
-    const policy = rowsOf<PolicyRow>(state, 'policy').find(({ bound }) => bound === undefined)
+    const policy = rowsOf<PolicyRow>(state, 'policy').find(isUnbound)
     if (policy === undefined) return
-    const tree = compartmentTree(rowsOf<CompartmentRow>(state, 'compartment'))
-    const groups = rowsOf<GroupRow>(state, 'group')
-    const dynamicGroups = rowsOf<DynamicGroupRow>(state, 'dynamicGroup')
-    const bound = boundNames(policy, { tree, groups, dynamicGroups })
+    const now = boundNames(policy, directoryOf(state))
+    // What was bound before stays: only of the names in conditions nothing was kept.
+    const bound = policy.bound === undefined ? now : { ...policy.bound, conditions: now.conditions ?? [] }
     // A false answer means that another entry was faster: what it did is read first.
     await appendIdentity(ports, tenancyId, { after: state.seq, puts: [{ ...policy, bound }] })
   }
+}
+
+function isUnbound({ bound, statements }: PolicyRow): boolean {
+  return bound === undefined || (bound.conditions === undefined && statements.some(namesInCondition))
 }
 
 function boundNames(policy: PolicyRow, directory: Parameters<typeof bindKnownNames>[1]): BoundPolicyNames {

@@ -17,7 +17,16 @@ const rows = [
 ]
 const ids = rows.map(({ id }) => id)
 const dynamicGroups = [{ id: 'ocid1.dynamicgroup.oc1..readers', name: 'Readers' }]
-const directory = { tree: compartmentTree(rows), groups, dynamicGroups }
+const directory = {
+  compartments: rows,
+  group: groups,
+  'dynamic-group': dynamicGroups,
+  user: [{ id: 'ocid1.user.oc1..ann', name: 'Ann' }],
+  'tag-namespace': [],
+  'trusted-issuer': [],
+}
+const tree = compartmentTree(rows)
+const all = () => true
 
 const subject = fc.constantFrom(
   'any-user',
@@ -53,7 +62,7 @@ test('bound, a policy decides what it decided by names, as long as nothing is re
         variables: {},
       } as const
       const decides = (each: Parameters<typeof compilePolicy>[0]) =>
-        isAllowed([compilePolicy(each)], directory.tree, principal, access)
+        isAllowed([compilePolicy(each)], tree, principal, access)
       expect(decides({ ...policy, bound: bindKnownNames(policy, directory) })).toBe(decides(policy))
     }),
   )
@@ -64,7 +73,7 @@ test('every name is bound to its OCID, whatever its case; the same name elsewher
     'Allow group readers, Default/WRITERS to read keys in compartment ALPHA:child',
     'Allow group Readers to read keys in compartment beta',
   ]
-  expect(bindNames({ compartmentId: root, statements }, directory)).toEqual({
+  expect(bindNames({ compartmentId: root, statements }, directory, all)).toEqual({
     compartments: [
       { path: ['alpha', 'child'], id: 'ocid1.compartment.oc1..ac' },
       { path: ['beta'], id: 'ocid1.compartment.oc1..b' },
@@ -78,7 +87,7 @@ test('every name is bound to its OCID, whatever its case; the same name elsewher
     compartmentId: 'ocid1.compartment.oc1..b',
     statements: ['Allow any-user to read keys in compartment Child'],
   }
-  expect(bindNames(here, directory).compartments).toEqual([{ path: ['child'], id: 'ocid1.compartment.oc1..bc' }])
+  expect(bindNames(here, directory, all).compartments).toEqual([{ path: ['child'], id: 'ocid1.compartment.oc1..bc' }])
 })
 
 test('a refusal says which statement, and names at most twenty of those that are there', () => {
@@ -87,21 +96,21 @@ test('a refusal says which statement, and names at most twenty of those that are
     name: `group${String(index).padStart(2, '0')}`,
   }))
   const statements = ['Allow any-user to read keys in tenancy', 'Allow group nobody to read keys in tenancy']
-  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, groups: many })).toThrow(
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, group: many }, all)).toThrow(
     /^Policy statement 2: the group nobody is not known\. Known here: group00, .*group19 and 10 more\.$/,
   )
 })
 
 test('where there are none to name, the refusal says so', () => {
   const statements = ['Allow dynamic-group Readers to read keys in tenancy']
-  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, dynamicGroups: [] })).toThrow(
-    /^Policy statement 1: the dynamic-group Readers is not known\. There are none here\.$/,
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, 'dynamic-group': [] }, all)).toThrow(
+    /^Policy statement 1: the dynamic-group Readers is not known\. There are none here that you may list\.$/,
   )
 })
 
 test('a dynamic group is bound apart from the group of its name, and by its OCID alone', () => {
   const statements = ['Allow dynamic-group READERS to read keys in tenancy']
-  const names = bindNames({ compartmentId: root, statements }, directory)
+  const names = bindNames({ compartmentId: root, statements }, directory, all)
   expect(names).toEqual({
     compartments: [],
     groups: [],
@@ -111,13 +120,13 @@ test('a dynamic group is bound apart from the group of its name, and by its OCID
   const principal = { kind: 'resource', id: 'r', name: 'r', tenancyId: root, groups: [], dynamicGroups: [] } as const
   const access = { permissions, compartmentId: root, operation: 'GetKey', region: 'r', now: 0, variables: {} } as const
   const reads = (own: Partial<Pick<Parameters<typeof isAllowed>[2], 'groups' | 'dynamicGroups'>>) =>
-    isAllowed([policy], directory.tree, { ...principal, ...own }, access)
+    isAllowed([policy], tree, { ...principal, ...own }, access)
   expect(reads({ dynamicGroups })).toBe(true)
   expect(reads({ dynamicGroups: [{ id: 'ocid1.dynamicgroup.oc1..later', name: 'Readers' }] })).toBe(false)
   expect(reads({ groups })).toBe(false)
 })
 
-const bound = (...statements: readonly string[]) => bindNames({ compartmentId: root, statements }, directory)
+const bound = (...statements: readonly string[]) => bindNames({ compartmentId: root, statements }, directory, all)
 
 test.each<[string, RegExp]>([
   [
@@ -177,7 +186,7 @@ test('a compartment beside the policy is refused by its OCID as by its name', ()
     compartmentId: 'ocid1.compartment.oc1..a',
     statements: ['Allow any-user to read keys in compartment id ocid1.compartment.oc1..bc'],
   }
-  expect(() => bindNames(beside, directory)).toThrow(
+  expect(() => bindNames(beside, directory, all)).toThrow(
     /the compartment ocid1\.compartment\.oc1\.\.bc at or below the policy's/,
   )
 })
@@ -188,7 +197,7 @@ test('exactly twenty names are all told', () => {
     name: `g${String(index).padStart(2, '0')}`,
   }))
   const statements = ['Allow group nobody to read keys in tenancy']
-  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, groups: many.toReversed() })).toThrow(
+  expect(() => bindNames({ compartmentId: root, statements }, { ...directory, group: many.toReversed() }, all)).toThrow(
     /Known here: g00, g01, .*g18, g19\.$/,
   )
 })
@@ -204,4 +213,58 @@ test('what was stored before is bound as far as it leads, whatever else it names
     compartments: [{ path: ['alpha'], id: 'ocid1.compartment.oc1..a' }],
     groups: [{ name: 'writers', id: 'ocid1.group.oc1..writers' }],
   })
+})
+
+const inTenancy = 'Allow any-user to read keys in tenancy where'
+
+test('names in conditions are bound to all that have them at or below the policy, each kind apart; patterns are not', () => {
+  const statements = [
+    `${inTenancy} any {target.compartment.name = 'CHILD', target.compartment.name != 'beta', target.compartment.name = /al*/}`,
+    `${inTenancy} all {target.group.name in ('Readers', 'W*'), request.user.name = 'ann', request.user.id = 'ann'}`,
+  ]
+  expect(bindNames({ compartmentId: root, statements }, directory, all).conditions).toEqual([
+    { kind: 'compartment', name: 'child', ids: ['ocid1.compartment.oc1..ac', 'ocid1.compartment.oc1..bc'] },
+    { kind: 'compartment', name: 'beta', ids: ['ocid1.compartment.oc1..b'] },
+    { kind: 'group', name: 'readers', ids: ['ocid1.group.oc1..readers'] },
+    { kind: 'user', name: 'ann', ids: ['ocid1.user.oc1..ann'] },
+  ])
+})
+
+test.each([
+  ["target.compartment.name = 'none'", 'the compartment none of the condition is not known. Known here: Alpha, Beta'],
+  ["any {request.operation = 'x', target.compartment.name != 'none'}", 'the compartment none of the condition'],
+  ["target.compartment.name in ('alpha', 'none')", 'the compartment none of the condition'],
+  ["target.group.name = 'none'", 'the group none of the condition is not known. Known here: Readers, Writers.'],
+  ["target.dynamicgroup.name = 'none'", 'the dynamic-group none of the condition is not known. Known here: Readers.'],
+  ["TARGET.user.NAME = 'none'", 'the user none of the condition is not known. Known here: Ann.'],
+  ["request.user.name = 'none'", 'the user none of the condition is not known. Known here: Ann.'],
+  ["target.tag-namespace.name = 'none'", 'the tag-namespace none of the condition is not known. There are none here'],
+  ["target.trustedIssuer.name = 'none'", 'the trusted-issuer none of the condition is not known.'],
+])('a condition that names nothing that is there is refused: %s', (condition, message) => {
+  expect(() => bound(`${inTenancy} ${condition}`)).toThrow(message)
+})
+
+test('a refusal names none but what may be shown', () => {
+  const isShown = (kind: string, { name }: { name: string }) => kind === 'group' && name === 'Writers'
+  const refusal = (statement: string) => {
+    try {
+      return bindNames({ compartmentId: root, statements: [statement] }, directory, isShown)
+    } catch (cause) {
+      return (cause as Error).message
+    }
+  }
+  expect(refusal('Allow group none to read keys in tenancy')).toMatch(/Known here: Writers\.$/)
+  const nothing = /is not known\. There are none here that you may list\.$/
+  expect(refusal('Allow dynamic-group none to read keys in tenancy')).toMatch(nothing)
+  expect(refusal('Allow any-user to read keys in compartment none')).toMatch(nothing)
+  expect(refusal(`${inTenancy} request.user.name = 'none'`)).toMatch(nothing)
+  expect(refusal('Allow service none to read keys in tenancy')).toContain('Known here: keymanagementservice')
+})
+
+test('a policy in a compartment cannot say the tenancy; one that was stored so is bound all the same', () => {
+  const source = { compartmentId: 'ocid1.compartment.oc1..a', statements: ['Allow any-user to read keys in tenancy'] }
+  expect(() => bindNames(source, directory, all)).toThrow(
+    'Policy statement 1: a policy in a compartment reaches that compartment and those below it, not the tenancy. Write in compartment id ocid1.compartment.oc1..a, or make the policy in the tenancy.',
+  )
+  expect(bindKnownNames(source, directory)).toEqual({ compartments: [], groups: [] })
 })

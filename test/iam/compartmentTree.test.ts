@@ -39,9 +39,11 @@ test('a name of a compartment that is deleted leads nowhere, and its place is fr
   expect(compartmentTree(rows).childOf('root', 'place')).toBeUndefined()
   const again = compartmentTree([...rows, { id: 'new', parentId: 'root', name: 'PLACE' }])
   expect(again.childOf('root', 'place')).toBe('new')
-  expect(again.childNames('root')).toEqual(['A', 'PLACE', 'b'])
-  expect(again.childNames('a')).toEqual([])
-  expect(again.childNames('gone')).toEqual([])
+  const ids = (found: readonly { readonly id: string }[]) => found.map(({ id }) => id)
+  expect(ids(again.childrenOf('root'))).toEqual(['b', 'a', 'new'])
+  expect([again.childrenOf('a'), again.childrenOf('gone'), again.within('gone')]).toEqual([[], [], []])
+  expect(ids(again.within('root'))).toEqual(['root', 'b', 'a', 'new'])
+  expect(ids(again.within('a'))).toEqual(['a'])
   expect([again.nameOf('new'), again.nameOf('gone')]).toEqual(['PLACE', undefined])
 })
 
@@ -52,7 +54,11 @@ test('of a name that two children share none is told', () => {
     { id: 'two', parentId: 'root', name: 'twin' },
     { id: 'other', parentId: 'root', name: 'other' },
   ]
-  expect(compartmentTree(twins).childNames('root')).toEqual(['other'])
+  expect(
+    compartmentTree(twins)
+      .childrenOf('root')
+      .map(({ name }) => name),
+  ).toEqual(['other'])
 })
 
 test.each([

@@ -34,6 +34,13 @@ export type PlainCondition =
 export interface PlainPolicy {
   readonly compartmentId: string
   readonly statements: readonly PlainStatement[]
+  /** What there was to name when it was written; absent where names mean what they mean now. */
+  readonly writtenIn?: Written
+}
+
+export interface Written {
+  readonly compartments: readonly PlainCompartment[]
+  readonly users: readonly { readonly id: string; readonly name: string }[]
 }
 
 export interface PlainCompartment {
@@ -43,6 +50,7 @@ export interface PlainCompartment {
 }
 
 interface Case {
+  readonly policy?: PlainPolicy
   readonly compartments: readonly PlainCompartment[]
   readonly principal: Principal
   readonly request: AccessRequest
@@ -75,14 +83,15 @@ export function naivelyAllowed(
   return true
 }
 
-function applies({ compartmentId }: PlainPolicy, statement: PlainStatement, one: Case): boolean {
+function applies(policy: PlainPolicy, statement: PlainStatement, one: Case): boolean {
+  const { compartmentId, writtenIn } = policy
   const above = upwards(one.compartments, one.request.compartmentId)
-  const scope = placeOf(compartmentId, statement.place, one.compartments)
+  const scope = placeOf(compartmentId, statement.place, writtenIn?.compartments ?? one.compartments)
   if (scope === undefined || !above.includes(compartmentId) || !above.includes(scope)) return false
   // Not above the compartment that the policy is attached to.
   if (!upwards(one.compartments, scope).includes(compartmentId)) return false
   if (!names(statement.subject, one.principal) || !covers(statement, one.permission)) return false
-  return statement.where === undefined || holds(statement.where, one)
+  return statement.where === undefined || holds(statement.where, { ...one, policy })
 }
 
 function upwards(compartments: readonly PlainCompartment[], id: string): readonly string[] {
@@ -157,11 +166,14 @@ function holds(condition: PlainCondition, one: Case): boolean {
       const [from, to] = [condition.from.slice(0, 8), condition.to.slice(0, 8)]
       return from <= to ? time >= from && time <= to : time >= from || time <= to
     }
-    case 'in': {
-      const values = valueOf(condition.variable, one)
-      return values?.some((value) => condition.texts.some((text) => fits(text, value))) ?? false
-    }
+    case 'in':
+      return condition.texts.some((text) => holds({ ...condition, kind: '=', text, form: 'text' }, one))
     default: {
+      const meant = condition.form === 'text' ? idsMeant(condition.variable, condition.text, one) : undefined
+      if (meant !== undefined && (condition.kind === '=' || meant.length > 0)) {
+        const ids = valueOf(condition.variable.replace(/name$/, 'id'), one)
+        return ids?.some((id) => meant.includes(id) === (condition.kind === '=')) ?? false
+      }
       const values = valueOf(condition.variable, one)
       const others = condition.form === 'variable' ? valueOf(condition.other, one) : [condition.text]
       if (values === undefined || others === undefined) return false
@@ -170,6 +182,17 @@ function holds(condition: PlainCondition, one: Case): boolean {
       return condition.kind === '=' ? isAny : !isAny
     }
   }
+}
+
+/** Of a name without a pattern, as of when its policy was written. */
+function idsMeant(variable: string, text: string, { policy }: Case): readonly string[] | undefined {
+  const then = policy?.writtenIn
+  if (then === undefined || text.includes('*')) return undefined
+  const named = (things: readonly { readonly id: string; readonly name: string }[]) =>
+    things.filter(({ name }) => same(name, text)).map(({ id }) => id)
+  if (variable === 'request.user.name') return named(then.users)
+  if (variable !== 'target.compartment.name') return undefined
+  return named(then.compartments).filter((id) => upwards(then.compartments, id).includes(policy?.compartmentId ?? ''))
 }
 
 /** Every variable is a set; undefined where the request has none of that name. */

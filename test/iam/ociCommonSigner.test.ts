@@ -38,7 +38,7 @@ test.each<[Method, string, string | undefined]>([
   const request = await sign(method, url, body)
   const signature = readSignature(request, Date.now())
   expect(isSignedBy(signature, rsaKey.publicKey)).toBe(true)
-  expect(parseKeyId(signature.keyId)).toEqual({ tenancyId, userId, fingerprint: fingerprint(rsaKey.publicKey) })
+  expect(parseKeyId(signature.keyId)).toMatchObject({ tenancyId, userId, fingerprint: fingerprint(rsaKey.publicKey) })
   expect(isSignedBy(readSignature({ ...request, target: `${request.target}x` }, Date.now()), rsaKey.publicKey)).toBe(
     false,
   )

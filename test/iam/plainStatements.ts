@@ -69,6 +69,8 @@ const text = some(
   'Wednesday',
   '7',
   'ABC',
+  'prod',
+  'Child',
   '*b*',
   'ocid1.key.oc1..x',
   '*',

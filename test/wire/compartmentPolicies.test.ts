@@ -49,6 +49,85 @@ test('who may rename a compartment gets no right by giving it a name that a stat
   expect(await makeVaultIn(cloud, cloud.a, other)).toMatchObject({ status: 404 })
 })
 
+test.each([
+  ["target.compartment.name = 'sand'", { prod: 404, sand: 200 }],
+  ["target.compartment.name in ('sand', 'x*')", { prod: 404, sand: 200 }],
+  ["target.compartment.name != 'prod'", { prod: 404, sand: 200 }],
+  ['target.compartment.name = /sand/', { prod: 200, sand: 404 }],
+])('nor by one that a condition names, as long as it is no pattern: %s', async (condition, after) => {
+  const [prod, sand] = [await makeCompartment(cloud, 'prod'), await makeCompartment(cloud, 'sand')]
+  await allowOnly(compartments, `Allow group Administrators to manage vaults in tenancy where ${condition}`)
+  const statuses = async () => ({
+    prod: (await makeVaultIn(cloud, cloud.a, prod)).status,
+    sand: (await makeVaultIn(cloud, cloud.a, sand)).status,
+  })
+  expect(await statuses()).toEqual({ prod: 404, sand: 200 })
+  const rename = async (id: string, name: string) => {
+    expect((await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${id}`, { name })).status).toBe(200)
+  }
+  await rename(sand, 'old')
+  await rename(prod, 'sand')
+  expect(await statuses()).toEqual(after)
+})
+
+test('conditions of stored policies whose names were not bound are bound once, and nothing else of them', async () => {
+  const { runtime } = cloud.a
+  const [prod, sand] = [await makeCompartment(cloud, 'prod'), await makeCompartment(cloud, 'sand')]
+  const sandOnly = "Allow group Administrators to manage vaults in tenancy where target.compartment.name = 'sand'"
+  await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha', sandOnly)
+  const { seq, rows } = await tenancyState(runtime, cloud.tenancyId)
+  const old = [...rows.values()].flatMap((row) =>
+    row.kind === 'policy' && row.bound?.conditions !== undefined
+      ? [
+          {
+            ...row,
+            statements: row.statements.map((each) =>
+              each.replace(/alpha$/, "alpha where target.compartment.name != 'later'"),
+            ),
+            bound: { compartments: row.bound.compartments, groups: row.bound.groups },
+          },
+        ]
+      : [],
+  )
+  expect(old).toHaveLength(1)
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'omega' })
+  await appendIdentity(runtime, cloud.tenancyId, { after: seq + 1, puts: old })
+  await bindStoredPolicies(runtime, cloud.tenancyId)
+  const head = await headSeq(runtime, cloud.tenancyId)
+  expect(head).toBe(seq + 3)
+  await bindStoredPolicies(runtime, cloud.tenancyId)
+  expect(await headSeq(runtime, cloud.tenancyId)).toBe(head)
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${sand}`, { name: 'old' })
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${prod}`, { name: 'sand' })
+  const status = async (id: string) => (await makeVaultIn(cloud, cloud.a, id)).status
+  expect([await status(prod), await status(sand), await status(compartmentId)]).toEqual([404, 200, 200])
+  // What was kept out by a name that led nowhere is kept out when somebody makes it.
+  await cloud.call(cloud.a, 'PUT', `/20160918/compartments/${compartmentId}`, { name: 'later' })
+  expect(await status(compartmentId)).toBe(404)
+})
+
+test('a refusal tells nobody names that they may not list', async () => {
+  await makeCompartment(cloud, 'hidden', compartmentId)
+  await allowOnly("Allow group Administrators to inspect groups in tenancy where target.group.name = 'Administrators'")
+  const message = async (statement: string) =>
+    String((await makePolicyIn(cloud, compartmentId, statement)).body['message'])
+  expect(await message('Allow any-user to use keys in compartment none')).toMatch(/none here that you may list\.$/)
+  expect(await message('Allow dynamic-group none to use keys in compartment alpha')).toMatch(/that you may list\.$/)
+  const ofUsers = "Allow any-user to use keys in compartment alpha where request.user.name = 'none'"
+  expect(await message(ofUsers)).toMatch(/that you may list\.$/)
+  expect(await message('Allow group none to use keys in compartment alpha')).toMatch(/Known here: Administrators\.$/)
+})
+
+test('a policy in a compartment that says the tenancy is refused, for it would grant nothing', async () => {
+  const statement = 'Allow group Administrators to use keys in tenancy'
+  expect(await makePolicyIn(cloud, compartmentId, statement)).toMatchObject({
+    status: 400,
+    body: {
+      message: `Policy statement 1: a policy in a compartment reaches that compartment and those below it, not the tenancy. Write in compartment id ${compartmentId}, or make the policy in the tenancy.`,
+    },
+  })
+})
+
 test('a statement that names a deleted compartment means none that has its name later', async () => {
   await allowOnly(compartments, 'Allow group Administrators to manage vaults in compartment alpha')
   await deleteCompartment(cloud, compartmentId)

@@ -61,6 +61,8 @@ export interface BoundPolicyNames extends JsonObject {
   readonly groups: readonly { readonly name: string; readonly id: string }[]
   /** Absent where none is named. */
   readonly dynamicGroups?: readonly { readonly name: string; readonly id: string }[]
+  /** Absent where conditions name nothing, and in rows of versions that did not bind those until they are bound once. */
+  readonly conditions?: readonly { readonly kind: string; readonly name: string; readonly ids: readonly string[] }[]
 }
 
 export interface PolicyRow extends IdentityRowBase {
