@@ -71,7 +71,8 @@ test('text before the block is refused as text behind it, and so are bytes behin
 })
 
 test('a key id of an API key has three parts', () => {
-  expect(parseKeyId(keyId)).toEqual({ tenancyId, userId, fingerprint: `${'0a:'.repeat(15)}ff` })
+  const print = `${'0a:'.repeat(15)}ff`
+  expect(parseKeyId(keyId)).toEqual({ tenancyId, userId, fingerprint: print, name: `${userId}#${print}` })
 })
 
 test.each([
