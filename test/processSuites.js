@@ -10,7 +10,7 @@ export const processSuites = [
   '/test/hsm/(custodians|nssHsm)\\.',
   '/test/local/workers/',
   '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|memory|processes|putBack|redrive)\\.',
-  '/test/local/(apartPutBack|apartTokens|badStart|commands|compose|threeMachines|tour)\\.',
+  '/test/local/(apartPutBack|apartTokens|badInput|badStart|commands|compose|threeMachines|tour)\\.',
   '/test/local/(regionProcess|service|snapshot|status|tlsFlags|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
   '/test/model/',
   '/test/package/',

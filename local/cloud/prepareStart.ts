@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { diskIsFull, diskRefusal } from '../../lib/diskRefusal.ts'
+import { isKmsError } from '../../lib/errors.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import { chooseRegions } from '../directory/chooseRegions.ts'
 import { FreshFiles } from '../directory/freshFiles.ts'
-import { HostDirectory } from '../directory/hostDirectory.ts'
+import { HostDirectory, noRoomIn } from '../directory/hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from '../directory/ociProfile.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import type { Begun } from './bringUp.ts'
@@ -50,13 +52,30 @@ export interface Prepared {
  */
 export async function startInDirectory<T>(path: string, start: (directory: HostDirectory) => Promise<T>): Promise<T> {
   const fresh = freshFiles(path)
-  const directory = new HostDirectory(path)
+  const directory = openFresh(path, fresh)
   try {
     return await start(directory)
   } catch (cause) {
     directory.close()
     fresh?.remove()
+    if (isDiskRefusal(cause)) throw noRoomIn(path, cause)
     throw cause instanceof UserError ? cause : new UserError(messageOf(cause), { cause })
+  }
+}
+
+/** Of another process only the text arrives. */
+function isDiskRefusal(cause: unknown): boolean {
+  return isKmsError(cause, 'cannotStore') || messageOf(cause) === diskIsFull().message
+}
+
+/** Where the directory itself found no room, what there is of it goes. Where it is in use, what there is is another's. */
+function openFresh(path: string, fresh: FreshFiles | undefined): HostDirectory {
+  try {
+    return new HostDirectory(path)
+  } catch (cause) {
+    const why = Error.isError(cause) ? cause.cause : undefined
+    if (isKmsError(diskRefusal(why), 'cannotStore')) fresh?.remove()
+    throw cause
   }
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { isKmsError } from '../../lib/errors.ts'
 import { diskRefusal } from '../../lib/diskRefusal.ts'
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
@@ -43,7 +44,12 @@ export class HostDirectory {
         `${path} was written by another version (${stored}); this one reads ${format}. Use that version, or another --data.`,
       )
     }
-    this.storeFact('format', format)
+    try {
+      this.storeFact('format', format)
+    } catch (cause) {
+      this.close()
+      throw isKmsError(cause, 'cannotStore') ? noRoomIn(path, cause) : cause
+    }
   }
 
   fact(name: string): string | undefined {
@@ -112,6 +118,13 @@ function storedFormat(database: DatabaseSync): string | undefined {
   return String(database.prepare("SELECT value FROM facts WHERE name = 'format'").get()?.['value'] ?? format)
 }
 
+const noRoom = 'its disk is full, or takes no writes; make room on it, and start again.'
+
+/** What a start says that could not write what it needs. */
+export function noRoomIn(path: string, cause: unknown): UserError {
+  return new UserError(`${path}: ${noRoom}`, { cause })
+}
+
 function reasonOf(cause: unknown): string {
   const { code, errcode, message } = cause as { code?: string; errcode?: number; message?: string }
   // SQLITE_BUSY; its extended codes keep it in the low byte.
@@ -119,6 +132,7 @@ function reasonOf(cause: unknown): string {
     return 'is in use by another Vaultspan process; stop that one or choose another --data.'
   if (errcode !== undefined && (errcode & 0xff) === 26)
     return 'host.db is not a Vaultspan data file; choose another --data.'
+  if (isKmsError(diskRefusal(cause), 'cannotStore')) return noRoom
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return 'cannot be written; choose another --data.'
   if (code === 'ENOTDIR' || code === 'EEXIST') return 'is not a directory; choose another --data.'
   if (code === 'ENOENT') return 'no directory can be made there; choose another --data.'
