@@ -33,10 +33,10 @@ async function measure(service: Service, origin: string, load: Load): Promise<st
   await Promise.all(Array.from({ length: connections }, worker))
   const seconds = (performance.now() - startedAt) / 1000
   const p99 = times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0
-  const gap = await service.loopGap()
+  const { wall, computing } = await service.loopGap()
   return (
     `${name.padEnd(30)} ${(count / seconds).toFixed(0).padStart(6)}/s  p99 ${p99.toFixed(1).padStart(7)} ms  ` +
-    `event loop stood ${gap.toFixed(1).padStart(6)} ms at most${failed === 0 ? '' : `  ${failed} FAILED`}`
+    `event loop stood ${wall.toFixed(1).padStart(6)} ms at most, computing for ${computing.toFixed(1)}${failed === 0 ? '' : `  ${failed} FAILED`}`
   )
 }
 

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, createPrivateKey, sign, type KeyObject } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { StoodStill } from './standstill.ts'
 
 /** A service of its own in a process of its own, on a temporary directory. */
 export interface Service {
@@ -11,10 +12,10 @@ export interface Service {
   readonly directory: string
   /** From the spawn to the first answer, ms. */
   readonly startMs: number
-  /** User and system time of all its processes so far, ms. */
-  cpuMs(): Promise<number>
-  /** The longest time that the event loop of one of its processes stood still since the last call, ms; threads are not seen. */
-  loopGap(): Promise<number>
+  /** User and system time of all its processes so far, ms, by the names of their threads (Linux). */
+  cpuMs(): Promise<CpuMs>
+  /** The worst of the event loops of its processes since the last call; threads are not seen. */
+  loopGap(): Promise<StoodStill>
   signed(method: string, origin: string, path: string, body?: unknown): SignedRequest
   call(
     method: string,
@@ -23,6 +24,11 @@ export interface Service {
     body?: unknown,
   ): Promise<{ status: number; body: Record<string, unknown> }>
   stop(): Promise<void>
+}
+
+export interface CpuMs {
+  readonly whole: number
+  readonly byThread: Readonly<Record<string, number>>
 }
 
 export interface SignedRequest {
@@ -70,8 +76,12 @@ export async function startService(
       const pids = await treeOf(child.pid ?? 0)
       for (const pid of pids) process.kill(pid, 'SIGUSR2')
       await new Promise((resolve) => setTimeout(resolve, 100))
-      const gaps = pids.map(async (pid) => Number(await readFile(join(directory, `gap.${pid}`), 'utf8')))
-      return Math.max(...(await Promise.all(gaps)))
+      const read = pids.map((pid) => readFile(join(directory, `gap.${pid}`), 'utf8'))
+      const gaps = (await Promise.all(read)).map((text) => JSON.parse(text) as StoodStill)
+      return {
+        wall: Math.max(...gaps.map(({ wall }) => wall)),
+        computing: Math.max(...gaps.map(({ computing }) => computing)),
+      }
     },
     signed: (method, origin, path, body) => signRequest(signer, method, origin, path, body),
     call: async (method, origin, path, body) => {
@@ -98,14 +108,29 @@ async function firstAnswer(url: string): Promise<void> {
   throw new Error(`Nothing answers at ${url}.`)
 }
 
-/** Fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms, of a process and all that it has started. */
-async function cpuOf({ pid = 0 }: ChildProcess): Promise<number> {
-  const times = (await treeOf(pid)).map(async (each) => {
-    const stat = await readFile(`/proc/${each}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10
-  })
-  return (await Promise.all(times)).reduce((sum, each) => sum + each, 0)
+/** Of a process and all that it has started. The whole is what the processes themselves say: threads that are gone are in it. */
+async function cpuOf({ pid = 0 }: ChildProcess): Promise<CpuMs> {
+  const pids = await treeOf(pid)
+  const whole = (await Promise.all(pids.map((each) => timesIn(`/proc/${each}/stat`)))).reduce(
+    (sum, { ms }) => sum + ms,
+    0,
+  )
+  const byThread: Record<string, number> = {}
+  for (const each of pids) {
+    for (const thread of await readdir(`/proc/${each}/task`)) {
+      const { name, ms } = await timesIn(`/proc/${each}/task/${thread}/stat`)
+      byThread[name] = (byThread[name] ?? 0) + ms
+    }
+  }
+  return { whole, byThread }
+}
+
+/** The name, and fields 14 and 15 in ticks of 10 ms; nothing of a thread that has just ended. */
+async function timesIn(path: string): Promise<{ readonly name: string; readonly ms: number }> {
+  const stat = await readFile(path, 'utf8').catch(() => '')
+  const end = stat.lastIndexOf(')')
+  const fields = stat.slice(end + 2).split(' ')
+  return { name: stat.slice(stat.indexOf('(') + 1, end), ms: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10 }
 }
 
 async function treeOf(pid: number): Promise<readonly number[]> {
