@@ -65,6 +65,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
   }
   const { tenancyId, homeRegion } = tenancy
   requireComplete(directory)
+  directory.makeFolders()
   requireHsm(directory, region)
   const inbox = readPeerAddress(own.peerAddress)
   await waitForPorts(directory, [

@@ -31,6 +31,7 @@ export class CommandLine extends Command {
   override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
     requireNothingSwallowed(this)
     const parsed = super.parseOptions(argv)
+    this.#refuseEmpty()
     // Beside --help too: so a test sees that what documents say to type is there.
     const wrong = parsed.unknown.find((word) => word.startsWith('-') && word !== '--help')
     if (wrong !== undefined && parsed.unknown.includes('--help') && this.commands.length === 0)
@@ -40,6 +41,16 @@ export class CommandLine extends Command {
       return this.error(`unknown option '${wrong}'`)
     if (parsed.unknown.includes('--help')) this.#requireCommands(parsed.operands)
     return parsed
+  }
+
+  /** A variable of the shell that is not set leaves an empty word; as a directory it would be the one where one is. */
+  #refuseEmpty(): void {
+    const empty = this.options.find(
+      (option) =>
+        this.getOptionValueSource(option.attributeName()) === 'cli' &&
+        isEmpty(this.getOptionValue(option.attributeName())),
+    )
+    if (empty !== undefined) this.error(`${empty.long ?? ''} has an empty value; is a variable of the shell not set?`)
   }
 
   #lacksRequired(): boolean {
@@ -53,6 +64,10 @@ export class CommandLine extends Command {
     if (found === undefined) this.error(`unknown command '${name}'`)
     if (found instanceof CommandLine) found.#requireCommands(below)
   }
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (Array.isArray(value) && value.includes(''))
 }
 
 /** The version's line has the name before it. */

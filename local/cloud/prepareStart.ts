@@ -96,6 +96,7 @@ export async function prepareStart(
     )
   }
   requireComplete(directory)
+  directory.makeFolders()
   const regions = chooseRegions(directory, wanted)
   requireKnown('--cut', cut, regions)
   requireKnown('--recover', recover, regions)

@@ -34,6 +34,7 @@ async function reset(directory: HostDirectory): Promise<string> {
     throw new UserError(`There is no cloud in ${directory.path ?? ''}; name its directory with --data.`)
   }
   requireComplete(directory, { withoutAdministrator: true })
+  directory.makeFolders()
   const key = newAdministratorKey()
   const hsm = openRegionHsm({ region, directory, tokens: tokenSettings(process.env) })
   const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isKmsError } from '../../lib/errors.ts'
@@ -26,10 +26,11 @@ export class HostDirectory {
 
   /** `path` ':memory:' keeps nothing. @throws UserError in one line. */
   constructor(path: string) {
+    if (path === '') throw new UserError('The data directory has an empty name; name one.')
     this.path = path === ':memory:' ? undefined : resolve(path)
     let stored: string | undefined
     try {
-      if (this.path !== undefined) makeFolders(this.path)
+      if (this.path !== undefined && !existsSync(join(this.path, 'host.db'))) this.makeFolders()
       this.#database = new DatabaseSync(this.file('host.db') ?? ':memory:', { timeout: 0 })
       // INVARIANT: the exclusive lock is held until the process ends; whoever comes second is told so.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT')
@@ -49,6 +50,21 @@ export class HostDirectory {
     } catch (cause) {
       this.close()
       throw isKmsError(cause, 'cannotStore') ? noRoomIn(path, cause) : cause
+    }
+  }
+
+  /**
+   * The folders that it has. Of a cloud that is there already one is missing only where files are, so that nobody makes it
+   * before these are known to be there. A directory that was there before keeps its mode: it may be anybody's. What lies
+   * below it is ours.
+   */
+  makeFolders(): void {
+    if (this.path === undefined) return
+    makeFolder(this.path)
+    for (const name of ['regions', 'hsm', 'oci']) {
+      const folder = join(this.path, name)
+      makeFolder(folder)
+      chmodSync(folder, 0o700)
     }
   }
 
@@ -98,15 +114,6 @@ export class HostDirectory {
     } catch (cause) {
       throw diskRefusal(cause)
     }
-  }
-}
-
-/** A directory that was there before keeps its mode: it may be anybody's. What lies below it is ours. */
-function makeFolders(path: string): void {
-  makeFolder(path)
-  for (const folder of ['regions', 'hsm', 'oci']) {
-    makeFolder(join(path, folder))
-    chmodSync(join(path, folder), 0o700)
   }
 }
 

@@ -1,9 +1,11 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import type { DataFiles } from '../region/startRegion.ts'
+import { typed } from '../typed.ts'
+import { UserError } from '../../lib/userError.ts'
 
 /** The key of the administrator who comes with a new cloud. */
 export interface AdministratorKey {
@@ -12,10 +14,10 @@ export interface AdministratorKey {
   readonly fingerprint: string
 }
 
-/** Reads the administrator's API key, or makes a fresh one and keeps it. */
+/** Reads the administrator's API key, or makes a fresh one and keeps it. @throws UserError where the file holds none. */
 export function administratorKey(directory: HostDirectory): AdministratorKey {
   const file = directory.file('oci', 'administrator.pem')
-  if (file !== undefined && existsSync(file)) return keyOf(readFileSync(file, 'utf8'))
+  if (file !== undefined && existsSync(file)) return keyIn(file, directory.path ?? '')
   const key = newAdministratorKey()
   keepAdministratorKey(directory, key)
   return key
@@ -37,7 +39,21 @@ export function keepAdministratorKey(
   if (file !== undefined) writeFileDurably(file, `${privateKeyPem}OCI_API_KEY\n`, { mode: 0o600 })
 }
 
+function keyIn(file: string, data: string): AdministratorKey {
+  const pem = readFileSync(file, 'utf8')
+  try {
+    return keyOf(pem)
+  } catch (cause) {
+    throw new UserError(
+      `${file} holds no RSA private key (PEM) that can be read. Put the administrator's back from a copy, or make a new one: ${typed('reset-administrator', '--data', data)}`,
+      { cause },
+    )
+  }
+}
+
+/** @throws on anything but an RSA private key; a public one cannot sign. */
 function keyOf(privateKeyPem: string): AdministratorKey {
+  if (createPrivateKey(privateKeyPem).asymmetricKeyType !== 'rsa') throw new TypeError('Not an RSA key.')
   const publicKey = createPublicKey(privateKeyPem)
   return {
     privateKeyPem,

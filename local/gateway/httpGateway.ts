@@ -7,6 +7,7 @@ import { bodyLimit, functionOf, matchRoute } from '../../lib/http/routes.ts'
 import { maxHeaderBytes, noStore, type HttpResponse } from '../../lib/http/wireRequest.ts'
 import { KmsError } from '../../lib/errors.ts'
 import type { Broken } from '../region/faults.ts'
+import { ConnectionTurns, maxWaiting } from './connectionTurns.ts'
 import { Connections, createListener } from './listener.ts'
 import { metricsContentType } from '../metrics/regionMetrics.ts'
 import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
@@ -43,6 +44,7 @@ export class HttpGateway {
   readonly #options: GatewayOptions
   readonly #servers = new Map<number, Server>()
   readonly #connections = new Connections()
+  readonly #turns = new ConnectionTurns()
   readonly #waiting: ServerResponse[] = []
   /** Requests that have come whole in this turn of the event loop. */
   readonly #ready: (() => void)[] = []
@@ -151,14 +153,18 @@ export class HttpGateway {
       if (response.headersSent) return
       const [only = empty] = chunks
       const body = chunks.length > 1 ? Buffer.concat(chunks) : only
-      this.#begin(() => {
+      const work = () => {
         // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
         this.#dispatch(request, response, body, functionOf(found)).catch((cause: unknown) => {
           this.#options.onError(cause)
           if (response.headersSent) response.destroy()
           else answerError(request, response, cause)
         })
-      })
+      }
+      const begin = () => {
+        this.#begin(work)
+      }
+      if (!this.#turns.take(request.socket, response, begin)) this.#see(answerLast(request, response, tooManyWaiting))
     })
     request.on('error', () => response.destroy())
   }
@@ -237,6 +243,10 @@ export class HttpGateway {
 
 const empty = Buffer.alloc(0)
 const refusedOnPurpose = new KmsError('unavailable', 'This region refuses on purpose, until it is healed.')
+const tooManyWaiting = new KmsError(
+  'tooManyRequests',
+  `At most ${maxWaiting} requests of a connection wait for the one before them; read the answers first.`,
+)
 /** How much, and for how long, a caller may go on sending who has been told that the body is too large. */
 const maxDiscardedBytes = 1024 * 1024
 const discardMs = 500
@@ -265,6 +275,14 @@ function refuseUnread(request: IncomingMessage, response: ServerResponse, refusa
 
 function tooLarge(limit: number): KmsError {
   return new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
+}
+
+/** To a request that came whole; nothing more is read from its connection. */
+function answerLast(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
+  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
+  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
+  response.end(answer.text)
+  return answer
 }
 
 function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {

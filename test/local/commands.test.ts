@@ -39,6 +39,15 @@ const commands: Readonly<Record<string, Command>> = {
   },
   'npm run deploy': { script: 'deploy/deploy.ts', flags: ['stage', 'regions', 'home', 'domain', 'hosted-zone'] },
   'npm run remove': { script: 'deploy/remove.ts', flags: ['stage', 'regions', 'home', 'delete-data'] },
+  'npm run put-back': {
+    script: 'deploy/putBack.ts',
+    flags: ['do', 'stage', 'regions', 'home', 'region', 'suffix'],
+  },
+  'npm run rewrap-keys': { script: 'deploy/rewrapKeys.ts', flags: ['stage', 'regions', 'home'] },
+  'npm run export-audit': {
+    script: 'deploy/exportAudit.ts',
+    flags: ['stage', 'regions', 'home', 'target', 'from', 'until'],
+  },
   'npm run provision': {
     script: 'deploy/provision.ts',
     flags: ['stage', 'regions', 'home', 'public-key', 'name', 'key-file', 'output'],
@@ -127,6 +136,11 @@ test.each([
   ],
   [['start', '--init', '/nope'], /^--init \/nope: there is no such file\n$/],
   [['redrive', 'lst'], /^The only word is list, not lst\. Run npm run redrive -- --help\.\n$/],
+  [
+    ['start', '--data', ''],
+    /^--data has an empty value; is a variable of the shell not set\? Run npm start -- --help\.\n$/,
+  ],
+  [['hsm', 'init', '--data='], /^--data has an empty value; [^\n]*Run npm run hsm -- init --help\.\n$/],
   [['faults', '--data'], /^Option '--data <DIR>' argument missing\. Run npm run faults -- --help\.\n$/],
 ])('vaultspan %j is refused in one line that says what to type', async (args, says) => {
   const { code, out, err } = await run('local/main.ts', args)

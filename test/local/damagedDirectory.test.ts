@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resetAdministrator } from '../../local/cloud/resetAdministrator.ts'
@@ -174,6 +175,43 @@ describe('a region', () => {
         'The home region us-ashburn-1 must be among --regions.',
       )
     }))
+})
+
+describe('a start makes no folder that is missing beside what needs its files', () => {
+  test.each([
+    ['hsm', 'hsm/us-ashburn-1.json'],
+    ['oci', 'oci/administrator.pem'],
+    ['regions', 'regions/us-ashburn-1.db'],
+  ])('%s', (folder, file) =>
+    withDirectory(async (directory) => {
+      await withCloud(directory)
+      rmSync(join(directory, folder), { recursive: true })
+      const before = filesIn(directory)
+      await expect(startCloud({ directory, port: 0 })).rejects.toThrow(`${directory}/${file}`)
+      expect(filesIn(directory)).toEqual(before)
+    }),
+  )
+})
+
+describe("a start names the administrator's file and the way back where it holds no key that signs", () => {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+  test.each([
+    ['nothing', ''],
+    ['another text', 'not a key'],
+    ['a public key', publicKey.export({ type: 'spki', format: 'pem' })],
+    ['a key of another kind', ec.export({ type: 'pkcs8', format: 'pem' })],
+  ])('%s', (_, content) =>
+    withDirectory(async (directory) => {
+      await withCloud(directory)
+      writeFileSync(join(directory, 'oci/administrator.pem'), content)
+      const refusal = await startCloud({ directory, port: 0 }).catch((cause: unknown) => String(cause))
+      expect(refusal).toContain(`${directory}/oci/administrator.pem holds no RSA private key`)
+      expect(refusal).toContain(`npm run reset-administrator -- --data ${directory}`)
+      await resetAdministrator(directory)
+      await withCloud(directory)
+    }),
+  )
 })
 
 describe('a start that fails', () => {
