@@ -9,7 +9,6 @@ import {
   type DeriveBlocks,
   type MessageKey,
 } from '../primitives/xaes.ts'
-import { madeOnce } from '../../madeOnce.ts'
 import { pooledRandom } from '../../pooledRandom.ts'
 
 /**
@@ -79,16 +78,12 @@ export function ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
   return Buffer.from(ciphertext.subarray(2, ID_END)).toString('hex')
 }
 
-const headerStarts = new WeakMap<MasterKey, Buffer>()
-
 function headerStart(master: MasterKey): Buffer {
-  return madeOnce(headerStarts, master, () => {
-    const start = Buffer.alloc(ID_END)
-    start[0] = FORMAT
-    start[1] = suites[master.length]
-    if (start.write(master.materialId, 2, 'hex') !== 16) throw new RangeError('A material id has 32 hex digits.')
-    return start
-  })
+  const start = Buffer.alloc(ID_END)
+  start[0] = FORMAT
+  start[1] = suites[master.length]
+  if (start.write(master.materialId, 2, 'hex') !== 16) throw new RangeError('A material id has 32 hex digits.')
+  return start
 }
 
 function takeCommitment({ commitmentKey }: MessageKey, aad: Uint8Array): Buffer {

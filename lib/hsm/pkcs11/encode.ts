@@ -17,23 +17,45 @@ export interface Encoded {
 }
 
 const WORD = 8
+const HALF = 2 ** 32
 const ATTRIBUTE = 3 * WORD
 
 export function ulong(value: number): Buffer {
-  const bytes = Buffer.alloc(WORD)
-  bytes.writeBigUInt64LE(BigInt(value))
+  return putUlong(Buffer.alloc(WORD), value)
+}
+
+/** In halves: numbers of 64 bits cost an object each. */
+export function putUlong(bytes: Buffer, value: number): Buffer {
+  bytes.writeUInt32LE(value % HALF, 0)
+  bytes.writeUInt32LE(Math.floor(value / HALF), 4)
   return bytes
 }
 
 export function readUlong(bytes: Buffer, index = 0): number {
-  return Number(bytes.readBigUInt64LE(index * WORD))
+  return bytes.readUInt32LE(index * WORD) + bytes.readUInt32LE(index * WORD + 4) * HALF
 }
 
 function address(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : koffi().address(bytes)
 }
 
+const kept = new WeakMap<Template, Encoded | null>()
+
+/** A template that says nothing secret and is used again and again: it is encoded once. The library reads it only. */
+export function keptTemplate(template: Template): Template {
+  kept.set(template, null)
+  return template
+}
+
 export function encodeTemplate(template: Template): Encoded {
+  const known = kept.get(template)
+  if (known !== undefined && known !== null) return known
+  const encoded = encodeAnew(template)
+  if (known === null) kept.set(template, encoded)
+  return encoded
+}
+
+function encodeAnew(template: Template): Encoded {
   const bytes = Buffer.alloc(template.length * ATTRIBUTE)
   const held: unknown[] = []
   for (const [index, [type, value]] of template.entries()) {

@@ -52,6 +52,8 @@ interface Callable {
 const libraries: unknown[] = []
 /** INVARIANT: what the memory of a call points to is reachable until the call is over. Nothing else holds it. */
 const running = new Set<readonly Argument[]>()
+/** The same for a call in the event loop, of which there is one at a time. */
+const underWay: { call: readonly Argument[] } = { call: [] }
 
 function memoryOf(argument: Argument): number | Buffer | null {
   return argument === null || typeof argument === 'number' || Buffer.isBuffer(argument) ? argument : argument.bytes
@@ -153,12 +155,12 @@ export class Pkcs11Module {
   }
 
   code(name: FunctionName, ...args: readonly Argument[]): number {
-    running.add(args)
-    try {
-      return this.#functions[name](...args.map(memoryOf))
-    } finally {
-      running.delete(args)
-    }
+    underWay.call = args
+    const memory: (number | Buffer | null)[] = []
+    for (const argument of args) memory.push(memoryOf(argument))
+    const code = this.#functions[name](...memory)
+    underWay.call = []
+    return code
   }
 
   /** In the event loop. @throws Pkcs11Error */

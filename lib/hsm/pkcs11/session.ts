@@ -1,5 +1,14 @@
 import { CKA, CKF, CKK, CKO, CKR } from './constants.ts'
-import { encodeRoom, encodeTemplate, lengthAt, readUlong, ulong, type Mechanism, type Template } from './encode.ts'
+import {
+  encodeRoom,
+  encodeTemplate,
+  lengthAt,
+  putUlong,
+  readUlong,
+  ulong,
+  type Mechanism,
+  type Template,
+} from './encode.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import type { Vendor } from './vendors.ts'
 import type { Argument, FunctionName, Pkcs11Module } from './pkcs11Module.ts'
@@ -24,6 +33,9 @@ export class Session {
   readonly handle: number
   /** For what comes back in the event loop, where nothing runs between a call and the copy of its answer. */
   readonly #room = Buffer.alloc(ROOM)
+  readonly #word = ulong(0)
+  /** Of no secret: what a message's key is derived from. */
+  readonly #block = Buffer.alloc(64)
 
   private constructor(module: Pkcs11Module, handle: number) {
     this.#module = module
@@ -130,7 +142,9 @@ export class Session {
   }
 
   unwrap(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Handle {
-    const encoded = encodeTemplate([...template, ...(isEcPrivate(template) ? this.vendor.ecUnwrapTemplate : [])])
+    const { ecUnwrapTemplate } = this.vendor
+    const isWhole = ecUnwrapTemplate.length === 0 || !isEcPrivate(template)
+    const encoded = encodeTemplate(isWhole ? template : [...template, ...ecUnwrapTemplate])
     return this.#handleOf((place) => {
       this.#call('C_UnwrapKey', how, unwrappingKey, wrapped, wrapped.length, encoded, encoded.count, place)
     })
@@ -141,6 +155,21 @@ export class Session {
     return this.#outputOf((room, length) => {
       this.#call('C_Sign', data, data.length, room, length)
     })
+  }
+
+  /** A MAC of each block by itself, one after the other: `blocks` has whole ones, of the MAC's length. */
+  signBlocks(how: Mechanism, key: Handle, blocks: Buffer, blockLength: number): Buffer {
+    const [room, word, macs] = [this.#room, this.#word, Buffer.allocUnsafe(blocks.length)]
+    for (let start = 0; start < blocks.length; start += blockLength) {
+      this.#call('C_SignInit', how, key)
+      blocks.copy(this.#block, 0, start, start + blockLength)
+      putUlong(word, blockLength)
+      this.#call('C_Sign', this.#block, blockLength, room, word)
+      if (readUlong(word) !== blockLength) throw new TypeError('The token makes MACs of another length.')
+      room.copy(macs, start, 0, blockLength)
+    }
+    room.fill(0, 0, blockLength)
+    return macs
   }
 
   encryptInit(how: Mechanism, key: Handle): void {
@@ -164,15 +193,14 @@ export class Session {
   }
 
   #outputOf(call: (room: Buffer, length: Buffer) => void): Buffer {
-    const length = ulong(ROOM)
-    call(this.#room, length)
-    return taken(this.#room, length)
+    putUlong(this.#word, ROOM)
+    call(this.#room, this.#word)
+    return taken(this.#room, this.#word)
   }
 
   #handleOf(call: (place: Buffer) => void): Handle {
-    const place = ulong(0)
-    call(place)
-    return readUlong(place)
+    call(this.#word)
+    return readUlong(this.#word)
   }
 
   #call(name: FunctionName, ...args: readonly Argument[]): void {

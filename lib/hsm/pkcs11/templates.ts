@@ -1,6 +1,6 @@
 import type { KeyShape } from '../hsm.ts'
 import { CKA, CKK, CKO } from './constants.ts'
-import type { Template } from './encode.ts'
+import { keptTemplate, type Template } from './encode.ts'
 
 /** What is asked of a key when it is made or unwrapped. */
 
@@ -93,8 +93,23 @@ export function ecPrivateTemplate({ isExtractable }: Life): Template {
   return [[CKA.CLASS, CKO.PRIVATE_KEY], [CKA.KEY_TYPE, CKK.EC], ...sessionPrivate(isExtractable), [CKA.SIGN, true]]
 }
 
+const forUse = {
+  AES: keptTemplate(newMasterTemplate('AES', { isExtractable: false })),
+  RSA: keptTemplate(newMasterTemplate('RSA', { isExtractable: false })),
+  ECDSA: keptTemplate(newMasterTemplate('ECDSA', { isExtractable: false })),
+} as const satisfies Record<KeyShape['algorithm'], Template>
+
 /** How a master key of this shape is unwrapped for use. An AES key makes CMACs and nothing else: messages have keys of their own. */
-export function masterTemplate({ algorithm }: KeyShape, life: Life = { isExtractable: false }): Template {
+export function masterTemplate({ algorithm }: KeyShape): Template {
+  return forUse[algorithm]
+}
+
+/** As `masterTemplate`, for a key that is made or brought, and is to be wrapped once. */
+export function extractableTemplate({ algorithm }: KeyShape): Template {
+  return newMasterTemplate(algorithm, { isExtractable: true })
+}
+
+function newMasterTemplate(algorithm: KeyShape['algorithm'], life: Life): Template {
   if (algorithm === 'AES') return aesTemplate([CKA.SIGN], life)
   return algorithm === 'RSA' ? rsaPrivateTemplate([CKA.SIGN, CKA.DECRYPT], life) : ecPrivateTemplate(life)
 }

@@ -26,7 +26,7 @@ import {
 } from '../software/vaultKeys.ts'
 import { keksDestroyed } from '../software/vaultRoot.ts'
 import { CKA } from './constants.ts'
-import { masterTemplate, rsaPrivateTemplate } from './templates.ts'
+import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from './templates.ts'
 import { type Template } from './encode.ts'
 import { unwrapOr, type HsmKek } from './hsmKek.ts'
 import type { VaultToken } from './regionToken.ts'
@@ -51,6 +51,7 @@ const wrappingKeyTemplate = rsaPrivateTemplate([CKA.DECRYPT], { isExtractable: f
 export class TokenVaultKeys implements VaultKeys {
   readonly #parts: Parts
   #kek: HsmKek | undefined
+  readonly #lifeIds = new WeakMap<WrappedKey, { readonly base: string; readonly life: number; readonly id: string }>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -142,7 +143,7 @@ export class TokenVaultKeys implements VaultKeys {
     const { held, handles, token } = this.#parts
     if (context.protectionMode === 'SOFTWARE') return held.use(context, wrapped, work)
     // A handle of a former life of the token is not found, and goes in its turn.
-    return handles.use(`${this.#handleId(context, wrapped)}:${token.life}`, () => this.#open(context, wrapped), work)
+    return handles.use(this.#lifeId(context, wrapped, token.life), () => this.#open(context, wrapped), work)
   }
 
   dropHandle(context: MaterialContext, wrapped: WrappedKey): void {
@@ -160,6 +161,16 @@ export class TokenVaultKeys implements VaultKeys {
   /** The vault was not used for long: what it opened in the token goes, and opens again where it is needed. */
   release(): void {
     this.#kek?.release()
+  }
+
+  /** Made once for a key and a life: it is long, and a Map hashes each new text whole. */
+  #lifeId(context: MaterialContext, wrapped: WrappedKey, life: number): string {
+    const base = this.#handleId(context, wrapped)
+    const known = this.#lifeIds.get(wrapped)
+    if (known?.base === base && known.life === life) return known.id
+    const id = `${base}:${life}`
+    this.#lifeIds.set(wrapped, { base, life, id })
+    return id
   }
 
   #handleId(context: MaterialContext, wrapped: WrappedKey): string {
@@ -208,7 +219,7 @@ export class TokenVaultKeys implements VaultKeys {
     const shape = 'shape' in context ? context.shape : ({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH } as const)
     try {
       return this.#parts.token.run((session, { kwp }) => {
-        const handle = intoToken(session, kwp, secret, masterTemplate(shape, { isExtractable: true }))
+        const handle = intoToken(session, kwp, secret, extractableTemplate(shape))
         return this.#wrapMade(context, {
           handle,
           ...(publicKey === undefined ? {} : { publicKey: createPublicKey(publicKey) }),

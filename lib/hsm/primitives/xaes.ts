@@ -11,7 +11,7 @@ const TAG_LENGTH = 16
 const SALT_LENGTH = 12
 
 /** The tags of four 16-byte messages under a master key that never leaves its backend: 64 bytes. */
-export type DeriveBlocks = (messages: Uint8Array) => Buffer
+export type DeriveBlocks = (messages: Buffer) => Buffer
 
 export interface MessageKey {
   readonly key: KeyObject
