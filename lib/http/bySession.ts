@@ -16,29 +16,69 @@ const maxAheadSeconds = 300
 
 /**
  * A request that is signed with a session's key. What has become of the session is said only to whoever can sign with it.
+ * At once where all of it is cached, so that it costs no more than an API key's.
  * @throws KmsError notAuthenticated
  */
-export async function bySession(ports: HttpPorts, signature: RequestSignature, now: number): Promise<Caller> {
+export function bySession(ports: HttpPorts, signature: RequestSignature, now: number): Promise<Caller> | Caller {
   const token = signature.keyId.slice(sessionPrefix.length)
-  const session = ports.sessions.known(token) ?? (await ports.sessions.verified(token))
-  if (session === undefined) {
-    const text = "The security token is none of this service's: make one with CreateSessionToken or ExchangeToken."
-    throw new KmsError('notAuthenticated', text, { reason: { name: 'sessionNotOurs' } })
-  }
-  const { claims, publicKey } = session
-  const { tenant: tenancyId, sub } = claims
-  const arriving = ports.arrivals.stored?.([tenancyId])
-  if (arriving !== undefined) await arriving
-  if (!isSignedBy(signature, publicKey)) throw signatureRefusal(signature, publicKey, { userId: sub, now })
+  const known = ports.sessions.known(token)
+  return known === undefined
+    ? ports.sessions.verified(token).then((session) => ofSession(ports, signature, requireOurs(session), now))
+    : ofSession(ports, signature, known, now)
+}
+
+function requireOurs(session: Session | undefined): Session {
+  if (session !== undefined) return session
+  const text = "The security token is none of this service's: make one with CreateSessionToken or ExchangeToken."
+  throw new KmsError('notAuthenticated', text, { reason: { name: 'sessionNotOurs' } })
+}
+
+function ofSession(
+  ports: HttpPorts,
+  signature: RequestSignature,
+  session: Session,
+  now: number,
+): Promise<Caller> | Caller {
+  const arriving = ports.arrivals.stored?.([session.claims.tenant])
+  const cached = arriving === undefined ? ports.identity.fresh(session.claims.tenant) : undefined
+  if (cached === undefined) return ofSessionRead(ports, signature, session, { arriving, now })
+  requireProved(ports, signature, session, now)
+  return calledBy(ports, signature, session, cached.tenancy)
+}
+
+async function ofSessionRead(
+  ports: HttpPorts,
+  signature: RequestSignature,
+  session: Session,
+  { arriving, now }: { readonly arriving: Promise<void> | undefined; readonly now: number },
+): Promise<Caller> {
+  await arriving
+  requireProved(ports, signature, session, now)
+  return calledBy(ports, signature, session, await ports.identity.tenancy(session.claims.tenant))
+}
+
+function requireProved(
+  ports: HttpPorts,
+  signature: RequestSignature,
+  { claims, publicKey }: Session,
+  now: number,
+): void {
+  if (!isSignedBy(signature, publicKey)) throw signatureRefusal(signature, publicKey, { userId: claims.sub, now })
   requireInTime(claims, ports.clock())
-  const tenancy = ports.identity.fresh(tenancyId)?.tenancy ?? (await ports.identity.tenancy(tenancyId))
+}
+
+function calledBy(
+  ports: HttpPorts,
+  { signature }: RequestSignature,
+  session: Session,
+  tenancy: TenancyIdentity,
+): Promise<Caller> | Caller {
+  const { claims } = session
+  const { tree, policies } = rulesOf(tenancy, claims.tenant)
+  const credentials = `${sessionPrefix}${claims.jti}`
+  const as = (principal: Principal): Caller => ({ tree, policies, principal, credentials, signature })
   const holder = holderOf(ports, session, tenancy)
-  return {
-    ...rulesOf(tenancy, tenancyId),
-    principal: holder instanceof Promise ? await holder : holder,
-    credentials: `${sessionPrefix}${claims.jti}`,
-    signature: signature.signature,
-  }
+  return holder instanceof Promise ? holder.then(as) : as(holder)
 }
 
 /** By the service's own clock, which made the token. */
