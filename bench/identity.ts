@@ -1,12 +1,4 @@
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  sign,
-  verify,
-  type KeyObject,
-} from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
 import { authenticate, type Caller } from '../lib/http/authenticate.ts'
 import type { WireRequest } from '../lib/http/wireRequest.ts'
 import { fingerprint } from '../lib/iam/fingerprint.ts'
@@ -17,6 +9,7 @@ import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
 import { sessionToken } from '../lib/kms/identity/sessionToken.ts'
 import { newOcid } from '../lib/ocid.ts'
 import { twoRegions, type TestCloud } from '../test/harness/twoRegions.ts'
+import { signedRequest } from './signedRequest.ts'
 import { medianOf } from './percentile.ts'
 
 const users = 10_000
@@ -38,7 +31,7 @@ const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const pem = pair.publicKey.export({ type: 'spki', format: 'pem' }) as string
 const print = fingerprint(pair.publicKey)
 
-/** What a request costs to be judged, whatever else the tenancy holds; how soon a change counts; absent beside forbidden. */
+/** What a request costs to be judged, whatever else the tenancy holds; how soon a change counts. */
 export async function benchIdentity(): Promise<void> {
   const cloud = await twoRegions()
   console.log(`\nIdentity: ${users} users in ${groups} groups; µs of processor time a call, least of ${rounds} rounds`)
@@ -58,7 +51,6 @@ export async function benchIdentity(): Promise<void> {
   console.log(`  between the sizes: ${spread.toFixed(0)} % (goal: 10 %)`)
   await tokens(cloud, people)
   await afterChange(cloud, people)
-  await timing(cloud, people)
   cloud.close()
 }
 
@@ -139,15 +131,6 @@ function microsSince(began: NodeJS.CpuUsage): number {
   return (user + system) / callsARound
 }
 
-function requestOf(keyId: string, privateKey: KeyObject, now: number, path: string): WireRequest {
-  const headers = { date: new Date(now).toUTCString(), host: 'region' }
-  const text = `date: ${headers.date}\n(request-target): get ${path}\nhost: region`
-  const signature = sign('sha256', Buffer.from(text), privateKey).toString('base64')
-  const authorization = `Signature version="1",keyId="${keyId}",algorithm="rsa-sha256",headers="date (request-target) host",signature="${signature}"`
-  const place = { method: 'GET', rawPath: path, rawQuery: '', sourceIp: '127.0.0.1', listenerPort: undefined }
-  return { ...place, headers: { ...headers, authorization }, body: Buffer.alloc(0) }
-}
-
 const maySomething = (cloud: TestCloud, { policies, tree, principal }: Caller) =>
   isAllowed(policies, tree, principal, {
     permissions: ['KEY_ENCRYPT'],
@@ -177,7 +160,9 @@ function judged(cloud: TestCloud, people: readonly User[]): Promise<number> {
   const some = people.slice(0, 20)
   return perRequest(
     cloud,
-    some.map(({ keyId }) => requestOf(keyId, pair.privateKey, cloud.clock.now, '/20160918/regions')),
+    some.map(({ keyId }) =>
+      signedRequest({ keyId, privateKey: pair.privateKey, now: cloud.clock.now }, '/20160918/regions'),
+    ),
   )
 }
 
@@ -196,8 +181,10 @@ async function tokens(cloud: TestCloud, [user]: readonly User[]): Promise<void> 
     holder: { kind: 'user', fingerprint: print },
   })
   const path = '/20160918/regions'
-  const byKey = await perRequest(cloud, [requestOf(user.keyId, pair.privateKey, now, path)])
-  const byToken = await perRequest(cloud, [requestOf(`ST$${token}`, pair.privateKey, now, path)])
+  const byKey = await perRequest(cloud, [signedRequest({ keyId: user.keyId, privateKey: pair.privateKey, now }, path)])
+  const byToken = await perRequest(cloud, [
+    signedRequest({ keyId: `ST$${token}`, privateKey: pair.privateKey, now }, path),
+  ])
   console.log(`  one user, by an API key                          ${shown(byKey)}`)
   console.log(`  one user, by a session token                     ${shown(byToken)} (goal: no more than the key's)`)
 }
@@ -207,7 +194,10 @@ async function afterChange(cloud: TestCloud, people: readonly User[]): Promise<v
   const [user] = people
   if (user === undefined) return
   const { runtime } = cloud.a
-  const request = requestOf(user.keyId, pair.privateKey, cloud.clock.now, '/20160918/regions')
+  const request = signedRequest(
+    { keyId: user.keyId, privateKey: pair.privateKey, now: cloud.clock.now },
+    '/20160918/regions',
+  )
   const writes: number[] = []
   const waits: number[] = []
   for (let round = 0; round < 7; round += 1) {
@@ -222,72 +212,4 @@ async function afterChange(cloud: TestCloud, people: readonly User[]): Promise<v
   console.log(
     `  a change with 10,000 statements: its own write ${medianOf(writes).toFixed(1)} ms, rules ready for the next request after ${medianOf(waits).toFixed(1)} ms (goal: 50 ms)`,
   )
-}
-
-const samples = 10_000
-
-/** A user to whom nothing is granted asks for a vault that is there and for one that is not, in turns. */
-async function timing(cloud: TestCloud, people: readonly User[]): Promise<void> {
-  const { vaultFunction } = await import('../handlers/vault/vaultFunction.ts')
-  const details = { compartmentId: cloud.tenancyId, displayName: 'v', vaultType: 'DEFAULT' }
-  const { body } = await cloud.call(cloud.a, 'POST', '/20180608/vaults', details)
-  const there = String(body['id'])
-  const [, , , , prefix = ''] = there.split('.')
-  const absent = newOcid(randomBytes, 'vault', { region: 'us-ashburn-1', vaultPrefix: prefix })
-  const answer = vaultFunction(cloud.a.runtime)
-  const [user] = people
-  const ask = async (vaultId: string): Promise<number> => {
-    const { method, rawPath, rawQuery, headers } = requestOf(
-      user?.keyId ?? '',
-      pair.privateKey,
-      cloud.clock.now,
-      `/20180608/vaults/${vaultId}`,
-    )
-    const event = {
-      rawPath,
-      rawQueryString: rawQuery,
-      headers: { ...headers },
-      isBase64Encoded: false,
-      requestContext: { http: { method, sourceIp: '127.0.0.1' } },
-    }
-    const began = process.hrtime.bigint()
-    await answer(event)
-    return Number(process.hrtime.bigint() - began) / 1000
-  }
-  const [forbidden, missing]: [number[], number[]] = [[], []]
-  for (let index = -500; index < samples; index += 1) {
-    // Whose turn is first is not the same each time.
-    const isFirst = createHash('sha256').update(String(index)).digest().readUInt8(0) < 128
-    for (const isThere of [isFirst, !isFirst]) {
-      const took = await ask(isThere ? there : absent)
-      if (index >= 0) (isThere ? forbidden : missing).push(took)
-    }
-  }
-  console.log(`  GetVault refused, ${samples} a side, µs:`)
-  for (const [name, times] of [
-    ['forbidden', forbidden],
-    ['absent', missing],
-  ] as const) {
-    const { mean, deviation } = momentsOf(times)
-    console.log(
-      `    ${name.padEnd(10)} median ${shown(medianOf(times))}, mean ${shown(mean)}, deviation ${shown(deviation)}`,
-    )
-  }
-  const [a, b] = [momentsOf(trimmed(forbidden)), momentsOf(trimmed(missing))]
-  const t = (a.mean - b.mean) / Math.sqrt(a.deviation ** 2 / samples + b.deviation ** 2 / samples)
-  console.log(
-    `    of the middle 90 %: forbidden takes ${(a.mean - b.mean).toFixed(2)} µs more, Welch's t ${t.toFixed(1)} (|t| below 4.5: not told apart)`,
-  )
-}
-
-/** Without the slowest and fastest twentieth, which are the machine's. */
-function trimmed(times: readonly number[]): readonly number[] {
-  const sorted = times.toSorted((a, b) => a - b)
-  return sorted.slice(Math.floor(sorted.length / 20), Math.ceil((sorted.length * 19) / 20))
-}
-
-function momentsOf(times: readonly number[]): { mean: number; deviation: number } {
-  const mean = times.reduce((sum, each) => sum + each, 0) / times.length
-  const variance = times.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (times.length - 1)
-  return { mean, deviation: Math.sqrt(variance) }
 }

@@ -8,8 +8,9 @@ import { benchHsm } from './hsm.ts'
 import { benchIdentity } from './identity.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
+import { benchRefusals } from './refusals.ts'
 
-const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'hsm', 'operations'] as const
+const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'refusals', 'hsm', 'operations'] as const
 type Part = (typeof parts)[number]
 
 interface Flags {
@@ -36,6 +37,7 @@ await runCommand(async () => {
   if (only.includes('encrypt')) await benchEncrypt(workers)
   if (only.includes('hsm')) await benchHsm()
   if (only.includes('identity')) await benchIdentity()
+  if (only.includes('refusals')) await benchRefusals()
   // So many keys take their time to make.
   if (only.includes('operations')) await benchOperations(sizes)
 })

@@ -50,9 +50,18 @@ interface KmsErrorOptions {
   readonly reason?: RefusalReason
 }
 
-/** Absent and forbidden are the same error with the same text (contract §7.2), so that nobody can probe for ids. */
-export function notFoundOrForbidden(reason: RefusalReason): KmsError {
-  return new KmsError('notAuthorizedOrNotFound', notFoundText, { reason })
+/**
+ * Absent and forbidden are the same error with the same text (contract §7.2), so that nobody can probe for ids. It has no
+ * stack: to take one costs more the deeper it is made, by which the two could be told apart, and the reason says what it was.
+ */
+export function notFoundOrForbidden(reason: RefusalReason, text = notFoundText): KmsError {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new KmsError('notAuthorizedOrNotFound', text, { reason })
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 export const notFoundText = 'Authorization failed or requested resource not found.'

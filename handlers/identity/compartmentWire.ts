@@ -1,10 +1,9 @@
-import { authorize } from '../../lib/http/authorize.ts'
+import { authorize, refuseAbsent } from '../../lib/http/authorize.ts'
 import { isAuthorized } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { operations } from '../../lib/http/operations.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { compartmentById, requireSubcompartment } from '../../lib/kms/identity/compartments.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { CompartmentRow, SubcompartmentRow } from '../../lib/kms/identity/identityRows.ts'
 
 /** The tenancy is its own parent on the wire: clients dereference `compartmentId`. */
@@ -52,10 +51,10 @@ export async function authorizedCompartmentRow(request: Request): Promise<Compar
   const compartmentId = request.parameters['compartmentId'] ?? ''
   request.target.resourceId = compartmentId
   const row = await compartmentById(request.ports, request.caller.principal.tenancyId, compartmentId)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchCompartment', compartmentId })
+  if (row === undefined) return refuseAbsent(request, { name: 'noSuchCompartment', compartmentId })
+  authorize(request, operations[request.operation].permissions, compartmentId)
   request.target.resourceName = row.name
   request.target.compartmentId = row.parentId ?? row.id
-  authorize(request, operations[request.operation].permissions, compartmentId)
   return row
 }
 

@@ -1,5 +1,6 @@
 import { KmsError, notFoundOrForbidden } from '../../lib/errors.ts'
 import { requiredOcid } from '../../lib/http/fields.ts'
+import { lookedUpKey, lookedUpVault } from '../../lib/http/authorize.ts'
 import { isAuthorized, type Variables } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { keySk } from '../../lib/kms/rows/rows.ts'
@@ -42,14 +43,15 @@ export async function askedOf(request: Request): Promise<AskedOf> {
 }
 
 async function ofKey(request: Request, keyId: string): Promise<AskedOf> {
-  const { cache, tables } = request.ports
+  const { tables } = request.ports
   const noKey = () => notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'key', id: keyId })
   // It names its vault; which of both is true is checked below.
   const stored = await tables.get('Keys', keyId, keySk)
   if (typeof stored?.['vaultId'] !== 'string') throw noKey()
   const vault = await vaultOf(request, stored['vaultId'])
-  const key = await cache.freshKey(vault.keys, keyId)
-  if (key?.vaultId !== vault.row.id || !isAuthorized(request, ['KEY_INSPECT'], key.compartmentId)) throw noKey()
+  const key = await lookedUpKey(request, vault.keys, keyId)
+  const mayInspect = isAuthorized(request, ['KEY_INSPECT'], key?.compartmentId ?? vault.row.compartmentId)
+  if (key?.vaultId !== vault.row.id || !mayInspect) throw noKey()
   const { id: vaultId, compartmentId: vaultCompartmentId } = vault.row
   requireSame(request, 'vaultId', vaultId)
   requireSame(request, 'compartmentId', key.compartmentId)
@@ -68,9 +70,11 @@ function requireSame({ query }: Request, name: 'vaultId' | 'compartmentId', of: 
 }
 
 async function vaultOf(request: Request, vaultId: string) {
-  const vault = await request.ports.cache.freshVault(vaultId)
-  const isOurs = vault?.row.tenancyId === request.caller.principal.tenancyId
-  if (vault === undefined || !isOurs || !isAuthorized(request, ['VAULT_INSPECT'], vault.row.compartmentId)) {
+  const vault = await lookedUpVault(request, vaultId)
+  const { tenancyId } = request.caller.principal
+  const isOurs = vault?.row.tenancyId === tenancyId
+  const mayInspect = isAuthorized(request, ['VAULT_INSPECT'], isOurs ? vault.row.compartmentId : tenancyId)
+  if (vault === undefined || !isOurs || !mayInspect) {
     throw notFoundOrForbidden({ name: 'noSuchVault', vaultId })
   }
   return vault

@@ -1,9 +1,9 @@
-import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
-import { membershipById, type Membership } from '../../lib/kms/identity/memberships.ts'
-import { namedById, type Named } from '../../lib/kms/identity/namedRows.ts'
+import { membershipsIn, type Membership } from '../../lib/kms/identity/memberships.ts'
+import { requireNamed, type Named } from '../../lib/kms/identity/namedRows.ts'
+import { tenancyState, type TenancyState } from '../../lib/kms/identity/tenancyState.ts'
 import { namedFacts, targetVariables } from './tenancyWide.ts'
 
 /** Group (contract §2.8). */
@@ -30,24 +30,33 @@ export function toMembership({ id, userId, groupId, timeCreated }: Membership, t
 }
 
 export async function authorizedMembership(request: Request): Promise<Membership> {
-  const { tenancyId } = request.caller.principal
   const id = request.parameters['membershipId'] ?? ''
   request.target.resourceId = id
-  const row = await membershipById(request.ports, tenancyId, id)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'membership', id })
-  await authorizeMembership(request, row)
+  const state = await stateOf(request)
+  const row = membershipsIn(state).find((each) => each.id === id)
+  if (row === undefined) return refuseAbsent(request, { name: 'noSuchIdentity', kind: 'membership', id })
+  judgeMembership(request, state, row)
   return row
 }
 
 /** Of a user in a group, whether there is one or it is to be made: conditions may ask who and which. */
 export async function authorizeMembership(
   request: Request,
-  { userId, groupId }: Pick<Membership, 'userId' | 'groupId'>,
+  about: Pick<Membership, 'userId' | 'groupId'>,
 ): Promise<void> {
-  const { tenancyId } = request.caller.principal
-  const user = await namedById(request.ports, tenancyId, 'user', userId)
-  const group = await namedById(request.ports, tenancyId, 'group', groupId)
-  if (user === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'user', id: userId })
-  if (group === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'group', id: groupId })
-  authorizedCompartment(request, tenancyId, targetVariables(user, group))
+  judgeMembership(request, await stateOf(request), about)
+}
+
+function stateOf({ ports, caller }: Request): Promise<TenancyState> {
+  return tenancyState(ports, caller.principal.tenancyId)
+}
+
+function judgeMembership(
+  request: Request,
+  state: TenancyState,
+  { userId, groupId }: Pick<Membership, 'userId' | 'groupId'>,
+): void {
+  const user = requireNamed(state, 'user', userId)
+  const group = requireNamed(state, 'group', groupId)
+  authorizedCompartment(request, request.caller.principal.tenancyId, targetVariables(user, group))
 }

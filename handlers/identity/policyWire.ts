@@ -1,14 +1,12 @@
 import * as v from 'valibot'
-import { authorize } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
-import { operations } from '../../lib/http/operations.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
 import { requireGrant } from '../../lib/iam/requireGrant.ts'
 import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { compilePolicy } from '../../lib/iam/policy.ts'
 import { isDay, parseInstant } from '../../lib/calendar.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import { directoryOf } from '../../lib/kms/identity/directoryOf.ts'
 import type { BoundPolicyNames, PolicyRow } from '../../lib/kms/identity/identityRows.ts'
 import { policyById } from '../../lib/kms/identity/policies.ts'
@@ -53,10 +51,9 @@ export function toPolicy(row: PolicyRow): JsonObject {
 export async function authorizedPolicy(request: Request, policyId: string): Promise<PolicyRow> {
   request.target.resourceId = policyId
   const policy = await policyById(request.ports, request.caller.principal.tenancyId, policyId)
-  if (policy === undefined) throw notFoundOrForbidden({ name: 'noSuchPolicy', policyId })
+  if (policy === undefined) return refuseAbsent(request, { name: 'noSuchPolicy', policyId })
+  authorizedCompartment(request, policy.compartmentId)
   request.target.resourceName = policy.name
-  request.target.compartmentId = policy.compartmentId
-  authorize(request, operations[request.operation].permissions, policy.compartmentId)
   return policy
 }
 

@@ -1,10 +1,9 @@
 import * as v from 'valibot'
-import { authorize, authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorize, authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import { textOf } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { TagDefaultRow, TagNamespaceRow } from '../../lib/kms/identity/identityRows.ts'
 import { requireTagging, taggingById } from '../../lib/kms/identity/taggingState.ts'
 import { tenancyState, type TenancyState } from '../../lib/kms/identity/tenancyState.ts'
@@ -40,7 +39,7 @@ export async function authorizedTagDefault(request: Request): Promise<TagDefault
   const id = request.parameters['tagDefaultId'] ?? ''
   request.target.resourceId = id
   const row = await taggingById(request.ports, request.caller.principal.tenancyId, 'tagDefault', id)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'tag default', id })
+  if (row === undefined) return refuseAbsent(request, { name: 'noSuchIdentity', kind: 'tag default', id })
   authorizedCompartment(request, row.compartmentId)
   return row
 }

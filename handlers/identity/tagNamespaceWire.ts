@@ -1,8 +1,7 @@
-import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { TagNamespaceRow } from '../../lib/kms/identity/identityRows.ts'
 import { taggingById } from '../../lib/kms/identity/taggingState.ts'
 
@@ -33,7 +32,7 @@ export async function authorizedTagNamespace(request: Request): Promise<TagNames
   const id = request.parameters['tagNamespaceId'] ?? ''
   request.target.resourceId = id
   const row = await taggingById(request.ports, request.caller.principal.tenancyId, 'tagNamespace', id)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'tag namespace', id })
+  if (row === undefined) return refuseAbsent(request, { name: 'noSuchIdentity', kind: 'tag namespace', id })
   authorizedCompartment(request, row.compartmentId, namespaceVariables(row))
   request.target.resourceName = row.name
   return row

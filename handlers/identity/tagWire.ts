@@ -1,8 +1,8 @@
 import * as v from 'valibot'
+import { refuseAbsent } from '../../lib/http/authorize.ts'
 import { textOf } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import type { TagNamespaceRow, TagRow } from '../../lib/kms/identity/identityRows.ts'
 import { isTagRetired, tagNamed } from '../../lib/kms/identity/taggingState.ts'
 import { tenancyState } from '../../lib/kms/identity/tenancyState.ts'
@@ -55,7 +55,7 @@ export async function authorizedTag(request: Request): Promise<{ namespace: TagN
   const namespace = await authorizedTagNamespace(request)
   const { tagName: name = '' } = request.parameters
   const tag = tagNamed(await tenancyState(request.ports, request.caller.principal.tenancyId), namespace.id, name)
-  if (tag === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'tag', id: name })
+  if (tag === undefined) return refuseAbsent(request, { name: 'noSuchIdentity', kind: 'tag', id: name })
   request.target.resourceId = tag.id
   request.target.resourceName = `${namespace.name}.${tag.name}`
   return { namespace, tag }

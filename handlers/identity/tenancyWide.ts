@@ -1,8 +1,8 @@
-import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import { optionalChoice, requiredOcid } from '../../lib/http/fields.ts'
 import type { Variables } from '../../lib/http/isAuthorized.ts'
 import type { Request } from '../../lib/http/operation.ts'
-import { KmsError, notFoundOrForbidden } from '../../lib/errors.ts'
+import { KmsError } from '../../lib/errors.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { namedById, namedIn, type Named, type NamedKind } from '../../lib/kms/identity/namedRows.ts'
 import { identityPage } from './identityPage.ts'
@@ -30,7 +30,7 @@ export async function authorizedNamed<K extends NamedKind>(
   const { tenancyId } = request.caller.principal
   request.target.resourceId = id
   const row = await namedById(request.ports, tenancyId, kind, id)
-  if (row === undefined) throw notFoundOrForbidden({ name: 'noSuchIdentity', kind, id })
+  if (row === undefined) return refuseAbsent(request, { name: 'noSuchIdentity', kind, id })
   if (isOwn) request.target.compartmentId = tenancyId
   else authorizedCompartment(request, tenancyId, targetVariables(row))
   request.target.resourceName = row.name

@@ -1,8 +1,8 @@
-import { authorizedCompartment } from '../../lib/http/authorize.ts'
+import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { notFoundOrForbidden } from '../../lib/errors.ts'
 import { finishedWork } from '../../lib/kms/finishedWork.ts'
+import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workRequestsIn, type WorkRequest } from '../../lib/kms/identity/workRequests.ts'
 
 /** What a request does to its resource, once it has succeeded. */
@@ -62,17 +62,24 @@ export async function authorizedWorkRequest(request: Request): Promise<WorkReque
   request.target.resourceId = workRequestId
   const { tenancyId } = request.caller.principal
   const state = await request.ports.identity.state(tenancyId)
-  const found = workRequestsIn(state).find(({ id }) => id === workRequestId) ?? (await finished(request))
+  // Read though the state may have it, for that takes as long as what is nowhere.
+  const done = await finished(request)
+  const found = workRequestsIn(state).find(({ id }) => id === workRequestId) ?? done
   const isElsewhere = request.operation.includes('Tagging') && found?.operationType.includes('TAG') !== true
   if (found === undefined || isElsewhere)
-    throw notFoundOrForbidden({ name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
+    return refuseAbsent(request, { name: 'noSuchIdentity', kind: 'work request', id: workRequestId })
   authorizedCompartment(request, found.judgedAt)
   return found
 }
 
+const absentId = 'ocid1.workrequest.oc1..absent'
+
 async function finished({ ports, caller, parameters }: Request): Promise<WorkRequest | undefined> {
   const { workRequestId: id = '' } = parameters
-  const row = await finishedWork(ports, caller.principal.tenancyId, id)
+  const { tenancyId } = caller.principal
+  const row = await finishedWork(ports, tenancyId, id)
+  // One row that is there and one that is not, whichever was asked for (lib/http/evenRefusal.ts).
+  await (row === undefined ? headSeq(ports, tenancyId) : finishedWork(ports, tenancyId, absentId))
   if (row === undefined) return undefined
   const { operationType, compartmentId, resourceId, timeFinished } = row
   const about = { operationType, compartmentId, judgedAt: compartmentId, resourceId }

@@ -159,6 +159,7 @@ export class AwsRegion {
       hsm,
       endpoints: hosts.endpoints,
       vaultAt: (host) => hosts.vaultAt(host),
+      vaultNames: { has: (host) => hosts.isVaultHost(host), findNone: () => hosts.findNone() },
       isRegionHost: (host) => hosts.isRegionHost(host),
       hasDecodedPaths: true,
       clock: Date.now,

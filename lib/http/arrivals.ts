@@ -1,7 +1,8 @@
 import { isKmsError } from '../errors.ts'
 import type { Timers } from '../ports.ts'
+import { evenOut, runEvenly } from './evenRefusal.ts'
 import type { HttpPorts } from './httpPorts.ts'
-import type { Answer, Operation, Request } from './operation.ts'
+import { nothingLooked, type Answer, type Operation, type Request } from './operation.ts'
 import { operations } from './operations.ts'
 
 /** What other regions have sent here and this region has not stored yet. */
@@ -47,17 +48,18 @@ export async function runOnArrivals<P extends HttpPorts>(
   const { arrivals } = request.ports
   // Asked before the rows are read: what is stored by now is in them.
   const stored = isRepeatable(request) ? arrivals.stored?.(namedBy(request, input)) : undefined
-  const afresh = () => ({ ...request, ports: { ...request.ports, cache: request.ports.cache.uncached() } })
+  const ports = () => ({ ...request.ports, cache: request.ports.cache.uncached() })
+  const afresh = () => ({ ...request, ports: ports(), looked: nothingLooked() })
   let answer: Answer
   try {
     answer = await operation.run(request, input)
   } catch (refusal) {
+    await evenOut(request, refusal)
     if (!isByRows(refusal) || !(await isAtReplica(request))) throw refusal
     let last: unknown = refusal
-    const again = afresh()
     for await (const _ of arrivals.awaited()) {
       try {
-        return await operation.run(again, parseAgain())
+        return await runEvenly(operation, afresh(), parseAgain())
       } catch (next) {
         if (!isByRows(next)) throw next
         last = next
@@ -68,7 +70,7 @@ export async function runOnArrivals<P extends HttpPorts>(
   if (stored === undefined || !(await isAtReplica(request))) return answer
   // Only now, after the caller was allowed: a wait before would tell that there is such a key.
   await stored
-  return operation.run(afresh(), parseAgain())
+  return runEvenly(operation, afresh(), parseAgain())
 }
 
 /** Reads, and what only computes with a key. */
@@ -88,8 +90,9 @@ function isByRows(refusal: unknown): boolean {
   return isKmsError(refusal, 'notAuthorizedOrNotFound', 'incorrectState', 'invalidParameter')
 }
 
-async function isAtReplica({ ports, vaultId }: Request): Promise<boolean> {
+async function isAtReplica({ ports, vaultId, looked }: Request): Promise<boolean> {
   if (vaultId === '') return false
+  if (looked.isAtReplica !== undefined) return looked.isAtReplica
   const vault = await ports.cache.vault(vaultId)
   return vault !== undefined && vault.row.primaryRegion !== ports.region
 }

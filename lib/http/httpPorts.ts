@@ -27,6 +27,13 @@ export interface IssuerKeys {
   requireAllowed(uri: string): void
 }
 
+/** The names of vaults, which a region has whether a vault answers there or not. */
+export interface VaultNames {
+  has(host: string, listenerPort?: number): boolean
+  /** Looks for a vault at a name that none has: what a name costs that leads nowhere. */
+  findNone(): Promise<unknown>
+}
+
 export interface HttpPorts extends KmsPorts {
   /** Requests a second of a tenancy, by class; null: unlimited. */
   readonly rateLimits: RateLimits | null
@@ -50,6 +57,8 @@ export interface HttpPorts extends KmsPorts {
   readonly hasDecodedPaths: boolean
   /** The OCID of the vault that answers at a host; undefined for the region's own endpoint and for unknown hosts. */
   vaultAt(host: string, listenerPort?: number): Promise<string | undefined> | string | undefined
+  /** Undefined where vaults answer at no names. */
+  readonly vaultNames?: VaultNames
   /** Whether who may get a resource is told which permission is missing for it. */
   readonly explainsRefusals: boolean
   /** What looks on as requests are answered. */

@@ -15,6 +15,27 @@ export interface AuditTarget {
   details?: { readonly [name: string]: Json }
 }
 
+/** What was looked at for a request: a refusal has done all of it, or does the rest before it is answered (evenRefusal.ts). */
+export interface Looked {
+  readonly vault: LookedFor
+  readonly key: LookedFor
+  /** Whether policies have refused something. */
+  isJudged: boolean
+  /** Whether the vault at whose endpoint the request arrived is a replica; undefined: not read yet. */
+  isAtReplica: boolean | undefined
+}
+
+/** Whether one was read that is there, and one that is not. */
+export interface LookedFor {
+  found: boolean
+  missed: boolean
+}
+
+export function nothingLooked(): Looked {
+  const neither = () => ({ found: false, missed: false })
+  return { vault: neither(), key: neither(), isJudged: false, isAtReplica: undefined }
+}
+
 /** One request on its way through an operation. */
 export interface Request<P extends HttpPorts = HttpPorts> {
   readonly operation: OperationName
@@ -29,6 +50,7 @@ export interface Request<P extends HttpPorts = HttpPorts> {
   readonly vaultId: string
   readonly mutation: Mutation
   readonly target: AuditTarget
+  readonly looked: Looked
   /** Unix milliseconds at arrival. */
   readonly now: number
 }

@@ -1,12 +1,13 @@
 import { isKmsError, KmsError } from '../errors.ts'
 import type { AuditEvent } from '../kms/audit.ts'
 import type { Mutation } from '../kms/mutation.ts'
+import { absentVaultId } from '../kms/standIns.ts'
 import { auditEvent, type AuditedRequest } from './auditEvent.ts'
 import { runOnArrivals } from './arrivals.ts'
 import { authenticate, type Caller } from './authenticate.ts'
 import { toWireError } from './errorTable.ts'
 import type { HttpPorts } from './httpPorts.ts'
-import type { Answer, AuditTarget, Operation, Request } from './operation.ts'
+import { nothingLooked, type Answer, type AuditTarget, type Operation, type Request } from './operation.ts'
 import { operations as rows, rowOf, type OperationName } from './operations.ts'
 import { parseBody, parseInput } from './parseInput.ts'
 import { answerRequestId } from './requestId.ts'
@@ -116,6 +117,7 @@ async function perform<P extends HttpPorts>(
     vaultId,
     mutation: mutation.mutation,
     target,
+    looked: nothingLooked(),
     now: receivedAt,
   }
   const isCrypto = rows[operation.id].serves === 'crypto'
@@ -216,9 +218,11 @@ function requirePlane(
   ports: HttpPorts,
   { operation }: Match,
   { headers, listenerPort }: WireRequest,
-  vaultId: string | undefined,
+  known: string | undefined,
 ): string {
   const host = headers['host'] ?? ''
+  // A vault's name is answered alike whether there is that vault or not, and only to whoever can sign.
+  const vaultId = known ?? (ports.vaultNames?.has(host, listenerPort) === true ? absentVaultId : undefined)
   const { plane } = rows[operation]
   if (plane === 'vault' && vaultId === undefined) {
     throw new KmsError(

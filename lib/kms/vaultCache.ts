@@ -13,6 +13,7 @@ import {
   type VaultRow,
 } from './rows/rows.ts'
 import { verifiedRow, vaultContext } from './rows/rowMac.ts'
+import { StandIns } from './standIns.ts'
 
 /** A vault as the domain works with it: its verified row and its keys opened in this region's HSM. */
 export interface Vault {
@@ -69,12 +70,15 @@ export class VaultCache {
   readonly #clock: Clock
   readonly #maxAgeMs: number
   readonly #entries: LruCache<Entry>
+  readonly standIns: StandIns
 
   constructor(
     ports: { tables: Pick<Tables, 'get'>; hsm: Pick<Hsm, 'openVault'>; clock: Clock },
     maxAgeMs: number,
     capacity = 20_000,
+    standIns = new StandIns(),
   ) {
+    this.standIns = standIns
     this.#ports = ports
     this.#tables = ports.tables
     this.#hsm = ports.hsm
@@ -85,7 +89,7 @@ export class VaultCache {
 
   /** The same rows, each read anew. */
   uncached(): VaultCache {
-    return new VaultCache(this.#ports, 0, 1)
+    return new VaultCache(this.#ports, 0, 1, this.standIns)
   }
 
   vault(vaultId: string): Promise<Vault | undefined> | Vault | undefined {
@@ -113,17 +117,22 @@ export class VaultCache {
     ])
     if (read === undefined || wrapped === undefined) return undefined
     // The two reads are no snapshot: where the KEKs are destroyed, the row that says so may be younger than the one read.
-    const stored = areDestroyed(wrapped) ? await this.#tables.get('Vaults', vaultId, vaultSk) : read
+    const isOlder = areDestroyed(wrapped) && read['lifecycleState'] !== 'DELETED'
+    const stored = isOlder ? await this.#tables.get('Vaults', vaultId, vaultSk) : read
     if (stored === undefined) return undefined
     // The context is read from the row before its MAC is checked: a false one opens no keys, so the check below cannot pass.
     const unverified = stored as unknown as VaultRow
     if (unverified.id !== vaultId) throw new KmsError('integrityFailure', `The row of ${vaultId} names another vault.`)
     const keys = this.#hsm.openVault(vaultContext(unverified), wrapped)
-    return { row: verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', stored), keys }
+    const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', stored)
+    this.standIns.sawVault(row)
+    return { row, keys }
   }
 
   async freshKey(keys: VaultKeys, keyId: string): Promise<KeyRow | undefined> {
-    return this.#row<KeyRow>(keys, 'vaultspan/key-row/1', keyId, keySk, (row) => row.id === keyId)
+    const row = await this.#row<KeyRow>(keys, 'vaultspan/key-row/1', keyId, keySk, (found) => found.id === keyId)
+    if (row !== undefined) this.standIns.sawKey(row, keys)
+    return row
   }
 
   async freshVersion(keys: VaultKeys, keyId: string, materialId: string): Promise<KeyVersionRow | undefined> {

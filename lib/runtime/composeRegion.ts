@@ -1,6 +1,6 @@
 import type { Hsm } from '../hsm/hsm.ts'
 import { FailedAuthentications, failureLimit, type TakeFailure } from '../http/failedAuthentications.ts'
-import type { DeadMessages, HttpPorts } from '../http/httpPorts.ts'
+import type { DeadMessages, HttpPorts, VaultNames } from '../http/httpPorts.ts'
 import type { AuditSink } from '../kms/audit.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { polledArrivals, type Arrivals } from '../http/arrivals.ts'
@@ -33,6 +33,7 @@ export interface RegionOptions {
   readonly hsm: Hsm
   readonly endpoints: VaultEndpoints
   readonly vaultAt: HttpPorts['vaultAt']
+  readonly vaultNames?: VaultNames
   readonly isRegionHost: HttpPorts['isRegionHost']
   readonly hasDecodedPaths: boolean
   readonly clock: Clock

@@ -46,6 +46,12 @@ export class VaultHosts {
     return this.#prefixIn(host) !== undefined
   }
 
+  /** See HttpPorts.vaultNames. */
+  findNone(): Promise<undefined> {
+    // No prefix is that short.
+    return this.vaultAt(`none-crypto${this.#suffix}`) as Promise<undefined>
+  }
+
   /** By the Host header, because that is what the client signed; with or without a port. */
   async vaultAt(host: string): Promise<string | undefined> {
     const vaultPrefix = this.#prefixIn(host)

@@ -1,3 +1,4 @@
+import type { VaultNames } from '../../lib/http/httpPorts.ts'
 import type { VaultEndpoints } from '../../lib/kms/kmsPorts.ts'
 import type { Tables } from '../../lib/ports.ts'
 import { VaultHosts } from '../../lib/runtime/vaultHosts.ts'
@@ -13,6 +14,8 @@ export interface RegionHosts {
   isOwnHost(host: string, port: number): boolean
   isRegionHost(host: string, port: number | undefined): boolean
   vaultAt(host: string, port: number | undefined): Promise<string | undefined> | string | undefined
+  /** Undefined where vaults have ports alone. */
+  readonly vaultNames?: VaultNames
 }
 
 export interface RegionHostsOptions {
@@ -69,5 +72,9 @@ function byName(options: RegionHostsOptions, domain: string): RegionHosts {
     isOwnHost: (host, port) => ports.isOwnHost(host, port) || (port === ownPort() && isNamed(host)),
     isRegionHost: (host, port) => ports.isRegionHost(host, port) && !vaults.isVaultHost(host),
     vaultAt: (host, port) => (port === ownPort() ? vaults.vaultAt(host) : ports.vaultAt(host, port)),
+    vaultNames: {
+      has: (host, port = ownPort()) => port === ownPort() && vaults.isVaultHost(host),
+      findNone: () => vaults.findNone(),
+    },
   }
 }

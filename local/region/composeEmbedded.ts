@@ -41,6 +41,7 @@ export function composeEmbedded(
     hsm,
     endpoints: hosts.endpoints,
     vaultAt: (host, port) => hosts.vaultAt(host, port),
+    ...(hosts.vaultNames && { vaultNames: hosts.vaultNames }),
     isRegionHost: (host, port) => hosts.isRegionHost(host, port),
     hasDecodedPaths: false,
     clock,

@@ -67,6 +67,7 @@ export function composeWorker(
     hsm,
     endpoints: { regions: start.regions, of: ({ id, vaultPrefix }, at) => region.endpointsOf({ id, vaultPrefix }, at) },
     vaultAt: (host, port) => hosts.vaultAt(host, port),
+    ...(hosts.vaultNames && { vaultNames: hosts.vaultNames }),
     isRegionHost: (host, port) => hosts.isRegionHost(host, port),
     hasDecodedPaths: false,
     clock,

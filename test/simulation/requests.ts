@@ -1,5 +1,5 @@
 import type { Caller } from '../../lib/http/authenticate.ts'
-import type { Answer, Operation, Request } from '../../lib/http/operation.ts'
+import { nothingLooked, type Answer, type Operation, type Request } from '../../lib/http/operation.ts'
 import { compartmentTree } from '../../lib/iam/compartmentTree.ts'
 import { compilePolicy, type CompiledPolicy } from '../../lib/iam/policy.ts'
 import { auditWrite } from '../../lib/kms/audit.ts'
@@ -40,6 +40,7 @@ export async function perform(runtime: Runtime, tenancy: Tenancy, ask: Ask): Pro
     vaultId: ask.vaultId,
     mutation: mutationOf(ask, tenancy, now),
     target: { resourceId: null, resourceName: null, compartmentId: null },
+    looked: nothingLooked(),
     now,
   }
   return ask.operation.run(request, ask.input)

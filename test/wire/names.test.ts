@@ -9,6 +9,7 @@ import {
   makeVault,
   ociCloud,
   replicate,
+  send,
   type OciCloud,
   type SignedRequest,
 } from './ociCloud.ts'
@@ -151,6 +152,23 @@ test('a vault’s name does nothing of its region’s, and the region’s nothin
   expect(await bring(list, home)).toBe(404)
   const encrypt = await oci.signed('POST', `${oci.home}/20180608/encrypt`, encryption())
   expect(await bring(encrypt, home)).toBe(404)
+})
+
+test('a vault’s name answers alike whether there is that vault or not, and only to whoever can sign', async () => {
+  const body = JSON.stringify({ keyId: `ocid1.key.oc1.iad.${prefix()}.${'a'.repeat(60)}`, plaintext: 'aGk=' })
+  const answersOf = async (endpoint: string) => {
+    const encrypt = await oci.signed('POST', `${endpoint}/20180608/encrypt`, body)
+    const unsigned = { ...encrypt, headers: { ...encrypt.headers, authorization: 'Signature version="1"' } }
+    const list = await oci.signed('GET', `${endpoint}/20180608/vaults?compartmentId=${oci.tenancyId}`)
+    return [await send(encrypt), await send(unsigned), await send(list)]
+  }
+  const answers = await answersOf(vault.cryptoEndpoint.replace(prefix(), 'a'.repeat(13)))
+  expect(answers).toEqual(await answersOf(vault.cryptoEndpoint))
+  expect(answers.map(({ serviceCode }) => serviceCode)).toEqual([
+    'NotAuthorizedOrNotFound',
+    'NotAuthenticated',
+    'NotFound',
+  ])
 })
 
 test('the region answers on loopback as well, by its own port', async () => {

@@ -4,12 +4,16 @@ import { allRows as rows } from './operations/allRows.ts'
 import { absent, forbidden } from './operations/commonRows.ts'
 import { operationsDoc } from './operations/operationsDoc.ts'
 import { play, success, type Played, type Row } from './operations/row.ts'
-import { openStage, type Stage } from './operations/stage.ts'
+import { openStage, type Stage, type Target } from './operations/stage.ts'
+import type { Subject } from './operations/subject.ts'
+import { subjects as subjectsByName } from './operations/subjects.ts'
+import { workOf } from './operations/workOf.ts'
 
 /** Every operation over the wire with Oracle's own client: what succeeds, and every refusal the contract knows for it. */
 
 const operations = Object.keys(rowsByName) as OperationName[]
 const passed: Row[] = []
+const subjects: Readonly<Record<OperationName, Subject>> = subjectsByName
 
 let stage: Stage
 beforeAll(async () => {
@@ -40,6 +44,23 @@ describe.each(operations)('%s', (operation) => {
     expect(new Set(messages.map((each) => JSON.stringify(each))).size).toBe(isOpen ? 0 : 1)
   })
 })
+
+test.each(operations.filter((name) => rowOf(name).isOpen !== true && isAboutSomething(name)))(
+  '%s: absent and forbidden take the same work',
+  async (operation) => {
+    const refused = (target: Target) => async () => {
+      await expect(subjects[operation].call(stage.stranger, target, {})).rejects.toMatchObject({ statusCode: 404 })
+    }
+    const ofForbidden = await workOf(stage, refused(stage.ready))
+    expect(await workOf(stage, refused(stage.absent))).toEqual(ofForbidden)
+    expect(ofForbidden['policies asked']).toBeGreaterThan(0)
+  },
+)
+
+function isAboutSomething(operation: OperationName): boolean {
+  const { about } = subjects[operation]
+  return about !== 'none' && about !== 'tenancy'
+}
 
 test('every operation has succeeded', () => {
   const succeeded = new Set(passed.filter(({ expected }) => expected === success).map(({ operation }) => operation))

@@ -1,3 +1,4 @@
+import { madeOnce } from '../../madeOnce.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { newOcid } from '../../ocid.ts'
 import type { KmsPorts } from '../kmsPorts.ts'
@@ -85,10 +86,16 @@ export function tenancyTime(state: TenancyState): string {
   return rowsOf<CompartmentRow>(state, 'compartment').find(({ parentId }) => parentId === null)?.timeCreated ?? ''
 }
 
+const wholes = new WeakMap<NamedRow, Named<NamedKind>>()
+
+/** Made once: what is there must take no longer to find than what is not (lib/http/evenRefusal.ts). */
 function completed<K extends NamedKind>(row: NamedRow, timeCreated: string): Named<K> {
-  const missing = { description: 'Made with the tenancy', timeCreated, etag: row.id, freeformTags: {}, definedTags: {} }
-  // INVARIANT: what follows is a row of this kind; only what every kind may lack is filled in.
-  return { ...missing, ...(row.kind === 'user' ? { email: null } : {}), ...row } as unknown as Named<K>
+  return madeOnce(wholes, row, () => {
+    const made = { timeCreated, etag: row.id }
+    const missing = { description: 'Made with the tenancy', ...made, freeformTags: {}, definedTags: {} }
+    // INVARIANT: what follows is a row of this kind; only what every kind may lack is filled in.
+    return { ...missing, ...(row.kind === 'user' ? { email: null } : {}), ...row } as unknown as Named<NamedKind>
+  }) as Named<K>
 }
 
 /** Undefined where the tenancy has none of this OCID. */

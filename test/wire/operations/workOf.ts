@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util'
+import { rulesOf } from '../../../lib/iam/rulesOf.ts'
+import { SoftwareVaultKeys } from '../../../lib/hsm/software/vaultKeys.ts'
+import type { Stage } from './stage.ts'
+
+/** How often something was done: reads that found something and reads that did not, vaults opened, MACs checked, policies asked. */
+export type Work = Readonly<Record<string, number>>
+
+/**
+ * What a call costs where that can be counted, in both regions. It is made until it costs the same twice, for what it does once
+ * in a process and what the service does besides is not asked after.
+ */
+export async function workOf(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
+  let last: Work | undefined
+  for (let tries = 0; tries < 20; tries += 1) {
+    const work = await workOfOne(stage, call)
+    if (isDeepStrictEqual(work, last)) return work
+    last = work
+  }
+  throw new Error('No two calls cost the same.')
+}
+
+async function workOfOne(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
+  const { cloud, tenancyId } = stage.oci
+  await cloud.idle()
+  const work: Record<string, number> = {}
+  const count = (what: string) => {
+    work[what] = (work[what] ?? 0) + 1
+  }
+  const restore: (() => void)[] = []
+  const wrap = <T extends object, K extends keyof T>(of: T, name: K, wrapped: T[K]) => {
+    const own = Object.getOwnPropertyDescriptor(of, name)
+    Object.defineProperty(of, name, { configurable: true, writable: true, value: wrapped })
+    restore.push(() => {
+      if (own === undefined) Reflect.deleteProperty(of, name)
+      else Object.defineProperty(of, name, own)
+    })
+  }
+  const keys = SoftwareVaultKeys.prototype
+  const isRowMac = Reflect.get(keys, 'isRowMac', keys)
+  wrap(keys, 'isRowMac', function (this: SoftwareVaultKeys, ...asked) {
+    count('a MAC checked')
+    return isRowMac.apply(this, asked)
+  })
+  for (const { store, runtime } of cloud.parts) {
+    const { tables } = store
+    const get = tables.get.bind(tables)
+    wrap(tables, 'get', async (table, pk, sk) => {
+      const found = await get(table, pk, sk)
+      count(found === undefined ? 'a row missed' : 'a row read')
+      return found
+    })
+    const query = tables.query.bind(tables)
+    wrap(tables, 'query', (...asked) => {
+      count('rows queried')
+      return query(...asked)
+    })
+    const { hsm } = runtime
+    const openVault = hsm.openVault.bind(hsm)
+    wrap(hsm, 'openVault', (context, wrapped) => {
+      count('a vault opened')
+      return openVault(context, wrapped)
+    })
+    const { tree } = rulesOf(await runtime.identity.tenancy(tenancyId), tenancyId)
+    const ancestors = tree.ancestors.bind(tree)
+    wrap(tree, 'ancestors', (id) => {
+      count('policies asked')
+      return ancestors(id)
+    })
+  }
+  try {
+    await call()
+  } finally {
+    for (const undo of restore) undo()
+  }
+  return work
+}
