@@ -14,7 +14,7 @@ import { makeKey, makeVault } from '../test/harness/vaultStory.ts'
 import { medianOf } from './percentile.ts'
 import { signedRequest } from './signedRequest.ts'
 
-const samples = Number(process.env['N'] ?? 10_000)
+const samples = 10_000
 const unmeasured = 500
 
 interface Signer {

@@ -1,6 +1,7 @@
 import { isKmsError } from '../errors.ts'
-import { keySk } from '../kms/rows/rows.ts'
+import { keySk, type KeyRow } from '../kms/rows/rows.ts'
 import { absentKeyId, absentVaultId } from '../kms/standIns.ts'
+import type { Vault } from '../kms/vaultCache.ts'
 import { vaultPermissions } from './authorize.ts'
 import { judgeForNothing } from './forbidden.ts'
 import type { HttpPorts } from './httpPorts.ts'
@@ -18,7 +19,7 @@ export async function evenOut(request: Request, refusal: unknown): Promise<void>
   const kinds = kindsOf(request)
   if (kinds.includes('vault')) {
     if (!looked.vault.found) await readSomeVault(ports)
-    if (!looked.vault.missed) await ports.cache.freshVault(absentVaultId)
+    if (!looked.vault.missed) await missVault(ports)
   }
   if (kinds.includes('key')) {
     if (!looked.key.found) await readSomeKey(ports)
@@ -41,30 +42,44 @@ function isNamed({ vaultId, headers, ports }: Request): boolean {
   return vaultId !== '' && vaultId !== absentVaultId && ports.vaultNames?.has(headers['host'] ?? '') === true
 }
 
-async function readSomeVault({ cache }: HttpPorts): Promise<void> {
+async function readSomeVault(ports: HttpPorts): Promise<void> {
+  const { standIns } = ports.cache
+  const vault = await readVault(ports, standIns.vaultId)
+  if (vault === undefined || vault.row.lifecycleState === 'DELETED') standIns.forgetVault()
+}
+
+async function missVault(ports: HttpPorts): Promise<void> {
+  await readVault(ports, absentVaultId)
+}
+
+/** Whoever asks for that vault itself is told what is wrong with it; this one did not. */
+async function readVault({ cache }: HttpPorts, vaultId: string): Promise<Vault | undefined> {
   try {
-    const vault = await cache.freshVault(cache.standIns.vaultId)
-    if (vault === undefined || vault.row.lifecycleState === 'DELETED') cache.standIns.forgetVault()
+    return await cache.freshVault(vaultId)
   } catch {
-    // Whoever asks for that vault itself is told; this one did not.
-    cache.standIns.forgetVault()
+    return undefined
   }
 }
 
 async function readSomeKey(ports: HttpPorts): Promise<void> {
-  const { cache } = ports
-  const standIn = cache.standIns.key
-  if (standIn === undefined) return missKey(ports)
-  try {
-    const key = await cache.freshKey(standIn.keys, standIn.id)
-    if (key === undefined || key.lifecycleState === 'DELETED') cache.standIns.forgetKey()
-  } catch {
-    cache.standIns.forgetKey()
-  }
+  const { standIns } = ports.cache
+  const key = await readKey(ports, standIns.key?.id ?? absentKeyId)
+  if (key === undefined || key.lifecycleState === 'DELETED') standIns.forgetKey()
 }
 
-async function missKey({ tables }: HttpPorts): Promise<void> {
-  await tables.get('Keys', absentKeyId, keySk)
+async function missKey(ports: HttpPorts): Promise<void> {
+  await readKey(ports, absentKeyId)
+}
+
+async function readKey({ cache, tables }: HttpPorts, keyId: string): Promise<KeyRow | undefined> {
+  try {
+    const keys = cache.standIns.key?.keys
+    if (keys !== undefined) return await cache.freshKey(keys, keyId)
+    await tables.get('Keys', absentKeyId, keySk)
+  } catch {
+    // As with vaults.
+  }
+  return undefined
 }
 
 /** Runs an operation, and evens out its refusal. */
