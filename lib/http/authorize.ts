@@ -1,4 +1,3 @@
-import type { VaultKeys } from '../hsm/hsm.ts'
 import { isServiceAllowed } from '../iam/policy.ts'
 import type { Permission } from '../iam/permissions.ts'
 import { notFoundOrForbidden } from '../errors.ts'
@@ -195,7 +194,7 @@ export async function lookedUpVault(request: Request, vaultId: string): Promise<
 /** As lookedUpVault, of a key. */
 export async function lookedUpKey(
   request: Request,
-  keys: VaultKeys,
+  keys: Vault['keys'],
   keyId: string,
 ): Promise<VaultKey['key'] | undefined> {
   return saw(request, 'key', await request.ports.cache.freshKey(keys, keyId))

@@ -53,7 +53,7 @@ function lasting(ms: number): Context {
   return { getRemainingTimeInMillis: () => end - Date.now() } as Context
 }
 
-/** At a vault's host, which is looked up in a table before anything else. */
+/** At a vault's host, which is looked up in a table before anything else; there is none, and nobody signs. */
 const call = (vault: string): HttpEvent => ({
   rawPath: '/20180608/encrypt',
   rawQueryString: '',
@@ -63,7 +63,7 @@ const call = (vault: string): HttpEvent => ({
 })
 
 test('while DynamoDB answers, so does the function', async () => {
-  expect(await crypto(call('aaaa'), lasting(20_000))).toMatchObject({ statusCode: 404 })
+  expect(await crypto(call('aaaa'), lasting(20_000))).toMatchObject({ statusCode: 401 })
   const [line = '{}', ...others] = lines.filter((each) => each.includes('"requestId"'))
   expect(others).toEqual([])
   expect(JSON.parse(line)).toEqual({
@@ -72,12 +72,12 @@ test('while DynamoDB answers, so does the function', async () => {
     message: 'A request was refused.',
     region: 'us-east-1',
     operation: 'Encrypt',
-    status: 404,
+    status: 401,
     ms: expect.any(Number) as number,
     caller: null,
     requestId: expect.stringMatching(/^mine\//) as string,
-    reason: 'noSuchRoute',
-    why: "Encrypt answers at a vault's managementEndpoint or cryptoEndpoint, not here.",
+    reason: 'noAuthorization',
+    why: 'the request has no Authorization header',
   })
 })
 
@@ -101,7 +101,7 @@ test('the HSM’s state that is known is used while it cannot be compared, and t
   await crypto(call('cccc'), lasting(3000))
   aws.pause(false)
   expect(lines.filter((line) => line.includes('could not be compared'))).toHaveLength(1)
-  expect(await crypto(call('cccc'), lasting(20_000))).toMatchObject({ statusCode: 404 })
+  expect(await crypto(call('cccc'), lasting(20_000))).toMatchObject({ statusCode: 401 })
 })
 
 test('what a schedule calls fails as a whole, so that it is seen', async () => {
