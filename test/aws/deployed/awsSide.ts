@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import {
   DeleteTableCommand,
   DynamoDBClient,
@@ -17,7 +19,10 @@ import {
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
   ListBucketsCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -188,6 +193,20 @@ export class AwsSide {
     } finally {
       await client.send(new DeleteBucketCommand({ Bucket }))
     }
+  }
+
+  /** Gives the objects of a bucket that is there while something is done, as files in a directory. */
+  async fetched(Bucket: string, directory: string, act: () => Promise<void>): Promise<void> {
+    const client = new S3Client(this.#options(this.#home))
+    await client.send(new CreateBucketCommand({ Bucket }))
+    await act()
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
+    for (const { Key = '' } of Contents) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }))
+      await writeFile(join(directory, basename(Key)), (await Body?.transformToByteArray()) ?? '')
+      await client.send(new DeleteObjectCommand({ Bucket, Key }))
+    }
+    await client.send(new DeleteBucketCommand({ Bucket }))
   }
 
   /** Every version of every object in the bucket of backups, by its path. */

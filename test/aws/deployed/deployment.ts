@@ -19,6 +19,8 @@ export interface Ran {
 
 export interface Tenancy {
   readonly tenancyId: string
+  /** PEM of its root, as provisioning tells it. */
+  readonly trustRoot: string
   readonly provider: SimpleAuthenticationDetailsProvider
 }
 
@@ -26,7 +28,7 @@ export interface Tenancy {
 export interface Deployment {
   readonly aws: AwsSide
   /** `npm run NAME -- …`, without npm. */
-  run(name: 'deploy' | 'remove' | 'provision' | 'putBack', ...options: readonly string[]): Promise<Ran>
+  run(name: 'deploy' | 'remove' | 'provision' | 'putBack' | 'exportAudit', ...options: readonly string[]): Promise<Ran>
   deploy(): Promise<Ran>
   /** The administrator's private key never leaves this process. */
   provision(name: string): Promise<Tenancy>
@@ -83,7 +85,8 @@ export async function openDeployment(program: string): Promise<Deployment> {
         administrator.privateKey,
         null,
       )
-      return { tenancyId: tenancy, provider }
+      const [trustRoot = ''] = /-----BEGIN PUBLIC KEY-----[^]+?-----END PUBLIC KEY-----/.exec(output) ?? []
+      return { tenancyId: tenancy, trustRoot, provider }
     },
     front: () =>
       (front ??= apiIds(miniStack.endpoint, regions).then((ids) => openFront(miniStack.endpoint, domain, ids))),

@@ -60,6 +60,10 @@ export class Stage {
     return this.#open.acme.tenancyId
   }
 
+  get trustRoot(): string {
+    return this.#open.acme.trustRoot
+  }
+
   vaults(region: string = home, tenancy = this.#open.acme): KmsVaultClient {
     return this.#at(new KmsVaultClient(auth(tenancy)), regional(region))
   }

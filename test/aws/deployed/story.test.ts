@@ -1,3 +1,4 @@
+import { auditStory } from './auditStory.ts'
 import { backupStory } from './backupStory.ts'
 import { deletionStory } from './deletionStory.ts'
 import { dueStory } from './dueStory.ts'
@@ -33,6 +34,7 @@ test('MiniStack is there where it is required', () => {
 
   const replicated = replicationStory(stage)
   keyMaterialStory(stage, replicated)
+  auditStory(stage)
   const privateVaults = deletionStory(stage)
   backupStory(stage, privateVaults)
   dueStory(stage, privateVaults)
