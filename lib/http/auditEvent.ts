@@ -5,7 +5,7 @@ import type { AuditEffect } from '../kms/mutation.ts'
 import { ociEvent } from '../kms/ociEvent.ts'
 import type { AuditTarget } from './operation.ts'
 import { operations, type FunctionName, type OperationName } from './operations.ts'
-import { parseQuery, type WireRequest } from './wireRequest.ts'
+import type { WireRequest } from './wireRequest.ts'
 
 const services = {
   vault: 'KeyManagementService',
@@ -92,7 +92,9 @@ export function auditEvent(audited: AuditedRequest, answer: AuditedAnswer, effec
 
 function parametersOf(rawQuery: string): Record<string, Json> {
   if (rawQuery === '') return {}
-  return Object.fromEntries(Object.entries(parseQuery(rawQuery)).map(([name, value]) => [name, [value]]))
+  const sent = new URLSearchParams(rawQuery)
+  // Also of a query that is refused.
+  return Object.fromEntries([...new Set(sent.keys())].map((name) => [name, sent.getAll(name)]))
 }
 
 /** Its caller shows a token of an issuer that the tenancy trusts, and no key. */

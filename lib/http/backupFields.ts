@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import * as v from 'valibot'
 import type { BackupPlace } from '../kms/backup/backupPlace.ts'
+import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { Request } from './operation.ts'
 
@@ -38,5 +39,8 @@ export function restoredFile({ headers }: Request, body: unknown): RestoredFile 
   if (expected !== undefined && expected !== md5) {
     throw new KmsError('invalidParameter', 'content-md5 does not match the body; send the file again.')
   }
-  return { text: bytes.toString('utf8'), md5 }
+  const text = textFromBytes(bytes)
+  if (text === undefined)
+    throw new KmsError('invalidParameter', 'The body is not UTF-8; send the file as it was saved.')
+  return { text, md5 }
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { ListRequest } from '../kms/rows/listing.ts'
 import { optionalChoice } from './fields.ts'
@@ -59,7 +60,7 @@ export function nextPage(request: Request, next: string | undefined): Record<str
 
 function decode(token: string): readonly (string | undefined)[] {
   try {
-    const value: unknown = parseJson(Buffer.from(token, 'base64url').toString())
+    const value: unknown = parseJson(textFromBytes(Buffer.from(token, 'base64url')) ?? '')
     return Array.isArray(value) && value.every((part) => typeof part === 'string') ? value : []
   } catch {
     return []

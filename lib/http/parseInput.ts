@@ -1,8 +1,9 @@
 import * as v from 'valibot'
+import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import { isNestedAtMost } from '../nesting.ts'
 import { parseUniqueJson, RepeatedMember } from '../parseUniqueJson.ts'
-import type { WireRequest } from './wireRequest.ts'
+import { plainName, type WireRequest } from './wireRequest.ts'
 
 /** No operation's own body has more than four. */
 const maxLevels = 64
@@ -10,7 +11,8 @@ const maxLevels = 64
 /** The body as JSON; an empty one counts as `{}`, because some clients send zero bytes for it (contract §2.1). */
 export function parseBody({ body }: WireRequest): unknown {
   if (body.length === 0) return {}
-  const text = body.toString('utf8')
+  const text = textFromBytes(body)
+  if (text === undefined) throw new KmsError('cannotParseRequest', 'The body is not UTF-8.')
   const value = parse(text)
   if (!isNestedAtMost(value, maxLevels)) {
     throw new KmsError('invalidParameter', `The body is nested more than ${maxLevels} levels deep.`)
@@ -32,9 +34,6 @@ function parse(text: string): unknown {
     throw new KmsError('cannotParseRequest', 'The body is not valid JSON.')
   }
 }
-
-/** What may be said of a caller's own words. */
-const plainName = /^[\w.-]{1,64}$/
 
 /** Only by an escape can half a pair come in. Stored as UTF-8 it would be another text, and its row's MAC would not fit. */
 const surrogateEscape = /\\u[dD][89a-fA-F]/

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { KmsError } from '../errors.ts'
 
 /** A request as every host delivers it: the event of an API Gateway HTTP API, payload format 2.0. */
 export type HttpEvent = Pick<
@@ -55,9 +56,37 @@ export function toWireRequest(event: HttpEvent): WireRequest {
 
 const empty = Buffer.alloc(0)
 
-/** A query's members; of several with one name the last counts. `+` is a space, as form encoding has it. */
+/**
+ * A query's members. `+` is a space, as form encoding has it.
+ * @throws KmsError invalidParameter for a member that stands twice, and for what is not percent-encoded UTF-8.
+ */
 export function parseQuery(rawQuery: string): Readonly<Record<string, string>> {
-  return rawQuery === '' ? none : Object.fromEntries(new URLSearchParams(rawQuery))
+  if (rawQuery === '') return none
+  const members = new Map<string, string>()
+  for (const pair of rawQuery.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = decoded(equals < 0 ? pair : pair.slice(0, equals))
+    if (members.has(name)) {
+      const which = plainName.test(name) ? name : 'A parameter'
+      throw new KmsError('invalidParameter', `${which} stands twice in the query; give each once.`)
+    }
+    members.set(name, equals < 0 ? '' : decoded(pair.slice(equals + 1)))
+  }
+  return Object.fromEntries(members)
 }
 
 const none: Readonly<Record<string, string>> = {}
+/** What may be said of a caller's own words. */
+export const plainName = /^[\w.-]{1,64}$/
+const ascii = /^[\x21-\x7e]*$/
+
+function decoded(text: string): string {
+  try {
+    // A byte beyond ASCII came as the character of its number.
+    if (ascii.test(text)) return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    // As below.
+  }
+  throw new KmsError('invalidParameter', 'The query is not percent-encoded UTF-8.')
+}

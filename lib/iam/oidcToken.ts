@@ -1,4 +1,5 @@
 import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
+import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { RefusalReason } from '../refusalReasons.ts'
 import { parseUniqueJson, RepeatedMember } from '../parseUniqueJson.ts'
@@ -69,10 +70,11 @@ export async function judgeOidcToken(token: string, jwks: JwkSet, expected: Expe
 function accepted(token: string, now: number): Judged {
   let claims: Claims
   try {
-    claims = parseUniqueJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as Claims
+    claims = parseUniqueJson(textFromBytes(Buffer.from(token.split('.')[1] ?? '', 'base64url')) ?? '') as Claims
   } catch (cause) {
     if (cause instanceof RepeatedMember) return repeated(cause.member)
-    throw cause
+    // jose takes a byte order mark for none.
+    return refusal("The token's claims are not JSON in UTF-8.", 'claims')
   }
   const twice = Object.keys(claims).find((name, at, all) => all.findIndex(isSameAs(name)) < at)
   if (twice !== undefined) return repeated(twice)

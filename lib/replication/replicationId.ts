@@ -1,3 +1,4 @@
+import { textFromBytes } from '../textFromBytes.ts'
 import type { Order } from '../kms/rows/epoch.ts'
 import type { VaultRow } from '../kms/rows/rows.ts'
 import { parseJson } from '../parseJson.ts'
@@ -17,7 +18,7 @@ export function replicationId(vault: VaultRow, resource: ChangeOf): string | nul
 /** Undefined for a text that is no such id. */
 export function parseReplicationId(id: string): ChangeOf | undefined {
   try {
-    const value: unknown = parseJson(Buffer.from(id, 'base64url').toString())
+    const value: unknown = parseJson(textFromBytes(Buffer.from(id, 'base64url')) ?? '')
     if (!Array.isArray(value) || value.length !== 3) return undefined
     const [of, epoch, revision] = value as readonly unknown[]
     if (typeof of !== 'string' || typeof epoch !== 'string' || typeof revision !== 'number') return undefined

@@ -1,3 +1,4 @@
+import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { IssuerKeys } from '../http/httpPorts.ts'
 import { usableKeys, type JwkSet } from '../iam/jwkSet.ts'
@@ -92,7 +93,7 @@ async function fetchedSet(url: URL, timeoutMs: number): Promise<JwkSet> {
     if (bytes > maxBytes) throw new Error(`The issuer's keys have more than ${maxBytes} bytes.`)
     kept.push(chunk)
   }
-  const set = usableKeys(parseJson(Buffer.concat(kept).toString('utf8')))
+  const set = usableKeys(parseJson(textFromBytes(Buffer.concat(kept)) ?? ''))
   if (set.keys.length === 0) throw new Error('The issuer has no keys that can be used.')
   return set
 }

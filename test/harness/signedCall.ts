@@ -87,7 +87,7 @@ export async function signedCall(
   body: unknown,
   { host = 'region', headers = {}, signedAt = now }: CallOptions,
 ): Promise<Answered> {
-  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
+  const text = body === undefined ? '' : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
   const signed: Record<string, string> = {
     date: new Date(signedAt).toUTCString(),
     '(request-target)': `${method.toLowerCase()} ${target}`,
@@ -112,8 +112,8 @@ export async function signedCall(
     rawPath,
     rawQueryString,
     headers: { ...sent, authorization, ...headers },
-    ...(text === '' ? {} : { body: text }),
-    isBase64Encoded: false,
+    ...(text.length === 0 ? {} : { body: text.toString('base64') }),
+    isBase64Encoded: Buffer.isBuffer(text),
     requestContext: { http: { method, sourceIp: '127.0.0.1' } },
   })
   const isJson = response.headers['content-type'] === 'application/json' && response.body !== ''

@@ -84,6 +84,18 @@ test.each([
   await expect(exchanging).rejects.toThrow(/has a claim twice/)
 })
 
+test('a token whose claims are not UTF-8 is refused: two subjects would become one', async () => {
+  const [before = '', after = ''] = textOf(',"team":"?"').split('?')
+  const bytes = Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)])
+  const token = await new CompactSign(bytes).setProtectedHeader(header).sign(pair.privateKey)
+  await expect(exchanged(token, ownKeys)).rejects.toMatchObject({ code: 'notAuthenticated' })
+})
+
+test('a byte order mark before the claims is no JSON', async () => {
+  const exchanging = exchanged(await signedText(`\ufeff${textOf('')}`), ownKeys)
+  await expect(exchanging).rejects.toThrow("The token's claims are not JSON in UTF-8.")
+})
+
 test("an issuer's claim may be in any case, and deep as it likes", async () => {
   const deep = `${'['.repeat(2000)}${']'.repeat(2000)}`
   const token = await signedText(textOf(`,"repositoryOwner":"acme","deep":${deep}`))

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import { textFromBytes } from '../../textFromBytes.ts'
 import type { Hsm, RegionStatement } from '../../hsm/hsm.ts'
 import { LruCache } from '../../lruCache.ts'
 import { concatenated, derOf } from './ecdsaForms.ts'
@@ -121,7 +122,7 @@ function encoded(value: object): string {
 
 function decoded(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = parseJson(Buffer.from(text, 'base64url').toString('utf8'))
+    const value: unknown = parseJson(textFromBytes(Buffer.from(text, 'base64url')) ?? '')
     return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined
   } catch {
     return undefined

@@ -1,3 +1,4 @@
+import { textFromBytes } from '../../textFromBytes.ts'
 import { KmsError } from '../../errors.ts'
 
 /** The text of a stream, of which at most `maxBytes` and one chunk are ever held. @throws KmsError payloadTooLarge. */
@@ -9,7 +10,14 @@ export async function boundedText(chunks: AsyncIterable<Uint8Array>, maxBytes: n
     if (bytes > maxBytes) throw tooLarge(maxBytes)
     kept.push(chunk)
   }
-  return Buffer.concat(kept).toString('utf8')
+  return backupText(Buffer.concat(kept))
+}
+
+/** @throws KmsError invalidParameter for what no backup can be. */
+export function backupText(bytes: Buffer): string {
+  const text = textFromBytes(bytes)
+  if (text === undefined) throw new KmsError('invalidParameter', 'What is there is no backup: it is not UTF-8.')
+  return text
 }
 
 export function tooLarge(maxBytes: number): KmsError {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { writeFileDurably } from '../../durableFile.ts'
 import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
-import { tooLarge } from './boundedText.ts'
+import { backupText, tooLarge } from './boundedText.ts'
 import { judgeStored } from './replacing.ts'
 
 /** Objects as files below a directory, readable by their owner only. After a crash there is the old file or the new one. */
@@ -45,7 +45,7 @@ async function readFile(file: string, maxBytes: number): Promise<string | undefi
       const found = await handle.stat()
       if (!found.isFile()) return undefined
       if (found.size > maxBytes) throw tooLarge(maxBytes)
-      return await handle.readFile('utf8')
+      return backupText(await handle.readFile())
     } finally {
       await handle.close()
     }
