@@ -12,8 +12,8 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a call that a replica runs once more computes on what the first run has wiped',
     file: 'lib/http/arrivals.ts',
-    find: 'return operation.run(afresh(), parseAgain())',
-    replace: 'return operation.run(afresh(), input)',
+    find: 'return runEvenly(operation, afresh(), parseAgain())',
+    replace: 'return runEvenly(operation, afresh(), input)',
     caughtBy: { test: 'test/wire/repeatedRuns.test.ts' },
   },
   {
