@@ -48,8 +48,8 @@ const shapes = {
 } as const
 type ShapeName = keyof typeof shapes
 
-/** Every kind of work over HTTP by algorithm, then three calls with more and more keys in the store. */
-export async function benchOperations(sizes: readonly number[]): Promise<void> {
+/** Every kind of work over HTTP by algorithm. */
+export async function benchOperations(): Promise<void> {
   const service = await startService(7890, {}, true)
   try {
     const home = service.endpoints[0]?.endpoint ?? ''
@@ -89,30 +89,6 @@ export async function benchOperations(sizes: readonly number[]): Promise<void> {
       const { signature } = (await service.call('POST', origin, '/20180608/sign', details2)).body
       const body = () => ({ ...details2, keyVersionId, signature })
       await print({ name: `Verify ${shape}`, count: 800, path: '/20180608/verify', body })
-    }
-    let stored = 0
-    for (const size of sizes) {
-      await measure(service, origin, {
-        name: '',
-        count: Math.max(0, size - stored),
-        path: '/20180608/keys',
-        body: () => create('AES-256'),
-      })
-      stored = size
-      console.log(`with ${size} keys more in the vault (goal: flat within 10 %)`)
-      await print({
-        name: 'Encrypt AES-256',
-        count: 1000,
-        path: '/20180608/encrypt',
-        body: () => ({ keyId: aes, plaintext: message }),
-      })
-      await print({
-        name: 'ListKeys, a page of 100',
-        count: 100,
-        method: 'GET',
-        path: `/20180608/keys?compartmentId=${service.tenancyId}`,
-      })
-      await print({ name: 'CreateKey AES-256', count: 200, path: '/20180608/keys', body: () => create('AES-256') })
     }
   } finally {
     await service.stop()

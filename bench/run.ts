@@ -9,25 +9,31 @@ import { benchIdentity } from './identity.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
 import { benchRefusals } from './refusals.ts'
+import { benchSizes } from './sizes.ts'
 
-const parts = ['lag', 'atOnce', 'encrypt', 'identity', 'refusals', 'hsm', 'operations'] as const
+const usualParts = ['lag', 'atOnce', 'encrypt', 'identity', 'refusals', 'hsm', 'operations'] as const
+/** The last makes stores of many gigabytes, and is run where it is named. */
+const parts = [...usualParts, 'sizes'] as const
 type Part = (typeof parts)[number]
 
 interface Flags {
   readonly only: readonly Part[]
   readonly workers: number
+  readonly stores?: string
 }
 
 /** `npm run bench`: prints what it measures; nothing here decides whether a test passes. */
 await runCommand(async () => {
   const command = new CommandLine('bench')
     .description('Measures this machine, with the floor and the goals beside it (docs/performance.md).')
-    .argument('[KEYS...]', 'sizes of a vault at which Encrypt, ListKeys and CreateKey are measured, e.g. 1000 100000')
-    .option('--only <PARTS>', `some of ${parts.join(',')}`, partsOf, parts)
+    .argument('[KEYS...]', 'how many keys the stores of `--only sizes` have', ['1000', '100000', '1000000'])
+    .option('--only <PARTS>', `some of ${parts.join(',')}`, partsOf, usualParts)
+    .option('--stores <DIR>', 'where those stores are kept, so that another run need not make them')
     .option('--workers <N>', 'worker threads in each region', wholeNumber, availableParallelism())
   command.parse()
-  const { only, workers } = command.opts<Flags>()
-  const sizes = command.args.map(wholeNumber)
+  const { only, workers, stores } = command.opts<Flags>()
+  const [keys = []] = command.processedArgs as readonly (readonly string[])[]
+  const sizes = keys.map(wholeNumber)
   const [cpu] = cpus()
   console.log(
     `Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, ${new Date().toISOString()}`,
@@ -38,8 +44,8 @@ await runCommand(async () => {
   if (only.includes('hsm')) await benchHsm()
   if (only.includes('identity')) await benchIdentity()
   if (only.includes('refusals')) await benchRefusals()
-  // So many keys take their time to make.
-  if (only.includes('operations')) await benchOperations(sizes)
+  if (only.includes('operations')) await benchOperations()
+  if (only.includes('sizes')) await benchSizes(sizes, stores)
 })
 
 function partsOf(text: string): readonly Part[] {

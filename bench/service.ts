@@ -4,9 +4,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StoodStill } from './standstill.ts'
+import { treeOf } from './processFigures.ts'
 
 /** A service of its own in a process of its own, on a temporary directory. */
 export interface Service {
+  readonly pid: number
   readonly endpoints: readonly { readonly region: string; readonly endpoint: string }[]
   readonly tenancyId: string
   readonly directory: string
@@ -43,15 +45,26 @@ function loopGap(directory: string): Record<string, string> {
   return { NODE_OPTIONS: `--import=${module}`, LOOP_GAP_FILE: join(directory, 'gap') }
 }
 
+/** A directory that stays when the service stops, and where it is served. */
+export interface Kept {
+  readonly directory: string
+  readonly host: string
+  /** What serves; by default the sources. */
+  readonly program?: string
+}
+
 /** `measuresLoop`: at the price of a timer every millisecond. */
 export async function startService(
   port: number,
   environment: Record<string, string> = {},
   measuresLoop = false,
+  kept?: Kept,
 ): Promise<Service> {
-  const directory = await mkdtemp(join(tmpdir(), 'vaultspan-bench-'))
+  const directory = kept?.directory ?? (await mkdtemp(join(tmpdir(), 'vaultspan-bench-')))
+  const host = kept?.host ?? '127.0.0.1'
+  const flags = ['--data', directory, '--port', String(port), '--host', host]
   const startedAt = performance.now()
-  const child = spawn(process.execPath, ['local/main.ts', 'start', '--data', directory, '--port', String(port)], {
+  const child = spawn(process.execPath, [kept?.program ?? 'local/main.ts', 'start', ...flags], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...process.env,
@@ -59,7 +72,7 @@ export async function startService(
       ...environment,
     },
   })
-  await firstAnswer(`http://127.0.0.1:${port}/healthz`)
+  await firstAnswer(`http://${host}:${port}/healthz`)
   const startMs = performance.now() - startedAt
   const { regions, tenancyId } = JSON.parse(await readFile(join(directory, 'endpoints.json'), 'utf8')) as {
     regions: { region: string; endpoint: string }[]
@@ -67,6 +80,7 @@ export async function startService(
   }
   const signer = await readSigner(directory)
   return {
+    pid: child.pid ?? 0,
     endpoints: regions,
     tenancyId,
     directory,
@@ -94,7 +108,7 @@ export async function startService(
       const exited = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
       await exited
-      await rm(directory, { recursive: true, force: true })
+      if (kept === undefined) await rm(directory, { recursive: true, force: true })
     },
   }
 }
@@ -131,14 +145,6 @@ async function timesIn(path: string): Promise<{ readonly name: string; readonly 
   const end = stat.lastIndexOf(')')
   const fields = stat.slice(end + 2).split(' ')
   return { name: stat.slice(stat.indexOf('(') + 1, end), ms: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10 }
-}
-
-async function treeOf(pid: number): Promise<readonly number[]> {
-  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8'))
-    .split(' ')
-    .filter((text) => text !== '')
-  const below = await Promise.all(children.map((child) => treeOf(Number(child))))
-  return [pid, ...below.flat()]
 }
 
 interface Signer {
