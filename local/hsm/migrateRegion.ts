@@ -19,6 +19,7 @@ import { HostDirectory } from '../directory/hostDirectory.ts'
 import { pinFrom } from './pin.ts'
 import { revisionNotes } from './revisionNotes.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { requireReplicasInTokens } from './softwareReplicas.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
 type Store = ReturnType<typeof openSqliteRegionStore>
@@ -64,7 +65,7 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
         newId: randomUUID,
       })
       try {
-        requireReplicasInTokens(store, region, tokens, (peer) => isSimulated(directory, peer))
+        requireReplicasInTokens(store, region, tokens, directory)
         const moved = moveRows(store, state, adopting, region)
         putInPlace(file, draft)
         return [
@@ -80,37 +81,6 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
   } finally {
     directory.close()
   }
-}
-
-/** What is in a token does not go on to a process elsewhere, unless whoever runs this says so. @throws UserError */
-function requireReplicasInTokens(
-  { database }: Store,
-  region: string,
-  { allowsSoftwareReplicas }: TokenSettings,
-  isSimulatedAt: (peer: string) => boolean,
-): void {
-  if (allowsSoftwareReplicas) return
-  const found = database
-    .prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND sk = '${vaultSk}'`)
-    .all()
-    .map(({ body }) => parseJson(String(body)) as VaultRow)
-    .find(
-      ({ primaryRegion, replicaRegion, lifecycleState }) =>
-        primaryRegion === region &&
-        replicaRegion !== null &&
-        lifecycleState !== 'DELETED' &&
-        isSimulatedAt(replicaRegion),
-    )
-  if (found === undefined) return
-  throw new UserError(
-    `Vault ${found.id} has a replica in ${found.replicaRegion ?? ''}, which is simulated: keys that are made in the token would go on to its process. Delete the replica, or set PKCS11_SOFTWARE_REPLICAS=on where that is meant, or while ${found.replicaRegion ?? ''} is to be migrated next. Nothing was changed.`,
-  )
-}
-
-/** A region whose state is on another machine says itself, with each offer, where its keys are. */
-function isSimulated(directory: HostDirectory, region: string): boolean {
-  const file = directory.file('hsm', `${region}.json`)
-  return file !== undefined && existsSync(file) && !readFileSync(file, 'utf8').includes('"vaultspan/pkcs11-hsm/')
 }
 
 /** All or none: a crash before the end leaves every row as it was. */

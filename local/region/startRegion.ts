@@ -13,6 +13,7 @@ import type { CloudSettings } from '../cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { revisionNotes } from '../hsm/revisionNotes.ts'
+import { requireReplicasInTokens } from '../hsm/softwareReplicas.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
 import { openGateway } from './openGateway.ts'
 import { listenKnown } from '../gateway/listenKnown.ts'
@@ -130,6 +131,7 @@ export function openRegion(parts: RegionParts): Region {
   })
   try {
     hsm.guardState(revisionNotes(store))
+    if (!(hsm instanceof SoftwareHsm)) requireReplicasInTokens(store, region, settings.tokens, directory)
   } catch (cause) {
     store.close()
     hsm.close()

@@ -6,7 +6,7 @@ import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
 import { allowing, readableAes, sessionPrivate } from '../../lib/hsm/pkcs11/templates.ts'
 import { findAbilities } from '../../lib/hsm/pkcs11/abilities.ts'
-import { vendorOf } from '../../lib/hsm/pkcs11/vendors.ts'
+import { vendorOf, weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { newNssToken, nss, nssPath } from './nss.ts'
 import { newToken, pins, softHsm, softHsmPath } from './softHsm.ts'
@@ -58,6 +58,12 @@ const aes: Template = [
 
     test('is found by what the library says of itself', () => {
       expect(module.vendor.name).toBe(name)
+    })
+
+    test('has hsm status say what whoever has the PIN should not be able to', () => {
+      const says = weaknessesOf(module.vendor).join('\n')
+      expect(says.includes('take roots out of a token')).toBe(!module.vendor.keepsUnextractable)
+      expect(says.includes('no security officer')).toBe(!module.vendor.hasOfficer)
     })
 
     test('says whether a key may stay that cannot be copied', () => {

@@ -17,6 +17,8 @@ export function transportPk(vaultId: string): string {
 
 /** How many are making something in a vault's partition now, by HSM and vault. */
 const working = new WeakMap<Hsm, Map<string, number>>()
+/** How many have ended doing so, of any vault: who looked before may have missed what they stored. */
+const ended = new WeakMap<Hsm, number>()
 
 /**
  * Does what takes a vault's partition and stores something that needs it. Where nothing is stored (undefined, or it throws),
@@ -33,6 +35,7 @@ export async function keepingPartition<T>(ports: Ports, vault: VaultContext, sto
     return stored
   } finally {
     count(-1)
+    ended.set(ports.hsm, (ended.get(ports.hsm) ?? 0) + 1)
     if (counts.get(vault.vaultId) === 0) counts.delete(vault.vaultId)
     if (stored === undefined) await settlePartition(ports, vault, 'neverWas')
   }
@@ -44,7 +47,11 @@ export async function settlePartition(
   vault: VaultContext,
   why: Parameters<Hsm['releasePartition']>[1],
 ): Promise<void> {
-  if (!ports.hsm.hasPartition(vault) || (await isNeeded(ports, vault))) return
+  let before: number | undefined
+  do {
+    before = ended.get(ports.hsm)
+    if (!ports.hsm.hasPartition(vault) || (await isNeeded(ports, vault))) return
+  } while (before !== ended.get(ports.hsm))
   // INVARIANT: nothing is awaited from here on. Whoever has begun meanwhile settles it in the end.
   if (working.get(ports.hsm)?.has(vault.vaultId) !== true) ports.hsm.releasePartition(vault, why)
 }

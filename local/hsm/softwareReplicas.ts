@@ -1,0 +1,43 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { vaultSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
+import { parseJson } from '../../lib/parseJson.ts'
+import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { UserError } from '../../lib/userError.ts'
+import type { DataFiles } from '../region/startRegion.ts'
+import { hasToken, type TokenSettings } from './tokenSettings.ts'
+
+/**
+ * What is in a token does not go on to a process elsewhere, unless whoever runs this says so: asked when a replica is made, and
+ * here of those that are there, by each start and by hsm migrate. @throws UserError
+ */
+export function requireReplicasInTokens(
+  { database }: Pick<SqliteRegionStore, 'database'>,
+  region: string,
+  tokens: TokenSettings | null,
+  directory: DataFiles,
+): void {
+  if (tokens === null || tokens.allowsSoftwareReplicas) return
+  const found = database
+    .prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND sk = '${vaultSk}'`)
+    .all()
+    .map(({ body }) => parseJson(String(body)) as VaultRow)
+    .find(
+      ({ primaryRegion, replicaRegion, lifecycleState }) =>
+        primaryRegion === region &&
+        replicaRegion !== null &&
+        lifecycleState !== 'DELETED' &&
+        isSimulated(directory, replicaRegion, tokens),
+    )
+  if (found === undefined) return
+  const there = found.replicaRegion ?? ''
+  throw new UserError(
+    `Vault ${found.id} has a replica in ${there}, which is simulated: keys that are made in the token would go on to its process. Set PKCS11_SOFTWARE_REPLICAS=on where that is meant, to delete the replica, or while ${there} is to be migrated next. Nothing was changed.`,
+  )
+}
+
+/** A region whose state is on another machine says itself, with each offer, where its keys are. */
+function isSimulated(directory: DataFiles, region: string, tokens: TokenSettings): boolean {
+  const file = directory.file('hsm', `${region}.json`)
+  if (file === undefined) return !hasToken(tokens, region)
+  return existsSync(file) && !readFileSync(file, 'utf8').includes('"vaultspan/pkcs11-hsm/')
+}
