@@ -34,6 +34,7 @@ await runCommand(async () => {
   const { only, workers, stores } = command.opts<Flags>()
   const [keys = []] = command.processedArgs as readonly (readonly string[])[]
   const sizes = keys.map(wholeNumber)
+  if (sizes.some((size) => size < 1000)) throw new UserError('A store that is measured has 1000 keys or more.')
   const [cpu] = cpus()
   console.log(
     `Node ${process.version}, ${cpus().length} × ${cpu?.model ?? 'unknown processor'}, ${new Date().toISOString()}`,

@@ -131,17 +131,19 @@ async function middleOf(running: Running): Promise<string> {
 async function startTimes(store: SizedStore, index: number, program: string) {
   const startedAt = performance.now()
   const service = await start(store, index, program)
-  const known = await running(store, service)
-  const { method, origin, path, body } = encrypt(known, known.store.sample[0] ?? '')
-  const answer = await service.call(method, origin, path, body)
-  if (answer.status !== 200) throw new Error(JSON.stringify(answer))
-  const encrypted = performance.now() - startedAt
-  const cpu = await exactCpuMs(service.pid)
-  const resident = await residentMb(service.pid)
-  // It is stopped in order only after its banner, which comes a moment after its first answer.
-  await new Promise((resolve) => setTimeout(resolve, quietMs))
-  await service.stop()
-  return { healthz: service.startMs, encrypted, cpu, resident }
+  try {
+    const known = await running(store, service)
+    const { method, origin, path, body } = encrypt(known, known.store.sample[0] ?? '')
+    const answer = await service.call(method, origin, path, body)
+    if (answer.status !== 200) throw new Error(JSON.stringify(answer))
+    const encrypted = performance.now() - startedAt
+    const cpu = await exactCpuMs(service.pid)
+    return { healthz: service.startMs, encrypted, cpu, resident: await residentMb(service.pid) }
+  } finally {
+    // It is stopped in order only after its banner, which comes a moment after its first answer.
+    await new Promise((resolve) => setTimeout(resolve, quietMs))
+    await service.stop()
+  }
 }
 
 /** A row of medians and, beside the first, each round's ratio: a machine that is busier for a while is so for all of a round. */
