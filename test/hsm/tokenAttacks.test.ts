@@ -209,4 +209,21 @@ describeWithToken('a thief of the PIN and the tables', () => {
     ])
     expect(session.attributes(key, CKA.VALUE)[0]).toHaveLength(32)
   })
+
+  test('gets a KEK under a key of their own, as a transfer has to; a root under none', async () => {
+    const label = newToken()
+    const hsm = tokenHsm({}, label)
+    const module = softHsm()
+    const session = Session.open(module, module.slotOf(label) ?? -1)
+    const root = session.find([[CKA.LABEL, Buffer.from('vaultspan root: wrapping')]])[0] ?? 0
+    const [blob = ''] = textsOf(await hsm.createVaultKeys(aVault())).hsmKek.split('.')
+    const mine = session.generateKey(mechanism(CKM.AES_KEY_GEN), [...aes, [CKA.VALUE_LEN, 32], [CKA.WRAP, true]])
+    const kek = session.unwrap(kwp, root, Buffer.from(blob, 'base64'), [
+      ...aes,
+      [CKA.SENSITIVE, true],
+      [CKA.EXTRACTABLE, true],
+    ])
+    expect(session.wrap(kwp, mine, kek)).toHaveLength(40)
+    expect(codeOf(() => session.wrap(kwp, mine, root))).toBe(CKR.KEY_UNEXTRACTABLE)
+  })
 })
