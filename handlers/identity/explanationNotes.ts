@@ -26,6 +26,7 @@ export const notes: Readonly<Partial<Record<OperationName, string>>> = {
   RestoreKeyFromObjectStore: backup,
   CreateTagDefault: namespace,
   UpdateTagDefault: namespace,
+  ExplainPolicy: 'Whoever asks about a vault, a key or a compartment must also be allowed to inspect it.',
   ExchangeToken: workload,
   CreateSessionToken: 'With an API key alone: a session does not make another.',
 }
