@@ -49,6 +49,13 @@ interface Cached {
   readonly users: LruCache<UserIdentity>
 }
 
+/** A reading on its way. */
+interface Loading {
+  readonly cached: Promise<Cached>
+  /** Something was changed since it began: what it finds may be older than that, and is good for whoever waits for it alone. */
+  isOvertaken: boolean
+}
+
 /**
  * A tenancy's identity, verified once per entry of its log: while the log stands still nothing is read but its head, and
  * that at most every `maxAgeMs` (KEY_CACHE_MS). A host that sees every write calls `invalidate`.
@@ -57,7 +64,7 @@ export class IdentityCache {
   readonly #ports: CachePorts
   readonly #maxAgeMs: number
   readonly #tenancies = new Map<string, Cached>()
-  readonly #loading = new Map<string, Promise<Cached>>()
+  readonly #loading = new Map<string, Loading>()
 
   constructor(ports: CachePorts, maxAgeMs: number) {
     this.#ports = ports
@@ -109,30 +116,34 @@ export class IdentityCache {
   invalidate(tenancyId: string): void {
     const cached = this.#tenancies.get(tenancyId)
     if (cached !== undefined) cached.checkedAt = -Infinity
+    const loading = this.#loading.get(tenancyId)
+    if (loading !== undefined) loading.isOvertaken = true
     this.#loading.delete(tenancyId)
   }
 
   #current(tenancyId: string): Promise<Cached> {
-    const loading = this.#loading.get(tenancyId) ?? this.#refresh(tenancyId)
-    this.#loading.set(tenancyId, loading)
-    void loading
-      .finally(() => {
-        if (this.#loading.get(tenancyId) === loading) this.#loading.delete(tenancyId)
-      })
-      .catch(() => undefined)
-    return loading
+    const loading = this.#loading.get(tenancyId)
+    if (loading !== undefined) return loading.cached
+    const begun = { isOvertaken: false }
+    const cached = this.#refresh(tenancyId, begun).finally(() => {
+      if (this.#loading.get(tenancyId) === mine) this.#loading.delete(tenancyId)
+    })
+    const mine: Loading = Object.assign(begun, { cached })
+    this.#loading.set(tenancyId, mine)
+    return cached
   }
 
-  async #refresh(tenancyId: string): Promise<Cached> {
-    const checkedAt = this.#ports.clock()
+  async #refresh(tenancyId: string, begun: Pick<Loading, 'isOvertaken'>): Promise<Cached> {
+    const began = this.#ports.clock()
     const state = await tenancyState(this.#ports, tenancyId)
+    const checkedAt = begun.isOvertaken ? -Infinity : began
     const known = this.#tenancies.get(tenancyId)
     const cached =
       known?.tenancy.seq === state.seq
         ? { ...known, checkedAt }
         : { checkedAt, state, tenancy: tenancyIn(state), users: new LruCache<UserIdentity>(10_000) }
-    // Unknown tenancies are not kept: their number is the caller's to choose.
-    if (state.seq > 0) this.#tenancies.set(tenancyId, cached)
+    // Unknown tenancies are not kept: their number is the caller's to choose. Nor is what a faster reading has gone beyond.
+    if (state.seq > 0 && state.seq >= (known?.tenancy.seq ?? 0)) this.#tenancies.set(tenancyId, cached)
     return cached
   }
 }
