@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { lostNames, textOf } from '../../lib/http/fields.ts'
+import { lostNames, plainLines, textOf } from '../../lib/http/fields.ts'
 import { requireMatchingRule } from '../../lib/iam/matchingRule.ts'
 
 /** What policies and compartments share. */
@@ -9,7 +9,7 @@ export const name = v.pipe(
   v.regex(/^[A-Za-z0-9._ -]{1,100}$/, '1 to 100 letters, digits, blanks and . _ -'),
 )
 
-export const description = textOf(1, 400)
+export const description = v.pipe(textOf(1, 400), plainLines)
 
 /** Of a tag namespace or a key of it: a dot stands between the two where both are written. */
 export const tagName = v.pipe(
@@ -33,12 +33,13 @@ export const userName = v.pipe(
   v.regex(/^[A-Za-z0-9._@+-]{1,100}$/, '1 to 100 letters, digits and . _ - + @, without blanks'),
 )
 
-export const emailAddress = v.pipe(textOf(1, 255), v.regex(/^[^\s@]+@[^\s@]+$/, 'an email address'))
+export const emailAddress = v.pipe(textOf(1, 255), plainLines, v.regex(/^[^\s@]+@[^\s@]+$/, 'an email address'))
 export const email = v.nullish(emailAddress, null)
 
 /** The conditions of policies, on what a token says of its holder. */
 export const matchingRule = v.pipe(
   textOf(1, 4000),
+  plainLines,
   v.rawTransform(({ dataset }) => {
     requireMatchingRule(dataset.value)
     return dataset.value

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
+import { plainLines } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
 import { requireGrant } from '../../lib/iam/requireGrant.ts'
@@ -13,7 +14,7 @@ import { policyById } from '../../lib/kms/identity/policies.ts'
 import { shownTo } from './shownTo.ts'
 
 export const statements = v.pipe(
-  v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'))),
+  v.array(v.pipe(v.string(), v.maxLength(4000, 'a statement has at most 4000 characters'), plainLines)),
   v.minLength(1, 'at least one statement'),
   v.maxLength(50, 'at most 50 statements'),
 )

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { authorize, authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import { namespaceVariables } from '../../lib/http/definedTags.ts'
-import { textOf } from '../../lib/http/fields.ts'
+import { tagValueOf } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import type { TagDefaultRow, TagNamespaceRow } from '../../lib/kms/identity/identityRows.ts'
 import { requireTagging, taggingById } from '../../lib/kms/identity/taggingState.ts'
 import { tenancyState, type TenancyState } from '../../lib/kms/identity/tenancyState.ts'
 
-export const tagValue = textOf(0, 256)
+export const tagValue = tagValueOf(0)
 export const isRequired = v.nullish(v.boolean())
 
 /** TagDefault, and the summary in lists. */

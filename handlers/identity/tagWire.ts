@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { refuseAbsent } from '../../lib/http/authorize.ts'
-import { textOf } from '../../lib/http/fields.ts'
+import { tagValueOf } from '../../lib/http/fields.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import type { TagNamespaceRow, TagRow } from '../../lib/kms/identity/identityRows.ts'
@@ -13,7 +13,7 @@ const maxValues = 500
 const maxValuesText = 60_000
 
 const values = v.pipe(
-  v.array(textOf(1, 256)),
+  v.array(tagValueOf(1)),
   v.minLength(1, 'at least one value'),
   v.maxLength(maxValues, `at most ${maxValues} values`),
   v.check((list) => new Set(list).size === list.length, 'each value once'),

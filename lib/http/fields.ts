@@ -37,8 +37,31 @@ function characters(text: string): number {
 /** C0, DEL and C1: what a name would do to a terminal or a log. */
 const controlCharacter = /\p{Cc}/u
 const noControlCharacter = v.check((text: string) => !controlCharacter.test(text), 'a name has no control characters')
+/** What turns the line around, so that it reads as another: overrides, embeddings and isolates. */
+const turning = String.raw`\u202a-\u202e\u2066-\u2069`
+const turningCharacter = new RegExp(`[${turning}]`)
+/** What nobody sees, or what ends a line. Joiners make words and emoji, so they stand between two characters, one at a time. */
+const unseen = new RegExp(
+  String.raw`[\u200b\u200e\u200f\u2028\u2029\u2060\ufeff${turning}]|(?:^|[\s\u200c\u200d])[\u200c\u200d]|[\u200c\u200d](?:$|\s)`,
+)
+const nothingUnseen = v.check(
+  (text: string) => !unseen.test(text),
+  'a name has no characters that nobody sees (zero width, marks of direction, line separators)',
+)
 
-export const displayName = v.pipe(textOf(1, 255), noControlCharacter)
+export const displayName = v.pipe(textOf(1, 255), noControlCharacter, nothingUnseen)
+
+const isTagText = (text: string) => !controlCharacter.test(text) && !turningCharacter.test(text)
+const tagTextRule = 'a tag value has no control characters and none that turn its direction'
+/** The value of a tag: one line. */
+export const tagValueOf = (minCharacters: number) =>
+  v.pipe(textOf(minCharacters, 256, 'a tag value has '), v.check(isTagText, tagTextRule))
+
+/** Descriptions and policies have lines and tabs; nothing else that a terminal would obey, and nothing that turns a line around. */
+export const plainLines = v.check(
+  (text: string) => !/[^\P{Cc}\t\n\r]/u.test(text) && !turningCharacter.test(text),
+  'no control characters but tabs and line ends, and none that turn the direction of text',
+)
 
 /** valibot's record leaves these names out without a word; what a caller wants bound to a ciphertext must not get lost. */
 export const lostNames: readonly string[] = ['__proto__', 'prototype', 'constructor']
@@ -66,7 +89,7 @@ export function optionalMembers<E extends v.ObjectEntries>(entries: E) {
 }
 
 const freeform = v.pipe(
-  mapOf(v.pipe(textOf(0, 100, 'a tag key has '), noControlCharacter), textOf(0, 256, 'a tag value has ')),
+  mapOf(v.pipe(textOf(0, 100, 'a tag key has '), noControlCharacter, nothingUnseen), tagValueOf(0)),
   v.check((tags) => Object.keys(tags).length <= 10, 'at most 10 tags'),
 )
 type DefinedTagValue = string | number | boolean | null
@@ -77,7 +100,7 @@ const differInMoreThanCase = (map: object) => {
   return new Set(names.map((name) => name.toLowerCase())).size === names.length
 }
 const oneTag = 'two names differ only in case, which makes them one tag'
-const tagName = v.pipe(v.string(), noControlCharacter)
+const tagName = v.pipe(v.string(), noControlCharacter, nothingUnseen)
 /** A JSON number beyond 2^53 was another one before it was parsed: what cannot be given back as it came is not taken. */
 const isExact = (value: DefinedTagValue) => typeof value !== 'number' || Math.abs(value) <= Number.MAX_SAFE_INTEGER
 const definedTagValue = v.pipe(
@@ -85,6 +108,7 @@ const definedTagValue = v.pipe(
     (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value),
     'a defined tag value is a string, a number or a boolean',
   ),
+  v.check((value) => typeof value !== 'string' || isTagText(value), tagTextRule),
   v.check(isExact, 'a number of a defined tag lies between -2^53 and 2^53; send larger ones as strings'),
 )
 const defined = v.pipe(

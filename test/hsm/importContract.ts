@@ -35,6 +35,20 @@ export function importContract(openHsm: () => Promise<Hsm> | Hsm): void {
         }
       })
 
+      test('refuses the text of a key that has the length of a longer one', async () => {
+        const found = async (length: 16 | 24 | 32, text: string) => {
+          const blob = await wrapOutside(outside.pem, scheme, Buffer.from(text))
+          return outside.refusal({ algorithm: 'AES', length }, scheme, blob)
+        }
+        const hex = randomBytes(16).toString('hex')
+        for (const length of [16, 24, 32] as const) {
+          expect(await found(length, hex.slice(0, length))).toContain('holds the key as hexadecimal text; wrap the raw')
+          expect(await found(length, hex.slice(0, length).toUpperCase())).toContain('as hexadecimal text')
+        }
+        expect(await found(24, `${'A+/z'.repeat(5)}AQ==`)).toContain('holds the key as base64 text; wrap the raw')
+        expect(await found(32, 'q83v'.repeat(8))).toContain('holds the key as base64 text; wrap the raw')
+      })
+
       test('refuses what was wrapped for another vault, or by the other scheme', async () => {
         const other = await aWrappingKey(hsm.openVault(aVault(), await hsm.createVaultKeys(aVault())))
         const { usual } = outside

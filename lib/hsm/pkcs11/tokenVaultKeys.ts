@@ -15,7 +15,7 @@ import type { BlobContext } from '../formats/blobMac.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import type { HandleCache } from '../software/handleCache.ts'
 import type { Material, RsaGenerator } from '../software/material.ts'
-import type { PoolShare } from '../software/poolShare.ts'
+import { makingCost, type PoolShare } from '../software/poolShare.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
 import {
   broken,
@@ -92,7 +92,7 @@ export class TokenVaultKeys implements VaultKeys {
     if (shape.algorithm === 'RSA' && generateRsa !== undefined) {
       return this.#wrapHeld(context, await generateRsa(shape.length * 8))
     }
-    return this.#inShare(() =>
+    const make = () =>
       token.onThread(async (session) => {
         const uses = [CKA.SIGN, CKA.DECRYPT]
         const { algorithm } = shape
@@ -100,8 +100,8 @@ export class TokenVaultKeys implements VaultKeys {
           ? generateRsaPair(session, shape.length * 8, uses)
           : generateEcPair(session, shape))
         return this.#wrapMade(context, pair)
-      }),
-    )
+      })
+    return this.#inShare(make, makingCost(shape))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
@@ -235,8 +235,8 @@ export class TokenVaultKeys implements VaultKeys {
     return this.#kek
   }
 
-  #inShare<T>(work: () => Promise<T>): Promise<T> {
-    return this.#parts.share.run(this.#parts.context.vaultId, work)
+  #inShare<T>(work: () => Promise<T>, cost?: number): Promise<T> {
+    return this.#parts.share.run(this.#parts.context.vaultId, work, cost)
   }
 }
 

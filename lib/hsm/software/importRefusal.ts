@@ -21,11 +21,25 @@ export function refusedMaterial(shape: KeyShape, secret: Buffer): KmsError {
   return new KmsError('invalidParameter', `keyMaterial holds the key as ${found}; wrap ${wanted}.`)
 }
 
+/** The shortest text of base64 that somebody takes for a key of AES: that of 16 bytes. */
+const shortestBase64 = 24
+
+/**
+ * An AES key's text may have the length of a longer key: 32 hexadecimal digits are no AES-256. Random bytes are never all of
+ * such digits: of 24 bytes all are of base64's in one of 10^14.
+ */
+export function isText({ algorithm }: KeyShape, secret: Buffer): boolean {
+  if (algorithm !== 'AES') return false
+  const text = secret.toString('latin1')
+  return textForms.hex.test(text) || (secret.length >= shortestBase64 && textForms.base64.test(text))
+}
+
 function slip(shape: KeyShape, secret: Buffer): string | undefined {
   const text = secret.toString('latin1').trim()
   if (text.startsWith('-----BEGIN')) return 'PEM'
   if (isKeyAs(shape, text, 'hex')) return 'hexadecimal text'
   if (isKeyAs(shape, text, 'base64')) return 'base64 text'
+  if (isText(shape, secret)) return textForms.hex.test(text) ? 'hexadecimal text' : 'base64 text'
   return isPkcs1(shape, secret) ? 'PKCS#1' : undefined
 }
 

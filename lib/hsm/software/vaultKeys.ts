@@ -22,9 +22,9 @@ import { recipientKey } from '../formats/recipientKey.ts'
 import { requireScheme, unwrapMaterial, wrapMaterial } from '../formats/wrappingScheme.ts'
 import type { HandleCache } from './handleCache.ts'
 import { importedMaterial } from './importedMaterial.ts'
-import { refusedMaterial, unusableImport } from './importRefusal.ts'
+import { isText, refusedMaterial, unusableImport } from './importRefusal.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
-import { keyGenerationShare, type PoolShare } from './poolShare.ts'
+import { keyGenerationShare, makingCost, type PoolShare } from './poolShare.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
 import { keksDestroyed } from './vaultRoot.ts'
 
@@ -85,8 +85,10 @@ export class SoftwareVaultKeys implements VaultKeys {
   async generate(context: MaterialContext): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
     this.#requireKeks() // before a second goes into a key pair
-    const make = () => generateMaterial(context.shape, this.#generateRsa)
-    return this.wrapMaterial(context, await (context.shape.algorithm === 'AES' ? make() : this.#inShare(make)))
+    const { shape } = context
+    const make = () => generateMaterial(shape, this.#generateRsa)
+    const made = shape.algorithm === 'AES' ? make() : this.#inShare(make, makingCost(shape))
+    return this.wrapMaterial(context, await made)
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
@@ -98,8 +100,8 @@ export class SoftwareVaultKeys implements VaultKeys {
     )
   }
 
-  #inShare<T>(work: () => Promise<T>): Promise<T> {
-    return this.#share.run(this.#context.vaultId, work)
+  #inShare<T>(work: () => Promise<T>, cost?: number): Promise<T> {
+    return this.#share.run(this.#context.vaultId, work, cost)
   }
 
   async importWrapped(
@@ -124,9 +126,9 @@ export class SoftwareVaultKeys implements VaultKeys {
   ): Promise<T> {
     if (secret === undefined) throw unusableImport()
     try {
-      // A pair that is brought has its primes checked, which takes the pool as long as making one.
-      const material = await this.#inShare(() => importedMaterial(context.shape, secret))
-      if (material === undefined) throw refusedMaterial(context.shape, secret)
+      // A pair that is brought has its primes checked, which takes the pool too, though less than finding them.
+      const material = await this.#inShare(() => importedMaterial(context.shape, secret), 1)
+      if (material === undefined || isText(context.shape, secret)) throw refusedMaterial(context.shape, secret)
       return work(material)
     } finally {
       secret.fill(0)
