@@ -3,6 +3,7 @@ import { authenticate, type Caller } from '../lib/http/authenticate.ts'
 import type { WireRequest } from '../lib/http/wireRequest.ts'
 import { fingerprint } from '../lib/iam/fingerprint.ts'
 import { isAllowed } from '../lib/iam/policy.ts'
+import { prepareRules } from '../lib/iam/rulesOf.ts'
 import { identitySk, type NewIdentityRow } from '../lib/kms/identity/identityRows.ts'
 import { appendIdentity } from '../lib/kms/identity/identityLog.ts'
 import { headSeq } from '../lib/kms/identity/verifyIdentity.ts'
@@ -199,17 +200,22 @@ async function afterChange(cloud: TestCloud, people: readonly User[]): Promise<v
     '/20160918/regions',
   )
   const writes: number[] = []
+  const makes: number[] = []
   const waits: number[] = []
   for (let round = 0; round < 7; round += 1) {
+    const before = await runtime.identity.tenancy(cloud.tenancyId)
     const began = process.cpuUsage()
     await addStatements(cloud, people, 20_000 + round, 20_001 + round)
     writes.push((microsSince(began) * callsARound) / 1000)
-    const asked = process.cpuUsage()
     runtime.identity.invalidate(cloud.tenancyId)
+    const changed = process.cpuUsage()
+    prepareRules(await runtime.identity.tenancy(cloud.tenancyId), cloud.tenancyId, before)
+    makes.push((microsSince(changed) * callsARound) / 1000)
+    const asked = process.cpuUsage()
     maySomething(cloud, await authenticate(runtime, request, cloud.clock.now))
     waits.push((microsSince(asked) * callsARound) / 1000)
   }
   console.log(
-    `  a change with 10,000 statements: its own write ${medianOf(writes).toFixed(1)} ms, rules ready for the next request after ${medianOf(waits).toFixed(1)} ms (goal: 50 ms)`,
+    `  a change with 10,000 statements: its own write ${medianOf(writes).toFixed(1)} ms, rules ready ${medianOf(makes).toFixed(1)} ms later (goal: 50 ms), and the next request, which makes none, ${medianOf(waits).toFixed(1)} ms`,
   )
 }

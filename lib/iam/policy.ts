@@ -119,6 +119,11 @@ function indexOf(policies: readonly CompiledPolicy[], permission: Permission): I
   return made
 }
 
+/** Makes ready what `before` was asked by, so that the first request by the policies that follow it finds it. */
+export function indexAs(policies: readonly CompiledPolicy[], before: readonly CompiledPolicy[]): void {
+  for (const permission of indexes.get(before)?.keys() ?? []) indexOf(policies, permission)
+}
+
 function indexBySubject(
   policies: readonly CompiledPolicy[],
   permission: Permission,

@@ -1,7 +1,7 @@
 import { isKmsError } from '../errors.ts'
 import { madeOnce } from '../madeOnce.ts'
 import { compartmentTree, type CompartmentRow, type CompartmentTree } from './compartmentTree.ts'
-import { compilePolicy, type CompiledPolicy, type PolicySource } from './policy.ts'
+import { compilePolicy, indexAs, type CompiledPolicy, type PolicySource } from './policy.ts'
 
 /** What requests of a tenancy are judged by. */
 export interface Rules {
@@ -26,6 +26,18 @@ export function rulesOf(source: RulesSource, tenancyId: string): Rules {
     ),
     policies: source.policies.map((policy) => madeOnce(compiled, policy, () => compileStored(policy))),
   }))
+}
+
+/** Makes the rules of a state before a request needs them, as ready as those of the state `before` it were. */
+export function prepareRules(source: RulesSource, tenancyId: string, before: RulesSource): void {
+  const { policies } = rulesOf(source, tenancyId)
+  const earlier = rules.get(before)
+  if (earlier !== undefined) indexAs(policies, earlier.policies)
+}
+
+/** Whether a request by this state has no rules to make. */
+export function hasRules(source: RulesSource): boolean {
+  return rules.has(source)
 }
 
 /** A statement that an older version took and this one does not (a date that does not exist) grants nothing; the others serve. */
