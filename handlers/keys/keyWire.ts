@@ -46,10 +46,12 @@ export function toKey({ region }: WirePorts, vault: VaultRow, row: KeyRow): Json
   }
 }
 
-/** What is switched off has no next time. */
-function toRotation({ isAutoRotationEnabled, autoRotation }: KeyRow): JsonObject | null {
+/** What is switched off has no next time, nor has a key that is not rotated because of its state. */
+function toRotation({ isAutoRotationEnabled, autoRotation, lifecycleState }: KeyRow): JsonObject | null {
   if (autoRotation === null) return null
-  return isAutoRotationEnabled ? { ...autoRotation } : { ...autoRotation, timeOfNextRotation: null }
+  return isAutoRotationEnabled && lifecycleState === 'ENABLED'
+    ? { ...autoRotation }
+    : { ...autoRotation, timeOfNextRotation: null }
 }
 
 export function toKeyVersionSummary({ vault, key }: VaultKey, stored: KeyVersionRow): JsonObject {

@@ -21,7 +21,7 @@ function keyFilter({ query }: Request): KeyFilter {
   const algorithm = optionalChoice(query, 'algorithm', keysOf(keyLengths))
   const curveId = optionalChoice(query, 'curveId', keysOf(curves))
   const length = query['length']
-  if (length !== undefined && !/^\d{1,4}$/.test(length)) {
+  if (length !== undefined && !/^[1-9]\d{0,3}$/.test(length)) {
     throw new KmsError('invalidParameter', 'length must be a whole number of bytes.')
   }
   return {

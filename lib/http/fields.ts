@@ -137,7 +137,10 @@ export const timestamp = v.pipe(
   v.string(),
   v.transform((text) => new Date(parseInstant(text))),
   // NaN, for a day that no month has, fails both comparisons.
-  v.check((date) => date.getTime() >= earliest && date.getTime() < latest, 'expected a time like 2026-01-02T03:04:05Z'),
+  v.check(
+    (date) => date.getTime() >= earliest && date.getTime() < latest,
+    'expected a time like 2026-01-02T03:04:05Z, from 1970 to 8999',
+  ),
 )
 
 /** The body of every scheduled deletion; the range of the time is judged against the clock later. */

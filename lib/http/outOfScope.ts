@@ -38,12 +38,15 @@ export const outOfScope = {
 /** What OCI has and this service does not, by the first two segments of paths that no operation has. */
 export const notOffered = {
   '20160918/users': 'states, capabilities, passwords, MFA devices and tokens of users; users sign with API keys',
+  '20160918/authenticationPolicies': 'passwords and their rules; users sign with API keys',
+  '20160918/domains': 'identity domains; there is the Default one alone',
   '20160918/identityProviders': 'identity providers',
   '20160918/networkSources': 'network sources',
   '20160918/tagNamespaces': 'locks of tag namespaces and lists of tags for cost tracking',
   '20160918/tags': 'changing many tags at once and standard tags',
   '20160918/tagDefaults': 'locks of tag defaults',
   '20160918/taggingWorkRequests': 'lists of work requests about tags',
+  n: 'Object Storage',
   '20180608/secrets': 'secrets',
   '20190301/secretbundles': 'secrets',
 } as const satisfies Record<string, string>

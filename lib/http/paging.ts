@@ -32,7 +32,7 @@ export function listRequest(request: Request): ListRequest {
 export function pageLimit(query: Query): number {
   const text = query['limit']
   if (text === undefined) return defaultLimit
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  const limit = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0
   if (limit < 1 || limit > maxLimit)
     throw new KmsError('invalidParameter', `limit must be a whole number from 1 to ${maxLimit}.`)
   return limit

@@ -61,7 +61,7 @@ export function matchRoute(method: string, rawPath: string): Found {
   if (exact !== undefined) return exact
   const segments = rawPath.replace(/^\/+/, '').split('/')
   const found = walk(method, segments)
-  const service = segments.slice(0, 2).join('/')
+  const service = segments[0] === 'n' ? 'n' : segments.slice(0, 2).join('/')
   if (found !== 'noRoute' || !Object.hasOwn(notOffered, service)) return found
   return { outOfScope: notOffered[service as keyof typeof notOffered] }
 }

@@ -10,6 +10,7 @@ import type { Broken } from '../region/faults.ts'
 import { ConnectionTurns, maxWaiting } from './connectionTurns.ts'
 import { Connections, createListener } from './listener.ts'
 import { metricsContentType } from '../metrics/regionMetrics.ts'
+import { takeOriginForm } from './originForm.ts'
 import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
 import type { ServedCertificate } from '../tls/watchedCertificate.ts'
 import { countOf, targetOf, toEvent } from './toEvent.ts'
@@ -131,6 +132,7 @@ export class HttpGateway {
       this.#waiting.push(response)
       return
     }
+    takeOriginForm(request)
     const refusal = this.#broken === 'refuse' ? refusedOnPurpose : this.#hostRefusal(request)
     if (refusal !== undefined) {
       this.#refuse(request, response, refusal)
@@ -188,6 +190,7 @@ export class HttpGateway {
   /** What is signed is signed for one host, so a request goes to that host or nowhere, health checks included. */
   #hostRefusal(request: IncomingMessage): KmsError | undefined {
     const host = request.headers.host ?? ''
+    if (request.httpVersionMajor !== 1) return new KmsError('cannotParseRequest', 'This is not an HTTP/1.1 request.')
     // RFC 9112 §3.2.
     if (countOf('host', request.rawHeaders) !== 1)
       return new KmsError('cannotParseRequest', 'A request has exactly one Host header.')

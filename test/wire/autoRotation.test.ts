@@ -69,6 +69,7 @@ test('a key that is disabled then is not rotated, says why, and is tried again t
     lastRotationStatus: 'FAILED',
     lastRotationMessage: 'The key was DISABLED.',
     timeOfLastRotation: null,
+    timeOfNextRotation: null,
   })
   await cloud.call(cloud.a, 'POST', `${target}/actions/enable`, undefined, { host: vaultId })
   await pass(60)

@@ -80,6 +80,7 @@ test.each([
   ['limit=10&l%69mit=10', 'limit stands twice in the query; give each once.'],
   ['foo=&x=1&foo', 'foo stands twice in the query; give each once.'],
   ['%0a=&%0a=', 'A parameter stands twice in the query; give each once.'],
+  ['limit=010', 'limit must be a whole number from 1 to 1000.'],
 ])('the query %s is refused', async (query, message) => {
   const target = `/20160918/groups?compartmentId=${cloud.tenancyId}&${query}`
   const { status, body } = await cloud.call(cloud.a, 'GET', target)

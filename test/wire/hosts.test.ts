@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import type { models } from 'oci-keymanagement'
 import {
   allowReplication,
@@ -52,6 +53,41 @@ test('what was signed for the replica is done by the replica, and not by the sou
   expect(await bring(disable, vault.managementEndpoint)).toBe(404)
   expect(await state()).toBe('ENABLED')
 })
+
+test('a target in absolute form is for the host that it names, whatever the Host header says', async () => {
+  const path = `/20180608/vaults?compartmentId=${oci.tenancyId}`
+  const list = (endpoint: string) => oci.signed('GET', endpoint + path)
+  expect(await bring(await list(oci.home), oci.home, oci.home + path)).toBe(200)
+  expect(await bring(await list(oci.home), oci.home, oci.home.replace('http:', 'HTTP:') + path)).toBe(200)
+  expect(await bring(await list(oci.home), oci.home, `${oci.other}${path}`)).toBe(404)
+  expect(await bring(await list(oci.home), oci.home, `http://elsewhere.example${path}`)).toBe(404)
+  // Signed for the other region's host, which the target's authority replaces.
+  expect(await bring(await list(oci.other), oci.home, oci.home + path)).not.toBe(200)
+  expect(await bring(await list(oci.home), oci.home, `http://${path}`)).not.toBe(200)
+})
+
+test.each(['2.0', '3.0'])('a request line of HTTP/%s is refused', async (version) => {
+  const { hostname, port, host } = new URL(oci.home)
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    connect(Number(port), hostname)
+      .setEncoding('latin1')
+      .on('data', (chunk) => (text += String(chunk)))
+      .on('end', () => {
+        resolve(text)
+      })
+      .on('error', reject)
+      .write(`GET /healthz HTTP/${version}\r\nHost: ${host}\r\n\r\n`)
+  })
+  expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*This is not an HTTP\/1\.1 request\./)
+})
+
+test.each(['/20160918/authenticationPolicies/x', '/20160918/domains', '/n/', '/n/acme/b/bucket'])(
+  '%s is of a service that is not offered',
+  async (path) => {
+    expect(await bring(await oci.signed('GET', oci.home + path), oci.home)).toBe(501)
+  },
+)
 
 test('what was signed for one region, vault or plane is done by no other', async () => {
   const path = `/20180608/vaults?compartmentId=${oci.tenancyId}`
