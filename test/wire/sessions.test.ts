@@ -201,3 +201,27 @@ test('the client works on with what it does not know: a list of users by a sessi
   expect(items.map(({ id }) => id)).toContain(administrator.userId)
   expect(createPublicKey(createPrivateKey(pair.privatePem)).asymmetricKeyType).toBe('rsa')
 })
+
+test('a user who is known is not read for a session, and is gone from the next call on once the key is', async () => {
+  const { userId, own } = await member('known')
+  const token = await sessionOf(userId, own.fingerprint, own.privatePem)
+  const [endpoint = ''] = endpoints
+  await encrypts(token, endpoint)
+  const [home] = oci.cloud.parts
+  const { identity } = home?.runtime ?? { identity: undefined }
+  expect(identity?.fresh(oci.tenancyId)?.users.get(`${userId}#${own.fingerprint}`)).toBeDefined()
+  const reads: string[] = []
+  const user = identity?.user.bind(identity)
+  Object.assign(identity ?? {}, {
+    user: (...[tenancyId, id, print]: [string, string, string]) => {
+      reads.push(id)
+      return user?.(tenancyId, id, print)
+    },
+  })
+  await encrypts(token, endpoint)
+  expect(reads).toEqual([])
+  await oci.identity().deleteApiKey({ userId, fingerprint: own.fingerprint })
+  await expect(encrypts(token, endpoint)).rejects.toMatchObject(refused)
+  expect(reads).toContain(userId)
+  Reflect.deleteProperty(identity ?? {}, 'user')
+})
