@@ -6,6 +6,7 @@ import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
@@ -21,7 +22,11 @@ export async function attestRegion(
   const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
   const label = tokenLabel(tokens, region)
   // Without its file: it is looked at, nothing is kept.
-  const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pinFrom(tokens.pinFile) } })
+  const hsm = openPkcs11Hsm({
+    region,
+    realm,
+    token: { module, label, pin: () => pinFrom(tokens.pinFile), remedy: () => remedyFor(data, region) },
+  })
   try {
     return await signAttestation(hsm, {
       region,

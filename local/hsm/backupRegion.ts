@@ -11,6 +11,7 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { version } from '../version.ts'
+import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -91,7 +92,11 @@ function tokensOf(data: string, region: string, recoveryKey: string, environment
   const module = Pkcs11Module.load(settings.module, settings.initArguments)
   const pin = () => pinFrom(settings.pinFile)
   // Without its file: it is looked at, nothing is kept.
-  const hsm = openPkcs11Hsm({ region, realm, token: { module, label: tokenLabel(settings, region), pin } })
+  const hsm = openPkcs11Hsm({
+    region,
+    realm,
+    token: { module, label: tokenLabel(settings, region), pin, remedy: () => remedyFor(data, region) },
+  })
   const close = () => {
     hsm.close()
   }

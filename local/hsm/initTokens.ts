@@ -6,6 +6,7 @@ import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { requireNeverMade } from './lostTokens.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel } from './tokenSettings.ts'
@@ -56,6 +57,10 @@ function initAll(
   useOwnTokens(module, data, { isNew: true })
   const loaded = Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
   const recoveryKey = newKey ?? recovery?.publicKey
+  for (const region of regions) {
+    const name = tokenLabel({ label }, region)
+    if (loaded.slotOf(name) === undefined) requireNeverMade(data, region, name)
+  }
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
     const common = { module: loaded, soPin, pin, ...(recoveryKey === undefined ? {} : { recoveryKey }) }

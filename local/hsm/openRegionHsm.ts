@@ -4,6 +4,7 @@ import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm, type SoftwareHsmOptions } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import type { DataFiles } from '../region/startRegion.ts'
+import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -37,9 +38,11 @@ export function openRegionHsm({
   }
   const { pinFile, allowsSoftwareReplicas } = tokens
   const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
+  const data = directory.file()
   const token = {
     module: loadModule(tokens, directory),
     label: tokenLabel(tokens, region),
+    ...(data === undefined ? {} : { remedy: () => remedyFor(data, region) }),
     pin: () => pinFrom(pinFile),
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }

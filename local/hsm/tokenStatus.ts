@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -28,15 +30,23 @@ export async function tokenStatus(
     const known = existsSync(join(data, 'hsm')) ? { refusedPins: refusedPins(tokens.pinFile, refusals) } : {}
     try {
       // Without its file: it is looked at, nothing is kept.
-      const hsm = openPkcs11Hsm({ region, realm, token: { module, label, pin: () => pin, ...known } })
+      const hsm = openPkcs11Hsm({
+        region,
+        realm,
+        token: { module, label, pin: () => pin, remedy: () => remedyFor(data, region), ...known },
+      })
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
-      // Opened without its state, all are free.
-      const { free: all } = hsm.partitionCounts()
-      const { taken, spent } = phasesIn(join(data, 'hsm', `${region}.json`))
+      const { free, taken, spent, away } = poolOf(module.labels(), label, join(data, 'hsm', `${region}.json`))
       lines.push(
-        `  ${region}  tokens for private vaults: ${all - taken - spent} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
+        `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
       )
+      if (away.length > 0) {
+        isFit = false
+        lines.push(
+          `  ${region}  AWAY, with a private vault each: ${away.join(', ')} (hsm restore, from a backup that has them)`,
+        )
+      }
       if (hsm.rotation.isRotating()) lines.push(`  ${region}  a rotation of its root is under way`)
       hsm.close()
     } catch (cause) {
@@ -50,13 +60,33 @@ export async function tokenStatus(
   return { lines, isFit }
 }
 
+interface Pool {
+  readonly free: number
+  readonly taken: number
+  readonly spent: number
+  /** Labels of those that a vault has and the library does not see. */
+  readonly away: readonly string[]
+}
+
 /** As the region's state has it: for a person, whatever its MAC. */
-function phasesIn(file: string): { readonly taken: number; readonly spent: number } {
-  if (!existsSync(file)) return { taken: 0, spent: 0 }
+function poolOf(labels: readonly string[], region: string, file: string): Pool {
+  const phases = phasesIn(file)
+  const start = partitionLabel(region, 0).slice(0, -1)
+  const seen = labels.filter((label) => label.startsWith(start) && /^[1-9]\d*$/.test(label.slice(start.length)))
+  const taken = Object.keys(phases).filter((label) => phases[label]?.phase === 'taken')
+  const known = seen.filter((label) => Object.hasOwn(phases, label))
+  return {
+    free: seen.length - known.length,
+    taken: taken.length,
+    spent: known.filter((label) => phases[label]?.phase !== 'taken').length,
+    away: taken.filter((label) => !seen.includes(label)),
+  }
+}
+
+function phasesIn(file: string): Readonly<Record<string, { readonly phase: string }>> {
+  if (!existsSync(file)) return {}
   const { partitions = {} } = parseJson(readFileSync(file, 'utf8')) as {
     readonly partitions?: Readonly<Record<string, { readonly phase: string }>>
   }
-  const phases = Object.values(partitions).map(({ phase }) => phase)
-  const taken = phases.filter((phase) => phase === 'taken').length
-  return { taken, spent: phases.length - taken }
+  return partitions
 }

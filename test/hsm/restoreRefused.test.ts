@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initialize, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { verifyCeremony } from '../../local/hsm/verifyCeremony.ts'
@@ -62,7 +62,7 @@ describeWithToken('a ceremony and its restore', () => {
     await place.restore(file)
     // A token of other keys under the name.
     place.losesTokens(eu)
-    initTokens(tokens(0))
+    initToken({ module, label: `${place.label} ${eu}`, ...pins })
     await expect(place.restore(file)).rejects.toThrow('with other keys than the backup')
   })
 

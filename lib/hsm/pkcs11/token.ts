@@ -19,6 +19,8 @@ export interface TokenOptions {
   readonly label: string
   /** Asked for at each login, so that a changed PIN needs no restart. */
   readonly pin: () => string
+  /** What to do where no token has the label. Default: hsm init. */
+  readonly remedy?: () => string
   /** Undefined: a refusal is known to this process alone. */
   readonly refusedPins?: RefusedPins
   /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
@@ -186,7 +188,7 @@ export class Token<T> {
 
   /** Where it is not seen the library is started anew, which costs every other token its sessions: not for each attempt. */
   #slot(): number {
-    const { module, label, restartSeconds = 0 } = this.#options
+    const { module, label, restartSeconds = 0, remedy = () => 'Make it with hsm init.' } = this.#options
     const now = (this.#options.now ?? Date.now)()
     let slot = module.slotOf(label)
     if (slot === undefined && now >= this.#noRestartBefore && module.restart()) {
@@ -194,7 +196,7 @@ export class Token<T> {
       slot = module.slotOf(label)
     }
     if (slot !== undefined) return slot
-    throw new UserError(`No token in ${module.path} has the label ${label}. Make it with hsm init.`)
+    throw new UserError(`No token in ${module.path} has the label ${label}. ${remedy()}`)
   }
 
   #login(session: Session): void {

@@ -1,0 +1,81 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
+import { initTokens } from '../../local/hsm/initTokens.ts'
+import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
+import { eu, labelsOf, name, Place, regions } from './custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './softHsm.ts'
+
+describeWithToken('after tokens were lost', () => {
+  let place: Place
+  const status = async () => {
+    const { lines, isFit } = await tokenStatus(place.settings(), regions, place.data)
+    return { text: lines.join('\n'), isFit }
+  }
+  const loses = (label: string) => {
+    const module = softHsm()
+    initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(label))
+  }
+
+  beforeEach(() => {
+    place = new Place()
+  })
+
+  afterEach(() => place.gone())
+
+  test('nothing says to make new roots, nor makes them, beside what the old ones keep', async () => {
+    await initTokensWithCustodians(place.tokens(1), place.ceremony())
+    // Before the first start the ceremony alone knows of them.
+    const early = await place.backUp('early.backup')
+    place.losesTokens(eu)
+    expect(() => initTokens(place.tokens(1))).toThrow('hsm restore brings it back')
+    expect(labelsOf(place).filter((label) => label.includes(eu))).toEqual([])
+    await place.restore(early)
+    await place.start()
+    const made = await place.makes('VIRTUAL_PRIVATE')
+    const file = await place.backUp('eu.backup')
+    await place.stop()
+    place.losesTokens(eu)
+    await expect(place.start()).rejects.toThrow('hsm restore brings it back')
+    expect(await status()).toEqual({ isFit: false, text: expect.stringContaining('hsm restore brings') as string })
+    expect((await status()).text).not.toContain('Make it with')
+    await expect(place.backUp('none.backup')).rejects.toThrow('hsm restore brings it back')
+    // Whatever became of the ceremony's file.
+    rmSync(join(place.data, 'hsm', 'recovery.json'))
+    const another = { ...place.tokens(1), label: `cust ${name()}` }
+    for (const tokens of [place.tokens(1), another]) expect(() => initTokens(tokens)).toThrow('Nothing was made.')
+    await place.restore(file)
+    await place.start()
+    await place.opens(made)
+  })
+
+  test('a token that was never made is made, beside a simulated region too', async () => {
+    expect((await status()).text).toContain('Make it with hsm init.')
+    await place.start(false)
+    await place.stop()
+    await expect(place.start()).rejects.toThrow()
+    expect(initTokens(place.tokens(0))).toHaveLength(2)
+  })
+
+  test('status names a private vault’s token that is away, and counts no others for it', async () => {
+    initTokens(place.tokens(1))
+    await place.start()
+    await place.makes('VIRTUAL_PRIVATE')
+    await place.stop()
+    expect((await status()).isFit).toBe(true)
+    loses(`${place.label} ${eu} #1`)
+    const { text, isFit } = await status()
+    expect(isFit).toBe(false)
+    expect(text).toContain(`${eu}  tokens for private vaults: 0 free, 1 taken, 0 spent`)
+    expect(text).toContain(`AWAY, with a private vault each: ${place.label} ${eu} #1`)
+  })
+
+  test('a state that cannot be read stands for one of a token', () => {
+    initTokens({ ...place.tokens(0), regions: [eu] })
+    mkdirSync(join(place.data, 'hsm'), { recursive: true })
+    writeFileSync(join(place.data, 'hsm', `${eu}.json`), '{')
+    loses(`${place.label} ${eu}`)
+    expect(() => initTokens(place.tokens(0))).toThrow('Nothing was made.')
+  })
+})
