@@ -10,9 +10,16 @@ export const restore: CommandRow = {
       .option(...dataFlag)
       .action(async (folder: string, { data }: DataFlag) => {
         const { restoreSnapshot } = await import('../snapshot/restoreSnapshot.ts')
-        const { takenAt, isApart } = await restoreSnapshot(folder, data)
+        const { takenAt, isApart, withoutTokens } = await restoreSnapshot(folder, data)
         const start = isApart ? typed('region', 'start', '--data', data) : typed('start', '--data', data)
-        console.log(`${data} is the cloud as of ${takenAt}. Start it: ${start}`)
+        if (withoutTokens.length === 0) {
+          console.log(`${data} is the cloud as of ${takenAt}. Start it: ${start}`)
+          return
+        }
+        const next = typed('hsm', 'restore', 'BACKUP', '--data', data, '--share', 'FILE', 'FILE')
+        console.log(
+          `${data} is the cloud as of ${takenAt}, but the tokens of ${withoutTokens.join(' and ')} are missing. Next, for each of them: ${next}\nThen start it: ${start}`,
+        )
       })
   },
 }

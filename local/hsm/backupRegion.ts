@@ -11,6 +11,7 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { version } from '../version.ts'
+import { keptState, lackedRoot } from './keptState.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
@@ -19,7 +20,7 @@ import { tokenLabel, tokenSettings } from './tokenSettings.ts'
 
 /** What a backup holds, encrypted. */
 export const backedUpSchema = v.object({
-  /** Of `hsm/REGION.json`; null: it was not started yet. */
+  /** Of `hsm/REGION.json`; null: an earlier version made it before the first start. */
   state: v.nullable(v.string()),
   /** The region's, then its pool's; none where it is simulated. */
   tokens: v.array(tokenCopiesSchema),
@@ -44,17 +45,27 @@ export async function backupRegion(
     throw new UserError(`${data} has no custodians: hsm init --custodian makes them, with the tokens.`)
   const file = join(data, 'hsm', `${region}.json`)
   const state = stateIn(file)
-  const source =
-    state?.includes('"vaultspan/simulated-hsm/') === true
-      ? simulated(region, file)
-      : tokensOf(data, region, recovery.publicKey, environment)
+  const kept = keptState(state)
+  if (state !== undefined && kept === undefined)
+    throw new UserError(`${file} is damaged: put it back from a snapshot before anything else.`)
+  // The tenancy's root is made in the token by the first start: a backup without it would restore what never starts.
+  if (kept === undefined || Object.keys(kept.tenancies).length === 0)
+    throw new UserError(
+      `${region} was not started yet, so that its tenancy has no root: start it once, then back it up.`,
+    )
+  const source = kept.format.startsWith('vaultspan/simulated-hsm/')
+    ? simulated(region, file)
+    : tokensOf(data, region, recovery.publicKey, environment)
   try {
     if (recovery.identities[region] !== source.publicKey)
       throw new UserError(
         `The ceremony of these custodians did not know this region ${region}: they could not tell its backup from another's.`,
       )
+    const lacked = lackedRoot(kept, source.tokens)
+    if (lacked !== undefined)
+      throw new UserError(`The token of ${region} does not hold the root of the tenancy ${lacked}: it is another's.`)
     if (stateIn(file) !== state) throw new UserError(`The state of ${region} changed meanwhile; begin again.`)
-    const content = Buffer.from(JSON.stringify({ state: state ?? null, tokens: source.tokens }))
+    const content = Buffer.from(JSON.stringify({ state, tokens: source.tokens }))
     const fields = { at: new Date().toISOString(), version, region, recovery, content }
     const backup = await encryptBackup(fields, source.sign)
     if (!writeFileDurably(to, JSON.stringify(backup), { mode: 0o600, isNew: true }))

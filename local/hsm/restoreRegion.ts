@@ -13,6 +13,7 @@ import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { backedUpSchema } from './backupRegion.ts'
+import { requireFollowing } from './followingState.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 
@@ -61,7 +62,7 @@ async function restore(
     throw new UserError(
       `${data} is another cloud's: its custodians are of ceremony ${known.ceremony}. Nothing was changed.`,
     )
-  if (existsSync(place)) requireFollowing(place, region, recovery.identities[region] ?? '', { state, tokens })
+  requireFollowing({ data, region, identity: recovery.identities[region] ?? '' }, { state, tokens })
   const lines: string[] = []
   const [{ label } = { label: '' }] = tokens
   if (tokens.length > 0) {
@@ -93,40 +94,6 @@ function putFiles(data: string, place: string, state: string | null, recovery: B
   // What is there is newer, and proven by the roots.
   if (state !== null) writeFileDurably(place, state, { mode: 0o600, isNew: true })
   writeFileDurably(recoveryFile(data), JSON.stringify(recovery, undefined, 2), { mode: 0o600, isNew: true })
-}
-
-const kept = v.looseObject({
-  format: v.string(),
-  roots: v.exactOptional(v.array(v.number())),
-  tenancies: v.record(v.string(), v.looseObject({ statement: v.looseObject({ publicKey: v.string() }) })),
-})
-
-/** The region's state that is there already stays, where what is in the backup is what it stands on. @throws UserError */
-function requireFollowing(place: string, region: string, identity: string, { state, tokens }: BackedUp): void {
-  const text = readFileSync(place, 'utf8')
-  if (text === state) return
-  const parsed = v.safeParse(kept, jsonOf(text))
-  if (tokens.length === 0 || !parsed.success || !parsed.output.format.startsWith('vaultspan/pkcs11-hsm/'))
-    throw new UserError(
-      `${place} is there, and is not what the backup has. Put it aside where the backup's is meant. Nothing was changed.`,
-    )
-  const { roots = [1], tenancies } = parsed.output
-  const foreign = Object.values(tenancies).some(({ statement }) => statement.publicKey !== identity)
-  if (foreign) throw new UserError(`${place} is another tenancy's region ${region}. Nothing was changed.`)
-  const backedUp = state === null ? undefined : v.safeParse(kept, jsonOf(state))
-  const [newest = 1] = (backedUp?.success === true ? backedUp.output.roots : undefined) ?? [1]
-  if (newest === roots[0]) return
-  throw new UserError(
-    `The root of ${region} was rotated since this backup (it has root ${newest}, the rows are under ${roots[0] ?? 1}): take a newer backup, or put back the rows of that time with it. Nothing was changed.`,
-  )
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    return undefined
-  }
 }
 
 function textOf(file: string): string {

@@ -6,8 +6,8 @@ import { basename, join, resolve } from 'node:path'
  * neither root nor a group of the system is needed, and a copy of the directory has them. Before the library is loaded.
  */
 export function useOwnTokens(module: string, data: string, { isNew = false } = {}): void {
-  if (!basename(module).startsWith('libsofthsm2') || process.env['SOFTHSM2_CONF'] !== undefined) return
-  const tokens = resolve(data, 'hsm', 'tokens')
+  if (!areBesideData(module)) return
+  const tokens = tokensBeside(data)
   if (isNew) mkdirSync(tokens, { recursive: true, mode: 0o700 })
   if (!existsSync(tokens)) return
   // Written each time: the directory may have been moved or restored elsewhere.
@@ -16,4 +16,17 @@ export function useOwnTokens(module: string, data: string, { isNew = false } = {
     mode: 0o600,
   })
   process.env['SOFTHSM2_CONF'] = file
+}
+
+/** They would lie beside the data, and nothing lies there: the library would look elsewhere. */
+export function lacksOwnTokens(module: string, data: string): boolean {
+  return areBesideData(module) && !existsSync(tokensBeside(data))
+}
+
+function areBesideData(module: string): boolean {
+  return basename(module).startsWith('libsofthsm2') && process.env['SOFTHSM2_CONF'] === undefined
+}
+
+function tokensBeside(data: string): string {
+  return resolve(data, 'hsm', 'tokens')
 }

@@ -5,7 +5,9 @@ import { peerMark } from '../../lib/replication/peerMarks.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { isTokenAbsent } from '../hsm/absentToken.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
+import { recoveryOf } from '../hsm/recoveryFile.ts'
 import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { copyFile } from './copyFile.ts'
@@ -16,6 +18,8 @@ import { makeFolder } from '../makeFolder.ts'
 export interface Restored extends Manifest {
   /** It is one region of several machines. */
   readonly isApart: boolean
+  /** Their tokens are not there yet, and custodians can bring them back: what such a region's HSM says was not asked. */
+  readonly withoutTokens: readonly string[]
 }
 
 /**
@@ -31,7 +35,7 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
     // Without host.db there is nothing that a start would take for a cloud.
     const names = manifest.files.map(({ name }) => name).filter((name) => name !== 'host.db')
     for (const name of [...names, 'host.db']) await copyFile(join(folder, name), join(data, name))
-    return { ...manifest, isApart: await requireOneMoment(data, manifest) }
+    return { ...manifest, ...(await requireOneMoment(data, manifest)) }
   } catch (cause) {
     for (const name of wasThere ? readdirSync(data) : []) rmSync(join(data, name), { recursive: true, force: true })
     if (!wasThere) rmSync(data, { recursive: true, force: true })
@@ -39,11 +43,15 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
   }
 }
 
-/** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. Resolves with `isApart`. */
-async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): Promise<boolean> {
+/** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. */
+async function requireOneMoment(
+  data: string,
+  { tenancyId, marks }: Manifest,
+): Promise<Pick<Restored, 'isApart' | 'withoutTokens'>> {
   const tokens = tokenSettings(process.env)
   const directory = new HostDirectory(data)
   const stores = new Map<string, SqliteRegionStore>()
+  const withoutTokens: string[] = []
   try {
     requireComplete(directory)
     if (directory.fact('tenancyId') !== tenancyId) throw new UserError('its host.db is of another cloud')
@@ -51,6 +59,10 @@ async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): P
       const file = join(data, 'regions', `${region}.db`)
       const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
       stores.set(region, store)
+      if (recoveryOf(data) !== undefined && isTokenAbsent(tokens, region, data)) {
+        withoutTokens.push(region)
+        continue
+      }
       const hsm = openRegionHsm({ region, directory, tokens })
       hsm.statement(tenancyId)
     }
@@ -60,7 +72,7 @@ async function requireOneMoment(data: string, { tenancyId, marks }: Manifest): P
         throw new UserError(`${region} knows of changes that ${peer} has not`)
       }
     }
-    return directory.fact('apart') !== undefined
+    return { isApart: directory.fact('apart') !== undefined, withoutTokens }
   } catch (cause) {
     throw new UserError(`The snapshot does not belong together: ${messageOf(cause)}.`, { cause })
   } finally {

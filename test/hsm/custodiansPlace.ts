@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { realm } from '../../lib/ocid.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { backupRegion } from '../../local/hsm/backupRegion.ts'
 import type { Ceremony } from '../../local/hsm/ceremony.ts'
@@ -65,6 +67,14 @@ export class Place {
     const settings = { tokens, requiresServicePolicy: false }
     this.cloud = await startCloud({ directory: this.data, port: 0, regions, settings, generateRsa: knownRsaPair })
     this.call = callerOf(this.cloud)
+  }
+
+  /** What a first start leaves of the region's HSM, without the service. */
+  wasStarted(region = eu, tenancyId = 'ocid1.tenancy.oc1..first'): void {
+    const token = { module: softHsm(), label: `${this.label} ${region}`, pin: () => pins.pin }
+    const hsm = openPkcs11Hsm({ region, realm, file: join(this.data, 'hsm', `${region}.json`), token })
+    hsm.createTenancyRoot(tenancyId)
+    hsm.close()
   }
 
   async stop(): Promise<void> {

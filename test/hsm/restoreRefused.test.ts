@@ -21,6 +21,7 @@ describeWithToken('a ceremony and its restore', () => {
 
   test('fewer shares, a wrong share, an altered file, another cloud’s: nothing is made', async () => {
     await initTokensWithCustodians(tokens(), place.ceremony())
+    place.wasStarted()
     const file = await place.backUp('eu.backup')
     place.losesTokens(eu)
     const text = readFileSync(file, 'utf8')
@@ -53,6 +54,7 @@ describeWithToken('a ceremony and its restore', () => {
 
   test('a restore over tokens that live leaves them, and one that broke off goes on', async () => {
     await initTokensWithCustodians(tokens(), place.ceremony())
+    place.wasStarted()
     const file = await place.backUp('eu.backup')
     expect((await place.restore(file)).filter((line) => line.includes('was there with these keys'))).toHaveLength(2)
     // Broken off after the first token: the others are not there.
@@ -93,6 +95,7 @@ describeWithToken('a ceremony and its restore', () => {
     const lines = initTokens(tokens(2))
     expect(lines.filter((line) => line.includes('nothing is changed'))).toHaveLength(2)
     expect(lines.filter((line) => line.includes('#2  made'))).toHaveLength(1)
+    place.wasStarted()
     await place.backUp('eu.backup')
     expect(() => initTokens({ ...place.tokens(0), regions: ['ap-test-1'] })).toThrow(
       'did not know the region ap-test-1',
@@ -106,6 +109,7 @@ describeWithToken('a ceremony and its restore', () => {
 
   test('no backup is made of a region with another identity, nor of a token with another recovery key', async () => {
     await initTokensWithCustodians(tokens(), place.ceremony())
+    place.wasStarted()
     const file = join(place.data, 'hsm', 'recovery.json')
     const kept = readFileSync(file, 'utf8')
     const { publicKey } = await knownRsaPair(4096)

@@ -29,6 +29,14 @@ function prepared(directory: string, more: object = {}) {
   }
 }
 
+/** A snapshot of a cloud whose tokens are not beside its data. */
+function withoutTokens(snapshot: string): void {
+  rmSync(join(snapshot, 'hsm', 'tokens'), { recursive: true })
+  const file = join(snapshot, 'snapshot.json')
+  const { files, ...others } = JSON.parse(readFileSync(file, 'utf8')) as { readonly files: readonly { name: string }[] }
+  writeFileSync(file, JSON.stringify({ ...others, files: files.filter(({ name }) => !name.startsWith('hsm/tokens/')) }))
+}
+
 describeWithToken('with the regions’ keys in tokens', () => {
   test.each([
     ['both regions', {}],
@@ -64,11 +72,11 @@ describeWithToken('with the regions’ keys in tokens', () => {
 
   test('custodians bring lost tokens back by the command line, and what is wrong is one line', () =>
     withDirectory(async (directory) => {
-      const { data, hsm } = prepared(directory)
+      const { data, hsm, environment } = prepared(directory)
       const at = (name: string) => join(directory, name)
       const soPin = ['--so-pin-file', at('so.pin')]
       const [ann, bob, cid] = ['ann', 'bob', 'cid'].map(at)
-      const custodians = ['--custodian', ann ?? '', bob ?? '', cid ?? '']
+      const custodians = ['--private', '1', '--custodian', ann ?? '', bob ?? '', cid ?? '']
       const refusal = (err: string) => ({ code: 1, out: '', err: expect.stringMatching(err) as string })
       expect(await hsm('init', ...soPin, ...custodians)).toEqual(refusal('^Custodians take --custodian FILE .*\n$'))
       const made = await hsm('init', ...soPin, ...custodians, '--threshold', '2', '--transcript', at('ceremony'))
@@ -80,19 +88,57 @@ describeWithToken('with the regions’ keys in tokens', () => {
         code: 0,
         out: expect.stringContaining('is share 2 of this ceremony') as string,
       })
-      const backup = at('backup')
-      expect(await hsm('backup', backup, '--region', 'us-ashburn-1')).toMatchObject({ code: 0, err: '' })
-      rmSync(join(data, 'hsm', 'tokens'), { recursive: true })
-      const restore = (...shares: readonly string[]) => hsm('restore', backup, ...soPin, '--share', ...shares)
-      expect(await restore(at('ann'))).toEqual(
-        refusal('^It takes 2 different shares; there are 1\\. Nothing was .*\n$'),
+      const backups = ['us-ashburn-1', 'us-phoenix-1'].map((region) => ({ region, file: at(region) }))
+      const [{ file: backup } = { file: '' }] = backups
+      expect(await hsm('backup', backup, '--region', 'us-ashburn-1')).toEqual(
+        refusal('^us-ashburn-1 was not started yet, .*: start it once, then back it up\\.\n$'),
       )
-      expect(await restore(at('ann'), at('cid'))).toMatchObject({
+      const base = await freeBase()
+      const runs = async (work: () => Promise<void>) => {
+        const service = startService(data, base, [], environment)
+        try {
+          await isReady(service)
+          await work()
+        } finally {
+          service.signal('SIGTERM')
+          await service.exited
+        }
+      }
+      await runs(async () => {
+        for (const { region, file } of backups)
+          expect(await hsm('backup', file, '--region', region)).toMatchObject({ code: 0, err: '' })
+        expect(await run('local/main.ts', ['snapshot', at('copy'), '--data', data], environment)).toMatchObject({
+          code: 0,
+          err: '',
+        })
+      })
+      // The machine is lost, and the copy of its tokens with it: a vendor's would be in no snapshot either.
+      rmSync(data, { recursive: true })
+      withoutTokens(at('copy'))
+      const restored = await run('local/main.ts', ['restore', at('copy'), '--data', data], environment)
+      expect(restored).toMatchObject({
         code: 0,
         err: '',
-        out: expect.stringContaining('made, with its keys') as string,
+        out: expect.stringMatching(
+          /but the tokens of us-ashburn-1 and us-phoenix-1 are missing\. Next, for each of them: .*hsm -- restore BACKUP/,
+        ) as string,
       })
+      const restore = (file: string, ...shares: readonly string[]) =>
+        hsm('restore', file, ...soPin, '--share', ...shares)
+      expect(await restore(backup, at('ann'))).toEqual(
+        refusal('^It takes 2 different shares; there are 1\\. Nothing was .*\n$'),
+      )
+      for (const { file } of backups)
+        expect(await restore(file, at('ann'), at('cid'))).toMatchObject({
+          code: 0,
+          err: '',
+          out: expect.stringContaining('made, with its keys') as string,
+        })
       expect((await hsm('status')).out).toContain('us-ashburn-1  PKCS#11 token')
+      await runs(async () => {
+        const { code, err } = await run('local/main.ts', ['tour', '--data', data], environment)
+        expect({ code, err }).toEqual({ code: 0, err: '' })
+      })
     }))
 
   test('a start says in one line what is missing, and makes nothing', () =>

@@ -1,0 +1,42 @@
+import * as v from 'valibot'
+import type { TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { parseJson } from '../../lib/parseJson.ts'
+
+const schema = v.looseObject({
+  format: v.string(),
+  roots: v.exactOptional(v.array(v.number())),
+  revision: v.exactOptional(v.number()),
+  partitions: v.exactOptional(v.record(v.string(), v.looseObject({ phase: v.string() }))),
+  tenancies: v.record(
+    v.string(),
+    v.looseObject({ statement: v.looseObject({ publicKey: v.string() }), rootKey: v.exactOptional(v.string()) }),
+  ),
+})
+
+/** What a backup and its restore look at in `hsm/REGION.json`, of either kind of region. */
+export type KeptState = v.InferOutput<typeof schema>
+
+/** Undefined where there is none, or nothing that can be read. */
+export function keptState(text: string | null | undefined): KeptState | undefined {
+  try {
+    const parsed = v.safeParse(schema, parseJson(text ?? ''))
+    return parsed.success ? parsed.output : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A tenancy whose root is in the region's token, and not among these copies; a simulated region's roots are in the state itself. */
+export function lackedRoot({ tenancies }: KeptState, [own]: readonly TokenCopies[]): string | undefined {
+  if (own === undefined) return undefined
+  const labels = new Set(own.keys.map(({ label }) => label))
+  const lacked = Object.entries(tenancies).find(([, { rootKey }]) => rootKey !== undefined && !labels.has(rootKey))
+  return lacked?.[0]
+}
+
+/** The token of a private vault that these copies do not have. */
+export function lackedToken({ partitions = {} }: KeptState, tokens: readonly TokenCopies[]): string | undefined {
+  if (tokens.length === 0) return undefined
+  const labels = new Set(tokens.map(({ label }) => label))
+  return Object.keys(partitions).find((label) => partitions[label]?.phase === 'taken' && !labels.has(label))
+}

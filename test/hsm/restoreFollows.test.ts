@@ -1,0 +1,90 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
+import { eu, labelsOf, Place } from './custodiansPlace.ts'
+import { describeWithToken } from './softHsm.ts'
+
+describeWithToken('a backup that the region would not start from', () => {
+  let place: Place
+
+  beforeEach(async () => {
+    place = new Place()
+    await initTokensWithCustodians({ ...place.tokens(0), regions: [eu] }, place.ceremony())
+  })
+
+  afterEach(() => place.gone())
+
+  test('is not made before the first start', async () => {
+    await expect(place.backUp('eu.backup')).rejects.toThrow(
+      'eu-test-1 was not started yet, so that its tenancy has no root: start it once, then back it up.',
+    )
+    place.wasStarted()
+    await place.backUp('eu.backup')
+  })
+
+  test('is not restored where a tenancy came since, before anything is made', async () => {
+    place.wasStarted()
+    const old = await place.backUp('old.backup')
+    place.wasStarted(eu, 'ocid1.tenancy.oc1..second')
+    const file = await place.backUp('eu.backup')
+    place.losesTokens(eu)
+    await expect(place.restore(old)).rejects.toThrow(
+      'The backup is older than the tenancy ocid1.tenancy.oc1..second, whose root lay in the token of eu-test-1',
+    )
+    expect(labelsOf(place)).toEqual([])
+    await place.restore(file)
+  })
+
+  test('is not restored where a private vault has a token that came since', async () => {
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    const state = join(place.data, 'hsm', `${eu}.json`)
+    const kept = readFileSync(state, 'utf8')
+    const partitions = { [`${place.label} ${eu} #1`]: { phase: 'taken' } }
+    writeFileSync(state, JSON.stringify({ ...(JSON.parse(kept) as object), partitions }))
+    place.losesTokens(eu)
+    await expect(place.restore(file)).rejects.toThrow(
+      `The backup is older than the token "${place.label} ${eu} #1", which a private vault has`,
+    )
+    expect(labelsOf(place)).toEqual([])
+    writeFileSync(state, kept)
+    await place.restore(file)
+  })
+
+  test('is not made of a token that is not its state’s', async () => {
+    place.wasStarted()
+    const state = join(place.data, 'hsm', `${eu}.json`)
+    const before = join(place.folder, 'before.json')
+    copyFileSync(state, before)
+    const file = await place.backUp('old.backup')
+    place.wasStarted(eu, 'ocid1.tenancy.oc1..second')
+    const newer = readFileSync(state)
+    place.losesTokens(eu)
+    copyFileSync(before, state)
+    await place.restore(file)
+    rmSync(state)
+    writeFileSync(state, newer)
+    await expect(place.backUp('eu.backup')).rejects.toThrow(
+      'The token of eu-test-1 does not hold the root of the tenancy ocid1.tenancy.oc1..second',
+    )
+  })
+
+  test('is not restored beside rows that know of a later change, also where the state is lost', async () => {
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    place.losesTokens(eu)
+    mkdirSync(join(place.data, 'regions'))
+    const rows = new DatabaseSync(join(place.data, 'regions', `${eu}.db`))
+    rows.exec('CREATE TABLE hsm_state (one INTEGER PRIMARY KEY, revision INTEGER NOT NULL)')
+    rows.exec('INSERT INTO hsm_state VALUES (1, 1)')
+    const known = 'The rows of eu-test-1 know of change 1 of its roots and tokens, and'
+    await expect(place.restore(file)).rejects.toThrow(`${known} ${join(place.data, 'hsm', `${eu}.json`)} has change 0`)
+    rmSync(join(place.data, 'hsm', `${eu}.json`))
+    await expect(place.restore(file)).rejects.toThrow(`${known} the backup has change 0`)
+    expect(labelsOf(place)).toEqual([])
+    rows.exec('UPDATE hsm_state SET revision = 0')
+    rows.close()
+    await place.restore(file)
+  })
+})
