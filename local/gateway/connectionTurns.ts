@@ -14,8 +14,19 @@ interface Waiting {
  * each other, whoever calls over another connection waits for one of them.
  */
 export class ConnectionTurns {
+  /** Of those that are told that theirs is the last answer. */
+  readonly #ending = new WeakSet<Socket>()
   /** Of those that have a request at work, what waits behind it. */
   readonly #waiting = new WeakMap<Socket, Waiting[]>()
+
+  /** Nothing that comes over it from now on is answered or done. */
+  end(socket: Socket): void {
+    this.#ending.add(socket)
+  }
+
+  isEnding(socket: Socket): boolean {
+    return this.#ending.has(socket)
+  }
 
   /** Begins the work now or when it is its turn; false: too many wait already. A connection's end ends what waits. */
   take(socket: Socket, response: ServerResponse, work: () => void): boolean {

@@ -11,7 +11,8 @@ import { ConnectionTurns, maxWaiting } from './connectionTurns.ts'
 import { Connections, createListener } from './listener.ts'
 import { metricsContentType } from '../metrics/regionMetrics.ts'
 import { takeOriginForm } from './originForm.ts'
-import { errorAnswer, refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
+import { answerError, refuseUnread, refuseWhole, tooLarge } from './refuseRequest.ts'
+import { refuseSocket, type ErrorAnswer } from './refuseSocket.ts'
 import type { ServedCertificate } from '../tls/watchedCertificate.ts'
 import { countOf, targetOf, toEvent } from './toEvent.ts'
 import { UnreadAnswers } from './unreadAnswers.ts'
@@ -127,6 +128,11 @@ export class HttpGateway {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    // RFC 9112 §9.6: whoever was told that the connection ends may repeat elsewhere what came behind.
+    if (this.#turns.isEnding(request.socket)) {
+      request.resume()
+      return
+    }
     if (this.#broken === 'hang') {
       request.resume()
       this.#waiting.push(response)
@@ -156,6 +162,7 @@ export class HttpGateway {
       const [only = empty] = chunks
       const body = chunks.length > 1 ? Buffer.concat(chunks) : only
       const work = () => {
+        if (request.socket.destroyed || this.#breaks(request, response)) return
         // Paths that no operation has are answered by the vault function, as the HTTP API's default route does.
         this.#dispatch(request, response, body, functionOf(found)).catch((cause: unknown) => {
           this.#options.onError(cause)
@@ -166,7 +173,7 @@ export class HttpGateway {
       const begin = () => {
         this.#begin(work)
       }
-      if (!this.#turns.take(request.socket, response, begin)) this.#see(answerLast(request, response, tooManyWaiting))
+      if (!this.#turns.take(request.socket, response, begin)) this.#refuseWhole(request, response, tooManyWaiting)
     })
     request.on('error', () => response.destroy())
   }
@@ -202,7 +209,20 @@ export class HttpGateway {
     )
   }
 
+  /** What had waited on its connection while somebody broke the region. */
+  #breaks(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#broken === 'hang') this.#waiting.push(response)
+    if (this.#broken === 'refuse') this.#refuseWhole(request, response, refusedOnPurpose)
+    return this.#broken !== undefined
+  }
+
+  #refuseWhole(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+    this.#turns.end(request.socket)
+    this.#see(refuseWhole(request, response, refusal))
+  }
+
   #refuse(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+    this.#turns.end(request.socket)
     this.#see(refuseUnread(request, response, refusal))
   }
 
@@ -228,13 +248,14 @@ export class HttpGateway {
     body: Buffer,
     serves: FunctionName,
   ): Promise<void> {
-    if (request.url === '/healthz' && request.method === 'GET') {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (request.url === '/healthz' && isRead) {
       const health = JSON.stringify(await this.#options.health())
       this.#write(response, 200, { 'content-type': 'application/json', ...noStore }, health)
       return
     }
     const { metrics } = this.#options
-    if (metrics !== undefined && request.url === '/metrics' && request.method === 'GET') {
+    if (metrics !== undefined && request.url === '/metrics' && isRead) {
       this.#write(response, 200, { 'content-type': metricsContentType, ...noStore }, await metrics())
       return
     }
@@ -250,46 +271,3 @@ const tooManyWaiting = new KmsError(
   'tooManyRequests',
   `At most ${maxWaiting} requests of a connection wait for the one before them; read the answers first.`,
 )
-/** How much, and for how long, a caller may go on sending who has been told that the body is too large. */
-const maxDiscardedBytes = 1024 * 1024
-const discardMs = 500
-
-/**
- * The answer is out at once, but the connection ends only when the caller has stopped sending (or has gone on too long):
- * closing on unread bytes resets it, and many clients then never see the answer.
- */
-function refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
-  let discarded = 0
-  const timer = setTimeout(() => request.destroy(), discardMs)
-  request.on('data', (chunk: Buffer) => {
-    discarded += chunk.length
-    if (discarded > maxDiscardedBytes) request.destroy()
-  })
-  request.once('end', () => response.end())
-  request.once('close', () => {
-    clearTimeout(timer)
-  })
-  request.once('error', () => response.destroy())
-  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
-  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
-  response.write(answer.text)
-  return answer
-}
-
-function tooLarge(limit: number): KmsError {
-  return new KmsError('payloadTooLarge', `A body here has at most ${limit} bytes.`)
-}
-
-/** To a request that came whole; nothing more is read from its connection. */
-function answerLast(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
-  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
-  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
-  response.end(answer.text)
-  return answer
-}
-
-function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
-  const { status, headers, text } = errorAnswer(cause, request.headers['opc-request-id'])
-  response.writeHead(status, headers)
-  response.end(text)
-}

@@ -38,6 +38,8 @@ export class UnreadAnswers {
   }
 
   add(response: ServerResponse, bytes: number): void {
+    // Whoever has gone holds nothing, and says so no more.
+    if (response.destroyed) return
     const { maxBytes, maxMs } = this.#limits
     this.#unread.set(response, { bytes, until: this.#time.now() + maxMs })
     this.#bytes += bytes

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { connect, Socket } from 'node:net'
+import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import { maxWaiting } from '../../local/gateway/connectionTurns.ts'
+import { UnreadAnswers } from '../../local/gateway/unreadAnswers.ts'
 import { HttpGateway } from '../../local/gateway/httpGateway.ts'
 import type { HttpEvent } from '../../lib/http/wireRequest.ts'
 
@@ -25,6 +27,7 @@ const serve = ({ rawPath }: HttpEvent) => {
   })
 }
 
+let isOver = false
 let gateway: HttpGateway
 let port: number
 const sockets: Socket[] = []
@@ -33,16 +36,18 @@ beforeEach(async () => {
   begun.length = 0
   turnsSeen.length = 0
   isQuick = false
+  isOver = false
   gateway = new HttpGateway({
     functions: { vault: serve, keys: serve, crypto: serve, identity: serve, audit: serve },
     health: async () => ({}),
     maxFileBytes: 100_000,
     onError: () => undefined,
-    isOwnHost: () => true,
+    isOwnHost: (host) => host !== 'elsewhere',
   })
   port = await gateway.listen(0, '127.0.0.1')
 })
 afterEach(async () => {
+  isOver = true
   for (const socket of sockets.splice(0)) socket.destroy()
   await gateway.close()
 })
@@ -60,8 +65,9 @@ async function pipelined(...paths: readonly string[]): Promise<{ socket: Socket;
   return { socket, text: () => text }
 }
 
+/** A test that has failed by then waits no more. */
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await turn()
+  while (!holds() && !isOver) await turn()
 }
 
 const paths = () => begun.map(({ path }) => path)
@@ -121,4 +127,50 @@ test('what waits on a connection that has gone does not begin', async () => {
   begun[2]?.answer()
   await until(() => text().endsWith('/last'))
   expect(paths()).toEqual(['/1', '/after', '/last'])
+})
+
+test('behind a refusal that ends the connection nothing is begun', async () => {
+  const socket = connect(port, '127.0.0.1')
+  sockets.push(socket)
+  const ended = once(socket, 'close')
+  let text = ''
+  socket.setEncoding('utf8').on('data', (part: string) => (text += part))
+  socket.write(get('/refused').replace(`localhost:${port}`, 'elsewhere') + get('/behind'))
+  await ended
+  expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
+  expect(paths()).toEqual([])
+})
+
+test('an answer is not lost behind a body that is too large', async () => {
+  const tooLarge = `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: 999999999\r\n\r\n`
+  const { socket, text } = await pipelined('/first')
+  const ended = once(socket, 'close')
+  socket.write(tooLarge)
+  // Longer than anybody may go on sending who has been refused.
+  await setTimeout(700)
+  begun[0]?.answer()
+  await ended
+  expect(text().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 413'])
+})
+
+test('what waits when a region is told to refuse is refused', async () => {
+  const { socket, text } = await pipelined('/1', '/2')
+  const ended = once(socket, 'close')
+  await until(() => begun.length === 1)
+  gateway.stand('refuse')
+  begun[0]?.answer()
+  await ended
+  expect(text().match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 503'])
+  expect(paths()).toEqual(['/1'])
+})
+
+test('an answer to somebody who has gone takes nothing of what others may leave unread', () => {
+  const responses = [1, 2].map(() => new ServerResponse(new IncomingMessage(new Socket())))
+  const [honest, gone] = responses
+  if (honest === undefined || gone === undefined) throw new Error('There are two.')
+  gone.destroy()
+  const unread = new UnreadAnswers({ maxBytes: 10, maxMs: 60_000 })
+  unread.add(honest, 8)
+  unread.add(gone, 8)
+  expect(honest.destroyed).toBe(false)
 })

@@ -104,6 +104,8 @@ test.each([
 
 test('/healthz needs no signature and reaches no function', async () => {
   expect(await (await fetch(url('/healthz'))).json()).toEqual({ status: 'ok' })
+  const head = await fetch(url('/healthz'), { method: 'HEAD' })
+  expect([head.status, await head.text()]).toEqual([200, ''])
   expect(seen).toEqual([])
 })
 
