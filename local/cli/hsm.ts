@@ -16,6 +16,12 @@ interface InitFlags extends RegionsFlag {
   readonly transcript?: string
 }
 
+interface RestoreFlags extends DataFlag {
+  readonly share: readonly string[]
+  readonly recovery?: string
+  readonly soPinFile?: string
+}
+
 interface AttestFlags extends DataFlag {
   readonly region: string
   readonly challenge?: string
@@ -101,18 +107,18 @@ export const hsm: CommandRow = {
       .argument('<FILE>', 'what it has written')
       .option(...dataFlag)
       .requiredOption('--share <FILE...>', 'the custodians’ shares, as many as it takes')
+      .option(
+        '--recovery <FILE>',
+        'another recovery.json of the ceremony, or a backup that has it: where that in FILE is damaged',
+      )
       .option('--so-pin-file <FILE>', 'holds the new tokens’ security officer’s PIN, which is asked for otherwise')
       .addHelpText('after', `\n${environment}`)
-      .action(
-        async (
-          file: string,
-          { data, share, soPinFile }: DataFlag & { readonly share: readonly string[]; readonly soPinFile?: string },
-        ) => {
-          const { restoreRegion } = await import('../hsm/restoreRegion.ts')
-          const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
-          console.log((await restoreRegion({ data, file, shareFiles: share, access })).join('\n'))
-        },
-      )
+      .action(async (file: string, { data, share, recovery, soPinFile }: RestoreFlags) => {
+        const { restoreRegion } = await import('../hsm/restoreRegion.ts')
+        const copy = recovery === undefined ? {} : { recoveryCopy: recovery }
+        const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
+        console.log((await restoreRegion({ data, file, shareFiles: share, access, ...copy })).join('\n'))
+      })
     command
       .command('attest')
       .description('Writes what a region’s tokens say of themselves and of their keys, signed by the region.')

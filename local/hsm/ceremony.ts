@@ -5,6 +5,7 @@ import { writeFileDurably } from '../../lib/durableFile.ts'
 import type { Attestation, AttestedToken } from '../../lib/hsm/formats/attestation.ts'
 import { createRecoveryKey, endorsed, type NewRecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
+import { signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { fingerprint, signTranscript, type Signer } from '../../lib/hsm/recovery/transcript.ts'
 import { generateRsaMaterial, type RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { UserError } from '../../lib/userError.ts'
@@ -86,8 +87,9 @@ async function record(
     )
     writeNew(transcript, signed, 0o644)
     const identities = Object.fromEntries(regions.map((each) => [each.region, each.publicKey]))
+    const made = endorsed(root, { ...known, publicKey, privateKey, identities })
     // The last: without it there was no ceremony.
-    writeNew(recoveryFile(data), endorsed(root, { ...known, publicKey, privateKey, identities }), 0o600)
+    writeNew(recoveryFile(data), await signedBy(made, regions), 0o600)
   } finally {
     for (const region of regions) region.close()
   }

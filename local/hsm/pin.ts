@@ -7,9 +7,7 @@ import { UserError } from '../../lib/userError.ts'
 export function pinFrom(file: string): string {
   let text: string
   try {
-    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
-      throw new UserError(`The PIN file ${file} is open to other users; set its mode to 0600.`)
-    }
+    requireOwn(file, 'The PIN file')
     text = readFileSync(file, 'utf8')
   } catch (cause) {
     if (cause instanceof UserError) throw cause
@@ -18,6 +16,12 @@ export function pinFrom(file: string): string {
   const [pin = ''] = text.split(/\r?\n/)
   if (pin === '') throw new UserError(`The PIN file ${file} is empty.`)
   return pin
+}
+
+/** @throws UserError where others than its owner may read it. */
+export function requireOwn(file: string, what: string): void {
+  if (process.platform === 'win32' || (statSync(file).mode & 0o077) === 0) return
+  throw new UserError(`${what} ${file} is open to other users; set its mode to 0600.`)
 }
 
 /** From the file, or asked for at the terminal without an echo; never an argument, which every user of a machine can see. */

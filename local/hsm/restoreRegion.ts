@@ -6,7 +6,7 @@ import { restoreToken } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
-import { parseShare } from '../../lib/hsm/recovery/shares.ts'
+import { parseShare, type GivenShare } from '../../lib/hsm/recovery/shares.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { parseJson } from '../../lib/parseJson.ts'
@@ -14,13 +14,16 @@ import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { backedUpSchema } from './backupRegion.ts'
 import { requireFollowing } from './followingState.ts'
-import { recoveryFile, recoveryOf } from './recoveryFile.ts'
+import { requireOwn } from './pin.ts'
+import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 
 export interface Restored {
   readonly data: string
   readonly file: string
   readonly shareFiles: readonly string[]
+  /** Another copy of what the ceremony left, where the backup's is damaged. */
+  readonly recoveryCopy?: string
   /** Asked for where there are tokens to make: the library and the new tokens' PINs. */
   readonly access: () => Promise<{ readonly module: string; readonly soPin: string; readonly pin: string }>
 }
@@ -32,9 +35,11 @@ type BackedUp = v.InferOutput<typeof backedUpSchema>
  * is made or written; broken off, it may be begun again. @throws UserError
  */
 export async function restoreRegion(of: Restored): Promise<readonly string[]> {
-  const backup = parseBackup(of.file, textOf(of.file))
-  const shares = of.shareFiles.map((file) => parseShare(file, textOf(file)))
-  const { content, recoveryKey } = await openBackup(backup, shares)
+  const file = parseBackup(of.file, textOf(of.file))
+  const recovery = of.recoveryCopy === undefined ? file.recovery : recoveryCopyIn(of.recoveryCopy)
+  const shares = of.shareFiles.map(shareIn)
+  const { content, recoveryKey } = await openBackup(file, shares, recovery)
+  const backup = { ...file, recovery }
   try {
     const backedUp = v.parse(backedUpSchema, parseJson(content.toString()))
     if (!existsSync(join(of.data, 'host.db'))) return await restore(of, backup, backedUp, recoveryKey)
@@ -94,6 +99,12 @@ function putFiles(data: string, place: string, state: string | null, recovery: B
   // What is there is newer, and proven by the roots.
   if (state !== null) writeFileDurably(place, state, { mode: 0o600, isNew: true })
   writeFileDurably(recoveryFile(data), JSON.stringify(recovery, undefined, 2), { mode: 0o600, isNew: true })
+}
+
+function shareIn(file: string): GivenShare {
+  const text = textOf(file)
+  requireOwn(file, 'The share')
+  return parseShare(file, text)
 }
 
 function textOf(file: string): string {

@@ -6,9 +6,11 @@ import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
+import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
+import { recoveryOf } from './recoveryFile.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
@@ -24,6 +26,13 @@ export async function tokenStatus(
   const pin = pinFrom(tokens.pinFile)
   const lines: string[] = weaknessesOf(module.vendor).map((says) => `  WEAK: ${says}`)
   let isFit = true
+  let recovery: RecoveryKey | undefined
+  try {
+    recovery = recoveryOf(data)
+  } catch (cause) {
+    isFit = false
+    lines.push(`  ${messageOf(cause)}`)
+  }
   for (const region of regions) {
     const label = tokenLabel(tokens, region)
     const refusals = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
@@ -35,6 +44,12 @@ export async function tokenStatus(
         realm,
         token: { module, label, pin: () => pin, remedy: () => remedyFor(data, region), ...known },
       })
+      if (isKnown(recovery, region, hsm.identityPublicKey) === false) {
+        isFit = false
+        lines.push(
+          `  ${region}  is not the region that the ceremony of the custodians made: no backup of it can be restored`,
+        )
+      }
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
       const { free, taken, spent, away } = poolOf(module.labels(), label, join(data, 'hsm', `${region}.json`))
@@ -58,6 +73,11 @@ export async function tokenStatus(
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)
   return { lines, isFit }
+}
+
+/** Undefined: there are no custodians. */
+function isKnown(recovery: RecoveryKey | undefined, region: string, identity: string): boolean | undefined {
+  return recovery === undefined ? undefined : recovery.identities[region] === identity
 }
 
 interface Pool {

@@ -7,7 +7,7 @@ import { UserError, messageOf } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { isTokenAbsent } from '../hsm/absentToken.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
-import { recoveryOf } from '../hsm/recoveryFile.ts'
+import { recoveryFile } from '../hsm/recoveryFile.ts'
 import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { copyFile } from './copyFile.ts'
@@ -59,7 +59,7 @@ async function requireOneMoment(
       const file = join(data, 'regions', `${region}.db`)
       const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
       stores.set(region, store)
-      if (recoveryOf(data) !== undefined && isTokenAbsent(tokens, region, data)) {
+      if (existsSync(recoveryFile(data)) && isTokenAbsent(tokens, region, data)) {
         withoutTokens.push(region)
         continue
       }

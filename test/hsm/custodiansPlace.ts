@@ -9,6 +9,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { backupRegion } from '../../local/hsm/backupRegion.ts'
 import type { Ceremony } from '../../local/hsm/ceremony.ts'
 import { restoreRegion } from '../../local/hsm/restoreRegion.ts'
+import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, type MadeVault } from '../local/vaultSteps.ts'
@@ -115,9 +116,24 @@ export class Place {
     return file
   }
 
-  restore(file: string, shares: readonly string[] = [this.share(1), this.share(3)], data = this.data) {
+  restore(
+    file: string,
+    shares: readonly string[] = [this.share(1), this.share(3)],
+    data = this.data,
+    recoveryCopy?: string,
+  ) {
     const access = async () => ({ module: softHsmPath ?? '', ...pins })
-    return restoreRegion({ data, file, shareFiles: shares, access })
+    return restoreRegion({
+      data,
+      file,
+      shareFiles: shares,
+      access,
+      ...(recoveryCopy === undefined ? {} : { recoveryCopy }),
+    })
+  }
+
+  status() {
+    return tokenStatus(this.settings(), [eu], this.data)
   }
 
   async gone(): Promise<void> {

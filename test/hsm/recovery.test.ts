@@ -1,6 +1,7 @@
-import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, hash, sign } from 'node:crypto'
 import { encryptBackup, openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
 import { createRecoveryKey, endorsed, type RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
+import { isAsMade, signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { parseShare, requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { altered } from './fixtures.ts'
@@ -36,12 +37,34 @@ function aBackup({ recovery, signer }: Ceremony, more: Partial<BackupFile> = {})
   return encryptBackup({ ...fields, content: Buffer.from(content) }, signer.sign)
 }
 
+/** How long what is cleared is, until it is restored. */
+function clearedIn(prototype: Uint8Array) {
+  const own = Object.getOwnPropertyDescriptor(prototype, 'fill')
+  const lengths: number[] = []
+  Object.defineProperty(prototype, 'fill', {
+    configurable: true,
+    writable: true,
+    value(this: Uint8Array, value: number) {
+      lengths.push(this.length)
+      this.set(Array.from({ length: this.length }, () => value))
+      return this
+    },
+  })
+  return {
+    lengths,
+    restore: () => {
+      if (own === undefined) Reflect.deleteProperty(prototype, 'fill')
+      else Object.defineProperty(prototype, 'fill', own)
+    },
+  }
+}
+
 describe('what three of five custodians hold', () => {
   let ceremony: Ceremony
   let backup: BackupFile
   const those = (...numbers: readonly number[]) => ceremony.shares.filter(({ number }) => numbers.includes(number))
-  const opened = async (file: BackupFile, shares: readonly Share[]) => {
-    const { content: found, recoveryKey } = await openBackup(file, shares)
+  const opened = async (file: BackupFile, shares: readonly Share[], recovery = file.recovery) => {
+    const { content: found, recoveryKey } = await openBackup(file, shares, recovery)
     recoveryKey.fill(0)
     return found.toString()
   }
@@ -80,8 +103,8 @@ describe('what three of five custodians hold', () => {
 
   test('a file that says fewer are enough opens no sooner', async () => {
     const file = { ...backup, recovery: { ...backup.recovery, threshold: 2 } }
-    await expect(opened(file, those(1, 2))).rejects.toThrow('The shares do not fit together')
-    await expect(opened(file, those(1, 2, 3))).rejects.toThrow('was altered afterwards')
+    await expect(opened(file, those(1, 2))).rejects.toThrow('The shares are right; what the ceremony left')
+    await expect(opened(file, those(1, 2, 3))).rejects.toThrow('is damaged in this backup')
   })
 
   test('a share of another ceremony, or one that was changed, is told from its own', async () => {
@@ -97,7 +120,21 @@ describe('what three of five custodians hold', () => {
     }
     // By somebody who makes the digest fit.
     const forged = { ...third, share: foreign[0]?.share ?? '' }
-    await expect(opened(backup, [...those(1, 2), forged])).rejects.toThrow('The shares do not fit together')
+    const given = (share: Share) => parseShare(`share${share.number}.json`, JSON.stringify(share))
+    const { digest: _, ...unsigned } = forged
+    const digestOf = (fields: Omit<Share, 'digest'>) =>
+      hash(
+        'sha256',
+        [fields.format, fields.ceremony, fields.number, fields.custodians, fields.threshold, fields.share].join('\0'),
+      )
+    for (const changed of [unsigned, { ...unsigned, share: third.share, threshold: 2 }, { ...unsigned, number: 4 }]) {
+      const bad = given({ ...changed, digest: digestOf(changed) })
+      // Among more than it takes, too.
+      for (const more of [[], [5]])
+        await expect(opened(backup, [...those(1, 2, ...more).map(given), bad])).rejects.toThrow(
+          new RegExp(`^share${bad.number}\\.json is not share ${bad.number} as it was given out`),
+        )
+    }
   })
 
   test.each(['', 'no JSON', '{}', '{"format":"vaultspan/recovery-share/2"}', 'null'])(
@@ -122,9 +159,57 @@ describe('what three of five custodians hold', () => {
       const other = await aCeremony('one', '2027-01-01T00:00:00Z')
       const recovery = { ...backup.recovery, [member]: other.recovery[member] }
       const forged = await aBackup({ ...ceremony, recovery })
-      await expect(opened(forged, those(1, 2, 3))).rejects.toThrow(/was altered afterwards|do not fit together/)
+      await expect(opened(forged, those(1, 2, 3))).rejects.toThrow(
+        member === 'shares'
+          ? 'is not share 1 as it was given out, or the backup is damaged'
+          : 'is damaged in this backup',
+      )
+      // By another copy of it opens whatever was encrypted for these custodians.
+      if (member !== 'publicKey') expect(await opened(forged, those(1, 2, 3), backup.recovery)).toBe(content)
     },
   )
+
+  test('what the ceremony left is signed by each region: whatever is altered of it is found without the shares', async () => {
+    const { recovery, signer } = ceremony
+    const signed = await signedBy(recovery, [{ region, sign: signer.sign }])
+    expect(isAsMade(signed)).toBe(true)
+    expect(await opened(await aBackup({ ...ceremony, recovery: signed }), those(1, 2, 3))).toBe(content)
+    const otherKey = identity().publicKey
+    const changes: readonly Partial<RecoveryKey>[] = [
+      { ceremony: 'another' },
+      { at: 'then' },
+      { threshold: 2 },
+      { shares: signed.shares.map(altered) },
+      { publicKey: altered(signed.publicKey) },
+      { privateKey: altered(signed.privateKey) },
+      { identities: { [region]: otherKey } },
+      { identities: { ...signed.identities, 'us-test-1': otherKey } },
+      { identities: {} },
+      { mac: altered(signed.mac) },
+      { signatures: {} },
+      { signatures: { [region]: altered(signed.signatures?.[region] ?? '') } },
+    ]
+    for (const change of changes) {
+      const damaged = { ...signed, ...change }
+      expect({ change, isAsMade: isAsMade(damaged) }).toEqual({ change, isAsMade: false })
+    }
+    expect(isAsMade(recovery)).toBe(false)
+    // The shares are not accused.
+    const forged = await aBackup({ ...ceremony, recovery: { ...signed, shares: signed.shares.map(altered) } })
+    await expect(opened(forged, those(1, 2, 3))).rejects.toThrow('is damaged in this backup')
+  })
+
+  test('a root is cleared where no key comes to be, and so is the copy that is split', async () => {
+    const [buffers, copies] = [clearedIn(Buffer.prototype as Uint8Array), clearedIn(Uint8Array.prototype)]
+    try {
+      await expect(createRecoveryKey('one', () => Promise.reject(new Error('none')))).rejects.toThrow('none')
+      expect(buffers.lengths).toEqual([32])
+      await splitRoot(Buffer.from('a root of thirty-two bytes, so..'), 'one', { custodians: 3, threshold: 2 })
+      expect(copies.lengths).toContain(32)
+    } finally {
+      for (const each of [buffers, copies]) each.restore()
+    }
+  })
 
   test('one that somebody made for them is refused: the public half is no secret, the region’s identity is', async () => {
     const forged = await aBackup({ ...ceremony, signer: identity() })

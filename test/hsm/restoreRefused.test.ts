@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initialize, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
@@ -27,7 +27,7 @@ describeWithToken('a ceremony and its restore', () => {
     const text = readFileSync(file, 'utf8')
     const at = (name: string, content: string) => {
       const path = join(place.folder, name)
-      writeFileSync(path, content)
+      writeFileSync(path, content, { mode: 0o600 })
       return path
     }
     const other = new Place()
@@ -38,6 +38,9 @@ describeWithToken('a ceremony and its restore', () => {
       await expect(place.restore(file, [place.share(1)])).rejects.toThrow('It takes 2 different shares; there are 1.')
       await expect(place.restore(file, [place.share(1), other.share(2)])).rejects.toThrow('of another ceremony')
       const forged = JSON.parse(readFileSync(place.share(2), 'utf8')) as { readonly share: string }
+      chmodSync(place.share(2), 0o644)
+      await expect(place.restore(file, [place.share(1), place.share(2)])).rejects.toThrow('is open to other users')
+      chmodSync(place.share(2), 0o600)
       const bad = at('bad.json', JSON.stringify({ ...forged, share: altered(forged.share) }))
       await expect(place.restore(file, [place.share(1), bad])).rejects.toThrow('its digest does not fit')
       const changed = at('changed.backup', text.replace(content, altered(content)))
@@ -66,6 +69,22 @@ describeWithToken('a ceremony and its restore', () => {
     place.losesTokens(eu)
     initToken({ module, label: `${place.label} ${eu}`, ...pins })
     await expect(place.restore(file)).rejects.toThrow('with other keys than the backup')
+  })
+
+  test('a damaged copy of what the ceremony left is named, and another may be given: the file or a backup', async () => {
+    await initTokensWithCustodians(tokens(0), place.ceremony())
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    const recovery = join(place.data, 'hsm', 'recovery.json')
+    const damaged = join(place.folder, 'damaged.backup')
+    const { recovery: own, ...others } = JSON.parse(readFileSync(file, 'utf8')) as { readonly recovery: object }
+    writeFileSync(damaged, JSON.stringify({ ...others, recovery: { ...own, at: 'then' } }))
+    place.losesTokens(eu)
+    await expect(place.restore(damaged)).rejects.toThrow('The shares are right; what the ceremony left')
+    await expect(place.restore(file, undefined, undefined, place.share(1))).rejects.toThrow('is no recovery.json')
+    await expect(place.restore(file, undefined, undefined, damaged)).rejects.toThrow('is damaged')
+    expect(labelsOf(place)).toEqual([])
+    for (const copy of [recovery, file]) await place.restore(file, undefined, undefined, copy)
   })
 
   test('the transcript tells its reader what was made and which share is whose; altered, it does not verify', async () => {
@@ -114,13 +133,34 @@ describeWithToken('a ceremony and its restore', () => {
     const kept = readFileSync(file, 'utf8')
     const { publicKey } = await knownRsaPair(4096)
     const ceremony = JSON.parse(kept) as object
-    writeFileSync(file, JSON.stringify({ ...ceremony, identities: { [eu]: 'another' } }))
-    await expect(place.backUp('eu.backup')).rejects.toThrow('did not know this region')
-    writeFileSync(file, JSON.stringify({ ...ceremony, publicKey }))
+    // Of another cloud, by the ceremony itself; and altered, which its signatures tell before the shares are asked for.
+    const other = new Place()
+    await initTokensWithCustodians({ ...other.tokens(0), regions: [eu] }, other.ceremony())
+    const foreign = readFileSync(join(other.data, 'hsm', 'recovery.json'), 'utf8')
+    rmSync(other.folder, { recursive: true })
+    writeFileSync(file, foreign)
+    expect((await place.status()).isFit).toBe(false)
     await expect(place.backUp('eu.backup')).rejects.toThrow("was not made for this cloud's custodians")
-    writeFileSync(file, '{}')
-    await expect(place.backUp('eu.backup')).rejects.toThrow('is damaged')
+    const { mac } = JSON.parse(kept) as { readonly mac: string }
+    const changed = [
+      JSON.stringify({ ...ceremony, publicKey }),
+      JSON.stringify({ ...ceremony, identities: { [eu]: 'another' } }),
+      JSON.stringify({ ...ceremony, signatures: undefined }),
+      kept.replace(mac, altered(mac)),
+      '{}',
+    ]
+    for (const text of changed) {
+      writeFileSync(file, text)
+      await expect(place.backUp('eu.backup')).rejects.toThrow('recovery.json is damaged, or of another version')
+      expect(() => initTokens(tokens(2))).toThrow('recovery.json is damaged')
+      const { isFit, lines } = await place.status()
+      expect({ isFit, says: lines.join('\n') }).toEqual({
+        isFit: false,
+        says: expect.stringContaining('recovery.json is damaged') as string,
+      })
+    }
     writeFileSync(file, kept)
+    expect((await place.status()).isFit).toBe(true)
     await place.backUp('eu.backup')
     await expect(place.backUp('eu.backup')).rejects.toThrow('a backup writes over nothing')
   })

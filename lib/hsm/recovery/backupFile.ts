@@ -6,8 +6,8 @@ import { UserError } from '../../userError.ts'
 import { asJson } from '../formats/statement.ts'
 import { isP384Signature, p384PublicKey } from '../primitives/p384.ts'
 import { rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
-import { recoveryKeySchema } from './recoveryKey.ts'
-import { recoveredKey, type Share } from './shares.ts'
+import { recoveryKeySchema, type RecoveryKey } from './recoveryKey.ts'
+import { recoveredKey, type GivenShare } from './shares.ts'
 
 const format = 'vaultspan/hsm-backup/1'
 const base64 = v.pipe(v.string(), v.base64())
@@ -81,11 +81,18 @@ export interface OpenedBackup {
   readonly recoveryKey: Buffer
 }
 
-/** @throws UserError in a sentence, where anything about shares or file is not as it should be. */
-export async function openBackup(file: BackupFile, shares: readonly Share[]): Promise<OpenedBackup> {
-  const recoveryKey = await recoveredKey(file.recovery, shares)
+/**
+ * `recovery`: another copy of what the ceremony left, where the file's is damaged.
+ * @throws UserError in a sentence, where anything about shares or file is not as it should be.
+ */
+export async function openBackup(
+  file: BackupFile,
+  shares: readonly GivenShare[],
+  recovery = file.recovery,
+): Promise<OpenedBackup> {
+  const recoveryKey = await recoveredKey(recovery, shares)
   try {
-    await requireSigned(file)
+    await requireSigned(file, recovery)
     return { content: await decrypted(file, recoveryKey), recoveryKey }
   } catch (cause) {
     recoveryKey.fill(0)
@@ -94,8 +101,8 @@ export async function openBackup(file: BackupFile, shares: readonly Share[]): Pr
 }
 
 /** By the identity that the ceremony names: whoever has the recovery key's public half could encrypt a file of their own. */
-async function requireSigned({ signature, ...unsigned }: BackupFile): Promise<void> {
-  const { region, recovery } = unsigned
+async function requireSigned({ signature, ...unsigned }: BackupFile, recovery: RecoveryKey): Promise<void> {
+  const { region } = unsigned
   const signer = Object.hasOwn(recovery.identities, region)
     ? p384PublicKey(recovery.identities[region] ?? '')
     : undefined

@@ -39,6 +39,8 @@ export const recoveryKeySchema = v.object({
   identities: v.record(v.string(), v.string()),
   /** HMAC by a key of the recovery root over every other member, base64. */
   mac: v.pipe(v.string(), v.base64()),
+  /** By each region's identity over every other member: ECDSA P-384, DER, base64. */
+  signatures: v.exactOptional(v.record(v.string(), v.string())),
 })
 
 /**
@@ -54,7 +56,10 @@ export interface NewRecoveryKey extends Pick<RecoveryKey, 'ceremony' | 'publicKe
 
 export async function createRecoveryKey(ceremony: string, generateRsa: RsaGenerator): Promise<NewRecoveryKey> {
   const root = randomBytes(ROOT_LENGTH)
-  const { secret, publicKey } = await generateRsa(RECOVERY_KEY_BITS)
+  const { secret, publicKey } = await generateRsa(RECOVERY_KEY_BITS).catch((cause: unknown) => {
+    root.fill(0)
+    throw cause
+  })
   try {
     const privateKey = wrapKey(keyOf(root, ceremony, 'private key'), secret).toString('base64')
     return { ceremony, publicKey, privateKey, root }
@@ -64,22 +69,25 @@ export async function createRecoveryKey(ceremony: string, generateRsa: RsaGenera
 }
 
 /** With what the root says belongs to it. */
-export function endorsed(root: Buffer, fields: Omit<RecoveryKey, 'format' | 'mac'>): RecoveryKey {
+export function endorsed(root: Buffer, fields: Omit<RecoveryKey, 'format' | 'mac' | 'signatures'>): RecoveryKey {
   const unsigned = { format, ...fields } as const
   return { ...unsigned, mac: macOf(root, unsigned).toString('base64') }
 }
 
-/** The private half as PKCS#8, which the caller clears. @throws UserError where root and key do not belong together. */
-export function openRecoveryKey({ mac, ...unsigned }: RecoveryKey, root: Buffer): Buffer {
+/** The private half as PKCS#8, which the caller clears. @throws UserError where the key is not as this root endorsed it. */
+export function openRecoveryKey({ mac, signatures: _, ...unsigned }: RecoveryKey, root: Buffer): Buffer {
   const { ceremony, privateKey, publicKey } = unsigned
   const pkcs8 = unwrapKey(keyOf(root, ceremony, 'private key'), Buffer.from(privateKey, 'base64'))
-  if (pkcs8 === undefined) {
-    throw new UserError('The shares do not fit together: one of them is not as it was given out. Nothing was changed.')
-  }
+  if (pkcs8 === undefined) throw damagedRecovery()
   if (isSameMac(macOf(root, unsigned), Buffer.from(mac, 'base64')) && isPairOf(pkcs8, publicKey)) return pkcs8
   pkcs8.fill(0)
-  throw new UserError(
-    'What the ceremony said of its shares and regions was altered afterwards: take another copy of the file. Nothing was changed.',
+  throw damagedRecovery()
+}
+
+/** The shares are as they were given out. */
+export function damagedRecovery(): UserError {
+  return new UserError(
+    'The shares are right; what the ceremony left (recovery.json, of which each backup has a copy) is damaged in this backup: name another copy with --recovery, that in the data directory or in another backup. Nothing was changed.',
   )
 }
 
@@ -88,7 +96,7 @@ function isPairOf(pkcs8: Buffer, publicKey: string): boolean {
   return publicKeyPem(own) === publicKeyPem(createPublicKey(publicKey))
 }
 
-function macOf(root: Buffer, unsigned: Omit<RecoveryKey, 'mac'>): Buffer {
+function macOf(root: Buffer, unsigned: Omit<RecoveryKey, 'mac' | 'signatures'>): Buffer {
   const key = keyOf(root, unsigned.ceremony, 'endorsement')
   return createHmac('sha256', key)
     .update(canonicalJson({ ...asJson(unsigned) }))

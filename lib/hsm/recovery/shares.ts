@@ -3,7 +3,8 @@ import { combine, split } from 'shamir-secret-sharing'
 import * as v from 'valibot'
 import { parseJson } from '../../parseJson.ts'
 import { UserError } from '../../userError.ts'
-import { openRecoveryKey, type RecoveryKey } from './recoveryKey.ts'
+import { damagedRecovery, openRecoveryKey, type RecoveryKey } from './recoveryKey.ts'
+import { isAsMade } from './signedRecovery.ts'
 
 const format = 'vaultspan/recovery-share/1'
 
@@ -21,6 +22,12 @@ const schema = v.object({
 
 /** What one custodian keeps: a Shamir share of the recovery root (decision 15). */
 export type Share = v.InferOutput<typeof schema>
+
+/** As it was read. */
+export interface GivenShare extends Share {
+  /** Where; what is wrong with it names that. */
+  readonly place?: string
+}
 
 export interface Custody {
   readonly custodians: number
@@ -41,7 +48,9 @@ export function requireCustody({ custodians, threshold }: Custody): void {
 }
 
 export async function splitRoot(root: Buffer, ceremony: string, custody: Custody): Promise<readonly Share[]> {
-  const parts = await split(new Uint8Array(root), custody.custodians, custody.threshold)
+  // The library takes no subclass of it.
+  const copy = new Uint8Array(root)
+  const parts = await split(copy, custody.custodians, custody.threshold).finally(() => copy.fill(0))
   return parts.map((part, index) => {
     const share = Buffer.from(part).toString('base64')
     part.fill(0)
@@ -51,7 +60,7 @@ export async function splitRoot(root: Buffer, ceremony: string, custody: Custody
 }
 
 /** @throws UserError where it is none, or was changed. Nothing of it is quoted: it is a secret. */
-export function parseShare(place: string, text: string): Share {
+export function parseShare(place: string, text: string): Share & { readonly place: string } {
   let content: unknown
   try {
     content = parseJson(text)
@@ -61,16 +70,22 @@ export function parseShare(place: string, text: string): Share {
   const parsed = v.safeParse(schema, content)
   if (!parsed.success) throw new UserError(`${place} is no share of a recovery root (${format}).`)
   const { digest, ...unsigned } = parsed.output
-  if (digestOf(unsigned) === digest) return parsed.output
+  if (digestOf(unsigned) === digest) return { ...parsed.output, place }
   throw new UserError(`${place} is not as it was given out: its digest does not fit.`)
 }
 
 /** The recovery key's private half as PKCS#8, which the caller clears. @throws UserError in a sentence; nothing was done then. */
-export async function recoveredKey(key: RecoveryKey, shares: readonly Share[]): Promise<Buffer> {
+export async function recoveredKey(key: RecoveryKey, shares: readonly GivenShare[]): Promise<Buffer> {
+  if (key.signatures !== undefined && !isAsMade(key)) throw damagedRecovery()
   const foreign = shares.find(({ ceremony }) => ceremony !== key.ceremony)
   if (foreign !== undefined)
     throw new UserError(
       `Share ${foreign.number} is of another ceremony (${foreign.ceremony}); the backup is of ${key.ceremony}. Nothing was changed.`,
+    )
+  const other = shares.find(({ number, digest }) => key.shares[number - 1] !== digest)
+  if (other !== undefined)
+    throw new UserError(
+      `${other.place ?? `Share ${other.number}`} is not share ${other.number} as it was given out${key.signatures === undefined ? ', or the backup is damaged' : ''}: hsm verify compares it with the transcript. Nothing was changed.`,
     )
   const distinct = new Map(shares.map((each) => [each.number, each]))
   if (distinct.size < key.threshold)
