@@ -129,7 +129,7 @@ describeWithToken('with the regions’ keys in tokens', () => {
         refusal('^It takes 2 different shares; there are 1\\. Nothing was .*\n$'),
       )
       for (const { file } of backups)
-        expect(await restore(file, at('ann'), at('cid'))).toMatchObject({
+        expect(await restore(file, at('ann'), at('cid'), '--recovery', at('copy/hsm/recovery.json'))).toMatchObject({
           code: 0,
           err: '',
           out: expect.stringContaining('made, with its keys') as string,
