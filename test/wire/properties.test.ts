@@ -248,7 +248,10 @@ test('any header', async () => {
 })
 
 test('any path', async () => {
-  const segment = fc.oneof(fc.constantFrom('20180608', 'keys', 'vaults', 'actions', '%', '%2F', '..'), fc.webSegment())
+  const segment = fc.oneof(
+    fc.constantFrom('20180608', 'keys', 'vaults', 'actions', 'n', '%', '%2F', '..'),
+    fc.webSegment(),
+  )
   await fc.assert(
     fc.asyncProperty(fc.array(segment, { maxLength: 5 }), async (segments) => {
       await requireContract('GET', `/${segments.join('/')}`)
@@ -281,8 +284,10 @@ async function requireContract(
   seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1)
   if (answer.status < 300) return
   const { code, message, ...more } = answer.body
-  expect([answer.body, codes.has(String(code))]).toEqual([answer.body, true])
   expect([typeof message, more, written]).toEqual(['string', {}, []])
+  // A service of OCI's that is not offered here.
+  if (answer.status === 501 && code === 'MethodNotImplemented') return
+  expect([answer.body, codes.has(String(code))]).toEqual([answer.body, true])
   expect(answer.status).toBeGreaterThanOrEqual(400)
   expect(answer.status).toBeLessThan(500)
 }
