@@ -13,6 +13,7 @@ import { UserError } from '../../lib/userError.ts'
 import { version } from '../version.ts'
 import { keptState, lackedRoot } from './keptState.ts'
 import { remedyFor } from './lostTokens.ts'
+import { requireWritable } from './newFile.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -43,6 +44,7 @@ export async function backupRegion(
   const recovery = recoveryOf(data)
   if (recovery === undefined)
     throw new UserError(`${data} has no custodians: hsm init --custodian makes them, with the tokens.`)
+  requireWritable(to)
   const file = join(data, 'hsm', `${region}.json`)
   const state = stateIn(file)
   const kept = keptState(state)

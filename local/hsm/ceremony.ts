@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { writeFileDurably } from '../../lib/durableFile.ts'
 import type { Attestation, AttestedToken } from '../../lib/hsm/formats/attestation.ts'
 import { createRecoveryKey, endorsed, type NewRecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
@@ -10,7 +9,10 @@ import { fingerprint, signTranscript, type Signer } from '../../lib/hsm/recovery
 import { generateRsaMaterial, type RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { UserError } from '../../lib/userError.ts'
 import { version } from '../version.ts'
-import { recoveryFile } from './recoveryFile.ts'
+import { isTaken, NewFiles, requireWritable } from './newFile.ts'
+import { onSignal } from './onSignal.ts'
+import { recoveryFile, recoveryOf } from './recoveryFile.ts'
+import { forgetCeremony, isLeftover, noteCeremony, unfinishedCeremonies } from './unfinishedCeremonies.ts'
 
 export interface Ceremony {
   readonly data: string
@@ -34,21 +36,38 @@ export interface Made {
   readonly regions: readonly CeremonyRegion[]
 }
 
+export interface CeremonySteps {
+  /** Before anything is made or written. @throws UserError */
+  readonly check: () => void
+  readonly make: (recoveryKey: string) => Made
+}
+
 /**
  * Makes a recovery root, gives each custodian a share of it, and makes the regions under its key. The root is in this process
- * from its making to the end of this call, and nowhere else. Where something fails no share stays. @throws UserError
+ * from its making to the end of this call, and nowhere else. Where something fails, or a signal ends it, no share stays. @throws UserError
  */
-export async function holdCeremony(of: Ceremony, make: (recoveryKey: string) => Made): Promise<readonly string[]> {
+export async function holdCeremony(of: Ceremony, { check, make }: CeremonySteps): Promise<readonly string[]> {
   const { data, threshold } = of
   const [shareFiles, transcript] = [of.shareFiles.map((file) => resolve(file)), resolve(of.transcript)]
   requireCustody({ custodians: shareFiles.length, threshold })
-  requireNew([...shareFiles, transcript], recoveryFile(data))
+  const leftovers = requireNew([...shareFiles, transcript], data)
+  check()
   const key = await createRecoveryKey(randomUUID(), of.generateRsa ?? generateRsaMaterial)
+  const files = new NewFiles()
+  const listening = onSignal(() => {
+    files.remove()
+    key.root.fill(0)
+  })
+  let isBegun = false
   try {
+    noteCeremony(data, { ceremony: key.ceremony, publicKey: key.publicKey })
+    for (const file of leftovers) rmSync(file)
     const shares = await splitRoot(key.root, key.ceremony, { custodians: shareFiles.length, threshold })
-    for (const [index, share] of shares.entries()) writeShare(shareFiles[index] ?? '', share)
+    for (const [index, share] of shares.entries()) files.write(shareFiles[index] ?? '', share, 0o600)
+    isBegun = true
     const made = make(key.publicKey)
-    await record(of, transcript, key, shares, made)
+    await record(of, files, key, shares, made)
+    forgetCeremony(data, key.ceremony)
     return [
       ...made.lines,
       ...shares.map(
@@ -58,16 +77,18 @@ export async function holdCeremony(of: Ceremony, make: (recoveryKey: string) => 
       `  recovery key ${short(fingerprint(key.publicKey))}, ceremony ${key.ceremony}`,
     ]
   } catch (cause) {
-    for (const file of [...shareFiles, transcript]) rmSync(file, { force: true })
+    if (recoveryOf(data)?.ceremony !== key.ceremony) files.remove()
+    if (!isBegun) forgetCeremony(data, key.ceremony)
     throw cause
   } finally {
+    listening.end()
     key.root.fill(0)
   }
 }
 
 async function record(
-  { data, threshold }: Ceremony,
-  transcript: string,
+  { data, threshold, transcript }: Ceremony,
+  files: NewFiles,
   { root, ceremony, publicKey, privateKey }: NewRecoveryKey,
   shares: readonly Share[],
   { library, regions }: Made,
@@ -85,39 +106,28 @@ async function record(
       },
       regions,
     )
-    writeNew(transcript, signed, 0o644)
+    files.write(resolve(transcript), signed, 0o644)
     const identities = Object.fromEntries(regions.map((each) => [each.region, each.publicKey]))
     const made = endorsed(root, { ...known, publicKey, privateKey, identities })
     // The last: without it there was no ceremony.
-    writeNew(recoveryFile(data), await signedBy(made, regions), 0o600)
+    mkdirSync(dirname(recoveryFile(data)), { recursive: true, mode: 0o700 })
+    files.write(recoveryFile(data), await signedBy(made, regions), 0o600)
   } finally {
     for (const region of regions) region.close()
   }
 }
 
-/** @throws UserError */
-function requireNew(files: readonly string[], recovery: string): void {
+/** Resolves with those that a ceremony has left which did not end: nobody needs them. @throws UserError */
+function requireNew(files: readonly string[], data: string): readonly string[] {
   if (new Set(files).size < files.length)
     throw new UserError('Each custodian, and the transcript, has a file of its own.')
-  const there = files.find((file) => existsSync(file))
+  const unfinished = unfinishedCeremonies(data)
+  const taken = files.filter((file) => isTaken(file))
+  const there = taken.find((file) => !isLeftover(file, unfinished))
   if (there !== undefined) throw new UserError(`${there} is there already; a ceremony writes over nothing.`)
-  const missing = files.find((file) => !existsSync(dirname(file)))
-  if (missing !== undefined) throw new UserError(`${dirname(missing)} is not there; mount it, or make it.`)
-  if (existsSync(recovery)) throw new UserError(`This cloud has its custodians (${recovery}).`)
-}
-
-function writeShare(file: string, share: Share): void {
-  writeNew(file, share, 0o600)
-}
-
-function writeNew(file: string, content: object, mode: number): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const bytes = Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`)
-  try {
-    if (!writeFileDurably(file, bytes, { mode, isNew: true })) throw new UserError(`${file} is there already.`)
-  } finally {
-    bytes.fill(0)
-  }
+  if (existsSync(recoveryFile(data))) throw new UserError(`This cloud has its custodians (${recoveryFile(data)}).`)
+  for (const file of files) requireWritable(file)
+  return taken
 }
 
 /** As a person reads it aloud. */

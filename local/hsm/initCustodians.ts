@@ -6,12 +6,15 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { holdCeremony, type Ceremony } from './ceremony.ts'
-import { initTokens, type NewTokens } from './initTokens.ts'
+import { initTokens, requireFreeLabels, type NewTokens } from './initTokens.ts'
 import { tokenLabel } from './tokenSettings.ts'
 
 /** New tokens whose roots the custodians can bring into others. @throws UserError */
 export async function initTokensWithCustodians(tokens: NewTokens, ceremony: Ceremony): Promise<readonly string[]> {
-  return holdCeremony(ceremony, (recoveryKey) => {
+  const check = () => {
+    requireFreeLabels(tokens)
+  }
+  const make = (recoveryKey: string) => {
     const lines = initTokens(tokens, recoveryKey)
     const module = Pkcs11Module.load(tokens.module, process.env['PKCS11_INIT_ARGUMENTS'])
     const regions = tokens.regions.map((region) => {
@@ -28,7 +31,8 @@ export async function initTokensWithCustodians(tokens: NewTokens, ceremony: Cere
       }
     })
     return { lines, library: module.libraryInfo(), regions }
-  })
+  }
+  return holdCeremony(ceremony, { check, make })
 }
 
 /** For simulated regions that are there: their roots lie in files, and from now on a backup of those needs no trust in whoever keeps it. */
@@ -40,7 +44,7 @@ export async function initSimulatedCustodians(
   const missing = files.find(({ file }) => !existsSync(file))
   if (missing !== undefined)
     throw new UserError(`There is no region ${missing.region} in ${ceremony.data} yet: start it once before.`)
-  return holdCeremony(ceremony, () => ({
+  const make = () => ({
     lines: regions.map((region) => `  ${region}  simulated; its state can be backed up from now on`),
     library: null,
     regions: files.map(({ region, file }) => {
@@ -55,5 +59,6 @@ export async function initSimulatedCustodians(
         },
       }
     }),
-  }))
+  })
+  return holdCeremony(ceremony, { check: () => undefined, make })
 }

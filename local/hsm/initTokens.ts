@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initPartition, initToken, requireReplaceable } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
-import { requireNeverMade } from './lostTokens.ts'
+import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenLabel } from './tokenSettings.ts'
+import { unfinishedCeremonies } from './unfinishedCeremonies.ts'
 
 export interface NewTokens {
   readonly data: string
@@ -26,6 +27,7 @@ const says = {
   made: 'made, with its roots',
   completed: 'was there; its roots are made',
   'made anew': 'was spent; it is initialized anew, with new roots',
+  replaced: 'was left by a ceremony that did not end; it is initialized anew, with new roots',
   'there already': 'was there with its roots; nothing is changed',
 } as const
 
@@ -35,38 +37,69 @@ const says = {
  * cloud's custodians, where it has any. Resolves with a line for each. @throws UserError
  */
 export function initTokens(tokens: NewTokens, recoveryKey?: string): readonly string[] {
-  if (!existsSync(join(tokens.data, 'host.db'))) return initAll(tokens, recoveryKey)
-  const directory = new HostDirectory(tokens.data)
+  return whileStopped(tokens, () => initAll(tokens, recoveryKey))
+}
+
+/** That a ceremony can make all of them: what is there already is bound to no custodians of its own. @throws UserError */
+export function requireFreeLabels(tokens: NewTokens): void {
+  whileStopped(tokens, () => {
+    const { data, label, regions } = tokens
+    const module = moduleFor(tokens)
+    const labels = module.labels()
+    const unfinished = unfinishedCeremonies(data).map(({ publicKey }) => publicKey)
+    for (const region of regions) {
+      const name = tokenLabel({ label }, region)
+      if (!labels.includes(name)) requireNeverMade(data, region, name)
+      const own = labels.filter((each) => each === name || each.startsWith(partitionLabel(name, 0).slice(0, -1)))
+      for (const each of own)
+        requireReplaceable({
+          module,
+          label: each,
+          pin: tokens.pin,
+          unfinished: each === name && wasMade(data, region) ? [] : unfinished,
+        })
+    }
+  })
+}
+
+function whileStopped<R>({ data }: NewTokens, work: () => R): R {
+  if (!existsSync(join(data, 'host.db'))) return work()
+  const directory = new HostDirectory(data)
   try {
-    return initAll(tokens, recoveryKey)
+    return work()
   } finally {
     directory.close()
   }
 }
 
-function initAll(
-  { data, module, label, regions, privateVaults, soPin, pin }: NewTokens,
-  newKey: string | undefined,
-): readonly string[] {
+function moduleFor({ module, data }: NewTokens): Pkcs11Module {
+  useOwnTokens(module, data, { isNew: true })
+  return Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
+}
+
+function initAll(tokens: NewTokens, newKey: string | undefined): readonly string[] {
+  const { data, label, regions, privateVaults, soPin, pin } = tokens
   const recovery = newKey === undefined ? recoveryOf(data) : undefined
   const stranger = regions.find((region) => recovery !== undefined && !Object.hasOwn(recovery.identities, region))
   if (stranger !== undefined)
     throw new UserError(
       `The ceremony of this cloud's custodians did not know the region ${stranger}: make it in a directory of its own, with custodians of its own.`,
     )
-  useOwnTokens(module, data, { isNew: true })
-  const loaded = Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
+  const module = moduleFor(tokens)
+  const unfinished = unfinishedCeremonies(data)
+    .map(({ publicKey }) => publicKey)
+    .filter((each) => each !== newKey)
   const recoveryKey = newKey ?? recovery?.publicKey
   for (const region of regions) {
     const name = tokenLabel({ label }, region)
-    if (loaded.slotOf(name) === undefined) requireNeverMade(data, region, name)
+    if (module.slotOf(name) === undefined) requireNeverMade(data, region, name)
   }
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
-    const common = { module: loaded, soPin, pin, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
+    const common = { module, soPin, pin, unfinished, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     return [
-      `  ${name}  ${says[initToken({ ...common, label: name })]}`,
+      `  ${name}  ${says[initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })]}`,
       ...pool.map((each) => `  ${each}  ${says[initPartition({ ...common, label: each })]}`),
     ]
   })

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
@@ -32,6 +32,10 @@ export function remedyFor(data: string, region: string): string {
   return witness === undefined ? 'Make it with hsm init.' : lost(witness)
 }
 
+export function wasMade(data: string, region: string): boolean {
+  return witnessOf(data, region) !== undefined
+}
+
 /** New roots would open nothing of what is there, and stand in the way of those that do. @throws UserError */
 export function requireNeverMade(data: string, region: string, label: string): void {
   const witness = witnessOf(data, region)
@@ -39,5 +43,5 @@ export function requireNeverMade(data: string, region: string, label: string): v
 }
 
 function lost(witness: string): string {
-  return `It was there once (${witness}), so hsm init does not make it: check PKCS11_MODULE and PKCS11_LABEL; where it is lost, hsm restore brings it back with the custodians' shares, or its vendor's backup does.`
+  return `It was there once (${witness}), so hsm init does not make it: check PKCS11_MODULE and PKCS11_LABEL; where it is lost, hsm restore brings it back with the custodians' shares, or its vendor's backup does${basename(witness) === 'recovery.json' ? '; where the region was never started, take a --data of its own' : ''}.`
 }

@@ -9,6 +9,7 @@ import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
+import { requireFinished } from './unfinishedCeremonies.ts'
 
 interface RegionHsmParts {
   readonly region: string
@@ -46,6 +47,7 @@ export function openRegionHsm({
     pin: () => pinFrom(pinFile),
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
+  if (data !== undefined) requireFinished(data, region, token)
   return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas })
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
@@ -17,6 +17,7 @@ import { requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { textOf } from './textOf.ts'
 
 export interface Restored {
   readonly data: string
@@ -105,12 +106,4 @@ function shareIn(file: string): GivenShare {
   const text = textOf(file)
   requireOwn(file, 'The share')
   return parseShare(file, text)
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new UserError(`${file} cannot be read.`, { cause })
-  }
 }

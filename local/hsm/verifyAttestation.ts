@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { attestedBytes, ownStatement, parseAttestation, weaknesses } from '../../lib/hsm/formats/attestation.ts'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { readRoot } from '../directory/readRoot.ts'
+import { textOf } from './textOf.ts'
 
 /** Checks what hsm attest has written, offline. Resolves with lines for a person. @throws UserError where it proves nothing. */
 export async function verifyAttestation(
@@ -11,7 +11,7 @@ export async function verifyAttestation(
   rootFile: string,
   challenge: string | undefined,
 ): Promise<readonly string[]> {
-  const found = parseAttestation(readFileSync(file, 'utf8'))
+  const found = parseAttestation(textOf(file))
   if (found === undefined) throw new UserError(`${file} is no attestation of hsm attest.`)
   const root = readRoot(rootFile)
   if (root === undefined) throw new UserError(`${rootFile} holds no P-384 public key in PEM.`)

@@ -1,15 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { parseShare } from '../../lib/hsm/recovery/shares.ts'
 import { fingerprint, isSignedByAll, parseTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { short } from './ceremony.ts'
+import { textOf } from './textOf.ts'
 
 /**
  * Checks the transcript of a ceremony offline, and whether a share is of it. That the regions' keys are theirs it cannot say:
  * whoever was there, or an attestation, does. @throws UserError where it proves nothing.
  */
 export async function verifyCeremony(file: string, shareFile: string | undefined): Promise<readonly string[]> {
-  const found = parseTranscript(readFileSync(file, 'utf8'))
+  const found = parseTranscript(textOf(file))
   if (found === undefined)
     throw new UserError(`${file} is no transcript of a ceremony; an attestation is checked with --root.`)
   if (!(await isSignedByAll(found)) || fingerprint(found.recoveryKey.publicKey) !== found.recoveryKey.sha256)
@@ -31,7 +31,7 @@ export async function verifyCeremony(file: string, shareFile: string | undefined
 }
 
 function shareIn({ ceremony, shares }: Transcript, file: string): string {
-  const { number, digest, ceremony: own } = parseShare(file, readFileSync(file, 'utf8'))
+  const { number, digest, ceremony: own } = parseShare(file, textOf(file))
   if (own === ceremony && shares[number - 1] === digest) return `  ${file} is share ${number} of this ceremony.`
   throw new UserError(`${file} is no share of this ceremony.`)
 }

@@ -163,6 +163,7 @@ describeWithToken('a ceremony and its restore', () => {
     expect((await place.status()).isFit).toBe(true)
     await place.backUp('eu.backup')
     await expect(place.backUp('eu.backup')).rejects.toThrow('a backup writes over nothing')
+    await expect(place.backUp('none/eu.backup')).rejects.toThrow('none is not there; mount it, or make it.')
   })
 
   test('a ceremony over tokens that are there leaves no share, and no backup is made', async () => {

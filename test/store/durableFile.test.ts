@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  linkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
@@ -54,4 +66,41 @@ test('a file that was to be new and is there stays as it is', () => {
   expect(writeFileDurably(file, 'third', { mode: 0o600 })).toBe(true)
   expect(readFileSync(file, 'utf8')).toBe('third')
   expect(readdirSync(directory)).toEqual(['file'])
+})
+
+test.each(['EPERM', 'ENOTSUP', 'ENOSYS'])(
+  'a disk without links or modes (%s) gets a new file, and none over another',
+  (code) => {
+    const refuse = () => {
+      throw Object.assign(new Error(code), { code })
+    }
+    const fat = { link: refuse, chmod: refuse }
+    const file = join(directory, 'file')
+    expect(writeFileDurably(file, 'first', { mode: 0o600, isNew: true }, fat)).toBe(true)
+    expect(writeFileDurably(file, 'second', { mode: 0o600, isNew: true }, fat)).toBe(false)
+    expect(readFileSync(file, 'utf8')).toBe('first')
+    expect(readdirSync(directory)).toEqual(['file'])
+  },
+)
+
+test('another refusal of links or modes is no such disk', () => {
+  const refuse = () => {
+    throw Object.assign(new Error('EIO'), { code: 'EIO' })
+  }
+  const file = join(directory, 'file')
+  const write = (system: object) => () =>
+    writeFileDurably(file, 'text', { mode: 0o600, isNew: true }, { link: linkSync, chmod: fchmodSync, ...system })
+  expect(write({ link: refuse })).toThrow('takes no writes')
+  expect(write({ chmod: refuse })).toThrow('takes no writes')
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('a link that leads nowhere is there already; a directory is an error', () => {
+  const file = join(directory, 'link')
+  symlinkSync(join(directory, 'nowhere'), file)
+  expect(writeFileDurably(file, 'text', { mode: 0o600, isNew: true })).toBe(false)
+  expect(lstatSync(file).isSymbolicLink()).toBe(true)
+  expect(existsSync(join(directory, 'nowhere'))).toBe(false)
+  mkdirSync(join(directory, 'folder'))
+  expect(() => writeFileDurably(join(directory, 'folder'), 'text', { mode: 0o600, isNew: true })).toThrow('EEXIST')
 })

@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
-import { parseJson } from '../../parseJson.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { asJson } from './statement.ts'
 
 const attestationFormat = 'vaultspan/hsm-attestation/1'
 
-const flags = v.object({
+const flags = v.strictObject({
   isToken: v.boolean(),
   isPrivate: v.boolean(),
   isSensitive: v.boolean(),
@@ -19,7 +19,7 @@ const flags = v.object({
   isModifiable: v.boolean(),
 })
 
-export const attestedTokenSchema = v.object({
+export const attestedTokenSchema = v.strictObject({
   label: v.string(),
   manufacturer: v.string(),
   model: v.string(),
@@ -27,7 +27,7 @@ export const attestedTokenSchema = v.object({
   hardware: v.string(),
   firmware: v.string(),
   keys: v.array(
-    v.object({
+    v.strictObject({
       label: v.string(),
       kind: v.picklist(['secret', 'private']),
       uses: v.array(v.string()),
@@ -36,14 +36,14 @@ export const attestedTokenSchema = v.object({
   ),
 })
 
-export const libraryInfoSchema = v.object({
+export const libraryInfoSchema = v.strictObject({
   manufacturer: v.string(),
   description: v.string(),
   version: v.string(),
   cryptoki: v.string(),
 })
 
-const statement = v.object({
+const statement = v.strictObject({
   format: v.literal('vaultspan/region-statement/1'),
   realm: v.string(),
   tenancyId: v.string(),
@@ -52,7 +52,7 @@ const statement = v.object({
   signature: v.string(),
 })
 
-const attestation = v.object({
+const attestation = v.strictObject({
   format: v.literal(attestationFormat),
   region: v.string(),
   realm: v.string(),
@@ -79,7 +79,7 @@ export type AttestedKey = AttestedToken['keys'][number]
 /** Undefined for what is none. */
 export function parseAttestation(text: string): Attestation | undefined {
   try {
-    const parsed = v.safeParse(attestation, parseJson(text))
+    const parsed = v.safeParse(attestation, parseUniqueJson(text))
     return parsed.success ? parsed.output : undefined
   } catch {
     return undefined

@@ -65,7 +65,13 @@ export const CKM = {
 /** Mask generation functions of OAEP and PSS. */
 export const CKG = { MGF1_SHA1: 1, MGF1_SHA256: 2, MGF1_SHA384: 3, MGF1_SHA512: 4, MGF1_SHA224: 5 } as const
 
-export const CKF = { RW_SESSION: 2, SERIAL_SESSION: 4, OS_LOCKING_OK: 2, TOKEN_INITIALIZED: 0x400 } as const
+export const CKF = {
+  RW_SESSION: 2,
+  SERIAL_SESSION: 4,
+  OS_LOCKING_OK: 2,
+  USER_PIN_INITIALIZED: 0x8,
+  TOKEN_INITIALIZED: 0x400,
+} as const
 export const CKU = { SO: 0, USER: 1 } as const
 
 export const CKR = {

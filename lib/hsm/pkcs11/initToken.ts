@@ -5,6 +5,7 @@ import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
 import { putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
 import { Session } from './session.ts'
+import { markIn } from './vaultMarker.ts'
 
 export interface NewToken {
   readonly module: Pkcs11Module
@@ -15,15 +16,21 @@ export interface NewToken {
   readonly pin: string
   /** PEM of the custodians' key; absent: there are none. */
   readonly recoveryKey?: string
+  /** PEM of keys of ceremonies that did not end: a token under one of them is made anew. */
+  readonly unfinished?: readonly string[]
 }
 
 /**
  * Makes a region's token in a slot that holds an uninitialized one, and its roots there. Where a token of this label is
  * there already it is left as it is, but for roots that an interrupted init did not make. @throws UserError
  */
-export function initToken(token: NewToken): 'made' | 'completed' | 'there already' {
+export function initToken(token: NewToken): 'made' | 'completed' | 'replaced' | 'there already' {
   const { module, label, pin } = token
   const known = module.slotOf(label)
+  if (known !== undefined && isLeftBehind(token, known)) {
+    withUser(module, initialize(token, known), pin, createRegionObjects)
+    return 'replaced'
+  }
   const slot = known ?? initialize(token)
   return withUser(module, slot, pin, (session) => {
     requireSameRecoveryKey(session, token)
@@ -37,21 +44,55 @@ export function initToken(token: NewToken): 'made' | 'completed' | 'there alread
  * Makes a token of a private vault's. One that is there with its roots stays, whoever has it; one without any is spent, or
  * was left by an interrupted init: it is initialized anew, which zeroises what it ever held. @throws UserError
  */
-export function initPartition(token: NewToken): 'made' | 'made anew' | 'there already' {
+export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced' | 'there already' {
   const { module, label, pin } = token
   if (!module.vendor.keepsData)
     throw new UserError(
       `${module.vendor.name} keeps no data objects, by which a private vault's token names its vault: make none (--private 0).`,
     )
   const known = module.slotOf(label)
-  if (known !== undefined && withUser(module, known, pin, (session) => has(() => findVaultObjects(session)))) {
-    return 'there already'
-  }
+  const isLeft = known !== undefined && isLeftBehind(token, known)
+  if (known !== undefined && !isLeft && hasRootsOfItsOwn(token, known)) return 'there already'
   const slot = initialize(token, known)
   withUser(module, slot, pin, (session) => {
     createRoots(session)
   })
+  if (isLeft) return 'replaced'
   return known === undefined ? 'made' : 'made anew'
+}
+
+/** @throws UserError where it has them for other custodians */
+function hasRootsOfItsOwn(token: NewToken, slot: number): boolean {
+  return withUser(token.module, slot, token.pin, (session) => {
+    if (!has(() => findVaultObjects(session))) return false
+    requireSameRecoveryKey(session, token)
+    return true
+  })
+}
+
+type Found = Pick<NewToken, 'module' | 'label' | 'pin' | 'unfinished'>
+
+/** That a ceremony may make this token, which is there, anew. @throws UserError */
+export function requireReplaceable(token: Found): void {
+  const slot = token.module.slotOf(token.label)
+  if (slot !== undefined && !isLeftBehind({ ...token, recoveryKey: '' }, slot)) throw madeWithoutThem(token.label)
+}
+
+/**
+ * Whether an init that broke off has left it: without a PIN, without anything that a ceremony needs, or with the key of one that
+ * did not end. Nothing was kept by it: what names a private vault was.
+ */
+function isLeftBehind(
+  { module, pin, unfinished = [], recoveryKey }: Found & Pick<NewToken, 'recoveryKey'>,
+  slot: number,
+) {
+  if (!module.vendor.keepsData || !module.vendor.hasOfficer) return false
+  if (!module.tokenInfo(slot).hasUserPin) return true
+  return withUser(module, slot, pin, (session) => {
+    if (recoveryKey !== undefined && session.find([]).length === 0) return true
+    const own = recoveryKeyIn(session)
+    return own !== undefined && unfinished.includes(publicKeyPem(own)) && markIn(session) === undefined
+  })
 }
 
 /** A token is made with its custodians or without them: what is in it cannot leave it for others later. @throws UserError */
@@ -62,7 +103,13 @@ function requireSameRecoveryKey(session: Session, { label, recoveryKey }: NewTok
   throw new UserError(
     recoveryKey === undefined
       ? `The token ${label} was made with custodians: put hsm/recovery.json back, which every backup of it has.`
-      : `The token ${label} is there already, and was made without these custodians. They are chosen when tokens are made: take new ones, by another PKCS11_LABEL.`,
+      : madeWithoutThem(label).message,
+  )
+}
+
+function madeWithoutThem(label: string): UserError {
+  return new UserError(
+    `The token ${label} is there already, and was made without these custodians, who are chosen when tokens are made. Take new tokens, by another PKCS11_LABEL and in a --data of their own; or delete it by its vendor's program, where no vault has it.`,
   )
 }
 

@@ -219,6 +219,7 @@ export class Pkcs11Module {
       hardware: versionAt(info, 184),
       firmware: versionAt(info, 186),
       isInitialized: (flags & CKF.TOKEN_INITIALIZED) !== 0,
+      hasUserPin: (flags & CKF.USER_PIN_INITIALIZED) !== 0,
     }
   }
 }
@@ -243,6 +244,7 @@ export interface TokenInfo {
   readonly hardware: string
   readonly firmware: string
   readonly isInitialized: boolean
+  readonly hasUserPin: boolean
 }
 
 function functionsOf(path: string): readonly [FunctionName, Callable][] {

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
-import { parseJson } from '../../parseJson.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import { UserError } from '../../userError.ts'
 import { asJson } from '../formats/statement.ts'
 import { isP384Signature, p384PublicKey } from '../primitives/p384.ts'
@@ -12,7 +12,7 @@ import { recoveredKey, type GivenShare } from './shares.ts'
 const format = 'vaultspan/hsm-backup/1'
 const base64 = v.pipe(v.string(), v.base64())
 
-const schema = v.object({
+const schema = v.strictObject({
   format: v.literal(format),
   /** RFC 3339. */
   at: v.string(),
@@ -65,7 +65,7 @@ export async function encryptBackup(
 export function parseBackup(place: string, text: string): BackupFile {
   let content: unknown
   try {
-    content = parseJson(text)
+    content = parseUniqueJson(text)
   } catch {
     throw new UserError(`${place} is no backup of hsm backup, or was cut off: it is not JSON.`)
   }

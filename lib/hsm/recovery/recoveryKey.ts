@@ -21,7 +21,7 @@ const ROOT_LENGTH = 32
 /** A copy may be kept for decades. */
 const RECOVERY_KEY_BITS = 4096
 
-export const recoveryKeySchema = v.object({
+export const recoveryKeySchema = v.strictObject({
   format: v.literal(format),
   /** Names what the custodians' shares are of. */
   ceremony: v.string(),

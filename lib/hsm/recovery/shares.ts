@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 import { combine, split } from 'shamir-secret-sharing'
 import * as v from 'valibot'
-import { parseJson } from '../../parseJson.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import { UserError } from '../../userError.ts'
 import { damagedRecovery, openRecoveryKey, type RecoveryKey } from './recoveryKey.ts'
 import { isAsMade } from './signedRecovery.ts'
 
 const format = 'vaultspan/recovery-share/1'
 
-const schema = v.object({
+const schema = v.strictObject({
   format: v.literal(format),
   ceremony: v.string(),
   /** From 1. */
@@ -63,7 +63,7 @@ export async function splitRoot(root: Buffer, ceremony: string, custody: Custody
 export function parseShare(place: string, text: string): Share & { readonly place: string } {
   let content: unknown
   try {
-    content = parseJson(text)
+    content = parseUniqueJson(text)
   } catch {
     throw new UserError(`${place} is no share: it is not JSON.`)
   }

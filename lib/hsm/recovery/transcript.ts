@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
-import { parseJson } from '../../parseJson.ts'
+import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import { attestedTokenSchema, libraryInfoSchema } from '../formats/attestation.ts'
 import { asJson } from '../formats/statement.ts'
 import { isP384Signature, p384PublicKey } from '../primitives/p384.ts'
 
 const format = 'vaultspan/hsm-ceremony/1'
 
-const schema = v.object({
+const schema = v.strictObject({
   format: v.literal(format),
   ceremony: v.string(),
   /** RFC 3339. */
@@ -18,11 +18,11 @@ const schema = v.object({
   threshold: v.number(),
   /** The digest of each custodian's share, in their order. */
   shares: v.array(v.string()),
-  recoveryKey: v.object({ publicKey: v.string(), sha256: v.string() }),
+  recoveryKey: v.strictObject({ publicKey: v.string(), sha256: v.string() }),
   /** Null: the regions are simulated. */
   library: v.nullable(libraryInfoSchema),
   regions: v.array(
-    v.object({
+    v.strictObject({
       region: v.string(),
       /** PEM of its identity. */
       publicKey: v.string(),
@@ -56,16 +56,18 @@ export async function signTranscript(
 /** Undefined for what is none. */
 export function parseTranscript(text: string): Transcript | undefined {
   try {
-    const parsed = v.safeParse(schema, parseJson(text))
+    const parsed = v.safeParse(schema, parseUniqueJson(text))
     return parsed.success ? parsed.output : undefined
   } catch {
     return undefined
   }
 }
 
-/** Whether every region that it names has signed it, with the key that it names. */
+/** Whether every region that it names, and nobody else, has signed it, with the key that it names. */
 export async function isSignedByAll({ signatures, ...unsigned }: Transcript): Promise<boolean> {
   const bytes = bytesOf(unsigned)
+  const names = new Set(unsigned.regions.map(({ region }) => region))
+  if (names.size < unsigned.regions.length || Object.keys(signatures).some((name) => !names.has(name))) return false
   for (const { region, publicKey } of unsigned.regions) {
     const [key, signature] = [
       p384PublicKey(publicKey),
