@@ -51,6 +51,7 @@ test.each(operations.filter((name) => rowOf(name).isOpen !== true && isAboutSome
     const refused = (target: Target) => async () => {
       await expect(subjects[operation].call(stage.stranger, target, {})).rejects.toMatchObject({ statusCode: 404 })
     }
+    await stage.oci.cloud.idle()
     const ofForbidden = await workOf(stage, refused(stage.ready))
     expect(await workOf(stage, refused(stage.absent))).toEqual(ofForbidden)
     expect(ofForbidden['policies asked']).toBeGreaterThan(0)

@@ -8,7 +8,7 @@ export type Work = Readonly<Record<string, number>>
 
 /**
  * What a call costs where that can be counted, in both regions. It is made until it costs the same twice, for what it does once
- * in a process and what the service does besides is not asked after.
+ * in a process is not asked after. The service has nothing else to do then.
  */
 export async function workOf(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
   let last: Work | undefined
@@ -22,7 +22,6 @@ export async function workOf(stage: Stage, call: () => Promise<unknown>): Promis
 
 async function workOfOne(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
   const { cloud, tenancyId } = stage.oci
-  await cloud.idle()
   const work: Record<string, number> = {}
   const count = (what: string) => {
     work[what] = (work[what] ?? 0) + 1
