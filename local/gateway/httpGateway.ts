@@ -173,7 +173,8 @@ export class HttpGateway {
       const begin = () => {
         this.#begin(work)
       }
-      if (!this.#turns.take(request.socket, response, begin)) this.#refuseWhole(request, response, tooManyWaiting)
+      if (!this.#turns.take(request.socket, response, begin))
+        this.#refuse(request, response, tooManyWaiting, refuseWhole)
     })
     request.on('error', () => response.destroy())
   }
@@ -212,18 +213,14 @@ export class HttpGateway {
   /** What had waited on its connection while somebody broke the region. */
   #breaks(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#broken === 'hang') this.#waiting.push(response)
-    if (this.#broken === 'refuse') this.#refuseWhole(request, response, refusedOnPurpose)
+    if (this.#broken === 'refuse') this.#refuse(request, response, refusedOnPurpose, refuseWhole)
     return this.#broken !== undefined
   }
 
-  #refuseWhole(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
+  /** Nothing behind it on its connection is done. */
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: KmsError, refuse = refuseUnread): void {
     this.#turns.end(request.socket)
-    this.#see(refuseWhole(request, response, refusal))
-  }
-
-  #refuse(request: IncomingMessage, response: ServerResponse, refusal: KmsError): void {
-    this.#turns.end(request.socket)
-    this.#see(refuseUnread(request, response, refusal))
+    this.#see(refuse(request, response, refusal))
   }
 
   /** What never reached an operation, which sees its own. */

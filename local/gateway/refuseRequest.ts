@@ -32,25 +32,34 @@ export function refuseUnread(request: IncomingMessage, response: ServerResponse,
     clearTimeout(timer)
   })
   request.once('error', () => response.destroy())
-  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
-  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
+  const answer = writeHead(request, response, refusal, lastOne)
   response.write(answer.text)
   return answer
 }
 
 /** Of a request that came whole. */
 export function refuseWhole(request: IncomingMessage, response: ServerResponse, refusal: KmsError): ErrorAnswer {
-  const answer = errorAnswer(refusal, request.headers['opc-request-id'])
-  response.writeHead(answer.status, { ...answer.headers, connection: 'close' })
+  const answer = writeHead(request, response, refusal, lastOne)
   response.end(answer.text)
   return answer
 }
 
 /** The connection goes on. */
 export function answerError(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
-  const { status, headers, text } = errorAnswer(cause, request.headers['opc-request-id'])
-  response.writeHead(status, headers)
-  response.end(text)
+  response.end(writeHead(request, response, cause).text)
+}
+
+const lastOne = { connection: 'close' }
+
+function writeHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  cause: unknown,
+  more: Readonly<Record<string, string>> = {},
+): ErrorAnswer {
+  const answer = errorAnswer(cause, request.headers['opc-request-id'])
+  response.writeHead(answer.status, { ...answer.headers, ...more })
+  return answer
 }
 
 export function tooLarge(limit: number): KmsError {
