@@ -1,8 +1,8 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import type { RecoverCall, RecoverStep, RecoverSteps } from '../../lib/aws/putBack/recoverRegion.ts'
 import { recover, type PutBackRegion } from '../../lib/replication/takeBack/recover.ts'
 import type { StandingVault } from '../../lib/replication/takeBack/standing.ts'
-import { UserError } from '../../lib/userError.ts'
+import { invokeStep } from '../invokeStep.ts'
 
 interface Cloud {
   readonly prefix: string
@@ -73,15 +73,10 @@ function asked(name: string, ask: Ask): PutBackRegion {
 /** Calls the function `recover` of a region with the operator's own credentials. */
 function asker(region: string, prefix: string): Ask {
   const client = new LambdaClient({ region })
+  const own = { client, region, name: `${prefix}-recover` }
   return async <S extends RecoverStep>(step: S, ...args: Parameters<RecoverSteps[S]>): Promise<Answer<S>> => {
     const call: RecoverCall<S> = { step, args }
-    const { Payload, FunctionError } = await client.send(
-      new InvokeCommand({ FunctionName: `${prefix}-recover`, Payload: JSON.stringify(call) }),
-    )
-    const text = Buffer.from(Payload ?? []).toString()
     // INVARIANT: an answer is what lib/aws/putBack/recoverRegion.ts answers to this step.
-    if (FunctionError === undefined) return JSON.parse(text) as Answer<S>
-    const { errorMessage } = JSON.parse(text) as { errorMessage?: string }
-    throw new UserError(`Step ${step} failed in ${region}: ${errorMessage ?? FunctionError}`)
+    return (await invokeStep(own, call)) as Answer<S>
   }
 }
