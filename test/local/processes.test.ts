@@ -1,4 +1,3 @@
-import { request } from 'node:http'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../local/control/faultServer.ts'
 import { peerSocketPath } from '../../local/processes/peerSocket.ts'
 import { freeBase } from './freePorts.ts'
+import { post, refusedMessages } from './peerMessages.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { isReady, startProcess, startService, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
@@ -168,41 +168,14 @@ function isServed(directory: string, region: string): Promise<boolean> {
 }
 
 describe('what another region may not send', () => {
-  const refused: readonly (readonly [string, string, string, number])[] = [
-    ['no JSON', '/queues/inbox', 'x', 400],
-    ['no list', '/queues/inbox', '{}', 400],
-    ['a message without a body', '/queues/inbox', '[{}]', 400],
-    ['a message that nobody signed', '/queues/inbox', JSON.stringify([{ body: '{}' }]), 403],
-    [
-      'a task that only a region itself may leave',
-      '/queues/inbox',
-      JSON.stringify([{ body: '{"format":"vaultspan/task/1","task":"purgeKeys","vaultId":"v"}' }]),
-      403,
-    ],
-    ['anything to the outbox', '/queues/outbox', '[]', 404],
-    ['too much', '/queues/outcome', `[${' '.repeat(7 * 1024 * 1024)}]`, 413],
-  ]
-
-  test('is refused with the reason, and nothing is stored', () =>
-    withService(async ({ directory, home }) => {
-      for (const [name, path, body, status] of refused) {
+  // That nothing of it is stored is shown where no other region sends anything: peerInbox.test.ts.
+  test('is refused by the process of a region', () =>
+    withService(async ({ directory }) => {
+      for (const [name, path, body, status] of refusedMessages) {
         expect([name, await post(peerSocketPath(directory, ashburn), path, body)]).toEqual([name, status])
       }
-      const { queues } = (await (await fetch(`${home}/healthz`)).json()) as { queues: object }
-      expect(queues).toEqual({ inbox: 0, outbox: 0, deadLetters: 0 })
     }))
 })
-
-function post(socketPath: string, path: string, body: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, method: 'POST' }, (response) => {
-      response.resume()
-      resolve(response.statusCode ?? 0)
-    })
-    sent.once('error', reject)
-    sent.end(body)
-  })
-}
 
 test('a region that cannot be opened ends the start with one line, and leaves no process and no socket', () =>
   withDirectory(async (directory) => {
