@@ -4,6 +4,7 @@ import type { HeadRow } from '../../lib/kms/auditChain/auditHead.ts'
 import type { StoredAudit, StoredItem } from '../../lib/kms/auditChain/checkAudit.ts'
 import type { ToldHead } from '../../lib/kms/auditChain/checkHeads.ts'
 import { placeIn } from '../../lib/kms/auditChain/checkItem.ts'
+import { isDay, parseInstant } from '../../lib/calendar.ts'
 import { UserError } from '../../lib/userError.ts'
 import { isHead, isHeadRow, itemIn, readJson } from './storedItems.ts'
 
@@ -35,9 +36,9 @@ export function exportRange(from: string | undefined, to: string | undefined, to
 }
 
 function timeOf(text: string, flag: string): string {
-  const ms = /^\d{4}-\d\d-\d\d(T|$)/.test(text) ? Date.parse(text) : NaN
+  const ms = parseInstant(isDay(text) ? `${text}T00:00:00Z` : text)
   if (Number.isNaN(ms))
-    throw new UserError(`${flag} is "${text}"; it takes a time such as 2026-01-31 or 2026-01-31T12:00:00Z.`)
+    throw new UserError(`${flag} is "${text}"; it takes a day or a time, such as 2026-01-31 or 2026-01-31T12:00:00Z.`)
   return new Date(ms).toISOString()
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -227,11 +227,18 @@ describe('an export', () => {
     writeFileSync(taken, 'mine')
     await expect(exportAudit(taken, { data, now })).rejects.toThrow(/taken\.jsonl is there already/)
     await expect(exportAudit(folder, { data, now })).rejects.toThrow(/is not empty/)
-    await expect(exportAudit(join(folder, 'x.jsonl'), { data, now, from: 'yesterday' })).rejects.toThrow(
-      /--from is "yesterday"/,
-    )
     await expect(exportAudit(join(folder, 'x.jsonl'), { data: folder, now })).rejects.toThrow(/There is no cloud in/)
   })
+
+  // The last two: JavaScript's own parser takes them for 2 March and for the local time of whoever asks.
+  test.each(['yesterday', '2026-13-01', '2026-01-31T24:00:00Z', '2026-02-30', '2026-01-31T12:00'])(
+    'from %s is refused: there is no such time',
+    async (from) => {
+      const target = join(folder, 'never.jsonl')
+      await expect(exportAudit(target, { data, now, from })).rejects.toThrow(`--from is "${from}"; it takes a day`)
+      expect(existsSync(target)).toBe(false)
+    },
+  )
 
   test('that is none is refused in a sentence', async () => {
     const none = join(folder, 'none.jsonl')
