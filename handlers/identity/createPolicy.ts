@@ -20,7 +20,7 @@ const createPolicyDetails = v.object({
 export const createPolicyOperation = operation('CreatePolicy', {
   input: createPolicyDetails,
   run: async (request, details) => {
-    requireStatements(details.compartmentId, details.statements)
+    requireStatements(request, details.compartmentId, details.statements)
     authorizedCompartment(request, details.compartmentId)
     const bound = await boundNames(request, details.compartmentId, details.statements)
     const row = await createPolicy(request.ports, request.caller.principal.tenancyId, request.mutation, {

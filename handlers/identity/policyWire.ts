@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { authorizedCompartment, refuseAbsent } from '../../lib/http/authorize.ts'
 import { plainLines } from '../../lib/http/fields.ts'
+import { operations } from '../../lib/http/operations.ts'
 import type { Request } from '../../lib/http/operation.ts'
 import { bindNames } from '../../lib/iam/bindNames.ts'
 import { requireGrant } from '../../lib/iam/requireGrant.ts'
@@ -59,13 +60,17 @@ export async function authorizedPolicy(request: Request, policyId: string): Prom
 }
 
 /** @throws KmsError invalidParameter with the place in the statement that does not parse; notImplemented. */
-export function requireStatements(compartmentId: string, lines: readonly string[]): void {
+export function requireStatements({ ports }: Request, compartmentId: string, lines: readonly string[]): void {
   compilePolicy({ id: '', compartmentId, statements: lines })
   lines.forEach((line, index) => {
     requireGrant(line, index + 1)
-    requireKnownWords(line, index + 1)
+    requireKnownWords(line, index + 1, { regions: ports.endpoints.regions, operations: permissionsOfOperations })
   })
 }
+
+const permissionsOfOperations = Object.fromEntries(
+  Object.entries(operations).map(([name, { permissions }]) => [name, permissions]),
+)
 
 /** What the statements name, as of now. @throws KmsError invalidParameter for a name that is not there. */
 export async function boundNames(

@@ -13,7 +13,7 @@ export const updatePolicyOperation = operation('UpdatePolicy', {
   run: async (request, details) => {
     const policy = await authorizedPolicy(request, request.parameters['policyId'] ?? '')
     await requireTagsTaken(request, details, policy)
-    if (details.statements !== undefined) requireStatements(policy.compartmentId, details.statements)
+    if (details.statements !== undefined) requireStatements(request, policy.compartmentId, details.statements)
     const change = Object.fromEntries(
       Object.entries(details).filter(([, value]) => value !== undefined),
     ) as PolicyChange

@@ -242,7 +242,7 @@ function boundIds(bound: BoundNames | undefined): IdsOf | undefined {
 }
 
 /** A permission set with a resource type grants what both name; permissions of other services grant nothing here. */
-function permissionsOfAction(action: Action): ReadonlySet<Permission> {
+export function permissionsOfAction(action: Action): ReadonlySet<Permission> {
   if (action.kind === 'verb') return new Set(permissionsOf(action.verb, action.resource))
   const named = new Set(action.permissions.filter(isPermission))
   if (action.resource === undefined) return named

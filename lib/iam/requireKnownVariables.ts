@@ -11,7 +11,7 @@ import { isKnownVariable, knownVariables } from './variables.ts'
 export function requireKnownVariables(condition: Condition, text: string, number: number): void {
   const unknown = variablesOf(condition).find((name) => !isKnownVariable(name))
   if (unknown === undefined) return
-  throw refusedStatement(text, number, offsetOf(unknown, text), `${said(unknown)} ${all}`)
+  throw refusedStatement(text, number, variableOffset(unknown, text), `${said(unknown)} ${all}`)
 }
 
 /** In the order of the text. */
@@ -41,7 +41,7 @@ function said(name: string): string {
 const maxSlips = 2
 
 /** Where it stands behind `where`; what is quoted, and patterns, are no variables. */
-function offsetOf(name: string, text: string): number {
+export function variableOffset(name: string, text: string): number {
   const blank = text.replace(/'[^']*'|\/[^/]+\//g, (quoted) => ' '.repeat(quoted.length))
   const start = Math.max(0, blank.search(/\swhere\s/i))
   const escaped = name.replace(/[.]/g, String.raw`\.`)

@@ -1,16 +1,17 @@
 import { editDistance } from './editDistance.ts'
 import { isPermission, permissionsOf, resourceNames } from './permissions.ts'
 import { parseStatement, refusedStatement } from './parseStatement.ts'
+import { permissionsOfAction } from './policy.ts'
 import { requireKnownVariables } from './requireKnownVariables.ts'
-import type { Action } from './policyParser.js'
+import { type CloudValues, requirePossibleValues } from './requirePossibleValues.ts'
 import { punctuationTip } from './statementTips.ts'
 
 /**
  * For statements that are written now: a resource type or a permission that is nearly one of ours would parse and grant
- * nothing, as a condition on a variable that does not exist would, and nobody would notice. Those of OCI's other services pass.
+ * nothing, as a condition on a variable or a value that does not exist would, and nobody would notice. Those of OCI's other services pass.
  * @throws KmsError invalidParameter with the place, and the word that was probably meant.
  */
-export function requireKnownWords(text: string, number: number): void {
+export function requireKnownWords(text: string, number: number, cloud: CloudValues): void {
   const statement = parseStatement(text, number)
   // It would be part of the last name, which no compartment has in its own.
   const end = text.trimEnd().length - 1
@@ -30,12 +31,9 @@ export function requireKnownWords(text: string, number: number): void {
     const known = ours(unknown).toSorted((a, b) => editDistance(unknown, a) - editDistance(unknown, b))
     refuse(unknown, `${unknown} is no permission; did you mean ${known[0] ?? ''}?`)
   }
-  if (statement.where !== undefined && grantsOurs(action)) requireKnownVariables(statement.where, text, number)
-}
-
-function grantsOurs(action: Action): boolean {
-  if (action.kind === 'permissions') return action.permissions.some(isPermission)
-  return permissionsOf(action.verb, action.resource).length > 0
+  if (statement.where === undefined || permissionsOfAction(action).size === 0) return
+  requireKnownVariables(statement.where, text, number)
+  requirePossibleValues(statement.where, { text, number, action }, cloud)
 }
 
 const singular: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { regionKey } from '../ocid.ts'
+import { publicRegionKey } from '../regionKeys.ts'
 import type { CompartmentTree } from './compartmentTree.ts'
 import { foldCase } from './foldCase.ts'
 import type { Permission } from './permissions.ts'
@@ -14,8 +14,6 @@ export interface AccessRequest {
   readonly operation: string
   /** The region's full id. */
   readonly region: string
-  /** Further names `request.region` answers to, such as the three-letter key of a newer region. */
-  readonly regionAliases?: readonly string[]
   /** Milliseconds since 1970. */
   readonly now: number
   /** What only the caller knows (`target.key.id`, `request.principal.type`, …); a list is a set. It cannot replace a built-in. */
@@ -52,7 +50,7 @@ export type CallVariable = (typeof callVariables)[number]
 /** Undefined where the variable does not exist for the request. */
 export type Reader = (evaluation: Evaluation) => string | readonly string[] | undefined
 
-const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const
+export const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const
 
 /** Contract §9.2, names in lower case. */
 const builtIns: ReadonlyMap<string, Reader> = new Map<string, Reader>([
@@ -65,7 +63,7 @@ const builtIns: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['request.principal.id', ({ principal }) => (principal.kind === 'user' ? undefined : principal.id)],
   ['request.permission', ({ permission }) => permission],
   ['request.operation', ({ request }) => request.operation],
-  ['request.region', ({ request: { region, regionAliases = [] } }) => [region, regionKey(region), ...regionAliases]],
+  ['request.region', ({ request: { region } }) => [region, publicRegionKey(region)]],
   ['request.utc-timestamp', ({ request }) => isoSeconds(request.now)],
   ['request.utc-timestamp.month-of-year', ({ request }) => String(new Date(request.now).getUTCMonth() + 1)],
   ['request.utc-timestamp.day-of-month', ({ request }) => String(new Date(request.now).getUTCDate())],

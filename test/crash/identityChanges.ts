@@ -34,7 +34,7 @@ export function nextIdentityChange(scene: IdentityScene, own: OwnedIdentity[], r
 }
 
 function statements({ newName }: IdentityScene): readonly string[] {
-  return [`Allow group Administrators to read vaults in tenancy where request.operation = '${newName()}'`]
+  return [`Allow group Administrators to read vaults in tenancy where request.principal.name = '${newName()}'`]
 }
 
 function urlOf({ home }: IdentityScene, { kind, id }: OwnedIdentity): string {

@@ -1,3 +1,4 @@
+import { aCloud } from './aCloud.ts'
 import { parseStatement } from '../../lib/iam/parseStatement.ts'
 import { requireKnownWords } from '../../lib/iam/requireKnownWords.ts'
 import { resourceNames } from '../../lib/iam/permissions.ts'
@@ -38,7 +39,7 @@ test.each([
   "Allow group A to use keys in tenancy where target.key.id = 'x';",
 ])('%s is told what is too much, where it is, and nothing else', (statement) => {
   const message = messageOf(() => {
-    requireKnownWords(`${statement} `, 1)
+    requireKnownWords(`${statement} `, 1, aCloud)
   })
   expect(message).toBe(
     `Policy statement 1, line 1, column ${statement.length}: A statement ends without punctuation; several statements are several strings of the list.`,
@@ -69,7 +70,7 @@ test.each([
   const column = action.startsWith('{') ? 19 : 18 + action.indexOf(' ') + 1
   expect(
     messageOf(() => {
-      requireKnownWords(statement, 1)
+      requireKnownWords(statement, 1, aCloud)
     }),
   ).toBe(`Policy statement 1, line 1, column ${column}: ${said}`)
 })
@@ -85,7 +86,7 @@ test.each([
   '{USER_UNBLOCK}',
 ])('%s is taken', (action) => {
   expect(() => {
-    requireKnownWords(`Allow group A to ${action} in tenancy`, 1)
+    requireKnownWords(`Allow group A to ${action} in tenancy`, 1, aCloud)
   }).not.toThrow()
 })
 
@@ -111,14 +112,37 @@ test.each([
   ["where any {target.key.id = 'target.x.y', TARGET.x.y = /target.x.y/}", 79, 'TARGET.x.y is no variable.'],
 ])('a condition that never holds, %s, is refused at its column %i, and told what there is', (where, column, said) => {
   const message = messageOf(() => {
-    requireKnownWords(`Allow group 'target.x.y' to use keys in tenancy ${where}`, 3)
+    requireKnownWords(`Allow group 'target.x.y' to use keys in tenancy ${where}`, 3, aCloud)
   })
   expect(message).toContain(`Policy statement 3, line 1, column ${column + 11}: ${said}`)
   expect(message).toMatch(known)
 })
 
+/** What each can be, where not everything can. */
+const plausible: Readonly<Record<string, string>> = {
+  'request.groups.id': 'ocid1.group.oc1..x',
+  'request.user.id': 'ocid1.user.oc1..x',
+  'request.includePlainTextKey': 'False',
+  'request.operation': 'encrypt',
+  'request.permission': 'KEY_ENCRYPT',
+  'request.region': 'PHX',
+  'request.utc-timestamp': '2026-12-01T06:00:00Z',
+  'request.utc-timestamp.day-of-month': '31',
+  'request.utc-timestamp.day-of-week': 'monday',
+  'request.utc-timestamp.month-of-year': '12',
+  'request.utc-timestamp.time-of-day': '06:00:00Z',
+  'target.compartment.id': 'ocid1.tenancy.oc1..x',
+  'target.dynamicgroup.id': 'ocid1.dynamicgroup.oc1..x',
+  'target.group.id': 'ocid1.group.oc1..x',
+  'target.key.id': 'ocid1.key.oc1.iad.x',
+  'target.tag-namespace.id': 'ocid1.tagnamespace.oc1..x',
+  'target.trustedIssuer.id': 'ocid1.trustedissuer.oc1..x',
+  'target.user.id': 'ocid1.user.oc1..x',
+  'target.vault.id': 'ocid1.vault.oc1.iad.x',
+}
+
 test.each([
-  ...knownVariables.map((name) => `use keys in tenancy where ${name} = 'x'`),
+  ...knownVariables.map((name) => `use keys in tenancy where ${name} = '${plausible[name] ?? 'x'}'`),
   "use keys in tenancy where REQUEST.Principal.Repository_owner = 'acme'",
   "use keys in tenancy where request.utc-timestamp before '2026-12-01T06:00:00Z'",
   "use keys in tenancy where request.utc-timestamp.time-of-day between '08:00Z' and '18:00Z'",
@@ -126,7 +150,7 @@ test.each([
   "{OBJECT_READ} in tenancy where target.bucket.name = 'b'",
 ])('%s is taken', (grant) => {
   expect(() => {
-    requireKnownWords(`Allow group A to ${grant}`, 1)
+    requireKnownWords(`Allow group A to ${grant}`, 1, aCloud)
   }).not.toThrow()
 })
 

@@ -54,7 +54,7 @@ const identitySteps = {
     askOf(scene, deleteCompartmentOperation, { compartmentId: pickCompartment(scene) }, undefined),
   createPolicy: async ({ client, n, token }) => {
     const { id: compartmentId } = client.tenancy
-    const statements = [`Allow group Readers to inspect keys in tenancy where target.key.id = 'k${n}'`]
+    const statements = [`Allow group Readers to inspect keys in tenancy where target.key.id = 'ocid1.key.oc1..k${n}'`]
     const details = { name: `policy ${n}`, description: 'made', statements, versionDate: null }
     const input = { compartmentId, ...details, freeformTags: {}, definedTags: {} }
     const id = await makeIdentity(client, 'policy', { operation: createPolicyOperation, input, token })

@@ -34,7 +34,7 @@ const uses: Record<string, (text: string) => Promise<number>> = {
     return (await cloud.call(cloud.a, 'PUT', `/20160918/groups/${id}`, { description: text })).status
   },
   'a statement': async (text) => {
-    const statements = [`Allow any-user to inspect keys in tenancy where request.operation = '${text}'`]
+    const statements = [`Allow any-user to inspect keys in tenancy where request.principal.name = '${text}'`]
     const details = { compartmentId: cloud.tenancyId, name: `p${Math.random()}`, description: 'd', statements }
     return (await cloud.call(cloud.a, 'POST', '/20160918/policies', details)).status
   },
