@@ -11,7 +11,7 @@ import {
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import autocannon from 'autocannon'
+import { load } from './generator.ts'
 
 /** What no server can leave out of an Encrypt, µs of processor time a request, measured on this machine in this run. */
 export interface Floor {
@@ -59,11 +59,12 @@ async function bareHttp(): Promise<number> {
   const child = fork(import.meta.filename, ['serve'])
   const [port] = (await once(child, 'message')) as [number]
   const headers = { authorization: 'x'.repeat(900), 'x-content-sha256': 'x'.repeat(44), date: new Date().toUTCString() }
-  const load = { url: `http://127.0.0.1:${port}/20180608/encrypt`, connections: 16, method: 'POST', headers } as const
   const body = JSON.stringify({ keyId: 'x'.repeat(110), plaintext: 'x'.repeat(44) })
-  await autocannon({ ...load, body, duration: 1 })
+  const requests = [{ method: 'POST', path: '/20180608/encrypt', headers, body }]
+  const asked = { url: `http://127.0.0.1:${port}`, connections: 16, requests }
+  await load({ ...asked, seconds: 1 })
   child.send('reset')
-  const { '2xx': answered } = await autocannon({ ...load, body, duration: seconds })
+  const { answered } = await load({ ...asked, seconds })
   child.send('cpu')
   const [cpu] = (await once(child, 'message')) as [number]
   child.kill()

@@ -29,3 +29,34 @@ export async function residentMb(pid: number): Promise<number> {
   })
   return (await Promise.all(sizes)).reduce((sum, each) => sum + each, 0)
 }
+
+/** User and system time so far, ms, by the names of threads (Linux). */
+export interface CpuMs {
+  readonly whole: number
+  readonly byThread: Readonly<Record<string, number>>
+}
+
+/** Of a process and all that it has started. The whole is what the processes themselves say: threads that are gone are in it. */
+export async function cpuOf(pid: number): Promise<CpuMs> {
+  const pids = await treeOf(pid)
+  const whole = (await Promise.all(pids.map((each) => timesIn(`/proc/${each}/stat`)))).reduce(
+    (sum, { ms }) => sum + ms,
+    0,
+  )
+  const byThread: Record<string, number> = {}
+  for (const each of pids) {
+    for (const thread of await readdir(`/proc/${each}/task`)) {
+      const { name, ms } = await timesIn(`/proc/${each}/task/${thread}/stat`)
+      byThread[name] = (byThread[name] ?? 0) + ms
+    }
+  }
+  return { whole, byThread }
+}
+
+/** The name, and fields 14 and 15 in ticks of 10 ms; nothing of a thread that has just ended. */
+async function timesIn(path: string): Promise<{ readonly name: string; readonly ms: number }> {
+  const stat = await readFile(path, 'utf8').catch(() => '')
+  const end = stat.lastIndexOf(')')
+  const fields = stat.slice(end + 2).split(' ')
+  return { name: stat.slice(stat.indexOf('(') + 1, end), ms: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10 }
+}

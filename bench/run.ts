@@ -8,6 +8,7 @@ import { benchHsm } from './hsm.ts'
 import { benchIdentity } from './identity.ts'
 import { benchLag } from './lag.ts'
 import { benchOperations } from './operations.ts'
+import { peerOf, type Peer } from './peers.ts'
 import { benchRefusals } from './refusals.ts'
 import { benchSizes } from './sizes.ts'
 
@@ -19,6 +20,7 @@ type Part = (typeof parts)[number]
 interface Flags {
   readonly only: readonly Part[]
   readonly workers: number
+  readonly peer?: readonly Peer[]
   readonly stores?: string
 }
 
@@ -30,8 +32,13 @@ await runCommand(async () => {
     .option('--only <PARTS>', `some of ${parts.join(',')}`, partsOf, usualParts)
     .option('--stores <DIR>', 'where those stores are kept, so that another run need not make them')
     .option('--workers <N>', 'worker threads in each region', wholeNumber, availableParallelism())
+    .option(
+      '--peer <NAME=FILE>',
+      'a service that runs here, measured beside Encrypt: a file with the JSON of its request; may be repeated',
+      peerOf,
+    )
   command.parse()
-  const { only, workers, stores } = command.opts<Flags>()
+  const { only, workers, stores, peer = [] } = command.opts<Flags>()
   const [keys = []] = command.processedArgs as readonly (readonly string[])[]
   const sizes = keys.map(wholeNumber)
   if (sizes.some((size) => size < 1000)) throw new UserError('A store that is measured has 1000 keys or more.')
@@ -41,7 +48,7 @@ await runCommand(async () => {
   )
   if (only.includes('lag')) await benchLag()
   if (only.includes('atOnce')) await benchAtOnce()
-  if (only.includes('encrypt')) await benchEncrypt(workers)
+  if (only.includes('encrypt')) await benchEncrypt(workers, peer)
   if (only.includes('hsm')) await benchHsm()
   if (only.includes('identity')) await benchIdentity()
   if (only.includes('refusals')) await benchRefusals()

@@ -1,10 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash, createPrivateKey, sign, type KeyObject } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StoodStill } from './standstill.ts'
-import { treeOf } from './processFigures.ts'
+import { cpuOf, treeOf, type CpuMs } from './processFigures.ts'
 
 /** A service of its own in a process of its own, on a temporary directory. */
 export interface Service {
@@ -26,11 +26,6 @@ export interface Service {
     body?: unknown,
   ): Promise<{ status: number; body: Record<string, unknown> }>
   stop(): Promise<void>
-}
-
-export interface CpuMs {
-  readonly whole: number
-  readonly byThread: Readonly<Record<string, number>>
 }
 
 export interface SignedRequest {
@@ -85,7 +80,7 @@ export async function startService(
     tenancyId,
     directory,
     startMs,
-    cpuMs: () => cpuOf(child),
+    cpuMs: () => cpuOf(child.pid ?? 0),
     loopGap: async () => {
       const pids = await treeOf(child.pid ?? 0)
       for (const pid of pids) process.kill(pid, 'SIGUSR2')
@@ -120,31 +115,6 @@ async function firstAnswer(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   throw new Error(`Nothing answers at ${url}.`)
-}
-
-/** Of a process and all that it has started. The whole is what the processes themselves say: threads that are gone are in it. */
-async function cpuOf({ pid = 0 }: ChildProcess): Promise<CpuMs> {
-  const pids = await treeOf(pid)
-  const whole = (await Promise.all(pids.map((each) => timesIn(`/proc/${each}/stat`)))).reduce(
-    (sum, { ms }) => sum + ms,
-    0,
-  )
-  const byThread: Record<string, number> = {}
-  for (const each of pids) {
-    for (const thread of await readdir(`/proc/${each}/task`)) {
-      const { name, ms } = await timesIn(`/proc/${each}/task/${thread}/stat`)
-      byThread[name] = (byThread[name] ?? 0) + ms
-    }
-  }
-  return { whole, byThread }
-}
-
-/** The name, and fields 14 and 15 in ticks of 10 ms; nothing of a thread that has just ended. */
-async function timesIn(path: string): Promise<{ readonly name: string; readonly ms: number }> {
-  const stat = await readFile(path, 'utf8').catch(() => '')
-  const end = stat.lastIndexOf(')')
-  const fields = stat.slice(end + 2).split(' ')
-  return { name: stat.slice(stat.indexOf('(') + 1, end), ms: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10 }
 }
 
 interface Signer {

@@ -26,7 +26,7 @@ const commands: Readonly<Record<string, Command>> = {
     typed: 'npm run receipt -- verify',
   },
   'npm run offline': { script: 'offline/main.ts', flags: ['data', 'port', 'regions'] },
-  'npm run bench': { script: 'bench/run.ts', flags: ['only', 'stores', 'workers'] },
+  'npm run bench': { script: 'bench/run.ts', flags: ['only', 'stores', 'workers', 'peer'] },
   'npm run bench:compare': { script: 'bench/compare.ts', flags: [] },
   'npm run pack': { script: 'package/pack.ts', flags: ['to'] },
   'npm run simulate': {
