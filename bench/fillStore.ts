@@ -13,6 +13,7 @@ import { openSqliteRegionStore, type SqliteRegionStore } from '../lib/store/sqli
 import { HostDirectory } from '../local/directory/hostDirectory.ts'
 import { waitForFormer } from '../local/processes/formerProcesses.ts'
 import { openRegionHsm } from '../local/hsm/openRegionHsm.ts'
+import { tablesWith } from '../lib/tablesWith.ts'
 
 const keysATransaction = 20_000
 const fillCache = 'PRAGMA cache_size = -1000000'
@@ -91,18 +92,15 @@ async function makeKey(ports: ManagePorts, vault: Vault, displayName: string): P
 /** Writes go straight into the transaction that stands: nobody else has the file, so every condition holds. */
 function plainTables({ database, tables }: SqliteRegionStore): Tables {
   const items = new ItemStatements(database)
-  return {
-    get: (...at) => tables.get(...at),
+  return tablesWith(tables, {
     // Only the meter asks, and nothing is known of a new key.
     query: async () => ({ items: [] }),
-    queryIndex: (...request) => tables.queryIndex(...request),
-    advance: (...request) => tables.advance(...request),
     write: async (writes) => {
       const puts = writes.filter((write) => write.op === 'put' && !isEvent(write))
       for (const write of encodeWrites(puts, randomUUID())) if (write.put !== undefined) items.put(write, write.put)
       return { ok: true }
     },
-  }
+  })
 }
 
 function isEvent(write: Write): boolean {

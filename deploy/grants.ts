@@ -1,7 +1,7 @@
 import { streamedTables, type QueueName, type TableName } from '../lib/ports.ts'
 
 /** What a function does with a table, in the words of its port; `list` reads the indexes. */
-export type TableUse = 'get' | 'query' | 'list' | 'put' | 'delete' | 'check' | 'advance'
+export type TableUse = 'get' | 'query' | 'list' | 'scan' | 'put' | 'delete' | 'check' | 'advance'
 
 /**
  * Whether a function opens the KEKs of vaults; those of the tenancies' backups; makes and takes in new ones; or has AWS KMS
@@ -143,7 +143,7 @@ export const grants = {
   },
   recover: {
     tables: {
-      Vaults: ['get', 'list', 'put', 'check'],
+      Vaults: ['get', 'scan', 'put', 'check'],
       Keys: ['get', 'query', 'put'],
       Identity: ['get', 'query', 'put', 'delete'],
       Requests: ['get', 'put'],
@@ -154,7 +154,7 @@ export const grants = {
   },
   provision: {
     tables: {
-      Vaults: ['get', 'list', 'put', 'check'],
+      Vaults: ['get', 'scan', 'put', 'check'],
       Identity: ['get', 'query', 'put'],
       Replication: ['get', 'put'],
     },

@@ -104,6 +104,7 @@ function logs(prefix: string, name: string): readonly Statement[] {
 const actions: Record<Exclude<TableUse, 'list'>, string> = {
   get: 'dynamodb:GetItem',
   query: 'dynamodb:Query',
+  scan: 'dynamodb:Scan',
   put: 'dynamodb:PutItem',
   delete: 'dynamodb:DeleteItem',
   check: 'dynamodb:ConditionCheckItem',

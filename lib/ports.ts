@@ -79,6 +79,13 @@ export interface PageRequest {
   readonly descending?: boolean
 }
 
+export interface ScanRequest {
+  /** Largest number of items, 1 to 1000. */
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: string
+}
+
 /**
  * Limits: at most 100 writes and 4 MB in one call, no item twice, an item at most 200 KB as JSON (it must fit a queue
  * message). Text compares by its UTF-8 bytes. Committed writes yield one change per item on the table's stream, ordered
@@ -91,6 +98,11 @@ export interface Tables {
   query(table: TableName, pk: string, skPrefix: string, page: PageRequest): Promise<Page>
   /** May lag behind writes. */
   queryIndex(table: TableName, index: IndexName, gpk: string, page: PageRequest): Promise<Page>
+  /**
+   * Every item of a table, strongly consistent, in no order that means anything: for an operator's step that must miss none.
+   * Costs a read of the whole table. What is written meanwhile may come or not; what stands all the time comes once. A page may be empty though more follow.
+   */
+  scan(table: TableName, page: ScanRequest): Promise<Page>
   /**
    * All or nothing. `writeId` names this attempt: given again after an ambiguous failure, a condition that fails on an
    * item carrying this very id counts as success.

@@ -44,12 +44,12 @@ function asked(name: string, ask: Ask): PutBackRegion {
     statement: (tenancyId) => ask('statement', tenancyId),
     standingVaults: async (tenancyId) => {
       const vaults: StandingVault[] = []
-      for (let from: number | null = 0; from !== null;) {
-        const part: Answer<'vaultsFrom'> = await ask('vaultsFrom', tenancyId, from)
+      let part = await ask('vaultsAfter', tenancyId, null)
+      for (;;) {
         vaults.push(...part.vaults)
-        from = part.next
+        if (part.next === undefined) return vaults
+        part = await ask('vaultsAfter', tenancyId, part.next)
       }
-      return vaults
     },
     standingKeys: (vaultId, from) => ask('standingKeys', vaultId, from),
     fenceOf: (vaultId) => ask('fenceOf', vaultId),

@@ -24,13 +24,18 @@ export function keyRange(prefix: string, { after, descending = false }: PageRequ
  * which comes from a caller's page token.
  */
 export function requirePage({ limit, after }: PageRequest): void {
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw new RangeError(`A page holds 1 to 1000, not ${limit}.`)
+  requireLimit({ limit })
   if (after !== undefined && !isKeyText(after, maxSortKeyBytes))
     throw new KmsError(
       'invalidParameter',
       'page is not a token of this list; give the opc-next-page of the page before.',
     )
+}
+
+/** @throws RangeError where the limit is none of 1 to 1000. */
+export function requireLimit({ limit }: Pick<PageRequest, 'limit'>): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw new RangeError(`A page holds 1 to 1000, not ${limit}.`)
 }
 
 function range(from: string, to: string | undefined): KeyRange {

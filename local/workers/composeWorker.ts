@@ -128,6 +128,7 @@ function readOnly(reader: Pick<Tables, 'get' | 'query'>): Tables {
     get: (...at) => reader.get(...at),
     query: (...at) => reader.query(...at),
     queryIndex: async () => notHere(),
+    scan: async () => notHere(),
     write: async () => notHere(),
     advance: async () => notHere(),
   }

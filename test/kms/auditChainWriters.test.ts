@@ -1,6 +1,7 @@
 import { chainedTables } from '../../lib/kms/auditChain/chainedTables.ts'
 import { endFormerWriters } from '../../local/region/formerWriters.ts'
 import { AuditDirectory, itemsIn, log, region, someEvents, type Writer } from '../harness/chainedAudit.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 let directory: AuditDirectory
 beforeEach(() => {
@@ -51,17 +52,13 @@ describe('a change', () => {
     await oneWriter(async ({ sink, store, event, chain }) => {
       let fails = true
       const failing = chainedTables(
-        {
-          get: (...call) => store.tables.get(...call),
-          query: (...call) => store.tables.query(...call),
-          queryIndex: (...call) => store.tables.queryIndex(...call),
-          advance: (...call) => store.tables.advance(...call),
+        tablesWith(store.tables, {
           write: async (...call) => {
             const outcome = await store.tables.write(...call)
             if (fails) throw new Error('The answer was lost.')
             return outcome
           },
-        },
+        }),
         chain,
       )
       const writes = sink.writesOf(event())

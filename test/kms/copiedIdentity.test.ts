@@ -6,6 +6,7 @@ import { headSeq, verifyIdentity } from '../../lib/kms/identity/verifyIdentity.t
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** Somebody who can write to the tables, with an API key of their own, and the administrator. */
 const pem = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({
@@ -44,16 +45,13 @@ afterEach(() => {
 async function withCopy(from: string, to: string): Promise<Tables> {
   const { tables } = cloud.a.runtime
   const copied = (await tables.get('Identity', cloud.tenancyId, from)) as Item
-  return {
-    write: (...call) => tables.write(...call),
-    advance: (...call) => tables.advance(...call),
-    queryIndex: (...call) => tables.queryIndex(...call),
+  return tablesWith(tables, {
     get: async (table, pk, sk) => (sk === to ? copied : tables.get(table, pk, sk)),
     query: async (table, pk, prefix, page) => {
       const found = await tables.query(table, pk, prefix, page)
       return to.startsWith(prefix) ? { ...found, items: [...found.items, copied] } : found
     },
-  }
+  })
 }
 
 const cacheOver = (tables: Tables) => new IdentityCache({ ...cloud.a.runtime, tables }, 0)

@@ -5,6 +5,7 @@ import { tenancyState } from '../../lib/kms/identity/tenancyState.ts'
 import { coveredText, headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
 import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** What was valid once and is put back, as whoever can write to the tables can do it. */
 
@@ -21,7 +22,7 @@ const policies = '/20160918/policies'
 
 /** As a process sees the tables that has read nothing before. */
 function anew({ runtime }: TestRegion) {
-  const fresh = anyTables(runtime.tables)
+  const fresh = tablesWith(runtime.tables, {})
   return tenancyState({ ...runtime, tables: fresh }, cloud.tenancyId)
 }
 
@@ -114,29 +115,18 @@ test('while the log stands still only its head is read', async () => {
   await anew(cloud.a)
   const asked: string[] = []
   const { runtime } = cloud.a
-  const tables: Tables = {
-    ...anyTables(runtime.tables),
+  const tables: Tables = tablesWith(runtime.tables, {
     get: (...call) => {
       asked.push(call[2])
       return runtime.tables.get(...call)
     },
-  }
+  })
   const ports = { ...runtime, tables }
   await tenancyState(ports, cloud.tenancyId)
   asked.length = 0
   await tenancyState(ports, cloud.tenancyId)
   expect(asked).toEqual([identitySk.head])
 })
-
-function anyTables(tables: Tables): Tables {
-  return {
-    get: (...call) => tables.get(...call),
-    query: (...call) => tables.query(...call),
-    queryIndex: (...call) => tables.queryIndex(...call),
-    write: (...call) => tables.write(...call),
-    advance: (...call) => tables.advance(...call),
-  }
-}
 
 describe('a log of the first version, whose entries sign no digest', () => {
   /** The first entry as that version wrote it. */

@@ -1,4 +1,3 @@
-import type { Tables } from '../../lib/ports.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { composeTestRegion, regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import {
@@ -12,6 +11,7 @@ import {
   makeVault,
   replicaStatus,
 } from '../harness/vaultStory.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 let cloud: TestCloud
 afterEach(() => {
@@ -242,13 +242,7 @@ describe('a row that somebody wrote into a table', () => {
     expect(policies.list.map(({ statements }) => statements)).not.toContainEqual(forged.statements)
     // Who starts reads every row.
     const { queues, clock, log } = cloud.a.runtime
-    const opened: Tables = {
-      get: (...of) => tables.get(...of),
-      query: (...of) => tables.query(...of),
-      queryIndex: (...of) => tables.queryIndex(...of),
-      write: (...of) => tables.write(...of),
-      advance: (...of) => tables.advance(...of),
-    }
+    const opened = tablesWith(tables, {})
     const runtime = composeTestRegion({ region: regionA, tables: opened, queues, hsm: cloud.a.hsm, clock, log })
     const started = { runtime, hsm: cloud.a.hsm }
     const listed = await cloud.call(started, 'GET', `/20180608/vaults?compartmentId=${cloud.tenancyId}`)

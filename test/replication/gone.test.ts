@@ -1,4 +1,3 @@
-import type { Tables } from '../../lib/ports.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { taskText } from '../../lib/replication/messages/task.ts'
@@ -14,6 +13,7 @@ import {
   replicaStatus,
 } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** A replica that is deleted, and one that is made anew after it. */
 
@@ -104,17 +104,13 @@ describe('keys that arrive', () => {
   async function heldUp(text: string, atRead: number, meanwhile: () => Promise<unknown>): Promise<void> {
     const { tables } = cloud.b.store
     let reads = 0
-    const slow: Tables = {
+    const slow = tablesWith(tables, {
       get: async (...of) => {
         const found = await tables.get(...of)
         if (reads++ === atRead) await meanwhile()
         return found
       },
-      query: (...of) => tables.query(...of),
-      queryIndex: (...of) => tables.queryIndex(...of),
-      write: (...of) => tables.write(...of),
-      advance: (...of) => tables.advance(...of),
-    }
+    })
     const { cache } = cloud.b.runtime
     const freshVault: typeof cache.freshVault = async (id) => {
       const found = await cache.freshVault(id)

@@ -1,10 +1,10 @@
 import { treeEntry } from '../../lib/kms/rows/digestTree.ts'
-import type { Tables } from '../../lib/ports.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { recount, recountSome } from '../../lib/replication/recount.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { createReplica, deleteReplica, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** A run of reconciliation has an end, and the next one goes on from there. */
 
@@ -76,16 +76,12 @@ describe('rows are counted again', () => {
     const vault = await vaultAt(cloud.a, vaultId)
     const { tables } = cloud.a.store
     const seen: string[] = []
-    const watched: Tables = {
-      get: (...of) => tables.get(...of),
+    const watched = tablesWith(tables, {
       query: (table, pk, ...of) => {
         if (table === 'Keys') seen.push(pk)
         return tables.query(table, pk, ...of)
       },
-      queryIndex: (...of) => tables.queryIndex(...of),
-      write: (...of) => tables.write(...of),
-      advance: (...of) => tables.advance(...of),
-    }
+    })
     const counts: number[] = []
     for (let round = 0; round < 3; round += 1) {
       await recountSome({ ...cloud.a.runtime, tables: watched }, vault)

@@ -116,6 +116,14 @@ function simulatedPort({ name, scheduler, tables, incarnation }: SimulatedParts)
         () => `${table} ${index} ${gpk}`,
         () => tables.queryIndex(table, index, gpk, page),
       ),
+    scan: (table, page) =>
+      scheduler.call(
+        incarnation,
+        name,
+        'read',
+        () => `${table} scan`,
+        () => tables.scan(table, page),
+      ),
     advance: (pk, sk, step) =>
       scheduler.call(
         incarnation,

@@ -11,6 +11,7 @@ async function open(indexLagMs = 0): Promise<TableHarness> {
       get: async (table, pk, sk) => tables.get(table, pk, sk),
       query: async (table, pk, prefix, page) => tables.query(table, pk, prefix, page),
       queryIndex: async (table, index, gpk, page) => tables.queryIndex(table, index, gpk, page),
+      scan: async (table, page) => tables.scan(table, page),
       write: async (writes, writeId) => tables.write(writes, writeId),
       advance: async (pk, sk, step) => tables.advance(pk, sk, step),
     },

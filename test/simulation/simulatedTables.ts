@@ -4,6 +4,7 @@ import {
   type Item,
   type Page,
   type PageRequest,
+  type ScanRequest,
   type TableName,
   type TimeAdvanced,
   type TimeStep,
@@ -14,8 +15,10 @@ import { advance } from '../../lib/store/advance.ts'
 import type { Change } from '../../lib/store/change.ts'
 import { conditionHolds, isExpired } from '../../lib/store/conditionHolds.ts'
 import { encodeWrites } from '../../lib/store/encodeWrites.ts'
-import { requirePage } from '../../lib/store/keyRange.ts'
+import { requireLimit, requirePage } from '../../lib/store/keyRange.ts'
 import { pageOf } from '../../lib/store/pageOf.ts'
+import { scanNext, scanPlace, type ScanPlace } from '../../lib/store/scanPlace.ts'
+import { compareUtf8 } from '../../lib/store/compareUtf8.ts'
 
 /** A partition of a table or of an index: items by sort key or address. Copied before the first write after a fork. */
 type Part = Map<string, Item>
@@ -98,6 +101,16 @@ export class SimulatedTables {
     if (this.#late.size > 0) this.#showLate(this.#options.now())
     const part = this.#indexes.get(`${table} ${gpk}`)
     return part === undefined ? { items: [] } : this.#page(part.values(), index, '', request)
+  }
+
+  scan(table: TableName, { limit, after }: ScanRequest): Page {
+    requireLimit({ limit })
+    const items = [...this.all(table)].sort(byKeys)
+    const place = after === undefined ? undefined : scanPlace(after)
+    const rest = place === undefined ? items : items.filter((item) => byKeys(item, place) > 0)
+    const shown = rest.slice(0, Math.min(limit, itemsWithin(pageBytes, rest)))
+    const last = shown.at(-1)
+    return { items: shown, ...(last !== undefined && rest.length > shown.length ? { next: scanNext(last) } : {}) }
   }
 
   write(writes: readonly Write[], writeId?: string): WriteOutcome {
@@ -261,4 +274,8 @@ function stored(item: Item, writeId: string | undefined): Item {
   }
   if (writeId !== undefined) kept['writeId'] = writeId
   return kept as Item
+}
+
+function byKeys(one: ScanPlace, other: ScanPlace): number {
+  return compareUtf8(one.pk, other.pk) || compareUtf8(one.sk, other.sk)
 }

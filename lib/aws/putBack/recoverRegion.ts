@@ -1,6 +1,6 @@
 import { headSeq } from '../../kms/identity/verifyIdentity.ts'
 import { putBackHost, type PutBackHost } from '../../replication/takeBack/putBackHost.ts'
-import type { StandingVault } from '../../replication/takeBack/standing.ts'
+import { standingVaultPage, type StandingVaults } from '../../replication/takeBack/standing.ts'
 import type { PutBackRegion } from '../../replication/takeBack/recover.ts'
 import type { Runtime } from '../../runtime/composeRegion.ts'
 import { checkMarks, endPutBack, type FoundPutBack } from './tableMarks.ts'
@@ -15,8 +15,8 @@ export interface RecoverSteps extends PutBackHost {
   tenancyIds(): Promise<readonly string[]>
   statement: PutBackRegion['statement']
   identityHead: PutBackRegion['identityHead']
-  /** `from`: where the last part ended. */
-  vaultsFrom(tenancyId: string, from: number): Promise<{ vaults: readonly StandingVault[]; next: number | null }>
+  /** `after`: where the last part ended; null for the first one. */
+  vaultsAfter(tenancyId: string, after: string | null): Promise<StandingVaults>
   endPutBack(knows: number): Promise<void>
 }
 
@@ -33,8 +33,6 @@ export interface RecoverPorts {
   readonly known: () => Promise<number>
 }
 
-const vaultsAtOnce = 200
-
 export function recoverSteps({ runtime, tenancyIds, known }: RecoverPorts): RecoverSteps {
   const { tables, clock, hsm } = runtime
   const host = putBackHost(runtime)
@@ -47,11 +45,7 @@ export function recoverSteps({ runtime, tenancyIds, known }: RecoverPorts): Reco
     tenancyIds: () => Promise.resolve(tenancyIds),
     statement: (tenancyId) => Promise.resolve(hsm.statement(tenancyId)),
     identityHead: (tenancyId) => headSeq(runtime, tenancyId),
-    vaultsFrom: async (tenancyId, from) => {
-      const all = await host.standingVaults(tenancyId)
-      const next = from + vaultsAtOnce
-      return { vaults: all.slice(from, next), next: next < all.length ? next : null }
-    },
+    vaultsAfter: (tenancyId, after) => standingVaultPage(runtime, tenancyId, after ?? undefined),
     endPutBack: (knows) => endPutBack({ tables, clock }, knows),
   }
 }

@@ -2,6 +2,7 @@ import { tenancyOf, timesOf, type AuditItem } from '../audit.ts'
 import { eventText } from '../ociEvent.ts'
 import type { AuditItemText, AuditTable } from '../groupedAuditSink.ts'
 import type { Item, Tables, Write } from '../../ports.ts'
+import { tablesWith } from '../../tablesWith.ts'
 import type { AuditChain } from './auditChain.ts'
 import { digestOf, type ChainPlace } from './chainPlace.ts'
 import type { Fate, NewItem } from './writerPlaces.ts'
@@ -10,17 +11,14 @@ export type ChainedTables = Tables & AuditTable
 
 /** Tables in which every item of the audit gets its place in the chain, whoever writes it, and with it in one transaction. */
 export function chainedTables(tables: Tables & Pick<AuditTable, 'putTexts'>, chain: AuditChain): ChainedTables {
+  const write: Tables['write'] = (writes, writeId) => {
+    const taken: number[] = []
+    const chained = writes.map((each) => placed(chain, each, taken))
+    if (taken.length === 0) return tables.write(writes, writeId)
+    return settled(chain, taken, tables.write(chained, writeId), ({ ok }) => (ok ? 'stored' : 'refused'))
+  }
   return {
-    get: (...call) => tables.get(...call),
-    query: (...call) => tables.query(...call),
-    queryIndex: (...call) => tables.queryIndex(...call),
-    advance: (...call) => tables.advance(...call),
-    write: (writes, writeId) => {
-      const taken: number[] = []
-      const chained = writes.map((write) => placed(chain, write, taken))
-      if (taken.length === 0) return tables.write(writes, writeId)
-      return settled(chain, taken, tables.write(chained, writeId), ({ ok }) => (ok ? 'stored' : 'refused'))
-    },
+    ...tablesWith(tables, { write }),
     ...(tables.putTexts === undefined ? {} : { putTexts: (table, items) => putTexts(chain, tables, table, items) }),
   }
 }

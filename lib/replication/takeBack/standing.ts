@@ -1,19 +1,18 @@
 import type { JsonObject } from '../../canonicalJson.ts'
-import { identitySk, type CompartmentRow } from '../../kms/identity/identityRows.ts'
-import { rowsOf, tenancyState } from '../../kms/identity/tenancyState.ts'
+import { identitySk } from '../../kms/identity/identityRows.ts'
 import { headSeq } from '../../kms/identity/verifyIdentity.ts'
 import { storedVersions } from '../../kms/keys/commitKey.ts'
 import { requestSk } from '../../kms/mutation.ts'
 import { treePage, type TreePlace } from '../../kms/rows/digestTree.ts'
-import { eachRow } from '../../kms/rows/pages.ts'
-import { vaultListingPartition, wrappingKeySk, type VaultRow } from '../../kms/rows/rows.ts'
+import { vaultIdsIn } from '../../kms/rows/vaultIdsIn.ts'
+import { wrappingKeySk, type VaultRow } from '../../kms/rows/rows.ts'
 import type { Item } from '../../ports.ts'
 import { knownFence } from '../link/fence.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 
 /** What a region tells of its rows to another one that was put back to an older copy. All of it can be sent. */
 
-type Ports = Pick<ReplicationPorts, 'tables' | 'cache' | 'homeRegion' | 'hsm'>
+type Ports = Pick<ReplicationPorts, 'tables' | 'cache'>
 
 export interface StandingVault {
   readonly vault: VaultRow & JsonObject
@@ -21,19 +20,38 @@ export interface StandingVault {
   readonly request: Item | null
 }
 
-/** Every vault and replica that is here, by the listing index: for a region at rest, whose index has caught up. */
-export async function standingVaults(ports: Ports, tenancyId: string): Promise<readonly StandingVault[]> {
-  const compartments = rowsOf<CompartmentRow>(await tenancyState(ports, tenancyId), 'compartment')
-  const found: StandingVault[] = []
-  for (const { id: compartmentId } of compartments) {
-    for await (const { id } of eachRow<VaultRow>(ports.tables, 'Vaults', vaultListingPartition(compartmentId))) {
-      const vault = await ports.cache.freshVault(id)
-      if (vault === undefined) continue
-      const wrappingKey = (await ports.tables.get('Vaults', id, wrappingKeySk)) ?? null
-      found.push({ vault: { ...vault.row }, wrappingKey, request: await requestOf(ports, vault.row) })
-    }
+export interface StandingVaults {
+  readonly vaults: readonly StandingVault[]
+  /** Undefined: these were the last. */
+  readonly next?: string
+}
+
+/** How many rows a page looks at; a vault has some three. */
+const rowsAtOnce = 600
+
+/** Some of the vaults and replicas that are here, by primary key: none that stands all the time is missed. */
+export async function standingVaultPage(ports: Ports, tenancyId: string, after?: string): Promise<StandingVaults> {
+  const request = { limit: rowsAtOnce, ...(after === undefined ? {} : { after }) }
+  const { items, next } = await ports.tables.scan('Vaults', request)
+  const vaults: StandingVault[] = []
+  for (const id of vaultIdsIn(items, tenancyId)) {
+    const vault = await ports.cache.freshVault(id)
+    if (vault === undefined) continue
+    const wrappingKey = (await ports.tables.get('Vaults', id, wrappingKeySk)) ?? null
+    vaults.push({ vault: { ...vault.row }, wrappingKey, request: await requestOf(ports, vault.row) })
   }
-  return found
+  return { vaults, ...(next === undefined ? {} : { next }) }
+}
+
+/** All of them. */
+export async function standingVaults(ports: Ports, tenancyId: string): Promise<readonly StandingVault[]> {
+  const found: StandingVault[] = []
+  let page = await standingVaultPage(ports, tenancyId)
+  for (;;) {
+    found.push(...page.vaults)
+    if (page.next === undefined) return found
+    page = await standingVaultPage(ports, tenancyId, page.next)
+  }
 }
 
 /** The fence below which nothing of a vault is taken here; 0: there never was a replica of it. */

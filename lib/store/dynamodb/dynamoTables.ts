@@ -1,6 +1,7 @@
 import {
   GetItemCommand,
   QueryCommand,
+  ScanCommand,
   type DynamoDBClient,
   type QueryCommandInput,
   type QueryCommandOutput,
@@ -12,6 +13,7 @@ import type {
   Item,
   Page,
   PageRequest,
+  ScanRequest,
   TableName,
   Tables,
   TimeAdvanced,
@@ -22,9 +24,10 @@ import type {
 import { attempts, betweenAttempts } from '../awsClientOptions.ts'
 import { isExpired } from '../conditionHolds.ts'
 import { encodeWrites } from '../encodeWrites.ts'
-import { requirePage } from '../keyRange.ts'
+import { requireLimit, requirePage } from '../keyRange.ts'
 import { isKey } from '../keyText.ts'
 import { pageOf } from '../pageOf.ts'
+import { scanNext, scanPlace } from '../scanPlace.ts'
 import { unexpired } from './conditionExpression.ts'
 import { advanceTime } from './advanceTime.ts'
 import { itemOf } from './itemImage.ts'
@@ -73,6 +76,24 @@ export class DynamoTables implements Tables {
 
   async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {
     return this.#page(table, index, gpk, '', request)
+  }
+
+  async scan(table: TableName, { limit: Limit, after }: ScanRequest): Promise<Page> {
+    requireLimit({ limit: Limit })
+    const { pk, sk } = after === undefined ? {} : scanPlace(after)
+    const { Items = [], LastEvaluatedKey: last } = await this.#client.send(
+      new ScanCommand({
+        TableName: this.#tableName(table),
+        ConsistentRead: true,
+        FilterExpression: unexpired,
+        ExpressionAttributeValues: { ':now': { N: String(this.#clock() / 1000) } },
+        ...(pk === undefined || sk === undefined ? {} : { ExclusiveStartKey: { pk: { S: pk }, sk: { S: sk } } }),
+        Limit,
+      }),
+    )
+    // Of expired items it may end at one that is not shown, and show none at all.
+    const next = last && scanNext({ pk: last['pk']?.S ?? '', sk: last['sk']?.S ?? '' })
+    return { items: Items.map(itemOf), ...(next === undefined ? {} : { next }) }
   }
 
   async write(writes: readonly Write[], writeId?: string): Promise<WriteOutcome> {

@@ -3,6 +3,7 @@ import { KmsError } from '../../errors.ts'
 import { pageBytes, type IndexName, type Item, type TableName } from '../../ports.ts'
 import type { EncodedWrite } from '../encodeWrites.ts'
 import type { KeyRange } from '../keyRange.ts'
+import type { ScanPlace } from '../scanPlace.ts'
 import type { SqliteDatabase } from './sqliteDatabase.ts'
 import { parseJson } from '../../parseJson.ts'
 
@@ -26,6 +27,12 @@ interface Direction {
 /** SQLite sorts every blob behind every text, so that this ends a range that has no end. */
 const beyondAllText = new Uint8Array(1)
 
+interface ItemPage {
+  readonly items: Item[]
+  /** It has grown to `pageBytes`; more may follow. */
+  readonly isCut: boolean
+}
+
 const notExpired = '(expires_at IS NULL OR expires_at > ?)'
 
 /** The prepared statements over the table `item`. Times are milliseconds; the column holds seconds, as the port does. */
@@ -34,6 +41,7 @@ export class ItemStatements {
   readonly #put: StatementSync
   readonly #delete: StatementSync
   readonly #sweep: StatementSync
+  readonly #scan: StatementSync
   readonly #bySk: Direction
   readonly #byIndex: Readonly<Record<IndexName, Direction>>
 
@@ -47,6 +55,9 @@ export class ItemStatements {
     this.#delete = database.prepare('DELETE FROM item WHERE tbl = ? AND pk = ? AND sk = ?')
     this.#sweep = database.prepare(
       'DELETE FROM item WHERE rowid IN (SELECT rowid FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)',
+    )
+    this.#scan = database.prepare(
+      `SELECT ${columns} FROM item WHERE tbl = ? AND (pk, sk) > (?, ?) AND ${notExpired} ORDER BY pk, sk LIMIT ?`,
     )
     const direction = (partition: string, key: string): Direction => {
       const select = `SELECT ${columns} FROM item WHERE tbl = ? AND ${partition} = ? AND ${key} >= ? AND ${key} < ? AND ${notExpired}`
@@ -94,19 +105,28 @@ export class ItemStatements {
     descending: boolean,
     now: number,
     limit: number,
-  ): { readonly items: Item[]; readonly isCut: boolean } {
+  ): ItemPage {
     const direction = key === 'sk' ? this.#bySk : this.#byIndex[key]
     const statement = descending ? direction.descending : direction.ascending
-    const items: Item[] = []
-    let bytes = 0
-    for (const found of statement.iterate(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit)) {
-      if (bytes >= pageBytes) return { items, isCut: true }
-      const row = found as unknown as Row
-      bytes += row.body.length
-      items.push(itemIn(table, row))
-    }
-    return { items, isCut: false }
+    return page(table, statement.iterate(table, partition, range.from, range.to ?? beyondAllText, now / 1000, limit))
   }
+
+  /** Items of a whole table behind a place, in the order of their keys; some `pageBytes` at most. */
+  scan(table: TableName, { pk, sk }: ScanPlace, now: number, limit: number): ItemPage {
+    return page(table, this.#scan.iterate(table, pk, sk, now / 1000, limit))
+  }
+}
+
+function page(table: TableName, found: Iterable<unknown>): ItemPage {
+  const items: Item[] = []
+  let bytes = 0
+  for (const each of found) {
+    if (bytes >= pageBytes) return { items, isCut: true }
+    const row = each as Row
+    bytes += row.body.length
+    items.push(itemIn(table, row))
+  }
+  return { items, isCut: false }
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type Item,
   type Page,
   type PageRequest,
+  type ScanRequest,
   type TableName,
   type Tables,
   type TimeAdvanced,
@@ -90,6 +91,10 @@ export class SqliteTables implements Tables {
 
   query(table: TableName, pk: string, skPrefix: string, request: PageRequest): Promise<Page> {
     return this.#reads.query(table, pk, skPrefix, request)
+  }
+
+  scan(table: TableName, request: ScanRequest): Promise<Page> {
+    return this.#reads.scan(table, request)
   }
 
   async queryIndex(table: TableName, index: IndexName, gpk: string, request: PageRequest): Promise<Page> {

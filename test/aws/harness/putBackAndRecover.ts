@@ -37,7 +37,7 @@ export async function putBackAndRecover(
     return {
       ...steps,
       name: runtime.region,
-      standingVaults: async (id) => (await steps.vaultsFrom(id, 0)).vaults,
+      standingVaults: async (id) => (await steps.vaultsAfter(id, null)).vaults,
       endPutBack: () => Promise.resolve(),
     }
   }

@@ -70,7 +70,7 @@ function recordRegion({ runtime, store, keks }: TestRegion, uses: Use[]): void {
   const read = (use: TableUse, table: TableName, found: unknown) => {
     uses.push({ by: by(), region, use, table, bytes: sizeOf(found), isIndexed: false, call: (calls += 1) })
   }
-  const original = bound(store.tables, ['get', 'query', 'queryIndex', 'write', 'advance', 'readChanges'])
+  const original = bound(store.tables, ['get', 'query', 'queryIndex', 'scan', 'write', 'advance', 'readChanges'])
   const receive = store.queues.receive.bind(store.queues)
   // DynamoDB takes no item as text: there the audit goes by write.
   Object.assign(tables, { putTexts: undefined })
@@ -88,6 +88,11 @@ function recordRegion({ runtime, store, keks }: TestRegion, uses: Use[]): void {
     queryIndex: async (...args: Parameters<Tables['queryIndex']>) => {
       const page = await original.queryIndex(...args)
       read('list', args[0], page.items)
+      return page
+    },
+    scan: async (...args: Parameters<Tables['scan']>) => {
+      const page = await original.scan(...args)
+      read('scan', args[0], page.items)
       return page
     },
     write: (writes: readonly Write[], writeId?: string) => {

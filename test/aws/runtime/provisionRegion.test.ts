@@ -35,6 +35,7 @@ function portsOf(region: string): ProvisionPorts {
     get: (table, pk, sk) => (used.add(`${table} get`), tables.get(table, pk, sk)),
     query: (table, pk, prefix, page) => (used.add(`${table} query`), tables.query(table, pk, prefix, page)),
     queryIndex: (table, index, gpk, page) => (used.add(`${table} list`), tables.queryIndex(table, index, gpk, page)),
+    scan: (table, page) => (used.add(`${table} scan`), tables.scan(table, page)),
     advance: (...call) => (used.add('Requests advance'), tables.advance(...call)),
     write: (writes: readonly Write[], id?: string) => {
       for (const { table, op } of writes) used.add(`${table} ${op}`)

@@ -12,6 +12,7 @@ import type { Tables } from '../../../lib/ports.ts'
 import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
 import { composeTestRegion, regionA, twoRegions, type TestCloud, type TestRegion } from '../../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault, makeVault } from '../../harness/vaultStory.ts'
+import { tablesWith } from '../../../lib/tablesWith.ts'
 
 /** A cloud of an older version, whose vaults' keys no key service has wrapped, and what becomes of it. */
 
@@ -139,8 +140,8 @@ test('a vault that is destroyed meanwhile stays destroyed', async () => {
   await call(a, 'POST', `/20180608/vaults/${vaultId}/actions/scheduleDeletion`, { timeOfDeletion })
   let isDestroyed = false
   const { tables } = a.store
-  const late: Tables = Object.assign(Object.create(tables) as Tables, {
-    write: async (...args: Parameters<Tables['write']>) => {
+  const late = tablesWith(tables, {
+    write: async (...args) => {
       if (!isDestroyed && JSON.stringify(args[0]).includes(vaultId)) {
         isDestroyed = true
         clock.now += 9 * 86_400_000
@@ -148,9 +149,6 @@ test('a vault that is destroyed meanwhile stays destroyed', async () => {
       }
       return tables.write(...args)
     },
-    get: tables.get.bind(tables),
-    query: tables.query.bind(tables),
-    queryIndex: tables.queryIndex.bind(tables),
   })
   expect(await wrapAll(a, late)).toBe(0)
   expect(isDestroyed).toBe(true)
@@ -210,21 +208,52 @@ describe('once they are under the key service', () => {
     const { a } = cloud
     await addVaults(101)
     await wrapAll(a)
-    expect(await rewrapAll(a, 1)).toEqual([{ rewrapped: 100, isDone: false }])
+    const first = await firstOfMany(a)
     a.keks.refuses = new Error('ThrottlingException')
     await expect(rewrapAll(a)).rejects.toThrow('ThrottlingException')
     a.keks.refuses = undefined
     a.keks.calls.length = 0
     expect(await rewrapAll(a)).toEqual([{ rewrapped: 101, isDone: true }])
-    expect(a.keks.calls.filter(({ action }) => action === 'reEncrypt')).toHaveLength(1)
-    expect((await rewrapAll(a)).at(0)).toEqual({ rewrapped: 100, isDone: false })
+    expect(a.keks.calls.filter(({ action }) => action === 'reEncrypt')).toHaveLength(101 - first)
+    expect((await rewrapAll(a)).at(0)).toEqual({ rewrapped: first, isDone: false })
   })
 
-  async function addVaults(count: number): Promise<void> {
+  test('a vault that moves to another compartment meanwhile is not missed', async () => {
+    const { a, call, tenancyId } = cloud
+    const vaultIds = await addVaults(101)
+    await wrapAll(a)
+    const made = await call(a, 'POST', '/20160918/compartments', {
+      compartmentId: tenancyId,
+      name: 'c',
+      description: 'd',
+    })
+    const compartmentId = String(made.body['id'])
+    await firstOfMany(a)
+    const now = upgraded(a)
+    for (const id of vaultIds) {
+      const moved = await call(now, 'POST', `/20180608/vaults/${id}/actions/changeCompartment`, { compartmentId })
+      expect(moved.status).toBe(200)
+    }
+    expect(await rewrapAll(a)).toEqual([{ rewrapped: 101, isDone: true }])
+  })
+
+  /** How many vaults the first call has done, which are not all. */
+  async function firstOfMany(region: TestRegion): Promise<number> {
+    const said = await rewrapAll(region, 1)
+    expect(said).toMatchObject([{ isDone: false }])
+    const done = said[0]?.rewrapped ?? 0
+    expect(done).toBeGreaterThan(0)
+    expect(done).toBeLessThan(101)
+    return done
+  }
+
+  async function addVaults(count: number): Promise<readonly string[]> {
     const { a, tenancyId } = cloud
     const of = { tenancyId, displayName: 'v', vaultType: 'DEFAULT', freeformTags: {}, definedTags: {} } as const
     const input = { ...of, compartmentId: tenancyId, compartmentIds: [tenancyId] }
+    const ids: string[] = []
     for (let each = 0; each < count; each += 1)
-      await createVault(a.runtime, systemMutation(a.runtime, tenancyId, 'ImportVault'), input)
+      ids.push((await createVault(a.runtime, systemMutation(a.runtime, tenancyId, 'ImportVault'), input)).id)
+    return ids
   }
 })
