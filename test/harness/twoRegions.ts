@@ -26,6 +26,7 @@ import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/s
 import { KmsHsm } from '../../lib/aws/kms/kmsHsm.ts'
 import { aKeyService, type TestKeyService } from './aKeyService.ts'
 import { knownRsaPair } from './knownRsaPair.ts'
+import { noHurry } from './noHurry.ts'
 import { newTenancy, signedCall, type Answered, type Call, type CallableRegion, type StoryCloud } from './signedCall.ts'
 
 const maxFileBytes = 1_000_000
@@ -68,7 +69,7 @@ type Composed = Pick<RegionOptions, 'region' | 'tables' | 'queues' | 'hsm' | 'cl
 
 const testSettings: RuntimeSettings = {
   replicationAck: 'available',
-  handOffBudgetMs: 1000,
+  handOffBudgetMs: noHurry.handOffBudgetMs,
   arrivalsMs: 0,
   keyCacheMs: 0,
   requiresServicePolicy: true,

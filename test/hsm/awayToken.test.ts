@@ -5,6 +5,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { troubles } from '../../local/status/statusText.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
 import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
@@ -22,7 +23,7 @@ describeWithToken('a private vault whose token is away', () => {
     const pinFile = join(folder, 'user.pin')
     cloud = await startCloud({
       directory: join(folder, 'data'),
-      port: 0,
+      port: await suiteBase(),
       regions: [region],
       settings: {
         tokens: { module: softHsmPath ?? '', pinFile, label, regions: null, allowsSoftwareReplicas: false },

@@ -11,7 +11,9 @@ import type { Ceremony } from '../../local/hsm/ceremony.ts'
 import { restoreRegion } from '../../local/hsm/restoreRegion.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, type MadeVault } from '../local/vaultSteps.ts'
 import { pins, softHsm, softHsmPath } from './softHsm.ts'
 
@@ -65,8 +67,9 @@ export class Place {
 
   async start(hasTokens = true): Promise<void> {
     const tokens = hasTokens ? this.settings() : null
-    const settings = { tokens, requiresServicePolicy: false }
-    this.cloud = await startCloud({ directory: this.data, port: 0, regions, settings, generateRsa: knownRsaPair })
+    const settings = { tokens, requiresServicePolicy: false, ...noHurry }
+    const port = await suiteBase()
+    this.cloud = await startCloud({ directory: this.data, port, regions, settings, generateRsa: knownRsaPair })
     this.call = callerOf(this.cloud)
   }
 

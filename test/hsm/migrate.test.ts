@@ -6,6 +6,8 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
 import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
@@ -30,9 +32,9 @@ describeWithToken('a simulated region that moves into a token', () => {
     const tokens = tokenRegions.length === 0 ? null : { ...place(), regions: tokenRegions }
     cloud = await startCloud({
       directory: data,
-      port: 0,
+      port: await suiteBase(),
       regions,
-      settings: { tokens, requiresServicePolicy: false },
+      settings: { tokens, requiresServicePolicy: false, ...noHurry },
       generateRsa: knownRsaPair,
     })
     call = callerOf(cloud)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
 
@@ -16,7 +17,7 @@ describe('a simulated region’s HSM state that was put back to an older copy', 
   const kept = (name: string) => join(folder, name)
 
   const open = async () => {
-    cloud = await startCloud({ directory: data, port: 0, regions: [region], generateRsa: knownRsaPair })
+    cloud = await startCloud({ directory: data, port: await suiteBase(), regions: [region], generateRsa: knownRsaPair })
   }
 
   beforeEach(async () => {

@@ -6,6 +6,8 @@ import type { PartitionCounts } from '../../lib/hsm/pkcs11/partitions.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from '../local/vaultSteps.ts'
 import { realm } from './fixtures.ts'
@@ -31,9 +33,9 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
     const lines = initTokens({ data, module, label, regions, privateVaults, ...pins })
     cloud = await startCloud({
       directory: data,
-      port: 0,
+      port: await suiteBase(),
       regions,
-      settings: { tokens: { module, pinFile, label, regions: null, allowsSoftwareReplicas: false } },
+      settings: { tokens: { module, pinFile, label, regions: null, allowsSoftwareReplicas: false }, ...noHurry },
       generateRsa: knownRsaPair,
       log: { info: () => undefined, warn: () => undefined, error: (_message, cause) => refusals.push(String(cause)) },
     })

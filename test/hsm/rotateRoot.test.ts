@@ -7,6 +7,8 @@ import { askService } from '../../local/control/askService.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
 import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
@@ -20,7 +22,8 @@ function rotationOfACloud(tokensIn: (folder: string) => object): void {
   let settings: object
 
   const open = async () => {
-    cloud = await startCloud({ directory: join(folder, 'data'), port: 0, regions, settings, generateRsa: knownRsaPair })
+    const port = await suiteBase()
+    cloud = await startCloud({ directory: join(folder, 'data'), port, regions, settings, generateRsa: knownRsaPair })
     call = callerOf(cloud)
   }
   const home = () => cloud.regions[0]?.endpoint ?? ''
@@ -32,7 +35,7 @@ function rotationOfACloud(tokensIn: (folder: string) => object): void {
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'vaultspan-rotate-'))
-    settings = tokensIn(folder)
+    settings = { ...noHurry, ...tokensIn(folder) }
     await open()
   })
 

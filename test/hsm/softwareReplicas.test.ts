@@ -6,6 +6,7 @@ import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf } from '../local/signedCaller.ts'
 import { createVault, replicate } from '../local/vaultSteps.ts'
 import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
@@ -26,7 +27,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
   const start = async (allowsSoftwareReplicas: boolean) => {
     cloud = await startCloud({
       directory: join(folder, 'data'),
-      port: 0,
+      port: await suiteBase(),
       regions,
       settings: { tokens: settings(allowsSoftwareReplicas), requiresServicePolicy: false },
       generateRsa: knownRsaPair,

@@ -51,12 +51,20 @@ describeWithToken('a cloud whose token fails', () => {
       isHsmAnswering: true,
     })
     const slot = softHsm().slotOf(tokenLabel({ label }, 'eu-test-1')) ?? -1
-    softHsm().call('C_CloseAllSessions', slot)
+    /** What comes of it when the token fails. Signing the audit's head, every ten seconds, may meet the failure first. */
+    const failing = async <T>(ask: () => Promise<T>, isMet: (answer: T) => boolean): Promise<T> => {
+      for (;;) {
+        softHsm().call('C_CloseAllSessions', slot)
+        const answer = await ask()
+        if (isMet(answer)) return answer
+      }
+    }
     const { userId, fingerprint, privateKeyPem } = cloud.administrator
     const signed = signing({ keyId: `${cloud.tenancyId}/${userId}/${fingerprint}`, privateKeyPem })
     const url = `${vault.endpoint}/20180608/encrypt`
     const { headers, text } = signed('POST', url, { keyId: key, plaintext })
-    const answer = await fetch(url, { method: 'POST', headers, body: text ?? '' })
+    const asked = () => fetch(url, { method: 'POST', headers, body: text ?? '' })
+    const answer = await failing(asked, ({ status }) => status !== 200)
     expect({ status: answer.status, after: answer.headers.get('retry-after') }).toEqual({ status: 503, after: '1' })
     expect(await answer.json()).toMatchObject({ message: expect.stringContaining('The HSM does not answer') as string })
     expect(await decrypt(call, vault.endpoint, key, ciphertext)).toBe(plaintext)
@@ -65,9 +73,9 @@ describeWithToken('a cloud whose token fails', () => {
       return /^vaultspan_hsm_answering ([01])$/m.exec(text)?.[1]
     }
     expect(await answering()).toBe('1')
-    softHsm().call('C_CloseAllSessions', slot)
-    expect(await health()).toMatchObject({ status: 'degraded', isHsmAnswering: false })
-    softHsm().call('C_CloseAllSessions', slot)
-    expect(await answering()).toBe('0')
+    expect(await failing(health, ({ isHsmAnswering }) => isHsmAnswering === false)).toMatchObject({
+      status: 'degraded',
+    })
+    expect(await failing(answering, (is) => is === '0')).toBe('0')
   })
 })

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { aReplicatedKey, kmsOf, opens, until } from './apartKms.ts'
+import { aReplicatedKey, kmsOf, opens } from './apartKms.ts'
 import { home, introduce, other, refused, resolveMachines, withMachines, type Machines } from './machines.ts'
 import { run, startProcess, type StartedProcess } from './startedService.ts'
 import { createKey, decrypt, encrypt, plaintext } from './vaultSteps.ts'
@@ -104,7 +104,7 @@ test('a snapshot of one region, taken while it runs, is restored, and takes back
     const again = startProcess('local/main.ts', ['region', 'start', '--recover', '--data', restored])
     try {
       await again.hasSaid('Stop with Ctrl-C.')
-      await until(async () => (await decrypt(kms.call, vault.endpoint, since, late)) || undefined)
+      await opens(kms, vault.endpoint, since, late)
       expect(await decrypt(kms.call, vault.endpoint, keyId, early)).toBe(plaintext)
     } finally {
       again.signal('SIGTERM')

@@ -8,7 +8,7 @@ import { startCloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { restoreRelease } from '../upgrade/release.ts'
 import { callerOf } from './signedCaller.ts'
-import { inCloud } from './snapshotHarness.ts'
+import { inCloud } from './inCloud.ts'
 import { run } from './startedService.ts'
 import { createKey, createVault, encrypt } from './vaultSteps.ts'
 

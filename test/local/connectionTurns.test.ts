@@ -145,6 +145,7 @@ test('an answer is not lost behind a body that is too large', async () => {
   const tooLarge = `POST /20180608/encrypt HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: 999999999\r\n\r\n`
   const { socket, text } = await pipelined('/first')
   const ended = once(socket, 'close')
+  await until(() => begun.length === 1)
   socket.write(tooLarge)
   // Longer than anybody may go on sending who has been refused.
   await setTimeout(700)

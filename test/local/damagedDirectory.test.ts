@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { resetAdministrator } from '../../local/cloud/resetAdministrator.ts'
 import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { freeBase, takePort } from './freePorts.ts'
 import { callerByProfile, callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
+import { suiteBase } from './suiteBase.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
 
 const [ashburn, phoenix, london] = ['us-ashburn-1', 'us-phoenix-1', 'uk-london-1'] as const
@@ -16,8 +18,9 @@ async function withCloud(
   body: (cloud: Cloud) => Promise<void> = async () => undefined,
   options: Partial<CloudOptions> = {},
 ): Promise<void> {
-  const settings = { requiresServicePolicy: false }
-  const cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair, settings, ...options })
+  const settings = { requiresServicePolicy: false, ...noHurry }
+  const port = await suiteBase()
+  const cloud = await startCloud({ directory, port, generateRsa: knownRsaPair, settings, ...options })
   try {
     await body(cloud)
   } finally {

@@ -6,7 +6,9 @@ import { diskCheck, nodeCheck, settingsCheck } from '../../local/doctor/machineC
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { startCloud } from '../../local/cloud/startCloud.ts'
 import { takePort } from './freePorts.ts'
-import { inCloud, withSnapshot } from './snapshotHarness.ts'
+import { eventually } from './pumpHarness.ts'
+import { inCloud } from './inCloud.ts'
+import { withSnapshot } from './snapshotHarness.ts'
 import { run } from './startedService.ts'
 
 const level = (findings: readonly Finding[], wanted: Finding['level']) =>
@@ -23,7 +25,12 @@ test('of a cloud that is well every line is ok, whether it runs or not, and noth
     const atRest = await examine(data)
     expect([level(atRest, 'warn'), level(atRest, 'fail'), stamps(data)]).toEqual([[], [], before])
     await inCloud(data, async () => {
-      const running = await examine(data)
+      let running: readonly Finding[] = []
+      // A region that is slow to answer on a busy machine is told of as one that does not answer.
+      await eventually(async () => {
+        running = await examine(data)
+        return level(running, 'fail').length === 0
+      })
       expect([level(running, 'warn'), level(running, 'fail')]).toEqual([[], []])
       expect(level(running, 'ok')).toContain('us-phoenix-1 serves, and its peers take messages')
     })
@@ -33,9 +40,12 @@ test('a region that is cut off is told of, by itself and by its peer', () =>
   withSnapshot(async ({ data }) => {
     const settings = { preparesKeys: false, requiresServicePolicy: false }
     const cloud = await startCloud({ directory: data, port: 0, settings, cut: 'us-phoenix-1' })
-    const failed = level(await examine(data), 'fail')
+    let failed: readonly string[] = []
+    await eventually(async () => {
+      failed = level(await examine(data), 'fail')
+      return failed.includes('us-ashburn-1: us-phoenix-1 takes no messages')
+    })
     await cloud.close()
-    expect(failed).toContain('us-ashburn-1: us-phoenix-1 takes no messages')
     expect(failed).toContainEqual(expect.stringMatching(/of us-phoenix-1 takes no connection\.$/))
   }))
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { explained, explanationText } from '../../local/calls/explain.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 
 /** `vaultspan policy explain`, as an administrator types it. */
@@ -20,7 +21,7 @@ const made = async (path: string, details: object) => {
 }
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'vaultspan-explain-'))
-  cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair })
+  cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair, settings: noHurry })
   call = callerOf(cloud)
   const common = { compartmentId: cloud.tenancyId, description: 'd' }
   const { id: userId } = await made('20160918/users', { ...common, name: 'orders' })

@@ -1,6 +1,7 @@
 import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { fillDisk } from '../harness/fullDisk.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { eventually } from './pumpHarness.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
@@ -30,7 +31,7 @@ async function withStory(settings: CloudOptions['settings'], body: (story: Story
     port: 0,
     generateRsa: knownRsaPair,
     isScheduled: false,
-    settings: { requiresServicePolicy: false, ...settings },
+    settings: { requiresServicePolicy: false, ...noHurry, ...settings },
   })
   try {
     const call = callerOf(cloud)

@@ -7,6 +7,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { startVaultspan } from '../../local/vaultspan.ts'
 import type { VaultspanInit } from '../../local/vaultspanTypes.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory } from './startedService.ts'
 import { decrypt, encrypt, plaintext } from './vaultSteps.ts'
@@ -46,7 +47,7 @@ async function startWith(
     directory,
     port: 0,
     generateRsa: knownRsaPair,
-    settings: { preparesKeys: false },
+    settings: { preparesKeys: false, ...noHurry },
     begin: async (begun) => done.push(await applyInit(begun, parseInit(init))),
   })
   try {

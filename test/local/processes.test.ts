@@ -6,6 +6,7 @@ import { askFaultServer } from '../../local/control/faultServer.ts'
 import { peerSocketPath } from '../../local/processes/peerSocket.ts'
 import { freeBase } from './freePorts.ts'
 import { post, refusedMessages } from './peerMessages.ts'
+import { eventually } from './pumpHarness.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { isReady, startProcess, startService, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
@@ -68,16 +69,18 @@ test('a region whose process is killed leaves the other untouched, loses nothing
     const keyId = await createKey(call, vault, tenancyId)
     const ciphertext = await encrypt(call, vault.endpoint, keyId)
     const made = [{ keyId, ciphertext }]
+    const kill = { isDone: false }
     const load = (async () => {
-      for (;;) {
+      while (!kill.isDone) {
         const next = await createKey(call, vault, tenancyId).catch(() => undefined)
-        if (next === undefined) break
+        if (next === undefined) continue
         const opened = await encrypt(call, vault.endpoint, next).catch(() => undefined)
         if (opened !== undefined) made.push({ keyId: next, ciphertext: opened })
       }
     })()
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await eventually(() => made.length > 5)
     expect(await askFaultServer(directory, `kill ${ashburn}`)).toMatch(/^ok: /)
+    kill.isDone = true
     await load
     for (const each of made) expect(await decrypt(call, replica, each.keyId, each.ciphertext)).toBe(plaintext)
     await answersAgain(() => fetch(`${home}/healthz`))

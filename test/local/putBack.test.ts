@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
+import { suiteBase } from './suiteBase.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
@@ -20,8 +22,9 @@ async function inCloud<T>(
   body: (cloud: Cloud) => Promise<T>,
   options: Partial<CloudOptions> = {},
 ): Promise<T> {
-  const settings = { preparesKeys: false, ...options.settings }
-  const cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair, ...options, settings })
+  const settings = { preparesKeys: false, ...noHurry, ...options.settings }
+  const port = await suiteBase()
+  const cloud = await startCloud({ directory, port, generateRsa: knownRsaPair, ...options, settings })
   try {
     return await body(cloud)
   } finally {

@@ -6,7 +6,8 @@ import { restoreSnapshot } from '../../local/snapshot/restoreSnapshot.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { callerOf } from './signedCaller.ts'
-import { inCloud, manifestIn, oneKeyMore, withSnapshot } from './snapshotHarness.ts'
+import { inCloud } from './inCloud.ts'
+import { manifestIn, oneKeyMore, withSnapshot } from './snapshotHarness.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 

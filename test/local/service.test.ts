@@ -5,6 +5,7 @@ import { startCloud } from '../../local/cloud/startCloud.ts'
 import { version } from '../../local/version.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { freeBase, takePort } from './freePorts.ts'
+import { healthy } from './healthy.ts'
 import { isReady, run, startService, withDirectory } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from './vaultSteps.ts'
 
@@ -49,8 +50,7 @@ describe('npm start', () => {
       ])
       expect(others).toEqual({ homeRegion: 'us-ashburn-1', rootCompartmentId: tenancyId })
       for (const { region, endpoint } of regions) {
-        const health = await (await fetch(`${endpoint}/healthz`)).json()
-        expect(health).toMatchObject({ status: 'ok', version, region, replicationAck: 'available' })
+        expect(await healthy(endpoint)).toMatchObject({ status: 'ok', version, region, replicationAck: 'available' })
       }
       expect(['oci', 'hsm', 'regions'].map((folder) => modeOf(directory, folder))).toEqual(['700', '700', '700'])
       const secrets = ['oci/config', 'oci/administrator.pem', 'hsm/us-ashburn-1.json', 'regions/us-ashburn-1.db']

@@ -6,6 +6,7 @@ import { IdentityClient } from 'oci-identity'
 import { openSession } from '../../local/calls/openSession.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { oidcIssuer } from '../harness/oidcIssuer.ts'
 import { callerOf } from './signedCaller.ts'
 
@@ -17,7 +18,7 @@ const flags = () => ({ data: directory, profile: 'DEFAULT', minutes: 60 })
 const file = (...parts: string[]) => join(directory, ...parts)
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'vaultspan-session-'))
-  cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair })
+  cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair, settings: noHurry })
 })
 afterAll(async () => {
   await cloud.close()

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, sign } from 'node:crypto'
+import { createHash, createPrivateKey, randomUUID, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cloud } from '../../local/cloud/startCloud.ts'
@@ -47,7 +47,10 @@ export interface Signed {
   readonly text: string | undefined
 }
 
-/** Signs requests; the same one may be sent again and again while its date is in range. */
+/**
+ * Signs requests; the same one may be sent again and again while its date is in range. Each signature is another one: of two
+ * equal changes signed in one second the second, where it comes more than two seconds later, would be taken for a copy.
+ */
 export function signing({ keyId, privateKeyPem }: Signer, clock = Date.now) {
   const privateKey = createPrivateKey(privateKeyPem)
   return (method: string, url: string, body?: unknown): Signed => {
@@ -59,7 +62,11 @@ export function signing({ keyId, privateKeyPem }: Signer, clock = Date.now) {
       'x-content-sha256': createHash('sha256').update(text).digest('base64'),
     }
     const hasBody = method === 'POST' || method === 'PUT'
-    const sent: Record<string, string> = { 'x-date': new Date(clock()).toUTCString(), ...(hasBody ? content : {}) }
+    const sent: Record<string, string> = {
+      'x-date': new Date(clock()).toUTCString(),
+      'x-call': randomUUID(),
+      ...(hasBody ? content : {}),
+    }
     const signed = { ...sent, '(request-target)': `${method.toLowerCase()} ${pathname}${search}`, host }
     const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}`)
     const signature = sign('sha256', Buffer.from(lines.join('\n')), privateKey).toString('base64')

@@ -9,7 +9,8 @@ import { copyDatabases, type CopiedRegion } from '../../local/snapshot/copyDatab
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
-import { inCloud, manifestIn, withSnapshot } from './snapshotHarness.ts'
+import { inCloud } from './inCloud.ts'
+import { manifestIn, withSnapshot } from './snapshotHarness.ts'
 import { isReady, run, startProcess, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
 

@@ -3,17 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { manifestName, type Manifest } from '../../local/snapshot/manifest.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
-import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
-import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { inCloud } from './inCloud.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
 import { createKey, createVault, replicate } from './vaultSteps.ts'
-
-export async function inCloud(directory: string, body: (cloud: Cloud) => Promise<void>): Promise<void> {
-  const settings = { preparesKeys: false, requiresServicePolicy: false }
-  const cloud = await startCloud({ directory, port: 0, generateRsa: knownRsaPair, settings })
-  await body(cloud).finally(() => cloud.close())
-}
 
 /** Makes a key in the only vault. */
 export async function oneKeyMore(directory: string): Promise<void> {

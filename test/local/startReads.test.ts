@@ -2,15 +2,18 @@ import { join } from 'node:path'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { ItemStatements } from '../../lib/store/sqlite/itemStatements.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
+import { suiteBase } from './suiteBase.ts'
 import { createKey, createVault, replicate, type MadeVault } from './vaultSteps.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 
 async function inCloud<T>(directory: string, body: (cloud: Cloud) => Promise<T>): Promise<T> {
-  const settings = { preparesKeys: false }
-  const cloud = await startCloud({ directory, port: 0, settings, generateRsa: knownRsaPair, isScheduled: false })
+  const settings = { preparesKeys: false, ...noHurry }
+  const port = await suiteBase()
+  const cloud = await startCloud({ directory, port, settings, generateRsa: knownRsaPair, isScheduled: false })
   try {
     return await body(cloud)
   } finally {

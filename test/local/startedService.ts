@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { noHurryVariables } from '../harness/noHurry.ts'
 
 /** `node local/main.ts` (or another script) in a process of its own, and what it has said so far. */
 export interface StartedProcess {
@@ -34,7 +35,7 @@ export function startProgram(
   environment: object = {},
   ownGroup = false,
 ): StartedProcess {
-  const env = { ...process.env, NODE_OPTIONS: '', ...environment }
+  const env = { ...process.env, NODE_OPTIONS: '', ...noHurryVariables, ...environment }
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root, detached: ownGroup })
   const said = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (part: string) => (said.out += part))

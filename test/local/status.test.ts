@@ -12,8 +12,18 @@ import { createKey, createVault, replicate } from './vaultSteps.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 
+type Ask = (...flags: string[]) => ReturnType<typeof run>
+
+/** Asks until all of this is said: of a region that is slow to answer on a busy machine it says that it is degraded or down. */
+async function saying(ask: Ask, flags: readonly string[], ...patterns: readonly RegExp[]) {
+  for (;;) {
+    const answer = await ask(...flags)
+    if (patterns.every((pattern) => pattern.test(answer.out))) return answer
+  }
+}
+
 /** A service with a vault and its replica, and what `status` says of it. */
-async function withService(body: (ask: (...flags: string[]) => ReturnType<typeof run>, data: string) => Promise<void>) {
+async function withService(body: (ask: Ask, data: string) => Promise<void>) {
   await withDirectory(async (directory) => {
     const data = join(directory, 'data')
     const environment = { REQUIRE_SERVICE_POLICY: 'off', PREPARE_KEYS: 'off' }
@@ -27,7 +37,7 @@ async function withService(body: (ask: (...flags: string[]) => ReturnType<typeof
     await body((...words) => run('local/main.ts', ['status', '--data', data, ...words]), data)
     await run('local/main.ts', ['faults', 'cut', phoenix, '--data', data])
     await createKey(call, vault, tenancyId)
-    const cut = await run('local/main.ts', ['status', '--data', data])
+    const cut = await saying(() => run('local/main.ts', ['status', '--data', data]), [], /at risk/, /broken/)
     expect(cut.out).toContain('us-phoenix-1 is cut off')
     expect(cut.out).toMatch(/us-phoenix-1 {2}broken {4}http:\S+\n {2}! is cut off, on purpose, until faults heal\n/)
     expect(cut.out).toContain('  ! us-phoenix-1 takes no messages')
@@ -39,14 +49,16 @@ async function withService(body: (ask: (...flags: string[]) => ReturnType<typeof
 
 test('status says how regions, vaults, links and queues are, for a person and for programs, and what is at risk', () =>
   withService(async (ask) => {
-    const { code, out, err } = await ask()
+    const well = [/us-ashburn-1 {2}ok/, /us-phoenix-1 {2}ok/]
+    const { code, out, err } = await saying(ask, [], ...well)
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(out).toMatch(/^Vaultspan \S+; all regions are up\n/)
     expect(out).toMatch(
       /us-ashburn-1 {2}ok {8}http:\S+ {3}home region\n {2}1 vault, 0 replicas\n {2}to us-phoenix-1: 1 vault, /,
     )
     expect(out).toMatch(/us-phoenix-1 {2}ok {8}http:\S+\n {2}0 vaults, 1 replica\n/)
-    const status = JSON.parse((await ask('--json')).out) as CloudStatus
+    const inJson = await saying(ask, ['--json'], /"status": ?"ok"[^]*"status": ?"ok"/)
+    const status = JSON.parse(inJson.out) as CloudStatus
     expect(status).toMatchObject({
       homeRegion: ashburn,
       regions: [

@@ -196,16 +196,17 @@ test('what fails in one table holds up no other table', () =>
 
 test('stopping waits for the batch that is worked on; what it did not take is still there', () =>
   withStore(async (store) => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<undefined>()
     let hasEnded = false
     const consume: Consume = async () => {
+      begin(undefined)
       await new Promise((resolve) => setTimeout(resolve, 50))
       hasEnded = true
       throw new Error('too late')
     }
     await put(store, 'Keys', 'a')
     await withPump(store, consume, async (pump) => {
-      await eventually(() => !pump.isIdle)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await begun
       await pump.stop()
       expect(hasEnded).toBe(true)
     })

@@ -98,10 +98,13 @@ test('each region says of itself and its peers how they stand, and doctor finds 
     const ask = (name: typeof home | typeof other, ...words: readonly string[]) =>
       run('local/main.ts', [...words, '--data', machines.data(name)])
     for (const name of [home, other]) {
-      const { out, code } = await ask(name, 'status')
-      expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining(`${name}  ok`) as string })
-      const doctor = await ask(name, 'doctor')
-      expect(doctor).toMatchObject({ code: 0, err: '' })
+      // Of a region that is slow to answer on a busy machine they say otherwise for a moment.
+      await until(async () => (await ask(name, 'status')).out.includes(`${name}  ok`) || undefined)
+      const doctor = await until(async () => {
+        const answer = await ask(name, 'doctor')
+        return answer.code === 0 ? answer : undefined
+      })
+      expect(doctor.err).toBe('')
       expect(doctor.out).not.toContain('fail ')
       expect(doctor.out).toContain(`the certificate ${machines.data(name)}/peer/cert.pem is valid until`)
       expect(doctor.out).toContain(`${address[name]}:${machines.port + 1}`)
@@ -111,7 +114,7 @@ test('each region says of itself and its peers how they stand, and doctor finds 
     }
     const cut = await ask(home, 'faults', 'cut', other)
     expect(cut.out).toBe(`${other} is cut off\n`)
-    expect((await ask(home, 'status')).out).toContain(`${other} takes no messages`)
-    expect((await ask(home, 'doctor')).out).toContain(`${other} takes no messages`)
+    for (const command of ['status', 'doctor'])
+      await until(async () => (await ask(home, command)).out.includes(`${other} takes no messages`) || undefined)
     await ask(home, 'faults', 'heal')
   }))

@@ -61,10 +61,11 @@ export async function replicate(
     replicaRegion,
   })
   if (status !== 200 && status !== 202) throw new Error(`CreateVaultReplica: ${status} ${JSON.stringify(body)}`)
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const { list } = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
+  for (;;) {
+    const listed = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
+    if (listed.status !== 200) throw new Error(`ListVaultReplicas: ${listed.status} ${JSON.stringify(listed.body)}`)
+    const { list } = listed
     if (list[0]?.['status'] === 'CREATED') return String(list[0]['cryptoEndpoint'])
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  throw new Error('The replica was not made in time.')
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { awsFaults } from './awsFaults.ts'
 import { issueFaults } from './issueFaults.ts'
 import { ownFaults } from './ownFaults.ts'
+import { securityFaults } from './securityFaults.ts'
 import { planted, type SeededFault } from './seededFault.ts'
 
 /** `npm run faults:seeded [-- words of a name]`: every seeded fault must be caught. */
@@ -37,7 +38,9 @@ function jobOf(fault: SeededFault): Job {
   return { name, isCaught: true, script, fault }
 }
 
-const faults = [...issueFaults, ...ownFaults, ...awsFaults].filter(({ name }) => name.includes(wanted))
+const faults = [...issueFaults, ...ownFaults, ...awsFaults, ...securityFaults].filter(({ name }) =>
+  name.includes(wanted),
+)
 for (const fault of faults) planted(fault, await readFile(join(root, fault.file), 'utf8'))
 const tests = new Set(faults.flatMap(({ caughtBy }) => caughtBy?.test ?? []))
 const [byTest, bySimulation] = [true, false].map((isByTest) =>

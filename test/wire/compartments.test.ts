@@ -3,7 +3,7 @@ import { expectRefusal, makeKey, makeVault, ociCloud, rowsWrittenBy, type OciClo
 
 let oci: OciCloud
 beforeAll(async () => {
-  oci = await ociCloud()
+  oci = await ociCloud({}, { isScheduled: false })
 })
 afterAll(() => oci.close())
 

@@ -13,7 +13,7 @@ let old: { vaultId: string; managementEndpoint: string; keyId: string }
 const oldTags = { Legacy: { owner: 'a', team: 'b' } }
 
 beforeAll(async () => {
-  oci = await ociCloud()
+  oci = await ociCloud({}, { isScheduled: false })
   const createVaultDetails = { compartmentId: oci.tenancyId, displayName: 'old', vaultType: 'DEFAULT' as never }
   const { vault } = await oci
     .vaults()
@@ -114,7 +114,7 @@ test('an unknown namespace or key is refused by every operation that takes tags,
 })
 
 test('a resource keeps the tags it had before there were namespaces, and does not get them back', async () => {
-  const fresh = await ociCloud()
+  const fresh = await ociCloud({}, { isScheduled: false })
   try {
     const vault = await makeVault(fresh, 'v')
     const keys = () => fresh.keys(vault.managementEndpoint)
@@ -248,7 +248,7 @@ describe('the defaults of a compartment', () => {
 })
 
 test('a tenancy whose last namespace is gone takes any tag again', async () => {
-  const fresh = await ociCloud()
+  const fresh = await ociCloud({}, { isScheduled: false })
   try {
     const createTagNamespaceDetails = { compartmentId: fresh.tenancyId, name: 'Only', description: 'd' }
     const { tagNamespace } = await fresh.identity().createTagNamespace({ createTagNamespaceDetails })

@@ -3,6 +3,7 @@ import { DefaultRequestSigner, SimpleAuthenticationDetailsProvider, type HttpReq
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { noHurry } from '../harness/noHurry.ts'
 import type { CloudSettings } from '../../local/cloudSettings.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 
@@ -46,7 +47,7 @@ export async function ociCloud(settings: Partial<CloudSettings> = {}, { isSchedu
     clock: now,
     isScheduled,
     generateRsa: knownRsaPair,
-    settings: { preparesKeys: false, ...settings },
+    settings: { preparesKeys: false, ...noHurry, ...settings },
   })
   const { tenancyId, administrator } = cloud
   const { userId, fingerprint, privateKeyPem } = administrator
@@ -136,9 +137,16 @@ export async function expectRefusal(
   expect(written).toEqual([])
 }
 
+/**
+ * Of two equal calls that are signed in one second the second, where it comes more than two seconds later, is taken for a copy
+ * of the first.
+ */
+let names = 0
+const nextName = () => `${(names += 1)}`
+
 export async function makeVault(
   oci: OciCloud,
-  displayName = 'vault',
+  displayName = `vault ${nextName()}`,
   vaultType = models.CreateVaultDetails.VaultType.VirtualPrivate,
   compartmentId = oci.tenancyId,
 ): Promise<models.Vault> {
@@ -161,7 +169,8 @@ export async function makeKey(
   keyShape: models.KeyShape = shapes.aes256,
   more: Partial<models.CreateKeyDetails> = {},
 ): Promise<models.Key> {
-  const createKeyDetails = { compartmentId: oci.tenancyId, displayName: 'key', keyShape, ...more }
+  const displayName = `key ${nextName()}`
+  const createKeyDetails = { compartmentId: oci.tenancyId, displayName, keyShape, ...more }
   return (await oci.keys(vault.managementEndpoint).createKey({ createKeyDetails })).key
 }
 

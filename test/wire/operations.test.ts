@@ -51,9 +51,10 @@ test.each(operations.filter((name) => rowOf(name).isOpen !== true && isAboutSome
     const refused = (target: Target) => async () => {
       await expect(subjects[operation].call(stage.stranger, target, {})).rejects.toMatchObject({ statusCode: 404 })
     }
-    await stage.oci.cloud.idle()
-    const ofForbidden = await workOf(stage, refused(stage.ready))
-    expect(await workOf(stage, refused(stage.absent))).toEqual(ofForbidden)
+    const { cloud } = stage.oci
+    await cloud.idle()
+    const ofForbidden = await workOf(cloud, refused(stage.ready))
+    expect(await workOf(cloud, refused(stage.absent))).toEqual(ofForbidden)
     expect(ofForbidden['policies asked']).toBeGreaterThan(0)
   },
 )

@@ -17,7 +17,7 @@ import {
 let oci: OciCloud
 let vault: models.Vault
 beforeAll(async () => {
-  oci = await ociCloud()
+  oci = await ociCloud({}, { isScheduled: false })
   vault = await makeVault(oci)
 })
 afterAll(() => oci.close())

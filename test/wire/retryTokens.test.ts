@@ -4,7 +4,7 @@ import { makeKey, makeVault, ociCloud, rowsWrittenBy, send, shapes, type Answere
 let oci: OciCloud
 let vault: models.Vault
 beforeAll(async () => {
-  oci = await ociCloud()
+  oci = await ociCloud({}, { isScheduled: false })
   vault = await makeVault(oci)
 })
 afterAll(() => oci.close())

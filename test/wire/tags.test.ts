@@ -6,7 +6,7 @@ import { allow, join, makeGroup, makeUser } from './serviceUser.ts'
 
 let oci: OciCloud
 beforeAll(async () => {
-  oci = await ociCloud()
+  oci = await ociCloud({}, { isScheduled: false })
 })
 afterAll(() => oci.close())
 

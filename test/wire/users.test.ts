@@ -16,7 +16,7 @@ import { allow, join, makeGroup, makeUser, newKeyPair, signingAs, type ServiceUs
 let oci: OciCloud
 beforeAll(async () => {
   // As long as it takes: how fast this machine is decides nothing here.
-  oci = await ociCloud({ arrivalsMs: 110_000 })
+  oci = await ociCloud({}, { isScheduled: false })
 })
 afterAll(() => oci.close())
 

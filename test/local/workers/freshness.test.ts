@@ -11,9 +11,6 @@ import { mayReplicate, userWith, withCloud, workers, type StartedCloud } from '.
 /** WORKER_ROUNDS: thousands, where there is time. */
 const rounds = Number(process.env['WORKER_ROUNDS'] ?? 25)
 
-/** However long it takes this machine to store what has arrived. */
-const noHurry = { ARRIVALS_MS: '600000' }
-
 interface Reached {
   readonly vault: MadeVault
   readonly keyId: string
@@ -79,17 +76,14 @@ test('a key that was disabled or enabled, or rotated, is so in every worker', ()
   }))
 
 test('a key that was disabled or enabled, or rotated, in its primary is so in every worker of the replica', () =>
-  withCloud(
-    async (cloud) => {
-      await mayReplicate(cloud.call, cloud.home, cloud.tenancyId)
-      const vault = await createVault(cloud.call, cloud.home, cloud.tenancyId)
-      const endpoint = await replicate(cloud.call, cloud.home, vault, 'us-phoenix-1')
-      const reached = await reachAll(cloud, cloud.other, vault, endpoint)
-      await alternate(cloud, reached)
-      await rotateOften(cloud, reached)
-    },
-    { ARRIVALS_MS: '600000' },
-  ))
+  withCloud(async (cloud) => {
+    await mayReplicate(cloud.call, cloud.home, cloud.tenancyId)
+    const vault = await createVault(cloud.call, cloud.home, cloud.tenancyId)
+    const endpoint = await replicate(cloud.call, cloud.home, vault, 'us-phoenix-1')
+    const reached = await reachAll(cloud, cloud.other, vault, endpoint)
+    await alternate(cloud, reached)
+    await rotateOften(cloud, reached)
+  }))
 
 test('a policy that was taken back is taken back in every worker of every region', () =>
   withCloud(async (cloud) => {
@@ -115,7 +109,7 @@ test('a policy that was taken back is taken back in every worker of every region
         expect(statuses(answers.flat())).toEqual(new Set([status]))
       }
     }
-  }, noHurry))
+  }))
 
 test('each worker answers for a vault, with its management, under one port', () =>
   withCloud(async (cloud) => {

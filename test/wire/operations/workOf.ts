@@ -1,27 +1,33 @@
 import { isDeepStrictEqual } from 'node:util'
 import { rulesOf } from '../../../lib/iam/rulesOf.ts'
 import { SoftwareVaultKeys } from '../../../lib/hsm/software/vaultKeys.ts'
-import type { Stage } from './stage.ts'
+import type { Runtime } from '../../../lib/runtime/composeRegion.ts'
+import type { SqliteRegionStore } from '../../../lib/store/sqlite/openSqliteRegionStore.ts'
 
 /** How often something was done: reads that found something and reads that did not, vaults opened, MACs checked, policies asked. */
 export type Work = Readonly<Record<string, number>>
+
+/** Both regions of a cloud, whatever it is served by. */
+interface Worked {
+  readonly parts: readonly { readonly store: SqliteRegionStore; readonly runtime: Runtime }[]
+  readonly tenancyId: string
+}
 
 /**
  * What a call costs where that can be counted, in both regions. It is made until it costs the same twice, for what it does once
  * in a process is not asked after. The service has nothing else to do then.
  */
-export async function workOf(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
+export async function workOf(cloud: Worked, call: () => Promise<unknown>): Promise<Work> {
   let last: Work | undefined
   for (let tries = 0; tries < 20; tries += 1) {
-    const work = await workOfOne(stage, call)
+    const work = await workOfOne(cloud, call)
     if (isDeepStrictEqual(work, last)) return work
     last = work
   }
   throw new Error('No two calls cost the same.')
 }
 
-async function workOfOne(stage: Stage, call: () => Promise<unknown>): Promise<Work> {
-  const { cloud, tenancyId } = stage.oci
+async function workOfOne({ parts, tenancyId }: Worked, call: () => Promise<unknown>): Promise<Work> {
   const work: Record<string, number> = {}
   const count = (what: string) => {
     work[what] = (work[what] ?? 0) + 1
@@ -41,7 +47,7 @@ async function workOfOne(stage: Stage, call: () => Promise<unknown>): Promise<Wo
     count('a MAC checked')
     return isRowMac.apply(this, asked)
   })
-  for (const { store, runtime } of cloud.parts) {
+  for (const { store, runtime } of parts) {
     const { tables } = store
     const get = tables.get.bind(tables)
     wrap(tables, 'get', async (table, pk, sk) => {
