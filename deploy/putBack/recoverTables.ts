@@ -64,8 +64,8 @@ function asked(name: string, ask: Ask): PutBackRegion {
     replicateAnew: async (vaultId) => {
       await ask('replicateAnew', vaultId)
     },
-    endPutBack: async ({ knownChanges }) => {
-      await ask('endPutBack', knownChanges)
+    endPutBack: async (putBack) => {
+      await ask('endPutBack', putBack.knownChanges, putBack)
     },
   }
 }

@@ -21,8 +21,8 @@ export interface EventFacts {
     readonly principalId: string | null
     readonly tenantId: string
   } & {
-    /** By an API key or a session's key, by a token of an issuer that the tenancy trusts, or by the service itself. */
-    readonly authType: 'natv' | 'federated' | 'service'
+    /** By an API key or a session's key, by a token of an issuer that the tenancy trusts, by the service itself, or at its host. */
+    readonly authType: 'natv' | 'federated' | 'service' | 'host'
     readonly ipAddress?: string
     readonly credentials?: string | null
     readonly userAgent?: string | null

@@ -4,6 +4,8 @@ import { UserError } from '../../lib/userError.ts'
 import { askFaultServer } from '../control/faultServer.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { startInDirectory } from '../cloud/prepareStart.ts'
+import type { OperatorAct, OperatorEffect } from '../../lib/kms/operatorAudit.ts'
+import { auditAtRest } from '../region/chainedAtRest.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { hsmHost, type HsmHost } from '../region/hsmHost.ts'
@@ -20,6 +22,8 @@ export interface AtHand {
   readonly hsm: Pick<HsmHost, 'identityPublicKey' | 'stateRegion' | 'statement' | 'acceptStatement'>
   /** Its vaults and the replicas that it has. */
   readonly vaults: () => Promise<readonly LinkedVault[]>
+  /** Resolves when its audit says what is about to be done. @throws where it cannot. */
+  readonly audit: (tenancyId: string, act: OperatorAct, effect: OperatorEffect) => Promise<void>
 }
 
 /** Opens a directory that a command works on while no region runs in it. A new one that fails goes as it came. */
@@ -50,12 +54,15 @@ export async function commandApart(
 
 export function atRest(directory: HostDirectory): AtHand {
   const { region } = apartRegion(directory)
+  const hsm = openHsm(directory, region)
+  const file = directory.file('regions', `${region}.db`)
   return {
     directory,
-    hsm: hsmHost(openHsm(directory, region)),
-    vaults: async () => {
-      const file = directory.file('regions', `${region}.db`)
-      return file === undefined || !existsSync(file) ? [] : standingVaults(file)
+    hsm: hsmHost(hsm),
+    vaults: async () => (file === undefined || !existsSync(file) ? [] : standingVaults(file)),
+    audit: async (...act) => {
+      // One that never ran has no audit.
+      if (file !== undefined && existsSync(file)) await auditAtRest({ region, file, hsm }, ...act)
     },
   }
 }

@@ -21,7 +21,7 @@ import { cloudStatus, type ApartPlace } from '../status/cloudStatus.ts'
 import type { CertificateSource } from '../tls/tlsFlags.ts'
 import { apartRegion, apartTenancy, readPeerAddress, type ApartRegion, type TenancyOf } from './apartRegion.ts'
 import { performApart } from './performApart.ts'
-import { requireHsm } from './atHand.ts'
+import { requireHsm, type AtHand } from './atHand.ts'
 import { placementOf } from './placement.ts'
 import { behindRefusal, requireOwnCopy } from './requireOwnCopy.ts'
 
@@ -156,8 +156,9 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
       return `the process of ${region} is killed; it is started again`
     },
     apart: async (words) => {
+      const audit: AtHand['audit'] = (...act) => host.auditOperator(...act)
       const vaults = async () => (await host.standingVaults(tenancyId)).map(({ vault }) => vault)
-      const { said, isChanged } = await performApart({ directory, hsm: host, vaults }, words.slice(1))
+      const { said, isChanged } = await performApart({ directory, hsm: host, vaults, audit }, words.slice(1))
       if (!isChanged) return said
       placed = read()
       await process.replace()

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { isStatementOf } from '../../lib/hsm/formats/statement.ts'
 import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import { parseUniqueJson } from '../../lib/parseUniqueJson.ts'
@@ -22,7 +23,7 @@ import type { AtHand } from './atHand.ts'
 import { isSignedStatement } from './signedStatement.ts'
 
 /** Trusts what another region says of itself, in place of what it said before. Resolves with a line that names its certificate. */
-export async function trustRegion({ directory, hsm }: AtHand, file: string): Promise<string> {
+export async function trustRegion({ directory, hsm, audit }: AtHand, file: string): Promise<string> {
   const said = readExport(file)
   const own = apartRegion(directory)
   if (said.region === own.region) throw new UserError(`${file} is the statement of this region itself.`)
@@ -39,11 +40,24 @@ export async function trustRegion({ directory, hsm }: AtHand, file: string): Pro
   const { region, issued, peerAddress, certificate, hsmPublicKey, origin } = said
   const what = { region, peerAddress, certificate, hsmPublicKey, origin }
   const trusted: TrustedRegion = issued === undefined ? what : { ...what, issued }
+  const tenancyId = apartTenancy(directory)?.tenancyId
+  if (tenancyId !== undefined)
+    await audit(tenancyId, 'TrustRegion', {
+      resourceId: tenancyId,
+      resourceName: region,
+      ...(before === undefined ? {} : { previous: toldOfTrust(before) }),
+      current: toldOfTrust(trusted),
+    })
   storeTrusted(directory, {
     ...known,
     [region]: statement === undefined ? trusted : { ...trusted, statement },
   })
   return `${region} is trusted: certificate ${fingerprintOf(certificate)}.`
+}
+
+/** As the audit says it. */
+function toldOfTrust({ peerAddress, certificate }: TrustedRegion): JsonObject {
+  return { certificate: fingerprintOf(certificate), peerAddress }
 }
 
 /** A genuine one that was true once could be put in the place of a newer one on its way, and lead to a former address or certificate. */
@@ -104,15 +118,21 @@ async function join(
 }
 
 /** Leaves a region out. @throws UserError where something of it stands here. */
-export async function forgetRegion({ directory, vaults }: AtHand, region: string): Promise<string> {
+export async function forgetRegion({ directory, vaults, audit }: AtHand, region: string): Promise<string> {
   const { [region]: left, ...others } = trustedRegions(directory)
   if (left === undefined) throw new UserError(`${region} is not trusted here.`)
-  if (region === apartTenancy(directory)?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
+  const tenancy = apartTenancy(directory)
+  if (region === tenancy?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
   const standing = await vaults()
   if (standing.some(({ replicaRegion, primaryRegion }) => replicaRegion === region || primaryRegion === region)) {
     throw new UserError(
       `Vaults here have their replica or their source in ${region}. Delete the replicas (DeleteVaultReplica) first.`,
     )
+  }
+  if (tenancy !== undefined) {
+    const { tenancyId } = tenancy
+    const effect = { resourceId: tenancyId, resourceName: region, previous: toldOfTrust(left) }
+    await audit(tenancyId, 'ForgetRegion', effect)
   }
   storeTrusted(directory, others)
   return `${region} is trusted no more.`

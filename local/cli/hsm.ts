@@ -115,9 +115,12 @@ export const hsm: CommandRow = {
       .addHelpText('after', `\n${environment}`)
       .action(async (file: string, { data, share, recovery, soPinFile }: RestoreFlags) => {
         const { restoreRegion } = await import('../hsm/restoreRegion.ts')
+        const { auditAtRest } = await import('../region/chainedAtRest.ts')
         const copy = recovery === undefined ? {} : { recoveryCopy: recovery }
         const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
-        console.log((await restoreRegion({ data, file, shareFiles: share, access, ...copy })).join('\n'))
+        console.log(
+          (await restoreRegion({ data, file, shareFiles: share, access, audit: auditAtRest, ...copy })).join('\n'),
+        )
       })
     command
       .command('attest')

@@ -7,6 +7,7 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
 import { parseShare, type GivenShare } from '../../lib/hsm/recovery/shares.ts'
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { parseJson } from '../../lib/parseJson.ts'
@@ -15,6 +16,7 @@ import { HostDirectory } from '../directory/hostDirectory.ts'
 import { backedUpSchema } from './backupRegion.ts'
 import { requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
+import type { auditAtRest } from '../region/chainedAtRest.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { textOf } from './textOf.ts'
@@ -25,6 +27,8 @@ export interface Restored {
   readonly shareFiles: readonly string[]
   /** Another copy of what the ceremony left, where the backup's is damaged. */
   readonly recoveryCopy?: string
+  /** Writes into the audit of the region, where its rows are. */
+  readonly audit: typeof auditAtRest
   /** Asked for where there are tokens to make: the library and the new tokens' PINs. */
   readonly access: () => Promise<{ readonly module: string; readonly soPin: string; readonly pin: string }>
 }
@@ -46,7 +50,7 @@ export async function restoreRegion(of: Restored): Promise<readonly string[]> {
     if (!existsSync(join(of.data, 'host.db'))) return await restore(of, backup, backedUp, recoveryKey)
     const directory = new HostDirectory(of.data)
     try {
-      return await restore(of, backup, backedUp, recoveryKey)
+      return await restore({ ...of, directory }, backup, backedUp, recoveryKey)
     } finally {
       directory.close()
     }
@@ -57,7 +61,7 @@ export async function restoreRegion(of: Restored): Promise<readonly string[]> {
 }
 
 async function restore(
-  { data, access }: Restored,
+  { data, access, audit, directory }: Restored & { readonly directory?: HostDirectory },
   { region, recovery, at }: BackupFile,
   { state, tokens }: BackedUp,
   recoveryKey: Buffer,
@@ -83,16 +87,34 @@ async function restore(
     putFiles(data, place, state, recovery)
     // What does not belong together says so here, not at the next start.
     const file = existsSync(place) ? { file: place } : {}
-    openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } }).close()
+    const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
+    await auditRestored({ audit, directory }, hsm, at)
+    hsm.close()
   } else {
     putFiles(data, place, state, recovery)
-    openSoftwareHsm({ region, realm, file: place }).close()
+    const hsm = openSoftwareHsm({ region, realm, file: place })
+    await auditRestored({ audit, directory }, hsm, at)
+    hsm.close()
   }
   return [
     ...lines,
     `  ${region}  is as it was at ${at}; its rows are those of ${data}, or of a snapshot`,
     ...(label === '' ? [] : [`  start it with HSM=pkcs11 and PKCS11_LABEL="${label.slice(0, -region.length - 1)}"`]),
   ]
+}
+
+/** Where the region's rows are there; a snapshot that is restored later knows nothing of it. */
+async function auditRestored(
+  { audit, directory }: Pick<Restored, 'audit'> & { readonly directory: HostDirectory | undefined },
+  hsm: ProvisionedHsm,
+  at: string,
+): Promise<void> {
+  const { region } = hsm
+  const tenancyId = directory?.fact('tenancyId')
+  const file = directory?.file('regions', `${region}.db`)
+  if (tenancyId === undefined || file === undefined || !existsSync(file)) return
+  const effect = { resourceId: tenancyId, resourceName: region, current: { asOf: at } }
+  await audit({ region, file, hsm }, tenancyId, 'RestoreHsm', effect)
 }
 
 function putFiles(data: string, place: string, state: string | null, recovery: BackupFile['recovery']): void {

@@ -1,4 +1,5 @@
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
+import { operatorEvent, type OperatorAct, type OperatorEffect } from '../../lib/kms/operatorAudit.ts'
 import { fanOut } from '../../lib/replication/fanOut.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
 import { provisionTenancy, type NewTenancy } from '../../lib/runtime/provisionTenancy.ts'
@@ -53,6 +54,8 @@ export interface RegionHost extends PutBackHost, HsmHost {
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
+  /** Resolves when the audit says what an operator is about to do. @throws where it cannot. */
+  auditOperator(tenancyId: string, act: OperatorAct, effect: OperatorEffect): Promise<void>
   /** Resolves with how many rows were wrapped anew (docs/hsm.md). @throws UserError where some could not be. */
   rotateRoot(): Promise<number>
   /** Resolves with the vault's OCID (docs/operating.md). */
@@ -101,6 +104,7 @@ export function regionHost(region: Region): RegionHost {
     health: () => region.health(),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
+    auditOperator: (tenancyId, act, effect) => runtime.audit.written(operatorEvent(runtime, tenancyId, act, effect)),
     rotateRoot: () => rotateRoot(region),
     importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
     stop: () => region.stop(),

@@ -1,9 +1,11 @@
 import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 import { askService } from '../../local/control/askService.ts'
 import { initSimulatedCustodians, initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
+import { operatorEvents } from '../local/operatorEvents.ts'
 import { replicate } from '../local/vaultSteps.ts'
 import { eu, labelsOf, Place, regions, us } from './custodiansPlace.ts'
 import { describeWithToken } from './softHsm.ts'
@@ -33,6 +35,9 @@ describeWithToken('a cloud with custodians', () => {
     expect(await place.restore(file)).toEqual(
       expect.arrayContaining([expect.stringContaining(`${place.label} ${eu} #2  made, with its keys`)]),
     )
+    const [report] = (await verifyAudit([place.data], { now: Date.now() })).reports
+    expect(report).toMatchObject({ region: eu, findings: [] })
+    expect(operatorEvents(place.data, eu)).toMatchObject([['RestoreHsm', { asOf: expect.any(String) as string }]])
     await place.start()
     for (const each of [virtual, own]) await place.opens(each)
     // What is made in the new tokens, in both of its kinds, and a replica of what is old.

@@ -9,6 +9,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { backupRegion } from '../../local/hsm/backupRegion.ts'
 import type { Ceremony } from '../../local/hsm/ceremony.ts'
 import { restoreRegion } from '../../local/hsm/restoreRegion.ts'
+import { auditAtRest } from '../../local/region/chainedAtRest.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
@@ -131,6 +132,7 @@ export class Place {
       file,
       shareFiles: shares,
       access,
+      audit: auditAtRest,
       ...(recoveryCopy === undefined ? {} : { recoveryCopy }),
     })
   }

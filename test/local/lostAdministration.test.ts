@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import type { GroupRow, NewIdentityRow, PolicyRow } from '../../lib/kms/identity/identityRows.ts'
 import { rowsOf, tenancyState, type TenancyState } from '../../lib/kms/identity/tenancyState.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { openRegionHsm } from '../../local/hsm/openRegionHsm.ts'
 import { tokenSettings } from '../../local/hsm/tokenSettings.ts'
 import { resetAdministrator } from '../../local/cloud/resetAdministrator.ts'
 import { startCloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { operatorEvents } from './operatorEvents.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
 
@@ -45,6 +49,7 @@ const adminPolicy = (state: TenancyState) => {
 }
 const skOf = (state: TenancyState, kind: 'group' | 'membership' | 'user') =>
   [...state.rows.values()].filter((row) => row.kind === kind).map(({ sk }) => sk)
+const fingerprints = (state: TenancyState) => [...state.rows.keys()].filter((sk) => sk.startsWith('apiKey#'))
 const policyRows = (state: TenancyState) => [adminPolicy(state).sk, 'policyName#tenant admin policy']
 
 test.each<[string, (state: TenancyState) => Damage]>([
@@ -102,6 +107,47 @@ test.each<[string, (state: TenancyState) => Damage]>([
     }
   }),
 )
+
+test('reset-administrator is in the audit, in the transaction of the change, and cannot be taken out of it', () =>
+  withDirectory(async (path) => {
+    const options = { directory: path, port: 0, generateRsa: knownRsaPair }
+    const region = 'us-ashburn-1'
+    await (await startCloud(options)).close()
+    await damage(path, (state) => ({ deletes: skOf(state, 'membership') }))
+    const fingerprint = await resetAdministrator(path)
+    expect(operatorEvents(path, region)).toEqual([
+      ['ResetAdministrator', { fingerprints: [fingerprint], putBack: ['membership'] }],
+    ])
+    const verified = async () => (await verifyAudit([path], { now: Date.now() })).reports[0]
+    expect(await verified()).toMatchObject({ region, findings: [], unsigned: 0 })
+    // The next start tells the other region of it, as of all.
+    const cloud = await startCloud(options)
+    await cloud.close()
+    expect(await verified()).toMatchObject({ region, findings: [], unsigned: 0 })
+    const database = new DatabaseSync(join(path, 'regions', `${region}.db`))
+    database.exec("DELETE FROM item WHERE tbl = 'Audit' AND body LIKE '%ResetAdministrator%'")
+    database.close()
+    expect((await verified())?.findings.map(({ kind }) => kind)).toContain('missing')
+  }))
+
+test('a key that the audit does not take is not the administrator’s', () =>
+  withDirectory(async (path) => {
+    const options = { directory: path, port: 0, generateRsa: knownRsaPair }
+    await (await startCloud(options)).close()
+    const before: string[] = []
+    await damage(path, (state) => (before.push(...fingerprints(state)), {}))
+    const trigger = (sql: string) => {
+      const database = new DatabaseSync(join(path, 'regions', 'us-ashburn-1.db'))
+      database.exec(sql)
+      database.close()
+    }
+    trigger("CREATE TRIGGER none BEFORE INSERT ON item WHEN NEW.tbl = 'Audit' BEGIN SELECT RAISE(ABORT, 'no'); END")
+    await expect(resetAdministrator(path)).rejects.toThrow('no')
+    trigger('DROP TRIGGER none')
+    const after: string[] = []
+    await damage(path, (state) => (after.push(...fingerprints(state)), {}))
+    expect(after).toEqual(before)
+  }))
 
 test('reset-administrator writes no more than the key where nothing is missing', () =>
   withDirectory(async (path) => {

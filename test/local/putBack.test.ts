@@ -4,6 +4,7 @@ import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/sta
 import { messageOf } from '../../lib/userError.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
+import { operatorEvents } from './operatorEvents.ts'
 import { callerOf } from './signedCaller.ts'
 import { withDirectory } from './startedService.ts'
 import { suiteBase } from './suiteBase.ts'
@@ -135,6 +136,7 @@ describe('a primary whose database is an older copy', () => {
         },
         { recover: ashburn },
       )
+      expect(operatorEvents(directory, ashburn)).toMatchObject([['RecoverRegion', { missingChanges: Number(missing) }]])
     }))
 
   test('takes back with --recover what its replica has; no revision is given out twice', () =>

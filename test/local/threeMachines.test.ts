@@ -1,4 +1,4 @@
-import { aReplicatedKey, kmsOf, opens, until } from './apartKms.ts'
+import { aReplicatedKey, kmsOf, opens, until, type Kms } from './apartKms.ts'
 import {
   address,
   exported,
@@ -11,6 +11,7 @@ import {
   trusts,
   withMachines,
   type Machines,
+  type Name,
 } from './machines.ts'
 import { run } from './startedService.ts'
 import { createKey, decrypt, encrypt, plaintext } from './vaultSteps.ts'
@@ -34,6 +35,23 @@ async function join(machines: Machines): Promise<void> {
   await exported(machines, other)
   await trusts(machines, other, third)
   await trusts(machines, third, other)
+}
+
+/** What the audits of regions that run say of acts at their hosts. */
+async function saidAtTheHost({ call, tenancyId, endpoint }: Kms, regions: readonly Name[]): Promise<unknown[]> {
+  const range = `startTime=${new Date(Date.now() - 3_600_000).toISOString()}&endTime=${new Date(Date.now() + 60_000).toISOString()}`
+  const said: unknown[] = []
+  for (const region of regions) {
+    const listed = `${endpoint(region)}/20190901/auditEvents?compartmentId=${tenancyId}&${range}`
+    for (let page: string | undefined = ''; page !== undefined;) {
+      const { list, nextPage } = await call('GET', page === '' ? listed : `${listed}&page=${page}`)
+      for (const { data } of list as unknown as { data: Record<string, unknown> }[])
+        if ((data['identity'] as Record<string, unknown>)['authType'] === 'host')
+          said.push([region, data['eventName'], data['resourceName']])
+      page = nextPage
+    }
+  }
+  return said
 }
 
 test('a third region joins while the two run, takes a replica, is killed, cut off and healed; the first pair goes on', () =>
@@ -61,6 +79,10 @@ test('a third region joins while the two run, takes a replica, is killed, cut of
         ? true
         : undefined,
     )
+    expect(await saidAtTheHost(kms, [home, other])).toEqual([
+      [home, 'TrustRegion', third],
+      [other, 'TrustRegion', third],
+    ])
     const { vault, keyId, replica } = await aReplicatedKey(kms, third)
     expect(replica).toContain(`.kms.${third}.localhost:${machines.port}`)
     const ciphertext = await encrypt(call, vault.endpoint, keyId)

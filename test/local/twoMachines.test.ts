@@ -1,3 +1,4 @@
+import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 import { aReplicatedKey, kmsOf, opens, until } from './apartKms.ts'
 import {
   address,
@@ -11,6 +12,7 @@ import {
   trusts,
   withMachines,
 } from './machines.ts'
+import { operatorEvents } from './operatorEvents.ts'
 import { run } from './startedService.ts'
 import { createKey, decrypt, encrypt, plaintext } from './vaultSteps.ts'
 
@@ -77,6 +79,10 @@ test('a renewed certificate is refused until it is trusted, and a changed addres
     expect(await refused('forget', other, '--data', machines.data(home))).toContain('Delete the replicas')
     await exported(machines, other)
     await trusts(machines, home, other)
+    // The first trust was before there was anything to audit.
+    expect(operatorEvents(machines.data(home), home)).toMatchObject([['TrustRegion', { peerAddress: moved }]])
+    const { reports } = await verifyAudit([machines.data(home), machines.data(other)], { now: Date.now() })
+    expect(reports.flatMap(({ findings }) => findings)).toEqual([])
     await machines.start(home)
     await machines.start(other)
     await opens(kms, replica, keyId, ciphertext)

@@ -6,6 +6,10 @@ export function recoverFunction(): (call: RecoverCall) => Promise<unknown> {
   const region = thisRegion()
   return async (call) => {
     const { runtime } = await region.opened()
-    return recoverRegion({ runtime, tenancyIds: region.tenancyIds, known: () => region.standing.known() }, call)
+    try {
+      return await recoverRegion({ runtime, tenancyIds: region.tenancyIds, known: () => region.standing.known() }, call)
+    } finally {
+      await region.flush()
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { headSeq } from '../../kms/identity/verifyIdentity.ts'
 import { putBackHost, type PutBackHost } from '../../replication/takeBack/putBackHost.ts'
+import { auditRecovery, type PutBack, type PutBackRegion } from '../../replication/takeBack/recover.ts'
 import { standingVaultPage, type StandingVaults } from '../../replication/takeBack/standing.ts'
-import type { PutBackRegion } from '../../replication/takeBack/recover.ts'
 import type { Runtime } from '../../runtime/composeRegion.ts'
 import { checkMarks, endPutBack, type FoundPutBack } from './tableMarks.ts'
 
@@ -17,7 +17,8 @@ export interface RecoverSteps extends PutBackHost {
   identityHead: PutBackRegion['identityHead']
   /** `after`: where the last part ended; null for the first one. */
   vaultsAfter(tenancyId: string, after: string | null): Promise<StandingVaults>
-  endPutBack(knows: number): Promise<void>
+  /** `putBack`: what was done, for the audit; a deployment before it did not say. */
+  endPutBack(knows: number, putBack?: PutBack): Promise<void>
 }
 
 export type RecoverStep = keyof RecoverSteps
@@ -46,7 +47,10 @@ export function recoverSteps({ runtime, tenancyIds, known }: RecoverPorts): Reco
     statement: (tenancyId) => Promise.resolve(hsm.statement(tenancyId)),
     identityHead: (tenancyId) => headSeq(runtime, tenancyId),
     vaultsAfter: (tenancyId, after) => standingVaultPage(runtime, tenancyId, after ?? undefined),
-    endPutBack: (knows) => endPutBack({ tables, clock }, knows),
+    endPutBack: async (knows, putBack) => {
+      if (putBack !== undefined) await auditRecovery(runtime, tenancyIds, putBack)
+      await endPutBack({ tables, clock }, knows)
+    },
   }
 }
 

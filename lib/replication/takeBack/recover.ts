@@ -1,3 +1,6 @@
+import type { AuditSink } from '../../kms/audit.ts'
+import type { KmsPorts } from '../../kms/kmsPorts.ts'
+import { operatorEvent } from '../../kms/operatorAudit.ts'
 import { treeStart, type TreePlace } from '../../kms/rows/digestTree.ts'
 import type { Logger } from '../../ports.ts'
 import type { RegionStatement } from '../../hsm/hsm.ts'
@@ -13,13 +16,25 @@ export interface PutBack {
   readonly lostVaults: number
 }
 
+/** Before the end of it: a recovery that cannot be audited is not over, and is begun again. */
+export async function auditRecovery(
+  ports: Pick<KmsPorts, 'region' | 'clock' | 'random'> & { readonly audit: Pick<AuditSink, 'written'> },
+  tenancyIds: readonly string[],
+  putBack: PutBack,
+): Promise<void> {
+  for (const tenancyId of tenancyIds) {
+    const effect = { resourceId: tenancyId, resourceName: ports.region, current: { ...putBack } }
+    await ports.audit.written(operatorEvent(ports, tenancyId, 'RecoverRegion', effect))
+  }
+}
+
 /** Asked of the region that was put back. */
 export interface PutBackRegion extends PutBackHost {
   readonly name: string
   identityHead(tenancyId: string): Promise<number>
   statement(tenancyId: string): Promise<RegionStatement>
-  /** The end: it counts on from what its peers know. */
-  endPutBack(putBack: PutBack): Promise<void>
+  /** The end: it counts on from what its peers know. The audit of each tenancy says that it was done. */
+  endPutBack(putBack: PutBack, tenancyIds: readonly string[]): Promise<void>
 }
 
 /** What another region tells of its rows, wherever it is. */
@@ -78,7 +93,7 @@ export async function recover(
     takenBack: { vaults, keys },
     lostVaults: lost.length,
   }
-  await host.endPutBack(putBack)
+  await host.endPutBack(putBack, tenancyIds)
   log.error('A region was put back to an older copy of its data; it took back what its peers had.', undefined, {
     region: host.name,
     missingChanges: putBack.missingChanges,

@@ -64,3 +64,21 @@ test('answers and arguments of every step can be sent as JSON', async () => {
   })
   expect(await recoverRegion(ports, { step: 'endPutBack', args: [4] })).toBeNull()
 })
+
+test('the end of a recovery is in the audit of every tenancy, as an act at the host', async () => {
+  const { now } = cloud.clock
+  const putBack = { missingChanges: 3, knownChanges: 9, takenBack: { vaults: 1, keys: 2 }, lostVaults: 0 }
+  await recoverRegion(asked(cloud.a), { step: 'endPutBack', args: [9, putBack] })
+  const [from, to] = [new Date(now - 60_000), new Date(now + 60_000)].map((time) => time.toISOString())
+  const path = `/20190901/auditEvents?compartmentId=${cloud.tenancyId}&startTime=${from}&endTime=${to}`
+  const { list } = await cloud.call(cloud.a, 'GET', path)
+  expect(list.filter(({ data }) => (data as { eventName: string }).eventName === 'RecoverRegion')).toMatchObject([
+    {
+      data: {
+        identity: { principalName: 'operator at the host', principalId: null, authType: 'host' },
+        resourceName: 'us-ashburn-1',
+        stateChange: { current: putBack },
+      },
+    },
+  ])
+})
