@@ -63,7 +63,7 @@ function openFile(file: string): DatabaseSync {
     if (!isBusy(cause)) throw cause
     const how = 'take a snapshot and name that, or stop it'
     throw new UserError(
-      `${file} is in use by a service without workers (--workers 1, or keys in a token), which shares it with nobody: ${how}.`,
+      `${file} is in use by a service without workers (--workers 1), which shares it with nobody: ${how}.`,
       {
         cause,
       },

@@ -34,8 +34,9 @@ export function openRegionHsm({
     ...(file === undefined ? {} : { file }),
     ...(generateRsa === undefined ? {} : { generateRsa }),
   }
+  const told = onChange === undefined ? {} : { onChange }
   if (!hasToken(tokens, region)) {
-    return openSoftwareHsm({ ...options, ...(onChange === undefined ? {} : { onChange }) })
+    return openSoftwareHsm({ ...options, ...told })
   }
   const { pinFile, allowsSoftwareReplicas } = tokens
   const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
@@ -48,7 +49,7 @@ export function openRegionHsm({
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
   if (data !== undefined) requireFinished(data, region, token)
-  return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas })
+  return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas, ...told })
 }
 
 function loadModule({ module, initArguments }: TokenSettings, directory: DataFiles): Pkcs11Module {

@@ -11,6 +11,7 @@ import { failureLimit } from '../../lib/http/failedAuthentications.ts'
 import { composeEmbedded } from './composeEmbedded.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import type { Faults } from './faults.ts'
+import { hsmForWorkers } from '../hsm/hsmForWorkers.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { revisionNotes } from '../hsm/revisionNotes.ts'
 import { requireReplicasInTokens } from '../hsm/softwareReplicas.ts'
@@ -31,12 +32,13 @@ import { regionPages } from './regionPages.ts'
 import { regionFunctions } from './regionFunctions.ts'
 import { portReason } from '../gateway/requireFreePorts.ts'
 import { openCertificate } from '../tls/openCertificate.ts'
+import { seenByAll } from './seenByAll.ts'
 import { watchRequests } from './watchRequests.ts'
 import { VerifiedPorts } from './verifiedPorts.ts'
 import type { CryptoWorkers } from '../workers/cryptoWorkers.ts'
 import type { Gateway } from '../workers/gateway.ts'
 import { Notices } from '../workers/notices.ts'
-import { openWorkers, type WorkerSettings } from '../workers/regionWorkers.ts'
+import { openWorkers, requireWorkers, type WorkerSettings } from '../workers/regionWorkers.ts'
 import { UserError } from '../../lib/userError.ts'
 import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
 
@@ -110,28 +112,27 @@ export function openRegion(parts: RegionParts): Region {
   const { region, directory, settings, log, clock, generateRsa } = parts
   const certificate = openCertificate(region, settings, log)
   const notices = new Notices()
+  const { tokens } = settings
   const hsm = openRegionHsm({
     region,
     directory,
-    tokens: settings.tokens,
+    tokens,
     onChange: (change) => {
       notices.give({ kind: 'hsm', change })
     },
     ...(generateRsa === undefined ? {} : { generateRsa }),
   })
-  // Only a simulated HSM has copies in other threads: a token's region answers by its own.
-  const workerSettings = hsm instanceof SoftwareHsm ? parts.workers : undefined
   // After the HSM's file: a store without one is a store whose HSM was lost.
   const file = directory.file('regions', `${region}.db`)
   const store = openSqliteRegionStore({
     file: file ?? ':memory:',
-    hasReaders: workerSettings !== undefined,
+    hasReaders: parts.workers !== undefined,
     clock,
     newId: randomUUID,
   })
   try {
     hsm.guardState(revisionNotes(store))
-    if (!(hsm instanceof SoftwareHsm)) requireReplicasInTokens(store, region, settings.tokens, directory)
+    if (!(hsm instanceof SoftwareHsm)) requireReplicasInTokens(store, region, tokens, directory)
   } catch (cause) {
     store.close()
     hsm.close()
@@ -180,7 +181,7 @@ export function openRegion(parts: RegionParts): Region {
   const { health, metrics } = regionPages({
     ...parts,
     store,
-    hsm,
+    hsm: seenByAll(hsm, () => workers?.awayTokens() ?? []),
     runtime,
     requests,
     lag,
@@ -193,12 +194,12 @@ export function openRegion(parts: RegionParts): Region {
   const served = { functions: regionFunctions(runtime), health, metrics: () => metrics.text() }
   const arrived = () => running.arrived()
   const workers: CryptoWorkers | undefined =
-    workerSettings && file !== undefined && hsm instanceof SoftwareHsm
-      ? openWorkers(workerSettings, {
+    parts.workers && file !== undefined
+      ? openWorkers(parts.workers, {
           ...served,
           parts,
           file,
-          hsm,
+          hsm: hsmForWorkers(hsm, directory, tokens),
           runtime,
           verified,
           own,
@@ -270,8 +271,8 @@ export function openRegion(parts: RegionParts): Region {
     health,
     answer: (request) => answerInside({ functions: served.functions, portOf }, request),
     isIdle: () => running.isIdle(),
-    killWorker: (index) => workersOf(workers, region).kill(index),
-    hangWorker: (index) => workersOf(workers, region).hang(index),
+    killWorker: (index) => requireWorkers(workers, region).kill(index),
+    hangWorker: (index) => requireWorkers(workers, region).hang(index),
     notePutBack: (putBack) => {
       found.putBack = putBack
     },
@@ -286,11 +287,6 @@ export function openRegion(parts: RegionParts): Region {
       hsm.close()
     },
   }
-}
-
-function workersOf(workers: CryptoWorkers | undefined, region: string): CryptoWorkers {
-  if (workers === undefined) throw new Error(`${region} has no workers.`)
-  return workers
 }
 
 /** Where the region itself listens, once it does, and how its and others' names are reached. */

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { KmsError } from '../../lib/errors.ts'
-import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { PoolShare } from '../../lib/hsm/software/poolShare.ts'
+import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { Arrivals } from '../../lib/http/arrivals.ts'
 import { auditText, type AuditSink, type AuditText } from '../../lib/kms/audit.ts'
-import { realm } from '../../lib/ocid.ts'
 import { pooledRandom } from '../../lib/pooledRandom.ts'
 import type { Logger, Tables } from '../../lib/ports.ts'
 import { composeRegion, type Runtime } from '../../lib/runtime/composeRegion.ts'
-import { MemoryState } from '../../lib/hsm/software/hsmState.ts'
+import { openWorkerHsm } from '../hsm/hsmForWorkers.ts'
 import { openSqliteReader } from '../../lib/store/sqlite/sqliteReader.ts'
 import { invalidate } from '../region/invalidateOnCommit.ts'
 import { regionHosts, type RegionHosts, type RegionHostsOptions } from '../names/regionHosts.ts'
@@ -26,6 +24,8 @@ export interface WorkerRegion {
   readonly requests: RequestMetrics
   /** Before anything cached is looked at: from here on all is known that was answered before. */
   catchUp(): void
+  /** Tokens that were needed and did not answer; they are looked for again. */
+  awayTokens(): readonly string[]
   close(): void
 }
 
@@ -36,15 +36,8 @@ export function composeWorker(
   keepEvent: (event: AuditText) => void,
   log: Logger,
 ): WorkerRegion {
-  const hsm = openSoftwareHsm({
-    region: start.region,
-    realm,
-    store: new MemoryState(start.hsm),
-    beforeOpening: () => {
-      catchUp()
-    },
-    // Keys are made by the region's own thread, in the one bounded share of the pool that all threads have.
-    generationShare: new PoolShare({ atOnce: 0, maxWaiting: 0 }),
+  const hsm = openWorkerHsm(start.region, start.hsm, () => {
+    catchUp()
   })
   let { aheadMs, ownPort } = start
   const clock = () => Date.now() + aheadMs
@@ -113,8 +106,15 @@ export function composeWorker(
     hosts,
     requests,
     catchUp,
+    awayTokens: () => {
+      if (hsm instanceof SoftwareHsm) return []
+      const away = hsm.awayTokens()
+      if (away.length > 0) hsm.lookAgain(away)
+      return hsm.awayTokens()
+    },
     close: () => {
       reader.close()
+      hsm.close()
     },
   }
 }

@@ -29,11 +29,17 @@ export interface CryptoWorkersOptions {
   readonly patienceMs: number
   readonly notices: Notices
   /** What a worker is started with; asked at each start, because it changes. */
-  readonly start: () => Omit<WorkerStart, 'notices' | 'count' | 'answered' | 'beats' | 'events'>
+  readonly start: (index: number) => Omit<WorkerStart, 'notices' | 'count' | 'answered' | 'beats' | 'events'>
   /** What a worker must be told first; asked at each start. */
   readonly first: () => readonly Notice[]
-  readonly services: RegionServices
+  readonly services: Omit<RegionServices, 'tokensAway'>
+  /** As RegionServices has it. */
+  readonly tokensAway: (labels: readonly string[]) => void
   readonly events: EventSink
+  /** Called when one is gone, before another takes its place. */
+  readonly onEnd: (index: number) => void
+  /** One was ended and does not end: no thread can be taken out of a call into a library. */
+  readonly onStuck: () => void
   readonly log: Logger
 }
 
@@ -54,6 +60,9 @@ export class CryptoWorkers implements Gateway {
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #counts = new KeptCounts<CryptoWorker>()
   readonly #watched = new Map<number, BeatWatch>()
+  /** Those that were ended and are there still: how many looks they have yet. */
+  readonly #ended = new Map<number, number>()
+  readonly #away = new Map<number, readonly string[]>()
   readonly #watch: NodeJS.Timeout
   #looks = 0
   /** Rejects where one of the first cannot run at all. */
@@ -120,6 +129,15 @@ export class CryptoWorkers implements Gateway {
     return this.#figures.map(({ answered, restarts }) => ({ answered: Atomics.load(answered, 0), restarts }))
   }
 
+  /** Tokens that do not answer one of them. */
+  awayTokens(): readonly string[] {
+    return [...new Set([...this.#away.values()].flat())]
+  }
+
+  get #patientLooks(): number {
+    return Math.ceil(this.#options.patienceMs / lookMs)
+  }
+
   /** What all have counted since the region was started, also those that are gone. */
   async counted(): Promise<readonly CountedRequests[]> {
     await this.#askCounts()
@@ -152,7 +170,12 @@ export class CryptoWorkers implements Gateway {
       if (this.#watched.get(index)?.hangs() !== true) continue
       this.#watched.delete(index)
       this.#options.log.error('A worker stands still; it is ended.', undefined, { worker: index })
+      this.#ended.set(index, this.#patientLooks)
       void worker.kill()
+    }
+    for (const [index, looks] of this.#ended) {
+      this.#ended.set(index, looks - 1)
+      if (looks === 0) this.#options.onStuck()
     }
     this.#looks += 1
     if (this.#looks % countLooks === 0) void this.#askCounts()
@@ -177,19 +200,30 @@ export class CryptoWorkers implements Gateway {
   }
 
   #start(index: number): CryptoWorker {
-    const { notices, start, first, services, events, count, patienceMs } = this.#options
+    const { notices, start, first, services, tokensAway, events, count } = this.#options
     const { forWorker, close } = notices.open(first())
     const [answered, beats] = [sharedNumber(), sharedNumber()]
-    const patience = { looks: Math.ceil(patienceMs / lookMs), firstLooks: Math.ceil(startMs / lookMs) }
+    const patience = { looks: this.#patientLooks, firstLooks: Math.ceil(startMs / lookMs) }
     this.#watched.set(index, new BeatWatch(beats, patience))
     this.#figures[index] = { answered, restarts: (this.#figures[index]?.restarts ?? -1) + 1 }
     const worker: CryptoWorker = new CryptoWorker({
-      start: { ...start(), count, answered, beats, events: eventRing(), notices: forWorker },
-      services,
+      start: { ...start(index), count, answered, beats, events: eventRing(), notices: forWorker },
+      services: {
+        ...services,
+        tokensAway: async (labels) => {
+          // One that is gone has none: this came before its end and is taken after it.
+          if (this.#running.get(index) !== worker) return
+          this.#away.set(index, labels)
+          tokensAway(labels)
+        },
+      },
       events,
       onEnd: (cause) => {
         close()
         this.#running.delete(index)
+        this.#ended.delete(index)
+        this.#away.delete(index)
+        this.#options.onEnd(index)
         void this.#counts.ended(worker)
         if (!this.#isEnding) this.#restartLater(index, cause)
       },

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { HsmChange } from '../../lib/hsm/software/hsmCopy.ts'
-import type { HsmState } from '../../lib/hsm/software/hsmState.ts'
+import type { WorkerHsm } from '../hsm/hsmForWorkers.ts'
 import type { ErrorCode } from '../../lib/errors.ts'
 import type { AuditText } from '../../lib/kms/audit.ts'
 import type { VaultEndpoints } from '../../lib/kms/kmsPorts.ts'
@@ -22,7 +22,7 @@ export interface WorkerStart {
   readonly file: string
   readonly settings: CloudSettings
   readonly logLevel: LogLevel
-  readonly hsm: HsmState
+  readonly hsm: WorkerHsm
   readonly aheadMs: number
   /** Where the region itself listens, once it does. */
   readonly ownPort?: number
@@ -86,6 +86,8 @@ export interface RegionServices {
   stored(ids: readonly string[]): Promise<void>
   /** As Arrivals.awaited: whether it is worth looking again, asked once before each look. */
   arrived(waitId: string): Promise<boolean>
+  /** Which tokens do not answer this worker; told again and again while there is one, and once when there is none. */
+  tokensAway(labels: readonly string[]): Promise<void>
   /** No more looks. */
   stopWaiting(waitId: string): Promise<void>
 }

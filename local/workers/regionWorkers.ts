@@ -1,7 +1,8 @@
+import { setTimeout } from 'node:timers/promises'
 import { isKmsError } from '../../lib/errors.ts'
 import type { HttpFunction } from '../../lib/http/httpFunction.ts'
 import type { FunctionName } from '../../lib/http/operations.ts'
-import type { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import type { HsmForWorkers } from '../hsm/hsmForWorkers.ts'
 import type { GroupedAuditSink } from '../../lib/kms/groupedAuditSink.ts'
 import type { LogLevel } from '../../lib/runtime/jsonLogger.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
@@ -22,7 +23,7 @@ export interface WorkerSettings {
 export interface WorkersOf {
   readonly parts: Pick<RegionParts, 'region' | 'homeRegion' | 'regions' | 'settings' | 'faults' | 'log'>
   readonly file: string
-  readonly hsm: SoftwareHsm
+  readonly hsm: HsmForWorkers
   readonly runtime: Runtime
   readonly verified: VerifiedPorts
   readonly own: { readonly port?: number }
@@ -42,25 +43,61 @@ export function openWorkers({ count, logLevel }: WorkerSettings, of: WorkersOf):
     count,
     patienceMs: settings.workerPatienceMs,
     notices: of.notices,
-    start: () => ({
+    start: (index) => ({
       region,
       homeRegion,
       regions,
       settings,
       logLevel,
       file: of.file,
-      hsm: of.hsm.copiedState(),
+      hsm: of.hsm.start(index),
       aheadMs: faults.aheadMs,
       ...(of.own.port === undefined ? {} : { ownPort: of.own.port }),
     }),
     first: () => [{ kind: 'arrived', ids: of.arrived() }],
     services: services(of),
+    tokensAway: (labels) => {
+      of.hsm.lookAgain(labels)
+    },
     events: of.audit,
+    onEnd: (index) => {
+      of.hsm.ended(index)
+    },
+    onStuck: () => {
+      log.error(
+        'A worker does not come back from a call into the HSM’s library; the process of its region is ended.',
+        undefined,
+      )
+      void endProcess(of.audit)
+    },
     log,
   })
 }
 
-function services({ runtime, verified, audit, functions, health, metrics, takeFailure }: WorkersOf): RegionServices {
+/** @throws where the region has none. */
+export function requireWorkers(workers: CryptoWorkers | undefined, region: string): CryptoWorkers {
+  if (workers === undefined) throw new Error(`${region} has no workers.`)
+  return workers
+}
+
+/** How long events of the audit may take to be written then. */
+const lastMs = 2_000
+
+/** No process ends in order while one of its threads is in a call that does not return; whoever started it starts another. */
+async function endProcess(audit: GroupedAuditSink): Promise<void> {
+  await Promise.race([audit.flush().catch(() => undefined), setTimeout(lastMs)])
+  process.kill(process.pid, 'SIGKILL')
+}
+
+function services({
+  runtime,
+  verified,
+  audit,
+  functions,
+  health,
+  metrics,
+  takeFailure,
+}: WorkersOf): Omit<RegionServices, 'tokensAway'> {
   const waits = new Map<string, AsyncIterator<undefined>>()
   return {
     answer: (serves, event) => functions[serves](event),

@@ -86,8 +86,12 @@ const gateway = new HttpGateway({
   certificate,
 })
 const beat = setInterval(() => Atomics.add(start.beats, 0, 1), beatMs)
+let areAway = false
 const timer = setInterval(() => {
   own.catchUp()
+  const away = own.awayTokens()
+  if (away.length > 0 || areAway) void region.tokensAway(away).catch(() => undefined)
+  areAway = away.length > 0
 }, idleCatchUpMs)
 
 /** A worker that was started again is told of a port twice, where a vault gets one at that moment. */

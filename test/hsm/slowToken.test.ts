@@ -1,7 +1,7 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import type { FunctionName } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import type { FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
 import { troubled } from './slowToken.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'

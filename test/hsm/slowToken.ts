@@ -1,4 +1,5 @@
-import type { FunctionName, Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import type { FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
 
 /** What the library is made to do between a caller and the token. */

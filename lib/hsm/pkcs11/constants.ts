@@ -40,6 +40,8 @@ export const CKA = {
 } as const
 
 export const CKO = { DATA: 0, PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const
+/** The state of a session. */
+export const CKS = { RW_USER_FUNCTIONS: 3 } as const
 export const CKK = { RSA: 0x00, EC: 0x03, AES: 0x1f } as const
 
 export const CKM = {

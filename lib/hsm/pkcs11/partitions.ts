@@ -2,22 +2,14 @@ import { isKmsError, KmsError } from '../../errors.ts'
 import type { AttestedToken } from '../formats/attestation.ts'
 import { isSameContext } from '../formats/sameContext.ts'
 import type { VaultContext } from '../hsm.ts'
+import type { PartitionEntry } from '../partitionEntry.ts'
 import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
-import { partitionToken, type VaultToken } from './regionToken.ts'
+import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
 import type { TokenOptions } from './token.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { markFor, requireMarkerOf } from './vaultMarker.ts'
-
-/**
- * What stands in a region's state about a token of its pool; about a free one nothing does. `emptying` and `ending` were begun
- * and are finished after a crash: the first makes it free again, with new roots; after the second it is spent until hsm init.
- */
-export interface PartitionEntry {
-  readonly phase: 'taken' | 'emptying' | 'ending' | 'spent'
-  readonly vault: Omit<VaultContext, 'isPrivate'>
-}
 
 export interface PartitionStore {
   readonly partitions: Readonly<Record<string, PartitionEntry>>
@@ -54,12 +46,15 @@ export class Partitions {
   readonly #region: TokenOptions
   readonly #keeper: VaultKeeper
   readonly #store: PartitionStore
+  readonly #isCopy: boolean
   readonly #open = new Map<string, { readonly token: VaultToken; readonly keeper: VaultKeeper }>()
 
-  constructor(region: TokenOptions, keeper: VaultKeeper, store: PartitionStore) {
+  /** `isCopy`: in another thread than the one that takes tokens and gives them back. */
+  constructor(region: TokenOptions, keeper: VaultKeeper, store: PartitionStore, isCopy = false) {
     this.#region = region
     this.#keeper = keeper
     this.#store = store
+    this.#isCopy = isCopy
   }
 
   /** The vault's own; undefined where it has none. */
@@ -120,6 +115,20 @@ export class Partitions {
   /** Labels of those that were needed and did not answer last time. */
   away(): readonly string[] {
     return [...this.#open].filter(([, { token }]) => token.isAway).map(([label]) => label)
+  }
+
+  lookAgain(labels: readonly string[]): void {
+    for (const label of labels) if (this.#vaultOf(label) !== undefined) isAnswering(this.#opened(label).token)
+  }
+
+  /** In a copy: what is open of this token is of what stood about it before. */
+  followEntry(label: string): void {
+    this.#shut(label)
+  }
+
+  /** One that is open. */
+  tokenOf(label: string): VaultToken | undefined {
+    return this.#open.get(label)?.token
   }
 
   counts(): PartitionCounts {
@@ -208,7 +217,8 @@ export class Partitions {
     if (known !== undefined) return known
     const token = partitionToken({ ...this.#region, label, restartSeconds }, (session) => {
       const vault = this.#vaultOf(label)
-      if (vault === undefined) requireMarkerOf(session, undefined)
+      // One that an older version took has no mark until the region's own thread uses it.
+      if (vault === undefined || this.#isCopy) requireMarkerOf(session, vault)
       else markFor(session, vault)
     })
     const opened = { token, keeper: new VaultKeeper(token, this.#keeper) }

@@ -1,7 +1,4 @@
 import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
-import { isKmsError } from '../../errors.ts'
-import { LruCache } from '../../lruCache.ts'
-import { requireFormat } from '../../requireFormat.ts'
 import type { AttestedToken } from '../formats/attestation.ts'
 import {
   chooseWrap,
@@ -28,34 +25,28 @@ import type {
 import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
 import type { RevisionNotes } from '../stateRevision.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
-import { HandleCache } from '../software/handleCache.ts'
+import type { HsmChange } from '../software/hsmCopy.ts'
 import { keyGenerationShare, type PoolShare } from '../software/poolShare.ts'
 import { runSelfTest } from '../software/selfTest.ts'
-import type { SoftwareKey } from '../software/softwareKey.ts'
 import { TenancyRoots } from '../software/tenancyRoots.ts'
 import { TenancyHsm } from '../software/tenancyHsm.ts'
-import { SoftwareVaultKeys, type HeldVaultKeys } from '../software/vaultKeys.ts'
-import { notOurs, VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
+import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { describeToken } from './attest.ts'
-import { AwayVaultKeys } from './awayVaultKeys.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
-import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
+import type { CopiedTokenHsm, Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
+import type { Pkcs11Module } from './pkcs11Module.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
-import { isAnswering, macRootOf, regionToken, type RegionToken } from './regionToken.ts'
+import { isAnswering, macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
 import { TokenRotation } from './rotation.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import { TokenState } from './tokenState.ts'
 import { ecdsa } from './tokenKey.ts'
-import { TokenVaultKeys } from './tokenVaultKeys.ts'
-import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
+import { VaultKeeper } from './vaultKeeper.ts'
+import { TokenVaults } from './tokenVaults.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
 import { exportInToken, importInToken, requireKeeper, wrappedTransportPair } from './transferInToken.ts'
-
-interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
-  readonly keys: TokenVaultKeys
-}
 
 /** A region's HSM over a PKCS#11 token: what docs/hsm.md says stays inside does. */
 export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
@@ -67,47 +58,76 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   readonly #partitions: Partitions
   readonly #state: TokenState
   readonly rotation: RootRotation
-  readonly #handles: HandleCache<SoftwareKey>
+  readonly #vaults: TokenVaults
   readonly #options: Pkcs11HsmOptions
   readonly #share: PoolShare
-  readonly #vaults = new LruCache<OpenVault>(1_000, ({ keys }) => {
-    keys.release()
-  })
 
   /** @throws UserError where the token is not there, refuses the PIN or was not made by hsm init. */
   constructor(options: Pkcs11HsmOptions) {
     const { region, realm, file, token: tokenOptions, generationShare = keyGenerationShare } = options
+    const { copy, onChange } = options
     const token = regionToken(tokenOptions)
-    token.open()
+    // A copy connects when it is first asked: the token may be away when its thread is started.
+    if (copy === undefined) token.open()
     const keeper = new VaultKeeper(token)
-    const identityPublicKey = publicKeyPem(
-      token.run((session, { identityPublic }) => ecPublicKey(session, identityPublic, 'NIST_P384')),
-    )
-    const state = new TokenState(region, token.label, file, () =>
-      keeper.generations().map((generation) => macRootOf(token, generation)),
-    )
+    const identityPublicKey =
+      copy?.of.identityPublicKey ??
+      publicKeyPem(token.run((session, { identityPublic }) => ecPublicKey(session, identityPublic, 'NIST_P384')))
+    const macs = () => keeper.generations().map((generation) => macRootOf(token, generation))
+    const state = new TokenState(region, token.label, file, macs, { onChange, copied: copy?.of.state })
     super(realm, new TenancyRoots({ realm, region, publicKey: identityPublicKey }, state, tokenRoots(token)))
     this.region = region
     this.#options = options
     this.#share = generationShare
     this.#token = token
-    this.name = `PKCS#11 token ${token.label} (${token.model()})`
+    this.name = copy?.of.name ?? `PKCS#11 token ${token.label} (${token.model()})`
     this.identityPublicKey = identityPublicKey
     this.#keeper = keeper
-    this.#partitions = new Partitions(tokenOptions, keeper, state)
+    this.#partitions = new Partitions(tokenOptions, keeper, state, copy !== undefined)
+    this.#vaults = new TokenVaults({ keeper, partitions: this.#partitions, options, share: generationShare })
     this.#state = state
     this.rotation = new TokenRotation({
       keeper,
       partitions: this.#partitions,
       state,
-      keeperOf: (context, wrapped) => this.#keeperOf(context, wrapped),
+      keeperOf: (context, wrapped) => this.#vaults.keeperOf(context, wrapped),
       onEnd: () => {
-        this.#vaults.deleteThoseThat(() => true)
+        this.#vaults.closeAll()
       },
+      onRoots: (label, isEnded) => onChange?.({ kind: 'tokenRoots', label, isEnded }),
     })
-    this.#handles = new HandleCache(options.handleCapacity ?? 1_000, (key: SoftwareKey) => {
-      key.destroy()
-    })
+  }
+
+  get module(): Pkcs11Module {
+    return this.#options.token.module
+  }
+
+  /** Of its token. */
+  get label(): string {
+    return this.#token.label
+  }
+
+  /** For a copy in another thread of this process, which uses keys and makes none. */
+  copied(): CopiedTokenHsm {
+    return { name: this.name, identityPublicKey: this.identityPublicKey, state: this.#state.copied() }
+  }
+
+  /** In a copy: what the HSM it was made of has changed since. */
+  follow(change: HsmChange): void {
+    if (change.kind === 'tenancy') this.tenancies.follow(change.tenancyId, change.tenancy)
+    else if (change.kind === 'dropped') this.#vaults.followDrop(change.idStart)
+    else if (change.kind === 'partition') {
+      this.#state.followPartition(change.label, change.entry)
+      this.#partitions.followEntry(change.label)
+    } else if (change.kind === 'tokenRoots') this.#followRoots(change)
+  }
+
+  #followRoots({ label, isEnded }: Extract<HsmChange, { kind: 'tokenRoots' }>): void {
+    // Those that end are there still.
+    const newest = <T extends VaultTokenObjects>(objects: T): T => ({ ...objects, roots: [objects.roots[0]] })
+    if (label === this.#token.label) this.#token.followObjects(isEnded ? newest : undefined)
+    else this.#partitions.tokenOf(label)?.followObjects(isEnded ? newest : undefined)
+    if (isEnded) this.#vaults.closeAll()
   }
 
   guardState(notes: RevisionNotes): void {
@@ -130,54 +150,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return keeper.wrapped(context, keeper.token.run(newKekBlob), () => randomBytes(VAULT_KEY_LENGTH))
   }
 
-  openVault(context: VaultContext, wrapped: WrappedVaultKeys, isReopened = false): VaultKeys {
-    const { realm, tenancyId, vaultId, isPrivate } = context
-    const { format, hsmKek, softwareKek, macKey } = wrapped
-    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, format, macKey])
-    const known = this.#vaults.get(id)
-    if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
-    const isDestroyed = hsmKek === null && softwareKek === null
-    let keys: TokenVaultKeys
-    try {
-      keys = this.#open(context, wrapped, id, isDestroyed)
-    } catch (cause) {
-      if (!isKmsError(cause, 'unavailable') || wrapped.format !== partitionFormat || isReopened) throw cause
-      const held = this.#held(context, { macKey: this.#keeper.heldKey(context, 'macKey', macKey) }, id)
-      return new AwayVaultKeys(held, () => this.openVault(context, wrapped, true))
-    }
-    this.#vaults.set(id, { hsmKek, softwareKek, keys })
-    if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
-    return keys
-  }
-
-  #open(context: VaultContext, wrapped: WrappedVaultKeys, id: string, isDestroyed: boolean): TokenVaultKeys {
-    const keeper = isDestroyed ? this.#keeper : this.#keeperOf(context, wrapped)
-    const macKey = keeper.heldKey(context, 'macKey', wrapped.macKey)
-    const keys = isDestroyed
-      ? { macKey }
-      : { macKey, softwareKek: keeper.heldKey(context, 'softwareKek', wrapped.softwareKek) }
-    const kek = isDestroyed ? undefined : keeper.kek(context, wrapped.hsmKek)
-    // Opened once at once, so that a row that is not ours is refused here.
-    if (kek !== undefined) keeper.token.run((session, objects) => kek.handle(session, objects))
-    const { generateRsa } = this.#options
-    const held = this.#held(context, keys, id)
-    const [{ token }, handles, share] = [keeper, this.#handles, this.#share]
-    return new TokenVaultKeys({ token, context, held, kek, handles, share, generateRsa })
-  }
-
-  #held(context: VaultContext, keys: HeldVaultKeys, id: string): SoftwareVaultKeys {
-    return new SoftwareVaultKeys(context, keys, this.#handles, id, this.#options.generateRsa, this.#share)
-  }
-
-  /** Where the keys of a row are. @throws KmsError integrityFailure */
-  #keeperOf(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeeper {
-    if (wrapped.format !== partitionFormat) {
-      requireFormat('A row of wrapped vault keys', wrapped, regionFormat)
-      return this.#keeper
-    }
-    const own = this.#partitions.of(context)
-    if (own === undefined) throw notOurs(context)
-    return own
+  openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
+    return this.#vaults.open(context, wrapped)
   }
 
   /** Where keys that come now go. @throws KmsError limitExceeded */
@@ -206,14 +180,25 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return this.#partitions.away()
   }
 
+  /** Labels of all tokens that were needed and did not answer last time. */
+  awayTokens(): readonly string[] {
+    return [...(this.#token.isAway ? [this.#token.label] : []), ...this.#partitions.away()]
+  }
+
+  /** Of tokens that are away here or in a copy: they are looked for again. */
+  lookAgain(labels: readonly string[]): void {
+    if (labels.includes(this.#token.label)) isAnswering(this.#token)
+    this.#partitions.lookAgain(labels)
+  }
+
   partitionCounts(): PartitionCounts {
     return this.#partitions.counts()
   }
 
   backUpVaultKeys(backup: VaultKeysOf, vault: VaultKeysOf): VaultKeysBackup {
     const keepers = {
-      backup: this.#keeperOf(backup.context, backup.wrapped),
-      vault: this.#keeperOf(vault.context, vault.wrapped),
+      backup: this.#vaults.keeperOf(backup.context, backup.wrapped),
+      vault: this.#vaults.keeperOf(vault.context, vault.wrapped),
     }
     return backUpInToken(keepers, backup, vault)
   }
@@ -224,7 +209,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     saved: VaultKeysBackup,
     to: VaultContext,
   ): WrappedVaultKeys {
-    const keepers = { backup: this.#keeperOf(backup.context, backup.wrapped), to: () => this.#newKeeper(to) }
+    const keepers = { backup: this.#vaults.keeperOf(backup.context, backup.wrapped), to: () => this.#newKeeper(to) }
     return restoreInToken(keepers, { backup, from, saved, to })
   }
 
@@ -261,7 +246,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     await requireOffer(this, context, offer)
     requireKeeper(offer, this.#options)
     createPublicKey(offer.publicKey)
-    const keeper = this.#keeperOf(context, wrapped)
+    const keeper = this.#vaults.keeperOf(context, wrapped)
     const bundled = keeper.token.run((session, objects) => {
       const wrap = chooseWrap(offer, objects.wraps)
       const recipient = offer.publicKey

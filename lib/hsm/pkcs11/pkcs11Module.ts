@@ -1,55 +1,12 @@
-import { encodeInitializeArgs, readUlong, ulong, type Encoded } from './encode.ts'
+import { encodeInitializeArgs, readUlong, ulong } from './encode.ts'
 import { CKF, CKR } from './constants.ts'
-import { koffi } from './koffi.ts'
+import { functionsOf, type Argument, type Callable, type FunctionName } from './functionList.ts'
+import { LibraryGate, type GateWords } from './libraryGate.ts'
+import { OpenSessions, sessionWords, type SessionWords } from './openSessions.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import { UserError } from '../../userError.ts'
 import { vendorOf, type Vendor } from './vendors.ts'
 
-const pointer = 'void *'
-const word = 'ulong'
-
-/** Where each function stands in CK_FUNCTION_LIST, and what it takes. Everything is a number or memory. */
-const functions = {
-  C_Initialize: [0, [pointer]],
-  C_Finalize: [1, [pointer]],
-  C_GetInfo: [2, [pointer]],
-  C_GetSlotList: [4, ['uint8', pointer, pointer]],
-  C_GetTokenInfo: [6, [word, pointer]],
-  C_InitToken: [9, [word, pointer, word, pointer]],
-  C_InitPIN: [10, [word, pointer, word]],
-  C_OpenSession: [12, [word, word, pointer, pointer, pointer]],
-  C_CloseSession: [13, [word]],
-  C_CloseAllSessions: [14, [word]],
-  C_Login: [18, [word, word, pointer, word]],
-  C_Logout: [19, [word]],
-  C_CreateObject: [20, [word, pointer, word, pointer]],
-  C_CopyObject: [21, [word, word, pointer, word, pointer]],
-  C_DestroyObject: [22, [word, word]],
-  C_GetAttributeValue: [24, [word, word, pointer, word]],
-  C_SetAttributeValue: [25, [word, word, pointer, word]],
-  C_FindObjectsInit: [26, [word, pointer, word]],
-  C_FindObjects: [27, [word, pointer, word, pointer]],
-  C_FindObjectsFinal: [28, [word]],
-  C_EncryptInit: [29, [word, pointer, word]],
-  C_DecryptInit: [33, [word, pointer, word]],
-  C_Decrypt: [34, [word, pointer, word, pointer, pointer]],
-  C_SignInit: [42, [word, pointer, word]],
-  C_Sign: [43, [word, pointer, word, pointer, pointer]],
-  C_GenerateKey: [58, [word, pointer, pointer, word, pointer]],
-  C_GenerateKeyPair: [59, [word, pointer, pointer, word, pointer, word, pointer, pointer]],
-  C_WrapKey: [60, [word, pointer, word, word, pointer, pointer]],
-  C_UnwrapKey: [61, [word, pointer, word, pointer, word, pointer, word, pointer]],
-} as const
-
-export type FunctionName = keyof typeof functions
-export type Argument = number | Buffer | Encoded | null
-
-interface Callable {
-  (...args: readonly (number | Buffer | null)[]): number
-  readonly async: (...args: readonly unknown[]) => void
-}
-
-const libraries: unknown[] = []
 /** INVARIANT: what the memory of a call points to is reachable until the call is over. Nothing else holds it. */
 const running = new Set<readonly Argument[]>()
 /** The same for a call in the event loop, of which there is one at a time. */
@@ -61,14 +18,20 @@ function memoryOf(argument: Argument): number | Buffer | null {
 
 const loaded = new Map<string, Pkcs11Module>()
 
-/** A PKCS#11 library in this process: loaded and initialized once, for all tokens. */
+/** What another thread of this process is given of a library that was loaded and initialized here. */
+export interface SharedLibrary {
+  readonly gate: GateWords
+  /** Of the thread, from 1. */
+  readonly thread: number
+  readonly sessions: SessionWords
+}
+
+/** A PKCS#11 library in this process: loaded and initialized once, for all tokens, by the thread that starts it anew as well. */
 export class Pkcs11Module {
   readonly path: string
-  /** How often it was started anew: numbers of sessions and objects hold in between only. */
-  restarts = 0
+  readonly gate: LibraryGate
+  readonly #sessions: OpenSessions | undefined
   #vendor: Vendor | undefined
-  /** False where it was started anew and did not start: its tokens' place may be away for a while. */
-  #isUp = true
   readonly #initArguments: string | undefined
   readonly #functions: Readonly<Record<FunctionName, Callable>>
 
@@ -76,8 +39,11 @@ export class Pkcs11Module {
     path: string,
     initArguments: string | undefined,
     table: readonly (readonly [FunctionName, Callable])[],
+    shared?: SharedLibrary,
   ) {
     this.path = path
+    this.gate = new LibraryGate(shared?.gate, shared?.thread)
+    this.#sessions = shared && new OpenSessions(shared.sessions, () => this.restarts)
     this.#initArguments = initArguments
     // INVARIANT: `load` gives one entry for each name.
     this.#functions = Object.fromEntries(table) as Record<FunctionName, Callable>
@@ -93,26 +59,71 @@ export class Pkcs11Module {
     return module
   }
 
+  /** In another thread than the one that has loaded it, which alone calls C_Initialize and C_Finalize. */
+  static inThread(path: string, shared: SharedLibrary): Pkcs11Module {
+    return new Pkcs11Module(path, undefined, functionsOf(path), shared)
+  }
+
   #initialize(): void {
     const args = encodeInitializeArgs(CKF.OS_LOCKING_OK, this.#initArguments)
     const code = this.code('C_Initialize', args)
     if (code !== CKR.OK && code !== CKR.CRYPTOKI_ALREADY_INITIALIZED) {
       throw new UserError(`${this.path} does not start: ${new Pkcs11Error('C_Initialize', code).message}`)
     }
-    this.#isUp = true
+    this.gate.isUp = true
+  }
+
+  /** How often it was started anew, by whichever thread: numbers of sessions and objects hold in between only. */
+  get restarts(): number {
+    return this.gate.restarts
   }
 
   /**
    * A library may not see again what was taken away and is back: it is started anew. Every session of this process is lost
-   * with that. False, and nothing is done, where a call on a thread is not over.
+   * with that. False, and nothing is done, where a call is not over that another thread or this one makes, and in another
+   * thread than the one that has loaded it.
    */
   restart(): boolean {
-    if (running.size > 0) return false
-    this.restarts += 1
-    this.code('C_Finalize', null)
-    this.#isUp = false
-    this.#initialize()
-    return true
+    if (this.#sessions !== undefined) return false
+    return this.gate.alone(() => {
+      this.gate.countRestart()
+      this.code('C_Finalize', null)
+      this.gate.isUp = false
+      this.#initialize()
+    })
+  }
+
+  /** For another thread of this process, by its number from 1. */
+  forThread(thread: number): SharedLibrary {
+    return { gate: this.gate.words, thread, sessions: sessionWords() }
+  }
+
+  /** Of a thread that is gone: what it had open is closed, and nobody waits for it any more. */
+  ended({ thread, sessions }: SharedLibrary): void {
+    this.gate.forget(thread)
+    for (const handle of new OpenSessions(sessions, () => this.restarts).all()) this.code('C_CloseSession', handle)
+  }
+
+  openSession(slot: number, flags: number): number {
+    const handle = ulong(0)
+    this.call('C_OpenSession', slot, flags, null, null, handle)
+    const opened = readUlong(handle)
+    this.#sessions?.opened(opened)
+    return opened
+  }
+
+  closeSession(handle: number): void {
+    this.#sessions?.closing(handle)
+    this.code('C_CloseSession', handle)
+  }
+
+  /** @throws UserError where it was started anew and does not start yet. */
+  requireUp(): void {
+    // Another thread than the one that has loaded it waits until that has started it.
+    if (this.gate.isUp || this.#sessions !== undefined) return
+    this.gate.alone(() => {
+      this.#initialize()
+    })
   }
 
   get vendor(): Vendor {
@@ -154,7 +165,12 @@ export class Pkcs11Module {
     }
   }
 
+  /** @throws KmsError unavailable where the library is being started anew and that does not end. */
   code(name: FunctionName, ...args: readonly Argument[]): number {
+    return this.gate.isInside ? this.#code(name, args) : this.gate.hold(() => this.#code(name, args))
+  }
+
+  #code(name: FunctionName, args: readonly Argument[]): number {
     underWay.call = args
     const memory: (number | Buffer | null)[] = []
     for (const argument of args) memory.push(memoryOf(argument))
@@ -171,6 +187,10 @@ export class Pkcs11Module {
 
   /** On a thread of koffi's. @throws Pkcs11Error */
   callOnThread(name: FunctionName, ...args: readonly Argument[]): Promise<void> {
+    return this.gate.holdUntil(() => this.#callOnThread(name, args))
+  }
+
+  #callOnThread(name: FunctionName, args: readonly Argument[]): Promise<void> {
     return new Promise((resolve, reject) => {
       running.add(args)
       this.#functions[name].async(...args.map(memoryOf), (error: Error | null, code: number) => {
@@ -184,7 +204,7 @@ export class Pkcs11Module {
 
   /** The slots that hold a token. @throws UserError where the library was started anew and does not start yet. */
   slots(): readonly number[] {
-    if (!this.#isUp) this.#initialize()
+    this.requireUp()
     const count = ulong(0)
     this.call('C_GetSlotList', 1, null, count)
     const list = Buffer.alloc(8 * (readUlong(count) + 4))
@@ -224,16 +244,16 @@ export class Pkcs11Module {
   }
 }
 
+function versionAt(info: Buffer, offset: number): string {
+  return `${info[offset] ?? 0}.${info[offset + 1] ?? 0}`
+}
+
 export interface LibraryInfo {
   readonly manufacturer: string
   readonly description: string
   readonly version: string
   /** Of the standard. */
   readonly cryptoki: string
-}
-
-function versionAt(info: Buffer, offset: number): string {
-  return `${info[offset] ?? 0}.${info[offset + 1] ?? 0}`
 }
 
 export interface TokenInfo {
@@ -245,26 +265,4 @@ export interface TokenInfo {
   readonly firmware: string
   readonly isInitialized: boolean
   readonly hasUserPin: boolean
-}
-
-function functionsOf(path: string): readonly [FunctionName, Callable][] {
-  const { load, proto, decode } = koffi()
-  let list: unknown
-  try {
-    const library = load(path)
-    // Koffi unloads a library that nobody holds.
-    libraries.push(library)
-    const get = library.func('C_GetFunctionList', 'ulong', [pointer])
-    const place = Buffer.alloc(8)
-    if (get(place) !== CKR.OK) throw new Error('C_GetFunctionList fails.')
-    list = place.readBigUInt64LE()
-  } catch (cause) {
-    throw new UserError(`${path} is no PKCS#11 library that this system loads.`, { cause })
-  }
-  return Object.entries(functions).map(([name, [index, parameters]]) => {
-    // After the version, which takes a word.
-    const address: unknown = decode(list, 8 * (index + 1), 'uint64')
-    const callable: unknown = decode(BigInt(String(address)), proto('ulong', [...parameters]))
-    return [name as FunctionName, callable as Callable]
-  })
 }

@@ -15,6 +15,8 @@ interface Rotated {
   /** Of a row whose KEKs were not destroyed. */
   readonly keeperOf: (context: VaultContext, wrapped: WrappedVaultKeys) => VaultKeeper
   readonly onEnd: () => void
+  /** Told what is in the token of this label from now on; of roots that go, before they are gone. */
+  readonly onRoots: (label: string, isEnded: boolean) => void
 }
 
 /** How roots in tokens are rotated: a region's, and with them those of its private vaults' tokens. */
@@ -31,7 +33,7 @@ export class TokenRotation implements RootRotation {
 
   begin(): void {
     if (this.isRotating()) return
-    newRoots(this.#of.keeper)
+    this.#newRoots(this.#of.keeper)
     this.#of.state.rotated(this.#of.keeper.generations())
   }
 
@@ -39,7 +41,7 @@ export class TokenRotation implements RootRotation {
     const keeper = wrapped.hsmKek === null ? this.#of.keeper : this.#of.keeperOf(context, wrapped)
     if (keeper.isUnderNewest(context, wrapped)) return undefined
     // The vault's MAC key is under the region's former root, so its partition's turn has not come yet.
-    if (keeper !== this.#of.keeper && keeper.generations().length === 1) newRoots(keeper)
+    if (keeper !== this.#of.keeper && keeper.generations().length === 1) this.#newRoots(keeper)
     const { format, hsmKek, softwareKek, macKey } = wrapped
     return {
       format,
@@ -71,11 +73,31 @@ export class TokenRotation implements RootRotation {
     const { partitions, keeper, state, onEnd } = this.#of
     for (const vault of partitions.taken()) {
       const own = partitions.of(vault)
-      if (own !== undefined) destroyFormer(own)
+      if (own !== undefined) this.#destroyFormer(own)
     }
     state.rotated(keeper.generations().slice(0, 1))
-    destroyFormer(keeper)
+    this.#destroyFormer(keeper)
     onEnd()
+  }
+
+  #newRoots({ token }: VaultKeeper): void {
+    token.run((session, { roots: [newest] }) => {
+      createRoots(session, newest.generation + 1)
+    })
+    token.refresh()
+    this.#of.onRoots(token.label, false)
+  }
+
+  #destroyFormer({ token }: VaultKeeper): void {
+    this.#of.onRoots(token.label, true)
+    // Another thread that uses one has begun before it was told: its use ends first.
+    token.alone(() => {
+      token.run((session, { roots: [, ...former] }) => {
+        for (const { generation } of former) destroyRoots(session, generation)
+      })
+    })
+    token.refresh()
+    this.#of.onRoots(token.label, false)
   }
 }
 
@@ -87,18 +109,4 @@ function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string
     ),
   )
   return keeper.boundKek(context, blob)
-}
-
-function newRoots({ token }: VaultKeeper): void {
-  token.run((session, { roots: [newest] }) => {
-    createRoots(session, newest.generation + 1)
-  })
-  token.refresh()
-}
-
-function destroyFormer({ token }: VaultKeeper): void {
-  token.run((session, { roots: [, ...former] }) => {
-    for (const { generation } of former) destroyRoots(session, generation)
-  })
-  token.refresh()
 }

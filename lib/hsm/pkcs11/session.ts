@@ -1,4 +1,4 @@
-import { CKA, CKF, CKK, CKO, CKR } from './constants.ts'
+import { CKA, CKF, CKK, CKO, CKR, CKS } from './constants.ts'
 import {
   encodeRoom,
   encodeTemplate,
@@ -11,7 +11,8 @@ import {
 } from './encode.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import type { Vendor } from './vendors.ts'
-import type { Argument, FunctionName, Pkcs11Module } from './pkcs11Module.ts'
+import type { Argument, FunctionName } from './functionList.ts'
+import type { Pkcs11Module } from './pkcs11Module.ts'
 
 /** An object's number. It holds in every session of this process, until the session that made it is closed. */
 export type Handle = number
@@ -47,13 +48,18 @@ export class Session {
   }
 
   static open(module: Pkcs11Module, slot: number): Session {
-    const handle = ulong(0)
-    module.call('C_OpenSession', slot, CKF.SERIAL_SESSION | CKF.RW_SESSION, null, null, handle)
-    return new Session(module, readUlong(handle))
+    return new Session(module, module.openSession(slot, CKF.SERIAL_SESSION | CKF.RW_SESSION))
   }
 
   close(): void {
-    this.#module.code('C_CloseSession', this.handle)
+    this.#module.closeSession(this.handle)
+  }
+
+  /** Whether this process is logged in to its token as the user, by whichever session. */
+  isUsers(): boolean {
+    const info = Buffer.alloc(32)
+    this.#call('C_GetSessionInfo', info)
+    return readUlong(info, 1) === CKS.RW_USER_FUNCTIONS
   }
 
   login(user: number, pin: string): void {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { KmsError } from '../../errors.ts'
+import { isKmsError, KmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
@@ -64,6 +64,7 @@ export class Token<T> {
   #connection: Connection<T> | undefined
   #notBefore = 0
   #noRestartBefore = 0
+  #seenRestarts = 0
   /** The last attempt to connect failed. */
   isAway = false
   #refusedPin: string | undefined
@@ -80,21 +81,23 @@ export class Token<T> {
    * another key. @throws KmsError unavailable where the token is lost.
    */
   run<R>(work: (session: Session, objects: T) => R, life?: number): R {
-    const connection = this.#connected(life)
-    try {
-      return work(connection.session, connection.objects)
-    } catch (cause) {
-      throw this.#after(connection, cause)
-    }
+    return this.#held(life, (connection) => work(connection.session, connection.objects))
   }
 
   /** Off the event loop, in a session of its own. @throws KmsError unavailable where the token is lost or all sessions are busy. */
   async onThread<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
-    const connection = this.#connected(life)
-    try {
-      return await connection.pool.use((session) => work(session, connection.objects))
-    } catch (cause) {
-      throw this.#after(connection, cause)
+    const { module } = this.#options
+    for (;;) {
+      const connection = this.#connected(life)
+      const done = await module.gate.holdLong(async () => {
+        if (connection.restarts !== module.restarts) return undefined
+        try {
+          return { answer: await connection.pool.use((session) => work(session, connection.objects)) }
+        } catch (cause) {
+          throw this.#after(connection, cause)
+        }
+      })
+      if (done !== undefined) return done.answer
     }
   }
 
@@ -105,8 +108,7 @@ export class Token<T> {
   }
 
   info(): TokenInfo {
-    const { module } = this.#options
-    return module.tokenInfo(this.#slot())
+    return this.#inSlot((slot) => this.#options.module.tokenInfo(slot))
   }
 
   isConnected(): boolean {
@@ -120,38 +122,77 @@ export class Token<T> {
 
   /** Looks up the token's own objects anew, after some came or went. @throws KmsError unavailable where the token is lost. */
   refresh(): void {
-    const connection = this.#connected()
-    try {
+    this.#held(undefined, (connection) => {
       connection.objects = this.#find(connection.session)
+    })
+  }
+
+  /** In another thread than the one that has changed them: where that fails the next call connects anew. */
+  followObjects(change?: (objects: T) => T): void {
+    if (this.#connection === undefined) return
+    try {
+      if (change === undefined) this.refresh()
+      else this.#connection.objects = change(this.#connection.objects)
     } catch (cause) {
-      throw this.#after(connection, cause)
+      if (!isKmsError(cause, 'unavailable')) throw cause
+      this.#forget()
     }
+  }
+
+  /** Nobody is alone in the library meanwhile. */
+  inLibrary<R>(work: () => R): R {
+    return this.#options.module.gate.hold(work)
+  }
+
+  /** While nobody else is in the library, if that can be had soon; where not, all the same. */
+  alone(work: () => void): void {
+    if (!this.#options.module.gate.alone(work)) work()
   }
 
   /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
   bare<R>(work: (session: Session) => R): R {
-    const session = Session.open(this.#options.module, this.#slot())
-    try {
-      this.#login(session)
-      return work(session)
-    } catch (cause) {
-      throw isLoss(cause) ? lost(this.label, cause) : cause
-    } finally {
-      session.close()
-    }
+    return this.#inSlot((slot) => {
+      const session = Session.open(this.#options.module, slot)
+      try {
+        this.#login(session)
+        return work(session)
+      } catch (cause) {
+        throw isLoss(cause) ? lost(this.label, cause) : cause
+      } finally {
+        session.close()
+      }
+    })
   }
 
   close(): void {
     this.#forget()
   }
 
-  #connected(life?: number): Connection<T> {
-    // Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not
-    // this one's, which connects again at once.
-    if (this.#connection !== undefined && this.#connection.restarts !== this.#options.module.restarts) {
-      this.#forget()
-      this.#notBefore = 0
+  /** Nobody starts the library anew meanwhile: what is connected stays so. */
+  #held<R>(life: number | undefined, work: (connection: Connection<T>) => R): R {
+    const { module } = this.#options
+    for (;;) {
+      const connection = this.#connected(life)
+      const done = module.gate.hold(() => {
+        if (connection.restarts !== module.restarts) return undefined
+        try {
+          return { answer: work(connection) }
+        } catch (cause) {
+          throw this.#after(connection, cause)
+        }
+      })
+      if (done !== undefined) return done.answer
     }
+  }
+
+  #connected(life?: number): Connection<T> {
+    const { restarts, gate } = this.#options.module
+    // Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not
+    // this one's, which connects again at once; so does each in a thread that waits for another to start the library.
+    const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
+    if (isLost) this.#forget()
+    if (isLost || (gate.thread > 0 && this.#seenRestarts !== restarts)) this.#notBefore = 0
+    this.#seenRestarts = restarts
     if (life !== undefined && life !== this.life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
     const now = (this.#options.now ?? Date.now)()
@@ -163,56 +204,65 @@ export class Token<T> {
     } catch (cause) {
       this.isAway = true
       throw lost(this.label, cause)
+    } finally {
+      this.#seenRestarts = this.#options.module.restarts
     }
     return this.#connection
   }
 
   #connect(): Connection<T> {
     const { module, maxWaitMs } = this.#options
-    const slot = this.#slot()
-    const session = Session.open(module, slot)
-    try {
-      this.#login(session)
-      const objects = this.#find(session)
-      return {
-        restarts: module.restarts,
-        session,
-        pool: new SessionPool(() => Session.open(module, slot), maxWaitMs),
-        objects,
+    return this.#inSlot((slot) => {
+      const session = Session.open(module, slot)
+      try {
+        this.#login(session)
+        const objects = this.#find(session)
+        const pool = new SessionPool(() => Session.open(module, slot), maxWaitMs)
+        return { restarts: module.restarts, session, pool, objects }
+      } catch (cause) {
+        session.close()
+        throw cause
       }
-    } catch (cause) {
-      session.close()
-      throw cause
-    }
+    })
   }
 
   /** Where it is not seen the library is started anew, which costs every other token its sessions: not for each attempt. */
-  #slot(): number {
+  #inSlot<R>(work: (slot: number) => R): R {
     const { module, label, restartSeconds = 0, remedy = () => 'Make it with hsm init.' } = this.#options
+    const inIt = () =>
+      module.gate.hold(() => {
+        const slot = module.slotOf(label)
+        return slot === undefined ? undefined : { answer: work(slot) }
+      })
     const now = (this.#options.now ?? Date.now)()
-    let slot = module.slotOf(label)
-    if (slot === undefined && now >= this.#noRestartBefore && module.restart()) {
+    module.requireUp()
+    let done = inIt()
+    if (done === undefined && now >= this.#noRestartBefore && module.restart()) {
       this.#noRestartBefore = now + restartSeconds * 1000
-      slot = module.slotOf(label)
+      done = inIt()
     }
-    if (slot !== undefined) return slot
+    if (done !== undefined) return done.answer
     throw new UserError(`No token in ${module.path} has the label ${label}. ${remedy()}`)
   }
 
   #login(session: Session): void {
-    const pin = this.#options.pin()
-    const digest = hash('sha256', pin)
-    const { refusedPins } = this.#options
-    if (digest === this.#refusedPin || refusedPins?.isKnown(this.label) === true) throw pinRefused(this.label)
-    try {
-      session.login(CKU.USER, pin)
-    } catch (cause) {
-      if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
-      if (!isPkcs11Error(cause, ...pinRefusals)) throw cause
-      this.#refusedPin = digest
-      refusedPins?.note(this.label)
-      throw pinRefused(this.label, cause)
-    }
+    this.#options.module.gate.whileLoggingIn(() => {
+      // The login is the process's: another thread of it may have logged in.
+      if (session.isUsers()) return
+      const pin = this.#options.pin()
+      const digest = hash('sha256', pin)
+      const { refusedPins } = this.#options
+      if (digest === this.#refusedPin || refusedPins?.isKnown(this.label) === true) throw pinRefused(this.label)
+      try {
+        session.login(CKU.USER, pin)
+      } catch (cause) {
+        if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
+        if (!isPkcs11Error(cause, ...pinRefusals)) throw cause
+        this.#refusedPin = digest
+        refusedPins?.note(this.label)
+        throw pinRefused(this.label, cause)
+      }
+    })
   }
 
   #after(connection: Connection<T>, cause: unknown): unknown {

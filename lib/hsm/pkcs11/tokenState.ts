@@ -4,7 +4,9 @@ import * as v from 'valibot'
 import { canonicalJson, type Json } from '../../canonicalJson.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { UserError } from '../../userError.ts'
-import type { PartitionEntry, PartitionStore } from './partitions.ts'
+import type { PartitionEntry } from '../partitionEntry.ts'
+import type { HsmChange } from '../software/hsmCopy.ts'
+import type { PartitionStore } from './partitions.ts'
 import { StateRevision } from '../stateRevision.ts'
 import { isSameMac } from '../formats/blobMac.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
@@ -47,11 +49,23 @@ interface State {
   readonly revision?: number
 }
 
+/** What a copy in another thread has of it; it keeps nothing. */
+export interface CopiedTokenState {
+  readonly tenancies: Readonly<Record<string, TenancyState>>
+  readonly partitions: Readonly<Record<string, PartitionEntry>>
+}
+
+interface TokenStateOptions {
+  readonly onChange?: ((change: HsmChange) => void) | undefined
+  readonly copied?: CopiedTokenState | undefined
+}
+
 /**
  * What a region with a token keeps beside it: which tenancies it knows and the root that it pins for each. Nothing of it is
  * secret; a MAC by the token's root tells where it was changed.
  */
 export class TokenState implements TenancyStore, PartitionStore {
+  readonly #onChange: ((change: HsmChange) => void) | undefined
   readonly #file: string | undefined
   /** By the token's roots, the newest first. */
   readonly #macs: () => readonly CmacKey[]
@@ -59,11 +73,18 @@ export class TokenState implements TenancyStore, PartitionStore {
   #state: State
 
   /** Without a file it lives in memory. @throws UserError where the file is not this token's. */
-  constructor(region: string, token: string, file: string | undefined, macs: () => readonly CmacKey[]) {
+  constructor(
+    region: string,
+    token: string,
+    file: string | undefined,
+    macs: () => readonly CmacKey[],
+    { onChange, copied }: TokenStateOptions = {},
+  ) {
+    this.#onChange = onChange
     this.#file = file
     this.#macs = macs
     this.guarded = new StateRevision(file, () => this.revision)
-    this.#state = { format: FORMAT, region, token, tenancies: {} }
+    this.#state = { format: FORMAT, region, token, tenancies: {}, ...copied }
     if (file === undefined) return
     if (existsSync(file)) this.#state = this.#read(file)
     else {
@@ -78,6 +99,12 @@ export class TokenState implements TenancyStore, PartitionStore {
 
   setTenancy(tenancyId: string, tenancy: TenancyState): void {
     this.#keep({ ...this.#state, tenancies: { ...this.#state.tenancies, [tenancyId]: tenancy } })
+    this.#onChange?.({ kind: 'tenancy', tenancyId, tenancy })
+  }
+
+  /** For a copy in another thread of this process. */
+  copied(): CopiedTokenState {
+    return { tenancies: this.tenancies, partitions: this.partitions }
   }
 
   get partitions(): Readonly<Record<string, PartitionEntry>> {
@@ -85,8 +112,18 @@ export class TokenState implements TenancyStore, PartitionStore {
   }
 
   setPartition(label: string, entry: PartitionEntry | undefined): void {
+    this.#move({ ...this.#state, partitions: this.#with(label, entry) })
+    this.#onChange?.({ kind: 'partition', label, entry })
+  }
+
+  /** In a copy. */
+  followPartition(label: string, entry: PartitionEntry | undefined): void {
+    this.#keep({ ...this.#state, partitions: this.#with(label, entry) })
+  }
+
+  #with(label: string, entry: PartitionEntry | undefined): Readonly<Record<string, PartitionEntry>> {
     const { [label]: _, ...others } = this.partitions
-    this.#move({ ...this.#state, partitions: entry === undefined ? others : { ...others, [label]: entry } })
+    return entry === undefined ? others : { ...others, [label]: entry }
   }
 
   get revision(): number {

@@ -158,6 +158,11 @@ export class TokenVaultKeys implements VaultKeys {
     this.#parts.held.destroyKeks()
   }
 
+  /** As destroyKeks, where the same vault in another thread has let go of all its handles. */
+  followDrop(idStart: string): void {
+    if (this.#parts.held.followDrop(idStart)) this.destroyKeks()
+  }
+
   /** The vault was not used for long: what it opened in the token goes, and opens again where it is needed. */
   release(): void {
     this.#kek?.release()

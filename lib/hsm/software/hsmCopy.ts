@@ -1,3 +1,4 @@
+import type { PartitionEntry } from '../partitionEntry.ts'
 import { withTenancy, type HsmRoots, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
 
 /**
@@ -8,6 +9,10 @@ export type HsmChange =
   | { readonly kind: 'tenancy'; readonly tenancyId: string; readonly tenancy: TenancyState }
   | { readonly kind: 'dropped'; readonly idStart: string }
   | { readonly kind: 'roots'; readonly roots: HsmRoots }
+  /** Of a private vault's token; undefined: nothing stands about it any more. */
+  | { readonly kind: 'partition'; readonly label: string; readonly entry: PartitionEntry | undefined }
+  /** In the token of this label; `isEnded`: of the roots that were there the newest alone will stay. */
+  | { readonly kind: 'tokenRoots'; readonly label: string; readonly isEnded: boolean }
 
 /** The same store, which tells of each change once it is kept. */
 export function toldState(store: StateStore, onChange: ((change: HsmChange) => void) | undefined): StateStore {

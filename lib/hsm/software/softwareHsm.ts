@@ -138,6 +138,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
       this.#roots.follow(change.roots)
       return
     }
+    if (change.kind !== 'dropped') return
     this.#handles.drop(change.idStart)
     for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
   }

@@ -170,9 +170,10 @@ export class SoftwareVaultKeys implements VaultKeys {
     this.#handles.drop(this.#handlePrefix)
   }
 
-  /** As destroyKeks, where another instance of this vault has dropped all its handles. */
-  followDrop(idStart: string): void {
+  /** As destroyKeks, where another instance of this vault has dropped all its handles; whether it has. */
+  followDrop(idStart: string): boolean {
     if (idStart === this.#handlePrefix) this.destroyKeks()
+    return idStart === this.#handlePrefix
   }
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */

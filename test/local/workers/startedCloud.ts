@@ -22,8 +22,10 @@ export interface StartedCloud {
 export async function withCloud(
   body: (cloud: StartedCloud) => Promise<void>,
   environment: Readonly<Record<string, string>> = {},
+  prepare: (directory: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   await withDirectory(async (directory) => {
+    await prepare(directory)
     const base = await freeBase()
     const service = startService(directory, base, ['--workers', String(workers)], environment)
     try {

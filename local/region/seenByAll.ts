@@ -1,0 +1,14 @@
+import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import type { Watched } from './regionHealth.ts'
+
+/** A region's HSM as all its threads see it. `away`: tokens that do not answer one of the workers. */
+export function seenByAll(hsm: SoftwareHsm | Pkcs11Hsm, away: () => readonly string[]): Watched['hsm'] {
+  if (hsm instanceof SoftwareHsm) return hsm
+  const { name, label } = hsm
+  return {
+    name,
+    isAnswering: () => hsm.isAnswering() && !away().includes(label),
+    awayPartitions: () => [...new Set([...hsm.awayPartitions(), ...away().filter((each) => each !== label)])],
+  }
+}
