@@ -6,7 +6,7 @@ export const processSuites = [
   '/test/aws/localstack/',
   '/test/crash/',
   '/test/docs/commands\\.',
-  '/test/docs/programs\\.',
+  '/test/docs/(programs|users)\\.',
   '/test/hsm/(custodians|lostTokens|nssHsm|restoreFollows|threads|unfinishedCeremony)\\.',
   '/test/local/workers/',
   '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|memory|processes|putBack|redrive)\\.',
