@@ -3,6 +3,7 @@ import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { knownRegions } from './chooseRegions.ts'
 import type { HostDirectory } from './hostDirectory.ts'
+import { requireRowsOfStates } from './requireRows.ts'
 import { typed } from '../typed.ts'
 import type { Administrator } from '../region/regionHost.ts'
 import type { Region } from '../region/startRegion.ts'
@@ -28,6 +29,7 @@ export function requireComplete(directory: HostDirectory, { withoutAdministrator
       throw missing(path, `hsm/${region}.json`, `the HSM root without which nothing in regions/${region}.db opens`)
     }
   }
+  requireRowsOfStates(path, stored, directory.fact('apart') !== undefined)
   const hasAdministrator = directory.fact('administratorId') !== undefined && !withoutAdministrator
   if (hasAdministrator && !isThere(directory, 'oci', 'administrator.pem')) {
     throw new UserError(

@@ -9,7 +9,11 @@ const schema = v.looseObject({
   partitions: v.exactOptional(v.record(v.string(), v.looseObject({ phase: v.string() }))),
   tenancies: v.record(
     v.string(),
-    v.looseObject({ statement: v.looseObject({ publicKey: v.string() }), rootKey: v.exactOptional(v.string()) }),
+    v.looseObject({
+      statement: v.looseObject({ publicKey: v.string() }),
+      rootKey: v.exactOptional(v.string()),
+      identityHead: v.exactOptional(v.number()),
+    }),
   ),
 })
 

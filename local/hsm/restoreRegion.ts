@@ -20,6 +20,7 @@ import type { auditAtRest } from '../region/chainedAtRest.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { textOf } from './textOf.ts'
+import { typed } from '../typed.ts'
 
 export interface Restored {
   readonly data: string
@@ -98,8 +99,18 @@ async function restore(
   }
   return [
     ...lines,
-    `  ${region}  is as it was at ${at}; its rows are those of ${data}, or of a snapshot`,
+    ...rowsNext(data, region, at),
     ...(label === '' ? [] : [`  start it with HSM=pkcs11 and PKCS11_LABEL="${label.slice(0, -region.length - 1)}"`]),
+  ]
+}
+
+/** A start without the rows would make another cloud, and is refused. */
+function rowsNext(data: string, region: string, at: string): readonly string[] {
+  if (existsSync(join(data, 'regions', `${region}.db`)))
+    return [`  ${region}  its HSM is as it was at ${at}; its rows are those of ${data}`]
+  return [
+    `  ${region}  its HSM is as it was at ${at}. ${data} HAS NO ROWS OF IT: do not start it yet`,
+    `  next: restore the snapshot into a directory that is not there yet, ${typed('restore', 'SNAPSHOT', '--data', 'NEW')}, then this backup there (hsm restore … --data NEW), and start that one`,
   ]
 }
 

@@ -5,6 +5,8 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { parseJson } from '../../lib/parseJson.ts'
@@ -52,7 +54,10 @@ export async function tokenStatus(
       }
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
-      const { free, taken, spent, away } = poolOf(module.labels(), label, join(data, 'hsm', `${region}.json`))
+      const namesVault = (each: string) =>
+        partitionToken({ module, label: each, pin: () => pin }).bare((session) => markIn(session) !== undefined)
+      const labels = module.labels()
+      const { free, taken, spent, away } = poolOf(labels, label, join(data, 'hsm', `${region}.json`), namesVault)
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
       )
@@ -88,16 +93,18 @@ interface Pool {
   readonly away: readonly string[]
 }
 
-/** As the region's state has it: for a person, whatever its MAC. */
-function poolOf(labels: readonly string[], region: string, file: string): Pool {
+/** As the region's state has it, for a person, whatever its MAC; what a token says itself counts where that says nothing. */
+function poolOf(labels: readonly string[], region: string, file: string, namesVault: (label: string) => boolean): Pool {
   const phases = phasesIn(file)
   const start = partitionLabel(region, 0).slice(0, -1)
   const seen = labels.filter((label) => label.startsWith(start) && /^[1-9]\d*$/.test(label.slice(start.length)))
   const taken = Object.keys(phases).filter((label) => phases[label]?.phase === 'taken')
   const known = seen.filter((label) => Object.hasOwn(phases, label))
+  const others = seen.filter((label) => !Object.hasOwn(phases, label))
+  const named = others.filter(namesVault)
   return {
-    free: seen.length - known.length,
-    taken: taken.length,
+    free: others.length - named.length,
+    taken: taken.length + named.length,
     spent: known.filter((label) => phases[label]?.phase !== 'taken').length,
     away: taken.filter((label) => !seen.includes(label)),
   }

@@ -13,6 +13,7 @@ import type { CloudSettings } from '../cloudSettings.ts'
 import type { Faults } from './faults.ts'
 import { hsmForWorkers } from '../hsm/hsmForWorkers.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
+import { requireRows } from '../directory/requireRows.ts'
 import { revisionNotes } from '../hsm/revisionNotes.ts'
 import { requireReplicasInTokens } from '../hsm/softwareReplicas.ts'
 import { invalidateOnCommit } from './invalidateOnCommit.ts'
@@ -131,6 +132,8 @@ export function openRegion(parts: RegionParts): Region {
     newId: randomUUID,
   })
   try {
+    // Before the HSM finishes by these rows what was begun for vaults.
+    requireRows(store.database, directory.file(), region)
     hsm.guardState(revisionNotes(store))
     if (!(hsm instanceof SoftwareHsm)) requireReplicasInTokens(store, region, tokens, directory)
   } catch (cause) {

@@ -63,6 +63,19 @@ describe('a start refuses where a file is missing beside what needs it', () => {
     }),
   )
 
+  test('host.db and all rows, so that no new cloud is made beside the HSMs of the old one', () =>
+    withDirectory(async (directory) => {
+      await withCloud(directory)
+      for (const name of ['regions', 'host.db']) renameSync(join(directory, name), join(directory, `kept-${name}`))
+      const before = filesIn(directory)
+      const refusal = await startCloud({ directory, port: 0 }).catch((cause: unknown) => String(cause))
+      expect(refusal).toContain('know a tenancy')
+      expect(refusal).toContain('npm run restore -- SNAPSHOT --data NEW')
+      expect(filesIn(directory)).toEqual(before)
+      for (const name of ['regions', 'host.db']) renameSync(join(directory, `kept-${name}`), join(directory, name))
+      await withCloud(directory)
+    }))
+
   test.each(['hsm', 'regions', 'oci'])('the whole of %s', (folder) =>
     withDirectory(async (directory) => {
       await withCloud(directory)

@@ -113,7 +113,7 @@ function holds({ module, label, pin }: NewToken, slot: number, { keys }: TokenCo
     const isOurs = (label: string) => keys.some((key) => key.label === label && copyOf(session, label) === key.copy)
     if (there.every(isOurs)) return keys.every((key) => there.includes(key.label))
     throw new UserError(
-      `The token ${label} is there, with other keys than the backup's. It is left as it is: restore where no token has this label.`,
+      `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: softhsm2-util --delete-token --token "${label}"), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
     )
   })
 }
