@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
@@ -7,6 +7,7 @@ import { rsaNumbers, type RsaNumbers } from '../hsm/rsaNumbers.ts'
 interface Factors {
   readonly p: string
   readonly q: string
+  readonly qInverse: string
 }
 
 type Pair = { readonly secret: Buffer; readonly publicKey: string }
@@ -32,10 +33,22 @@ export const knownRsaPair: RsaGenerator = async (modulusLength) => {
   return { secret: Buffer.from(pair.secret), publicKey: pair.publicKey }
 }
 
-function pairOf({ p, q }: Factors): Pair {
-  const numbers = rsaNumbers(numberOf(p), numberOf(q))
+/** An RSA-2048 pair of the fixture, the last, for who signs requests: vaults' keys are made of the first ones. */
+export function knownCallersKey(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
+  const chosen = factors[2048]?.at(-1)
+  if (chosen === undefined) throw new Error('The fixture has no RSA pair of 2048 bits.')
+  const privateKey = privateKeyOf(chosen)
+  return { privateKey, publicKey: createPublicKey(privateKey) }
+}
+
+function privateKeyOf({ p, q, qInverse }: Factors): KeyObject {
+  const numbers = rsaNumbers(numberOf(p), numberOf(q), undefined, numberOf(qInverse))
   if (numbers === undefined) throw new Error('The fixture has factors of no RSA key.')
-  const privateKey = createPrivateKey({ key: jwkOf(numbers), format: 'jwk' })
+  return createPrivateKey({ key: jwkOf(numbers), format: 'jwk' })
+}
+
+function pairOf(chosen: Factors): Pair {
+  const privateKey = privateKeyOf(chosen)
   return {
     secret: privateKey.export({ type: 'pkcs8', format: 'der' }),
     publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString(),

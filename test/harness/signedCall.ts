@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, generateKeyPairSync, randomBytes, sign as signBytes } from 'node:crypto'
+import { createHash, createPublicKey, randomBytes, sign as signBytes } from 'node:crypto'
 import { auditFunction } from '../../handlers/audit/auditFunction.ts'
 import { cryptoFunction } from '../../handlers/crypto/cryptoFunction.ts'
 import { identityFunction } from '../../handlers/identity/identityFunction.ts'
@@ -11,6 +11,7 @@ import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { provisionTenancy } from '../../lib/runtime/provisionTenancy.ts'
+import { knownCallersKey } from './knownRsaPair.ts'
 
 export interface CallableRegion {
   readonly runtime: Runtime
@@ -51,7 +52,7 @@ export interface StoryCloud {
   readonly settle: () => Promise<void>
 }
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const { privateKey, publicKey } = knownCallersKey()
 /** Of the key with which every caller signs. */
 export const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string
 

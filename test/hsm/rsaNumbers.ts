@@ -12,10 +12,12 @@ export interface RsaNumbers {
   readonly qInverse: bigint
 }
 
-/** What follows from two factors, prime or not; undefined where the exponent has no inverse. */
-export function rsaNumbers(p: bigint, q: bigint, e = 65537n): RsaNumbers | undefined {
+/**
+ * What follows from two factors, prime or not; undefined where the exponent has no inverse. The inverse of `q` is what costs
+ * most of it: whoever knows it gives it.
+ */
+export function rsaNumbers(p: bigint, q: bigint, e = 65537n, qInverse = inverse(q, p)): RsaNumbers | undefined {
   const d = inverse(e, (p - 1n) * (q - 1n))
-  const qInverse = inverse(q, p)
   if (d === undefined || qInverse === undefined) return undefined
   return { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qInverse }
 }

@@ -142,8 +142,11 @@ export class AwsSide {
     return Item?.['wrapped']?.M?.['format']?.S
   }
 
-  /** Loses every message that reaches a region's inbox while something is done. Returns how many there were. */
-  async losingInbox(region: string, act: () => Promise<void>): Promise<number> {
+  /**
+   * Loses every message that reaches a region's inbox while something is done; then `whileLost`, before anything can arrive
+   * again. Returns how many there were.
+   */
+  async losingInbox(region: string, act: () => Promise<void>, whileLost: () => Promise<void>): Promise<number> {
     const lambda = new LambdaClient(this.#options(region))
     const sqs = new SQSClient({ ...this.#options(region), useQueueUrlAsEndpoint: false })
     const { EventSourceMappings = [] } = await lambda.send(
@@ -173,6 +176,7 @@ export class AwsSide {
         count = await waiting()
       }
       await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+      await whileLost()
       return count
     } finally {
       await enable(true)

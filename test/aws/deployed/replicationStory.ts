@@ -62,8 +62,9 @@ export function replicationStory(stage: Stage): () => ReplicatedVault {
     await stage.keys(vault).createKeyVersion({ keyId })
     secrets.push(await stage.encrypt(vault, keyId))
     await until(async () => (await stage.keys(replica).listKeyVersions({ keyId })).items.length === 2)
+    // A crypto function may know the key as it was a second ago.
     for (const each of secrets) {
-      for (const at of [vault, replica]) expect(await stage.decrypt(at, each)).toBe(text)
+      for (const at of [vault, replica]) await until(() => stage.opens(at, each))
     }
   })
 

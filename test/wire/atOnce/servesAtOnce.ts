@@ -14,9 +14,9 @@ import { quickHttpClient } from './quickClient.ts'
 
 /**
  * Oracle's client makes two quick changes to a key, the second a rotation or an import, encrypts in the source, and at once
- * decrypts in the replica: nobody waits and nobody tries again.
+ * decrypts in the replica: nobody waits and nobody tries again. `npm run test:processes` does it with 200 keys for each pair.
  */
-const keysPerPair = 200
+const keysPerPair = Number(process.env['AT_ONCE_KEYS'] ?? 40)
 const clientsAtOnce = 8
 /** As long as it takes: how fast this machine is decides nothing here. bench/atOnce.ts measures with the product's own bound. */
 const arrivalsMs = 110_000
