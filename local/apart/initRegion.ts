@@ -6,7 +6,14 @@ import { UserError } from '../../lib/userError.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { administratorKey } from '../directory/ociProfile.ts'
 import { newHsm, withRegion, type AtHand } from './atHand.ts'
-import { apartRegion, readPeerAddress, storeApart, type ApartRegion } from './apartRegion.ts'
+import {
+  apartRegion,
+  apartTenancy,
+  readPeerAddress,
+  storeApart,
+  type ApartRegion,
+  type TenancyOf,
+} from './apartRegion.ts'
 import { makePeerCertificate } from './peerCertificate.ts'
 
 /** Makes a region's directory: its HSM, the certificate for its peers and, for the home region, the tenancy. @throws UserError */
@@ -16,7 +23,9 @@ export function initRegion(path: string, region: ApartRegion): Promise<void> {
   }
   return withRegion(path, async (directory) => {
     readPeerAddress(region.peerAddress)
-    if (directory.fact('apart') !== undefined || directory.fact('tenancyId') !== undefined) {
+    const begun = apartTenancy(directory)
+    const isOther = begun === undefined ? directory.fact('tenancyId') !== undefined : !isOf(region, begun)
+    if (directory.fact('apart') !== undefined || isOther) {
       throw new UserError(`${path} holds a region or a cloud already; choose another --data.`)
     }
     await makePeerCertificate(directory, region.region, Date.now())
@@ -27,14 +36,24 @@ export function initRegion(path: string, region: ApartRegion): Promise<void> {
   })
 }
 
+/** Whether a tenancy was made for the very region, by a run that was interrupted: it goes on. */
+function isOf({ isHome, region }: ApartRegion, { homeRegion }: TenancyOf): boolean {
+  return isHome && homeRegion === region
+}
+
 function makeTenancy(directory: HostDirectory, hsm: ProvisionedHsm): void {
-  const tenancyId = newOcid(randomBytes, 'tenancy')
   administratorKey(directory)
-  const tenancy = { tenancyId, homeRegion: hsm.region, trustRoot: hsm.createTenancyRoot(tenancyId) }
-  directory.storeFact('apartTenancy', JSON.stringify(tenancy))
+  const { tenancyId } = apartTenancy(directory) ?? newTenancy(directory, hsm)
   directory.storeFact('tenancyId', tenancyId)
   directory.storeFact('homeRegion', hsm.region)
   directory.storeFact('administratorId', newOcid(randomBytes, 'user'))
+}
+
+function newTenancy(directory: HostDirectory, hsm: ProvisionedHsm): TenancyOf {
+  const tenancyId = newOcid(randomBytes, 'tenancy')
+  const tenancy = { tenancyId, homeRegion: hsm.region, trustRoot: hsm.createTenancyRoot(tenancyId) }
+  directory.storeFact('apartTenancy', JSON.stringify(tenancy))
+  return tenancy
 }
 
 /** The flags of a region that stands, changed. Its peers must be told of an address. @throws UserError */

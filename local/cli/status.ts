@@ -18,15 +18,22 @@ export const status: CommandRow = {
       .option('--json', 'for programs: one line')
       .option('--watch', 'again and again, until Ctrl-C')
       .option('--every <SECONDS>', 'with --watch', secondsOf, 2)
+      .addHelpText(
+        'after',
+        '\nThe exit code is 1 where a region does not serve: its process or its HSM does not answer, or it is broken on purpose.',
+      )
       .action(async ({ data, json: isJson = false, watch: isWatched = false, every }: StatusFlags) => {
         const { askService } = await import('../control/askService.ts')
-        const { statusText } = await import('../status/statusText.ts')
+        const { areAllServing, statusText } = await import('../status/statusText.ts')
         for (;;) {
           const answer = await askService(data, 'state')
           const text = isJson ? answer : statusText(parseJson(answer) as CloudStatus)
           // A terminal shows the latest alone; a file keeps them all.
           console.log(isWatched && !isJson && process.stdout.isTTY ? `\u001b[2J\u001b[H${text}` : text)
-          if (!isWatched) return
+          if (!isWatched) {
+            if (!areAllServing(parseJson(answer) as CloudStatus)) process.exitCode = 1
+            return
+          }
           await new Promise((resolve) => setTimeout(resolve, every * 1000))
         }
       })

@@ -21,20 +21,20 @@ export interface Hosts {
 /** Answers with Hosts as JSON. @throws with a line for a person where vaults are told apart by their ports. */
 export async function hostsCommand(
   { reached, regions, tenancyId }: Pick<Prepared, 'reached' | 'regions' | 'tenancyId'>,
-  hosts: readonly Pick<RegionHost, 'name' | 'standingVaults'>[],
+  hosts: readonly Pick<RegionHost, 'name' | 'heldVaults'>[],
 ): Promise<string> {
   const { advertised } = reached
   if (advertised?.by !== 'names') {
     throw new Error('This service tells its vaults apart by their ports; start it with --domain or --tls for names.')
   }
   const domain = advertised.host
-  const found = hosts.map(async ({ name, standingVaults }): Promise<HostsOfRegion> => {
+  const found = hosts.map(async ({ name, heldVaults }): Promise<HostsOfRegion> => {
     const address = addressAt(reached, regions.indexOf(name))
-    const vaults = await standingVaults(tenancyId)
+    const { vaults } = await heldVaults(tenancyId)
     return {
       region: name,
       address: address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address,
-      lines: [regionNames(name, domain), ...vaults.map(({ vault }) => vaultNames(vault.vaultPrefix, name, domain))],
+      lines: [regionNames(name, domain), ...vaults.map(({ prefix }) => vaultNames(prefix, name, domain))],
     }
   })
   return JSON.stringify({ domain, regions: await Promise.all(found) } satisfies Hosts)

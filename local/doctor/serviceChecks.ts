@@ -12,17 +12,19 @@ const patienceMs = 2_000
 /** Regions, peers and queues as the running service sees them. */
 export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>): readonly Finding[] {
   if (status === undefined) return [ok('no service runs on it now')]
-  return status.regions.map(({ region, status: how, fault, health }) => {
+  const heal = `It is broken on purpose: ${typed('faults', 'heal', '--data', data)} ends that.`
+  return status.regions.flatMap(({ region, status: how, fault, unverified, health }) => {
     if (health === null) {
-      return fail(
-        `${region} does not answer.`,
-        'It is started again by itself; where it goes on, the service’s log says why it ends.',
-      )
+      return [
+        fail(
+          `${region} does not answer.`,
+          'It is started again by itself; where it goes on, the service’s log says why it ends.',
+        ),
+      ]
     }
-    const wrong = [...faultLines(fault), ...troubles(health)]
-    if (wrong.length === 0) return ok(`${region} serves, and its peers take messages`)
-    const remedy = `Look at docs/operating.md, Watch; ${typed('faults', 'heal', '--data', data)} ends what was broken on purpose.`
-    return (how === 'ok' ? warn : fail)(`${region}: ${wrong.join('; ')}`, remedy)
+    const wrong = [...faultLines(fault).map((says) => ({ says, remedy: heal })), ...troubles(health, unverified)]
+    if (wrong.length === 0) return [ok(`${region} serves, and its peers take messages`)]
+    return wrong.map(({ says, remedy }) => (how === 'ok' ? warn : fail)(`${region}: ${says}`, remedy))
   })
 }
 

@@ -34,6 +34,10 @@ export class RegionMetrics {
     info: this.#gauge('build_info', 'The version that runs and the region; always 1.', 'version', 'region'),
     takesWrites: this.#gauge('takes_writes', '0: the disk had no room for the last write that was tried.'),
     hsmAnswering: this.#gauge('hsm_answering', '0: no call that needs a vault’s keys is answered.'),
+    awayTokens: this.#gauge(
+      'hsm_away_tokens',
+      'Tokens that do not answer, with a private vault each that answers 503.',
+    ),
     putBack: this.#gauge('put_back', '1: this start found the region put back to an older copy of its data.'),
     workers: this.#gauge('workers', 'Threads that answer requests.'),
     answering: this.#gauge('peer_answering', '0: the peer takes no messages now.', 'peer'),
@@ -93,10 +97,11 @@ export class RegionMetrics {
     }
   }
 
-  #setRegion({ takesWrites, isHsmAnswering, putBack, queues, audit }: RegionHealth): void {
+  #setRegion({ takesWrites, isHsmAnswering, awayTokens = [], putBack, queues, audit }: RegionHealth): void {
     const gauges = this.#gauges
     gauges.takesWrites.set(takesWrites ? 1 : 0)
     gauges.hsmAnswering.set(isHsmAnswering ? 1 : 0)
+    gauges.awayTokens.set(awayTokens.length)
     gauges.putBack.set(putBack === undefined ? 0 : 1)
     gauges.queues.set({ queue: 'inbox' }, queues.inbox)
     gauges.queues.set({ queue: 'outbox' }, queues.outbox)

@@ -7,6 +7,7 @@ import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { settlePartitions } from '../../lib/kms/vaults/partition.ts'
 import type { InsideRequest } from './answerInside.ts'
 import type { RegionHealth } from './regionHealth.ts'
+import { heldVaults, type HeldVaults } from './heldVaults.ts'
 import { hsmHost, type HsmHost } from './hsmHost.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
@@ -51,6 +52,7 @@ export interface RegionHost extends PutBackHost, HsmHost {
   isIdle(): Promise<boolean>
   /** As GET /healthz. */
   health(): Promise<RegionHealth>
+  heldVaults(tenancyId: string): Promise<HeldVaults>
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
@@ -102,6 +104,7 @@ export function regionHost(region: Region): RegionHost {
     answer: (request) => region.answer(request),
     isIdle: async () => region.isIdle(),
     health: () => region.health(),
+    heldVaults: (tenancyId) => heldVaults(runtime, tenancyId),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
     auditOperator: (tenancyId, act, effect) => runtime.audit.written(operatorEvent(runtime, tenancyId, act, effect)),

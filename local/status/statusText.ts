@@ -9,6 +9,13 @@ export function statusText({ homeRegion, faults, regions, version }: CloudStatus
   return [`Vaultspan ${version}; ${summary(faults, regions)}`, ...blocks].join('\n\n')
 }
 
+/** False where a region answers no caller, or none who needs a key. One whose peer is away serves. */
+export function areAllServing({ regions }: CloudStatus): boolean {
+  return regions.every(
+    ({ status, health }) => status !== 'down' && status !== 'broken' && health?.isHsmAnswering !== false,
+  )
+}
+
 /** What is broken on purpose, and what is not well by itself. */
 function summary(faults: string, regions: CloudStatus['regions']): string {
   const unwell = regions.flatMap(({ region, status }) =>
@@ -19,7 +26,7 @@ function summary(faults: string, regions: CloudStatus['regions']): string {
 }
 
 function regionText(
-  { region, endpoint, status, fault, vaults, replicas, health }: RegionStatus,
+  { region, endpoint, status, fault, vaults, replicas, unverified, health }: RegionStatus,
   width: number,
   isHome: boolean,
 ): string {
@@ -29,7 +36,7 @@ function regionText(
   return [
     head,
     ...faultLines(fault).map((line) => `  ! ${line}`),
-    ...troubles(health).map((line) => `  ! ${line}`),
+    ...troubles(health, unverified).map(({ says }) => `  ! ${says}`),
     `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
     ...links.map((link) => `  ${linkText(link)}`),
     `  queues: inbox ${queues.inbox}, outbox ${queues.outbox}, dead letters ${queues.deadLetters}; audit events lost: ${audit.lost}`,
@@ -41,33 +48,74 @@ export function faultLines(fault: string | undefined): readonly string[] {
   return fault === undefined ? [] : [`${fault}, on purpose, until faults heal`]
 }
 
-/** What a person should act on (docs/operating.md, Watch). */
-export function troubles({
-  notAnswering,
-  takesWrites,
-  isHsmAnswering,
-  awayTokens = [],
-  putBack,
-  queues,
-  links,
-  audit,
-}: RegionHealth): readonly string[] {
+/** What a person should act on, and how (docs/operating.md, Watch). */
+export interface Trouble {
+  readonly says: string
+  readonly remedy: string
+}
+
+const watch = 'docs/operating.md, Watch, says what it means and what to do.'
+
+/** `health`: of a region that answers. */
+export function troubles(health: RegionHealth, unverified: readonly string[] = []): readonly Trouble[] {
+  const { notAnswering, takesWrites, isHsmAnswering, awayTokens = [], putBack, queues, links, audit } = health
   return [
-    ...notAnswering.map((peer) => `${peer} takes no messages`),
-    ...awayTokens.map((label) => `token ${label} does not answer: its private vault answers 503`),
-    ...(takesWrites ? [] : ['the disk takes no writes']),
-    ...(isHsmAnswering ? [] : ['its HSM does not answer: no call that needs a vault’s keys does (docs/hsm.md)']),
+    ...notAnswering.map((peer) => ({
+      says: `${peer} takes no messages`,
+      remedy: `See that ${peer} runs and that the network leads there; what it is owed waits here and is sent again by itself.`,
+    })),
+    ...awayTokens.map((label) => ({
+      says: `token ${label} does not answer: its private vault answers 503`,
+      remedy:
+        'Put the token back (hsm status shows which are there): it is used again by itself. Where it is lost, restore it: docs/hsm.md, When the token fails.',
+    })),
+    ...(takesWrites
+      ? []
+      : [{ says: 'the disk takes no writes', remedy: 'Make room: docs/operating.md, When a disk is full.' }]),
+    ...(isHsmAnswering
+      ? []
+      : [
+          {
+            says: 'its HSM does not answer: no call that needs a vault’s keys does (docs/hsm.md)',
+            remedy: 'hsm status names what is wrong with it; once it is back it is used again by itself.',
+          },
+        ]),
     ...(putBack === undefined
       ? []
       : [
-          `was put back to an older copy: ${putBack.missingChanges} changes missing, ${putBack.lostVaults} vaults lost`,
+          {
+            says: `was put back to an older copy: ${putBack.missingChanges} changes missing, ${putBack.lostVaults} vaults lost`,
+            remedy:
+              'docs/operating.md, When a region’s data was put back to an older copy; it is told until the next start.',
+          },
         ]),
-    ...(queues.deadLetters > 0 ? [`dead letters: ${queues.deadLetters}; see redrive list`] : []),
-    ...(audit.lost > 0 ? [`audit events lost: ${audit.lost}`] : []),
+    ...unverified.map((id) => ({
+      says: `vault ${id} does not verify: its rows were altered, or the HSM has keys of another state`,
+      remedy:
+        'No call on it is answered, and no other vault is concerned: restore a snapshot, files and tokens of one moment.',
+    })),
+    ...(queues.deadLetters > 0
+      ? [
+          {
+            says: `dead letters: ${queues.deadLetters}; see redrive list`,
+            remedy: 'redrive list says what was given up and why; redrive has it worked again once that is mended.',
+          },
+        ]
+      : []),
+    ...(audit.lost > 0
+      ? [{ says: `audit events lost: ${audit.lost}`, remedy: 'docs/operating.md, Audit, says when that happens.' }]
+      : []),
     ...links.flatMap(({ peer, atRisk, behind, diverged }) => [
-      ...(atRisk > 0 ? [`${counted(atRisk, 'change')} that ${peer} has not: at risk`] : []),
-      ...(behind > 0 ? [`${counted(behind, 'vault')} behind in ${peer}`] : []),
-      ...(diverged > 0 ? [`${peer} did not have ${counted(diverged, 'resource')} that it had acknowledged`] : []),
+      ...(atRisk > 0 ? [{ says: `${counted(atRisk, 'change')} that ${peer} has not: at risk`, remedy: watch }] : []),
+      ...(behind > 0 ? [{ says: `${counted(behind, 'vault')} behind in ${peer}`, remedy: watch }] : []),
+      ...(diverged > 0
+        ? [
+            {
+              says: `${peer} did not have ${counted(diverged, 'resource')} that it had acknowledged`,
+              remedy: `It was sent again. See what was done to the files of ${peer}.`,
+            },
+          ]
+        : []),
     ]),
   ]
 }

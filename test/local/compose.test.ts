@@ -64,7 +64,7 @@ function environmentOf(directory: string): { PATH: string } {
   return { PATH: `${folder}:${process.env['PATH'] ?? ''}` }
 }
 
-function startContainer(name: string, place: Place, words?: readonly string[]): StartedProcess {
+function startContainer(name: string, place: Place, words?: readonly string[], ownGroup = false): StartedProcess {
   const service = file.services[name]
   if (service === undefined) throw new Error(`There is no service ${name}.`)
   const given = words ?? [...(service.entrypoint ?? containerWords('ENTRYPOINT')), ...service.command]
@@ -73,6 +73,7 @@ function startContainer(name: string, place: Place, words?: readonly string[]): 
     program.replace('/usr/local/bin/', join(place.directory, 'bin', '/')),
     rest,
     environmentOf(place.directory),
+    ownGroup,
   )
 }
 
@@ -144,6 +145,49 @@ test('the commands of compose.yaml make a cloud of two containers that replicate
       for (const process of started) process.signal('SIGKILL')
     }
   }))
+
+test('a health check fails while a region does not serve, and not for its peer', () =>
+  withDirectory(async (directory) => {
+    const place = { directory, port: await freeBase() }
+    await runOnce(place)
+    const started: StartedProcess[] = []
+    const health = async (name: string) => {
+      const [program = '', ...words] = containerWords('HEALTHCHECK')
+      return startContainer(name, place, [program, ...words]).exited
+    }
+    try {
+      started.push(await up('ashburn', place))
+      expect(await health('ashburn')).toBe(0)
+      const faults = ['/usr/local/bin/vaultspan', 'faults']
+      const refuse = startContainer('ashburn', place, [...faults, 'refuse', home, '--data', '/data'])
+      expect([await refuse.exited, refuse.said.err]).toEqual([0, ''])
+      expect(await health('ashburn')).toBe(1)
+      expect(await startContainer('ashburn', place, [...faults, 'heal', '--data', '/data']).exited).toBe(0)
+      expect(await health('ashburn')).toBe(0)
+      expect(await health('phoenix')).toBe(1)
+    } finally {
+      for (const process of started) process.signal('SIGKILL')
+      await Promise.all(started.map(({ exited }) => exited))
+    }
+  }))
+
+test.each(once.filter((name) => name.endsWith('-init')))(
+  '%s that is killed while it makes the region begins again',
+  (name) =>
+    withDirectory(async (directory) => {
+      const place = { directory, port: await freeBase() }
+      const folder = join(directory, name.split('-')[0] ?? '')
+      for (const before of once.slice(0, once.indexOf(name))) expect(await startContainer(before, place).exited).toBe(0)
+      const killed = startContainer(name, place, undefined, true)
+      const seen = { end: false }
+      void killed.exited.then(() => (seen.end = true))
+      while (!existsSync(join(folder, 'host.db')) && !seen.end) await new Promise((next) => setImmediate(next))
+      killed.killAll()
+      await killed.exited
+      await runOnce(place)
+      expect(existsSync(join(folder, 'introduced'))).toBe(true)
+    }),
+)
 
 test('a first start that was interrupted goes on where it stood', () =>
   withDirectory(async (directory) => {

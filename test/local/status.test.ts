@@ -4,7 +4,7 @@ import type { RegionHealth } from '../../local/region/regionHealth.ts'
 import { regionsCheck } from '../../local/doctor/serviceChecks.ts'
 import { Faults, nothingBroken } from '../../local/region/faults.ts'
 import { cloudStatus, type CloudStatus } from '../../local/status/cloudStatus.ts'
-import { statusText } from '../../local/status/statusText.ts'
+import { areAllServing, statusText } from '../../local/status/statusText.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory } from './startedService.ts'
@@ -39,6 +39,7 @@ async function withService(body: (ask: Ask, data: string) => Promise<void>) {
     await createKey(call, vault, tenancyId)
     const cut = await saying(() => run('local/main.ts', ['status', '--data', data]), [], /at risk/, /broken/)
     expect(cut.out).toContain('us-phoenix-1 is cut off')
+    expect(cut.code).toBe(1)
     expect(cut.out).toMatch(/us-phoenix-1 {2}broken {4}http:\S+\n {2}! is cut off, on purpose, until faults heal\n/)
     expect(cut.out).toContain('  ! us-phoenix-1 takes no messages')
     expect(cut.out).toMatch(/ {2}! \d+ changes? that us-phoenix-1 has not: at risk/)
@@ -91,7 +92,11 @@ test('the first line says what the regions below it are', () => {
 })
 
 test('a region that does not answer is down, and the rest is told of the other', async () => {
-  const up = { name: ashburn, health: async () => ({ status: 'ok' }) as RegionHealth, standingVaults: async () => [] }
+  const up = {
+    name: ashburn,
+    health: async () => ({ status: 'ok' }) as RegionHealth,
+    heldVaults: async () => ({ vaults: [], unverified: [] }),
+  }
   const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
   expect(
@@ -115,8 +120,12 @@ const well = {
   audit: { lost: 0 },
 } as unknown as RegionHealth
 
-async function statusOf(health: RegionHealth, faults = new Faults([ashburn])): Promise<CloudStatus> {
-  const host = { name: ashburn, health: async () => health, standingVaults: async () => [] }
+async function statusOf(
+  health: RegionHealth,
+  faults = new Faults([ashburn]),
+  unverified: readonly string[] = [],
+): Promise<CloudStatus> {
+  const host = { name: ashburn, health: async () => health, heldVaults: async () => ({ vaults: [], unverified }) }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
   return JSON.parse(await cloudStatus(cloud, [host], faults)) as CloudStatus
 }
@@ -134,6 +143,34 @@ test.each([
   ])
 })
 
+test('a vault that does not verify is named, and the region is not called dead for it', async () => {
+  const status = await statusOf(well, new Faults([ashburn]), ['ocid1.vault.a'])
+  expect(status.regions).toMatchObject([{ status: 'degraded', unverified: ['ocid1.vault.a'] }])
+  expect(statusText(status)).toContain('\n  ! vault ocid1.vault.a does not verify: its rows were altered')
+  expect(areAllServing(status)).toBe(true)
+  expect(regionsCheck({ data: 'd', status })).toMatchObject([
+    { level: 'fail', says: expect.stringContaining('vault ocid1.vault.a does not verify') as unknown },
+  ])
+})
+
+test('each trouble has a remedy of its own', async () => {
+  const health = { ...well, status: 'degraded', notAnswering: [phoenix], takesWrites: false, awayTokens: ['v #1'] }
+  const status = await statusOf(health as RegionHealth)
+  expect(regionsCheck({ data: 'd', status }).map(({ says, remedy }) => [says, remedy])).toEqual([
+    [`${ashburn}: ${phoenix} takes no messages`, expect.stringContaining(`See that ${phoenix} runs`)],
+    [`${ashburn}: token v #1 does not answer: its private vault answers 503`, expect.stringContaining('hsm status')],
+    [`${ashburn}: the disk takes no writes`, expect.stringContaining('When a disk is full')],
+  ])
+})
+
+test.each([
+  ['whose peer is away', { notAnswering: [phoenix], status: 'degraded' }, true],
+  ['whose disk is full', { takesWrites: false, status: 'degraded' }, true],
+  ['whose HSM does not answer', { isHsmAnswering: false, status: 'degraded' }, false],
+])('a region %s: whether it serves', async (_, change, serves) => {
+  expect(areAllServing(await statusOf({ ...well, ...change } as RegionHealth))).toBe(serves)
+})
+
 test.each([
   ['hang', 'hangs'],
   ['refuse', 'answers 503'],
@@ -145,6 +182,7 @@ test.each([
     await faults.break(ashburn, how)
     const status = await statusOf(well, faults)
     expect(status.regions).toMatchObject([{ status: 'broken', fault: says }])
+    expect(areAllServing(status)).toBe(false)
     expect(statusText(status)).toContain(`us-ashburn-1  broken    http://a   home region\n  ! ${says}, on purpose`)
     expect(statusText(status)).toMatch(new RegExp(`^Vaultspan \\S+; us-ashburn-1 ${says}\n`))
     expect(regionsCheck({ data: 'd', status })).toMatchObject([
