@@ -1,16 +1,15 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { licencesOf } from './licences.ts'
 
 /** `npm run pack` packs what this makes: the host bundled, with nothing to install beside it. */
 const directory = join('.build', 'package')
 
-/** ES modules: the library, the command and the files that it starts processes and threads from. */
-const modules = {
+/** What processes and threads are started from. */
+const started = {
   vaultspan: 'local/vaultspan.ts',
-  cli: 'local/main.ts',
   regionMain: 'local/processes/regionMain.ts',
   watchParent: 'local/processes/watchParent.ts',
   workerMain: 'local/workers/workerMain.ts',
@@ -51,6 +50,22 @@ const common = {
   metafile: true,
 } as const
 
+/**
+ * Node's own modules by `require`: as a module to import, each is asked for all that it exports, and `node:http` has there a
+ * WebSocket whose library is loaded for the question: 45 ms of processor time in every thread of a service.
+ */
+const nodeByRequire: Plugin = {
+  name: 'node-by-require',
+  setup: (building) => {
+    building.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'node-by-require' } : undefined,
+    )
+    building.onLoad({ filter: /.*/, namespace: 'node-by-require' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)})`,
+    }))
+  },
+}
+
 export async function buildPackage(): Promise<string> {
   const dist = join(directory, 'dist')
   rmSync(directory, { recursive: true, force: true })
@@ -58,18 +73,23 @@ export async function buildPackage(): Promise<string> {
   writeFileSync(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
   for (const name of ['LICENSE', 'CHANGELOG.md']) copy(name)
   writeFileSync(join(directory, 'README.md'), readFileSync('package/README.md'))
-  const library = await build({
-    ...common,
-    entryPoints: modules,
-    outdir: dist,
-    format: 'esm',
-    splitting: true,
-    chunkNames: 'chunk-[hash]',
-    // CommonJS packages inside ask for Node's modules by require.
-    banner: {
-      js: "import { createRequire as require_ } from 'node:module';const require = require_(import.meta.url);",
-    },
-  })
+  const asModules = (entryPoints: Record<string, string>, chunk: string) =>
+    build({
+      ...common,
+      entryPoints,
+      outdir: dist,
+      format: 'esm',
+      splitting: true,
+      chunkNames: `${chunk}-[hash]`,
+      plugins: [nodeByRequire],
+      // CommonJS packages inside ask for Node's modules by require.
+      banner: {
+        js: "import { createRequire as require_ } from 'node:module';const require = require_(import.meta.url);",
+      },
+    })
+  // Apart from each other: to find and load a file costs as much as to compile 50 KB, and all together share in some 80 files.
+  const command = await asModules({ cli: 'local/main.ts' }, 'chunk')
+  const parts = await asModules(started, 'part')
   const commonJs = await build({
     ...common,
     entryPoints: ['local/vaultspan.ts'],
@@ -78,7 +98,12 @@ export async function buildPackage(): Promise<string> {
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
   })
-  writeFileSync(join(directory, 'THIRD_PARTY_LICENCES.txt'), licencesOf([library.metafile, commonJs.metafile]))
+  // One library, however it is asked for.
+  writeFileSync(join(dist, 'vaultspan.js'), "export { startVaultspan } from './vaultspan.cjs'\n")
+  writeFileSync(
+    join(directory, 'THIRD_PARTY_LICENCES.txt'),
+    licencesOf([command.metafile, parts.metafile, commonJs.metafile]),
+  )
   writeFileSync(join(dist, 'vaultspan.d.ts'), declarations())
   return directory
 }

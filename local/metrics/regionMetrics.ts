@@ -3,9 +3,8 @@ import type { VaultLink } from '../../lib/replication/replicationPorts.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import { version } from '../version.ts'
 import { LoopDelay } from './loopDelay.ts'
+import { metricsContentType } from './metricsContentType.ts'
 import type { CountedRequests } from './requestMetrics.ts'
-
-export const metricsContentType = Registry.OPENMETRICS_CONTENT_TYPE
 
 interface Sources {
   readonly region: string

@@ -55,6 +55,35 @@ test('it tells the licence of every package whose code it carries', () => {
   expect(told).toMatch(/Universal Permissive License|Permission is hereby granted/)
 })
 
+/** What a file of the package imports, and what that imports, before its first line runs. */
+function loadedWith(dist: string, name: string, loaded = new Set<string>()): ReadonlySet<string> {
+  if (loaded.has(name)) return loaded
+  loaded.add(name)
+  if (!name.startsWith('./')) return loaded
+  const text = readFileSync(join(dist, name), 'utf8')
+  const imports = /(?:^|[;}])\s*(?:import|export)\s*(?:[^"'();]*?from\s*)?["']([^"']+)["']/gm
+  for (const [, from = ''] of text.matchAll(imports)) loadedWith(dist, from, loaded)
+  return loaded
+}
+
+test.each([
+  ['regionMain.js', 8],
+  ['workerMain.js', 8],
+  ['watchParent.js', 5],
+])(
+  '%s loads few files at its start, Node’s own modules by require, and as a worker no library of metrics',
+  (name, files) => {
+    const dist = join(root, '.build', 'package', 'dist')
+    const loaded = [...loadedWith(dist, `./${name}`)]
+    expect(loaded.filter((each) => !each.startsWith('./'))).toEqual(['node:module'])
+    expect(loaded.length).toBeLessThanOrEqual(files)
+    const text = loaded
+      .flatMap((each) => (each.startsWith('./') ? readFileSync(join(dist, each), 'utf8') : []))
+      .join('')
+    expect(text.includes('OpenTelemetry') || text.includes('opentelemetry')).toBe(name === 'regionMain.js')
+  },
+)
+
 test('the example of node:test passes', () =>
   inExample('node-test', (directory) => {
     const said = execFileSync(node, ['--test'], { cwd: directory, env: environment, encoding: 'utf8' })
