@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
-import { isKmsError, KmsError } from '../../errors.ts'
+import { isKmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
+import { lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
 import type { Pkcs11Module, TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -40,25 +41,14 @@ interface Connection<T> {
   objects: T
 }
 
-const retrySeconds = 1
 let lives = 0
-/** These say that the PIN is not to be tried again: three wrong ones lock most tokens. */
-const pinRefusals = [
-  CKR.PIN_INCORRECT,
-  CKR.PIN_LEN_RANGE,
-  CKR.PIN_EXPIRED,
-  CKR.PIN_LOCKED,
-  CKR.USER_PIN_NOT_INITIALIZED,
-]
-
 /**
  * A token that this process is logged in to. Where the session, the login or the token is lost, everything that was opened
  * is forgotten, the caller gets 503, and the next call connects anew, at most once a second.
  */
 export class Token<T> {
   readonly label: string
-  /** Handles of session objects hold in one life only, and no two tokens have one of the same number. */
-  life = ++lives
+  #life = ++lives
   readonly #options: TokenOptions
   readonly #find: (session: Session) => T
   #connection: Connection<T> | undefined
@@ -99,6 +89,12 @@ export class Token<T> {
       })
       if (done !== undefined) return done.answer
     }
+  }
+
+  /** Handles of session objects hold in one life only, and no two tokens have one of the same number. */
+  get life(): number {
+    this.#noticeRestart()
+    return this.#life
   }
 
   /** What the token says it is. */
@@ -186,14 +182,8 @@ export class Token<T> {
   }
 
   #connected(life?: number): Connection<T> {
-    const { restarts, gate } = this.#options.module
-    // Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not
-    // this one's, which connects again at once; so does each in a thread that waits for another to start the library.
-    const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
-    if (isLost) this.#forget()
-    if (isLost || (gate.thread > 0 && this.#seenRestarts !== restarts)) this.#notBefore = 0
-    this.#seenRestarts = restarts
-    if (life !== undefined && life !== this.life) throw lost(this.label)
+    this.#noticeRestart()
+    if (life !== undefined && life !== this.#life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
     const now = (this.#options.now ?? Date.now)()
     if (now < this.#notBefore) throw lost(this.label)
@@ -208,6 +198,19 @@ export class Token<T> {
       this.#seenRestarts = this.#options.module.restarts
     }
     return this.#connection
+  }
+
+  /**
+   * Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not this
+   * one's, which connects again at once; so does each in a thread that waits for another to start the library.
+   */
+  #noticeRestart(): void {
+    const { restarts, gate } = this.#options.module
+    if (this.#seenRestarts === restarts) return
+    const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
+    if (isLost) this.#forget()
+    if (isLost || gate.thread > 0) this.#notBefore = 0
+    this.#seenRestarts = restarts
   }
 
   #connect(): Connection<T> {
@@ -274,23 +277,9 @@ export class Token<T> {
   #forget(): void {
     const former = this.#connection
     this.#connection = undefined
-    this.life = ++lives
+    this.#life = ++lives
     if (former?.restarts !== this.#options.module.restarts) return
     former.session.close()
     former.pool.close()
   }
-}
-
-function lost(label: string, cause?: unknown): KmsError {
-  return new KmsError('unavailable', `The HSM does not answer (token ${label}); try again.`, {
-    retryAfter: retrySeconds,
-    ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-function pinRefused(label: string, cause?: unknown): UserError {
-  return new UserError(
-    `The token ${label} refuses the PIN. It is not tried again, by another start neither, until the file of PKCS11_PIN_FILE is written anew.`,
-    cause === undefined ? {} : { cause },
-  )
 }

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../../local/control/faultServer.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { sharesPorts } from '../../../local/workers/sharedPort.ts'
@@ -163,6 +167,38 @@ test('a service whose worker stands still ends all the same', () =>
     },
     { WORKER_PATIENCE_MS: '1000' },
   ))
+
+test('a worker that does not come back from a call into a library has its process end and start again', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'vaultspan-never-'))
+  try {
+    const preload = pathToFileURL(join(import.meta.dirname, 'neverReturns.mjs')).href
+    await withCloud(
+      async (cloud) => {
+        const { url, signed } = await prepared(cloud)
+        writeFileSync(join(place, region), '')
+        const answer = async () => {
+          const connection = new HeldConnection()
+          try {
+            return (await connection.post(url, signed)).status
+          } catch {
+            return undefined
+          } finally {
+            connection.close()
+          }
+        }
+        while (!cloud.service.said.err.includes('The process of a region ended; it is started again.'))
+          await setTimeout(20)
+        expect(cloud.service.said.err).toContain('does not come back from a call into the HSM’s library')
+        while ((await answer()) !== 200) await setTimeout(20)
+        // All of them are there.
+        for (const { connection } of await connectionsByWorker(cloud.home, url, signed)) connection.close()
+      },
+      { WORKER_PATIENCE_MS: '1000', NODE_OPTIONS: `--import=${preload}`, NEVER_RETURNS: place },
+    )
+  } finally {
+    rmSync(place, { recursive: true })
+  }
+})
 
 test('there is no such worker to kill', () =>
   withCloud(async ({ directory }) => {
