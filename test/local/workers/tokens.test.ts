@@ -82,161 +82,169 @@ async function healthOf(home: string): Promise<Record<string, unknown>> {
   return (await (await fetch(`${home}/healthz`)).json()) as Record<string, unknown>
 }
 
+async function isToldOfChanges(cloud: StartedCloud): Promise<void> {
+  const { call, sign, home, tenancyId, directory } = cloud
+  const vault = await createVault(call, home, tenancyId)
+  const { keyId, everywhere } = await reachAll(cloud, vault)
+  const key = `${vault.endpoint}/20180608/keys/${keyId}`
+  const encrypted = (await everywhere())[0]?.body ?? {}
+  const post = async (path: string, body: object) => {
+    const url = `${vault.endpoint}/20180608/${path}`
+    const signed = sign('POST', url, body)
+    return Promise.all(closing.map((each) => each.post(url, signed)))
+  }
+  const decrypts = async () => {
+    const answers = await post('decrypt', { keyId, ciphertext: encrypted['ciphertext'] })
+    expect(new Set(answers.map(({ body }) => body['plaintext']))).toEqual(new Set([plaintext]))
+  }
+  await decrypts()
+  for (const [algorithm, length, signingAlgorithm] of [
+    ['ECDSA', 32, 'ECDSA_SHA_256'],
+    ['RSA', 256, 'SHA_256_RSA_PKCS_PSS'],
+  ] as const) {
+    const keyShape = { algorithm, length, ...(algorithm === 'ECDSA' ? { curveId: 'NIST_P256' } : {}) }
+    const made = await call('POST', `${vault.endpoint}/20180608/keys`, {
+      ...{ compartmentId: tenancyId, displayName: 'signs', protectionMode: 'HSM', keyShape },
+    })
+    const of = { keyId: made.body['id'], signingAlgorithm, message: plaintext }
+    const answers = await post('sign', of)
+    expect(statuses(answers)).toEqual(new Set([200]))
+    const { signature, keyVersionId } = answers.at(-1)?.body ?? {}
+    const verified = await post('verify', { ...of, signature, keyVersionId })
+    expect(new Set(verified.map(({ body }) => body['isSignatureValid']))).toEqual(new Set([true]))
+  }
+  for (let round = 0; round < 10; round += 1) {
+    expect((await call('POST', `${key}/actions/disable`)).status).toBe(200)
+    expect(statuses(await everywhere())).toEqual(new Set([409]))
+    expect((await call('POST', `${key}/actions/enable`)).status).toBe(200)
+    expect(statuses(await everywhere())).toEqual(new Set([200]))
+    const rotated = await call('POST', `${key}/keyVersions`)
+    const used = (await everywhere()).map(({ body }) => body['keyVersionId'])
+    expect(new Set(used)).toEqual(new Set([rotated.body['id']]))
+  }
+  // New roots, in the middle of requests: none of them is refused.
+  const over = new AbortController()
+  const load = (async () => {
+    while (!over.signal.aborted) expect(statuses(await everywhere())).toEqual(new Set([200]))
+  })()
+  for (let round = 0; round < 3; round += 1) {
+    expect(await askFaultServer(directory, 'rotate-root -')).toMatch(/^ok: |a new root/)
+    await decrypts()
+  }
+  over.abort()
+  await load
+}
+
+async function isToldOfADeletedVault(cloud: StartedCloud): Promise<void> {
+  const { call, home, tenancyId, directory } = cloud
+  const vault = await createVault(call, home, tenancyId, 'VIRTUAL_PRIVATE')
+  const { everywhere } = await reachAll(cloud, vault)
+  const timeOfDeletion = new Date(Date.now() + 7.5 * 86_400_000).toISOString()
+  const path = `${home}/20180608/vaults/${vault.id}`
+  expect((await call('POST', `${path}/actions/scheduleDeletion`, { timeOfDeletion })).status).toBe(200)
+  expect(statuses(await everywhere())).toEqual(new Set([409]))
+  expect(await askFaultServer(directory, 'clock +8d')).toMatch(/^ok: /)
+  while ((await call('GET', path)).body['lifecycleState'] !== 'DELETED') await setTimeout(20)
+  expect([...statuses(await everywhere())].every((status) => status === 404 || status === 409)).toBe(true)
+}
+
+async function bearsATokenAway(cloud: StartedCloud): Promise<void> {
+  const { call, sign, home, tenancyId, directory } = cloud
+  const vault = await createVault(call, home, tenancyId)
+  const keyId = await createKey(call, vault, tenancyId)
+  const url = `${vault.endpoint}/20180608/encrypt`
+  const signed = sign('POST', url, { keyId, plaintext })
+  const connections = await connectionsByWorker(home, url, signed)
+  closing.push(...connections.map(({ connection }) => connection))
+  const stays = connections.filter(({ worker }) => worker !== 0)
+  let isOver = false
+  const load = Promise.all(
+    stays.map(async ({ connection }) => {
+      const seen = new Set<number>()
+      while (!isOver) seen.add((await connection.post(url, signed)).status)
+      return [...seen]
+    }),
+  )
+  const place = tokenPlace(directory)
+  renameSync(place, `${directory}/away`)
+  // A worker that is started again opens the token anew, and does not find what should be in it.
+  await askFaultServer(directory, `kill ${region} 0`)
+  const isAnswering = async () => (await healthOf(home))['isHsmAnswering']
+  const refused = async () => {
+    const { status, headers } = await fetch(url, {
+      method: 'POST',
+      headers: signed.headers,
+      body: signed.text ?? '',
+    })
+    return status === 503 ? headers.get('retry-after') : undefined
+  }
+  const refusals: unknown[] = []
+  while ((await isAnswering()) === true || refusals.length === 0) {
+    const after = await refused()
+    if (after !== undefined) refusals.push(after)
+  }
+  expect(new Set(refusals)).toEqual(new Set(['1']))
+  const metrics = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
+  expect(metrics.get('vaultspan_hsm_answering')?.samples.map(({ value }) => value)).toEqual([0])
+  renameSync(`${directory}/away`, place)
+  while ((await isAnswering()) !== true) await setTimeout(20)
+  isOver = true
+  expect((await load).flat().filter((status) => status !== 200 && status !== 503)).toEqual([])
+  for (const { connection } of stays) {
+    while ((await connection.post(url, signed)).status !== 200) await setTimeout(20)
+  }
+  // Nothing was started again but the one that was killed.
+  expect((await workersOf(home)).map(({ restarts }) => restarts)).toEqual([1, 0, 0])
+  for (const { connection } of await connectionsByWorker(home, url, signed)) {
+    closing.push(connection)
+    expect((await connection.post(url, signed)).status).toBe(200)
+  }
+}
+
+async function bearsAKill(cloud: StartedCloud): Promise<void> {
+  const { call, sign, home, tenancyId, directory } = cloud
+  const vault = await createVault(call, home, tenancyId)
+  const made = await call('POST', `${vault.endpoint}/20180608/keys`, {
+    ...{ compartmentId: tenancyId, displayName: 'signs', protectionMode: 'HSM' },
+    keyShape: { algorithm: 'ECDSA', length: 32, curveId: 'NIST_P256' },
+  })
+  const url = `${vault.endpoint}/20180608/sign`
+  const signed = sign('POST', url, {
+    ...{ keyId: made.body['id'], signingAlgorithm: 'ECDSA_SHA_256', message: plaintext },
+  })
+  for (const killed of [0, 1, 2, 0]) {
+    const connections = await connectionsByWorker(home, url, signed)
+    const former = (await workersOf(home))[killed]?.restarts ?? 0
+    let isOver = false
+    const load = connections.map(async ({ connection, worker }) => {
+      try {
+        while (!isOver) expect((await connection.post(url, signed)).status).toBe(200)
+        return undefined
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === undefined) throw cause
+        return worker
+      }
+    })
+    expect(await askFaultServer(directory, `kill ${region} ${killed}`)).toMatch(/^ok: /)
+    while (((await workersOf(home))[killed]?.restarts ?? 0) === former) await setTimeout(5)
+    isOver = true
+    const cutOff = (await Promise.all(load)).filter((worker) => worker !== undefined)
+    expect(new Set(cutOff)).toEqual(new Set([killed]))
+    for (const { connection } of connections) connection.close()
+  }
+  expect(await (await fetch(`${home}/healthz`)).json()).toMatchObject({ isHsmAnswering: true })
+}
+
 describeWithToken('workers with a token', () => {
-  test('each encrypts, decrypts, signs and verifies, and is told of every change before it is answered', () =>
+  test('encrypt, decrypt, sign and verify, each of them, and are told of every change, and of a vault’s end, before it is answered', () =>
     withTokens(async (cloud) => {
-      const { call, sign, home, tenancyId, directory } = cloud
-      const vault = await createVault(call, home, tenancyId)
-      const { keyId, everywhere } = await reachAll(cloud, vault)
-      const key = `${vault.endpoint}/20180608/keys/${keyId}`
-      const encrypted = (await everywhere())[0]?.body ?? {}
-      const post = async (path: string, body: object) => {
-        const url = `${vault.endpoint}/20180608/${path}`
-        const signed = sign('POST', url, body)
-        return Promise.all(closing.map((each) => each.post(url, signed)))
-      }
-      const decrypts = async () => {
-        const answers = await post('decrypt', { keyId, ciphertext: encrypted['ciphertext'] })
-        expect(new Set(answers.map(({ body }) => body['plaintext']))).toEqual(new Set([plaintext]))
-      }
-      await decrypts()
-      for (const [algorithm, length, signingAlgorithm] of [
-        ['ECDSA', 32, 'ECDSA_SHA_256'],
-        ['RSA', 256, 'SHA_256_RSA_PKCS_PSS'],
-      ] as const) {
-        const keyShape = { algorithm, length, ...(algorithm === 'ECDSA' ? { curveId: 'NIST_P256' } : {}) }
-        const made = await call('POST', `${vault.endpoint}/20180608/keys`, {
-          ...{ compartmentId: tenancyId, displayName: 'signs', protectionMode: 'HSM', keyShape },
-        })
-        const of = { keyId: made.body['id'], signingAlgorithm, message: plaintext }
-        const answers = await post('sign', of)
-        expect(statuses(answers)).toEqual(new Set([200]))
-        const { signature, keyVersionId } = answers.at(-1)?.body ?? {}
-        const verified = await post('verify', { ...of, signature, keyVersionId })
-        expect(new Set(verified.map(({ body }) => body['isSignatureValid']))).toEqual(new Set([true]))
-      }
-      for (let round = 0; round < 10; round += 1) {
-        expect((await call('POST', `${key}/actions/disable`)).status).toBe(200)
-        expect(statuses(await everywhere())).toEqual(new Set([409]))
-        expect((await call('POST', `${key}/actions/enable`)).status).toBe(200)
-        expect(statuses(await everywhere())).toEqual(new Set([200]))
-        const rotated = await call('POST', `${key}/keyVersions`)
-        const used = (await everywhere()).map(({ body }) => body['keyVersionId'])
-        expect(new Set(used)).toEqual(new Set([rotated.body['id']]))
-      }
-      // New roots, in the middle of requests: none of them is refused.
-      const over = new AbortController()
-      const load = (async () => {
-        while (!over.signal.aborted) expect(statuses(await everywhere())).toEqual(new Set([200]))
-      })()
-      for (let round = 0; round < 3; round += 1) {
-        expect(await askFaultServer(directory, 'rotate-root -')).toMatch(/^ok: |a new root/)
-        await decrypts()
-      }
-      over.abort()
-      await load
+      await isToldOfChanges(cloud)
+      await isToldOfADeletedVault(cloud)
     }))
 
-  test('a private vault that is deleted is used by no worker any more', () =>
+  test('answer 503 and nothing else under load while the token is away, say so, and use it again; one that is killed costs the others nothing', () =>
     withTokens(async (cloud) => {
-      const { call, home, tenancyId, directory } = cloud
-      const vault = await createVault(call, home, tenancyId, 'VIRTUAL_PRIVATE')
-      const { everywhere } = await reachAll(cloud, vault)
-      const timeOfDeletion = new Date(Date.now() + 7.5 * 86_400_000).toISOString()
-      const path = `${home}/20180608/vaults/${vault.id}`
-      expect((await call('POST', `${path}/actions/scheduleDeletion`, { timeOfDeletion })).status).toBe(200)
-      expect(statuses(await everywhere())).toEqual(new Set([409]))
-      expect(await askFaultServer(directory, 'clock +8d')).toMatch(/^ok: /)
-      while ((await call('GET', path)).body['lifecycleState'] !== 'DELETED') await setTimeout(20)
-      expect([...statuses(await everywhere())].every((status) => status === 404 || status === 409)).toBe(true)
-    }))
-
-  test('a token that goes away under load costs 503 and nothing else, is said to be away, and is used again once it is back', () =>
-    withTokens(async (cloud) => {
-      const { call, sign, home, tenancyId, directory } = cloud
-      const vault = await createVault(call, home, tenancyId)
-      const keyId = await createKey(call, vault, tenancyId)
-      const url = `${vault.endpoint}/20180608/encrypt`
-      const signed = sign('POST', url, { keyId, plaintext })
-      const connections = await connectionsByWorker(home, url, signed)
-      closing.push(...connections.map(({ connection }) => connection))
-      const stays = connections.filter(({ worker }) => worker !== 0)
-      let isOver = false
-      const load = Promise.all(
-        stays.map(async ({ connection }) => {
-          const seen = new Set<number>()
-          while (!isOver) seen.add((await connection.post(url, signed)).status)
-          return [...seen]
-        }),
-      )
-      const place = tokenPlace(directory)
-      renameSync(place, `${directory}/away`)
-      // A worker that is started again opens the token anew, and does not find what should be in it.
-      await askFaultServer(directory, `kill ${region} 0`)
-      const isAnswering = async () => (await healthOf(home))['isHsmAnswering']
-      const refused = async () => {
-        const { status, headers } = await fetch(url, {
-          method: 'POST',
-          headers: signed.headers,
-          body: signed.text ?? '',
-        })
-        return status === 503 ? headers.get('retry-after') : undefined
-      }
-      const refusals: unknown[] = []
-      while ((await isAnswering()) === true || refusals.length === 0) {
-        const after = await refused()
-        if (after !== undefined) refusals.push(after)
-      }
-      expect(new Set(refusals)).toEqual(new Set(['1']))
-      const metrics = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
-      expect(metrics.get('vaultspan_hsm_answering')?.samples.map(({ value }) => value)).toEqual([0])
-      renameSync(`${directory}/away`, place)
-      while ((await isAnswering()) !== true) await setTimeout(20)
-      isOver = true
-      expect((await load).flat().filter((status) => status !== 200 && status !== 503)).toEqual([])
-      for (const { connection } of stays) {
-        while ((await connection.post(url, signed)).status !== 200) await setTimeout(20)
-      }
-      // Nothing was started again but the one that was killed.
-      expect((await workersOf(home)).map(({ restarts }) => restarts)).toEqual([1, 0, 0])
-      for (const { connection } of await connectionsByWorker(home, url, signed)) {
-        closing.push(connection)
-        expect((await connection.post(url, signed)).status).toBe(200)
-      }
-    }))
-
-  test('one that is killed in the middle of signatures costs the others nothing, and another takes its place', () =>
-    withTokens(async (cloud) => {
-      const { call, sign, home, tenancyId, directory } = cloud
-      const vault = await createVault(call, home, tenancyId)
-      const made = await call('POST', `${vault.endpoint}/20180608/keys`, {
-        ...{ compartmentId: tenancyId, displayName: 'signs', protectionMode: 'HSM' },
-        keyShape: { algorithm: 'ECDSA', length: 32, curveId: 'NIST_P256' },
-      })
-      const url = `${vault.endpoint}/20180608/sign`
-      const signed = sign('POST', url, {
-        ...{ keyId: made.body['id'], signingAlgorithm: 'ECDSA_SHA_256', message: plaintext },
-      })
-      for (const killed of [0, 1, 2, 0]) {
-        const connections = await connectionsByWorker(home, url, signed)
-        const former = (await workersOf(home))[killed]?.restarts ?? 0
-        let isOver = false
-        const load = connections.map(async ({ connection, worker }) => {
-          try {
-            while (!isOver) expect((await connection.post(url, signed)).status).toBe(200)
-            return undefined
-          } catch (cause) {
-            if ((cause as NodeJS.ErrnoException).code === undefined) throw cause
-            return worker
-          }
-        })
-        expect(await askFaultServer(directory, `kill ${region} ${killed}`)).toMatch(/^ok: /)
-        while (((await workersOf(home))[killed]?.restarts ?? 0) === former) await setTimeout(5)
-        isOver = true
-        const cutOff = (await Promise.all(load)).filter((worker) => worker !== undefined)
-        expect(new Set(cutOff)).toEqual(new Set([killed]))
-        for (const { connection } of connections) connection.close()
-      }
-      expect(await (await fetch(`${home}/healthz`)).json()).toMatchObject({ isHsmAnswering: true })
+      await bearsATokenAway(cloud)
+      await bearsAKill(cloud)
     }))
 })
