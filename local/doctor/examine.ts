@@ -4,6 +4,7 @@ import { fail, type Finding } from './finding.ts'
 import { clockCheck, diskCheck, nodeCheck, settingsCheck } from './machineChecks.ts'
 import { openPatient, type Patient } from './patient.ts'
 import { portsCheck, regionsCheck } from './serviceChecks.ts'
+import { tokensCheck } from './tokensCheck.ts'
 
 type Check = (patient: Patient) => readonly Finding[] | Promise<readonly Finding[]>
 
@@ -15,6 +16,7 @@ const checks: readonly Check[] = [
   (patient) => diskCheck(patient),
   clockCheck,
   regionsCheck,
+  (patient) => tokensCheck(patient),
   portsCheck,
   certificatesCheck,
 ]

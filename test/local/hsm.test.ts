@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
 import { freeBase } from './freePorts.ts'
@@ -202,6 +202,25 @@ describeWithToken('with the regions’ keys in tokens', () => {
         return { code: await service.exited, err: service.said.err }
       }
       expect(await startOnce({})).toEqual({ code: 0, err: '' })
+      const doctor = (more: object = {}) =>
+        run('local/main.ts', ['doctor', '--data', data], { ...environment, ...more })
+      expect(await doctor()).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('ok    the tokens of us-ashburn-1, us-phoenix-1 answer') as string,
+      })
+      expect(await doctor({ HSM: 'simulated' })).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^warn {2}The keys of us-ashburn-1, us-phoenix-1 are in tokens/m) as string,
+      })
+      const tokens = join(data, 'hsm', 'tokens')
+      renameSync(tokens, `${tokens}-away`)
+      mkdirSync(tokens)
+      expect(await doctor()).toMatchObject({
+        code: 1,
+        out: expect.stringMatching(/^fail {2}The tokens are not fit for use: [^\n]*vaultspan us-ashburn-1/m) as string,
+      })
+      rmSync(tokens, { recursive: true })
+      renameSync(`${tokens}-away`, tokens)
       const { code, err } = await startOnce({ HSM: 'simulated' })
       expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('set HSM=pkcs11') as string })
       expect(await startOnce({})).toEqual({ code: 0, err: '' })

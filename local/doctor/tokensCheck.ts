@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { messageOf } from '../../lib/userError.ts'
+import { parseJson } from '../../lib/parseJson.ts'
+import { hasToken, tokenSettings } from '../hsm/tokenSettings.ts'
+import { fail, ok, warn, type Finding } from './finding.ts'
+import type { Patient } from './patient.ts'
+
+const remedy = 'vaultspan hsm status shows the same; docs/hsm.md, When the token fails, says what helps.'
+
+/** Of a service that is stopped: whether its tokens would let it start. One that runs is asked for its health. */
+export async function tokensCheck(
+  { data, stored, status, file }: Pick<Patient, 'data' | 'stored' | 'status' | 'file'>,
+  environment = process.env,
+): Promise<readonly Finding[]> {
+  const inTokens = stored.filter((region) => isTokenState(file('hsm', `${region}.json`)))
+  if (status !== undefined || inTokens.length === 0) return []
+  const names = inTokens.join(', ')
+  if ((environment['HSM'] ?? 'simulated') === 'simulated') {
+    return [
+      warn(
+        `The keys of ${names} are in tokens, of which this shell knows nothing: they were not looked at.`,
+        'Ask again with HSM, PKCS11_MODULE and PKCS11_PIN_FILE set as the service has them.',
+      ),
+    ]
+  }
+  try {
+    const tokens = tokenSettings(environment)
+    const regions = inTokens.filter((region) => hasToken(tokens, region))
+    if (tokens === null || regions.length === 0) return []
+    const { tokenStatus } = await import('../hsm/tokenStatus.ts')
+    const { lines, isFit } = await tokenStatus(tokens, regions, data)
+    if (isFit) return [ok(`the tokens of ${regions.join(', ')} answer and compute right`)]
+    return [fail(`The tokens are not fit for use: ${lines.map((line) => line.trim()).join('; ')}`, remedy)]
+  } catch (cause) {
+    return [fail(messageOf(cause), remedy)]
+  }
+}
+
+function isTokenState(path: string): boolean {
+  if (!existsSync(path)) return false
+  try {
+    return (parseJson(readFileSync(path, 'utf8')) as { readonly format?: unknown }).format === 'vaultspan/pkcs11-hsm/1'
+  } catch {
+    return false
+  }
+}
