@@ -143,18 +143,23 @@ const maySomething = (cloud: TestCloud, { policies, tree, principal }: Caller) =
   })
 
 async function perRequest(cloud: TestCloud, requests: readonly WireRequest[]): Promise<number> {
-  const { runtime } = cloud.a
   const times: number[] = []
   // The first round makes what is made once.
   for (let round = 0; round <= rounds; round += 1) {
-    const began = process.cpuUsage()
-    for (let index = 0; index < callsARound; index += 1) {
-      const request = requests[index % requests.length]
-      if (request !== undefined) maySomething(cloud, await authenticate(runtime, request, cloud.clock.now))
-    }
-    if (round > 0) times.push(microsSince(began))
+    const time = await oneRound(cloud, requests)
+    if (round > 0) times.push(time)
   }
   return Math.min(...times)
+}
+
+async function oneRound(cloud: TestCloud, requests: readonly WireRequest[]): Promise<number> {
+  const { runtime } = cloud.a
+  const began = process.cpuUsage()
+  for (let index = 0; index < callsARound; index += 1) {
+    const request = requests[index % requests.length]
+    if (request !== undefined) maySomething(cloud, await authenticate(runtime, request, cloud.clock.now))
+  }
+  return microsSince(began)
 }
 
 function judged(cloud: TestCloud, people: readonly User[]): Promise<number> {
@@ -182,12 +187,22 @@ async function tokens(cloud: TestCloud, [user]: readonly User[]): Promise<void> 
     holder: { kind: 'user', fingerprint: print },
   })
   const path = '/20160918/regions'
-  const byKey = await perRequest(cloud, [signedRequest({ keyId: user.keyId, privateKey: pair.privateKey, now }, path)])
-  const byToken = await perRequest(cloud, [
-    signedRequest({ keyId: `ST$${token}`, privateKey: pair.privateKey, now }, path),
-  ])
-  console.log(`  one user, by an API key                          ${shown(byKey)}`)
-  console.log(`  one user, by a session token                     ${shown(byToken)} (goal: no more than the key's)`)
+  const [byKey, byToken] = [user.keyId, `ST$${token}`].map((keyId) => ({
+    requests: [signedRequest({ keyId, privateKey: pair.privateKey, now }, path)],
+    least: Infinity,
+  }))
+  // By turns, so that whatever else this machine does meets both.
+  for (let round = 0; round <= 4 * rounds; round += 1) {
+    for (const each of [byKey, byToken]) {
+      if (each === undefined) continue
+      const time = await oneRound(cloud, each.requests)
+      if (round > 0) each.least = Math.min(each.least, time)
+    }
+  }
+  console.log(`  one user, by an API key                          ${shown(byKey?.least ?? NaN)}`)
+  console.log(
+    `  one user, by a session token, in turn with it    ${shown(byToken?.least ?? NaN)} (goal: no more than the key's)`,
+  )
 }
 
 /** A policy is added; then what the next request waits for, and what it costs once that is there. */

@@ -73,13 +73,27 @@ function calledBy(
   session: Session,
   tenancy: TenancyIdentity,
 ): Promise<Caller> | Caller {
+  const known = lastJudged.get(session)
+  if (known?.tenancy === tenancy) {
+    const { tree, policies, principal, credentials } = known
+    return { tree, policies, principal, credentials, signature }
+  }
   const { claims } = session
-  const { tree, policies } = rulesOf(tenancy, claims.tenant)
-  const credentials = `${sessionPrefix}${claims.jti}`
-  const as = (principal: Principal): Caller => ({ tree, policies, principal, credentials, signature })
+  const as = (principal: Principal): Caller => {
+    const { tree, policies } = rulesOf(tenancy, claims.tenant)
+    const judged = { tree, policies, principal, credentials: `${sessionPrefix}${claims.jti}` }
+    lastJudged.set(session, { tenancy, ...judged })
+    return { ...judged, signature }
+  }
   const holder = holderOf(ports, session, tenancy)
   return holder instanceof Promise ? holder.then(as) : as(holder)
 }
+
+/**
+ * Whose a session is while nothing of its tenancy's identity changes, as what that says is the same object only so long: users, keys,
+ * groups, issuers and policies are all of it. Of time nothing is kept: whether the session has ended is asked at each use.
+ */
+const lastJudged = new WeakMap<Session, Omit<Caller, 'signature'> & { readonly tenancy: TenancyIdentity }>()
 
 /** By the service's own clock, which made the token. */
 function requireInTime({ sub: holder, iat, exp }: SessionClaims, now: number): void {

@@ -82,7 +82,7 @@ export class SessionTokens {
 
   /** One of those verified before, by all its characters. */
   known(token: string): Session | undefined {
-    const found = this.#verified.get(token.slice(-signatureLength))
+    const found = this.#verified.get(token.slice(-tailLength))
     return found?.token === token ? found : undefined
   }
 
@@ -100,7 +100,7 @@ export class SessionTokens {
     if (!(await this.#hsm.isSignedBy(statement, Buffer.from(`${head}.${body}`), der))) return undefined
     const publicKey = createPublicKey({ key: parseJson(claims.jwk) as Record<string, string>, format: 'jwk' })
     const session = { token, claims, publicKey }
-    this.#verified.set(signature, session)
+    this.#verified.set(token.slice(-tailLength), session)
     return session
   }
 }
@@ -112,8 +112,9 @@ export function claimedBy(token: string): Pick<SessionClaims, 'tenant' | 'sub'> 
   return typeof tenant === 'string' && typeof sub === 'string' ? { tenant, sub } : undefined
 }
 
-/** 96 bytes as base64url, which has no second spelling of them: 96 is a multiple of 3. */
-const signatureLength = 128
+/** Characters of its signature by which a token is looked up: 24 bytes that nobody chooses, and short to hash. */
+const tailLength = 32
+/** A signature is 96 bytes as base64url, which has no second spelling of them: 96 is a multiple of 3. */
 const form = /^(?<head>[A-Za-z0-9_-]+)\.(?<body>[A-Za-z0-9_-]+)\.(?<signature>[A-Za-z0-9_-]{128})$/
 
 function encoded(value: object): string {
