@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Attestation, AttestedToken } from '../../lib/hsm/formats/attestation.ts'
 import { createRecoveryKey, endorsed, type NewRecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
@@ -8,6 +8,7 @@ import { signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { fingerprint, signTranscript, type Signer } from '../../lib/hsm/recovery/transcript.ts'
 import { generateRsaMaterial, type RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { UserError } from '../../lib/userError.ts'
+import { makeFolder } from '../makeFolder.ts'
 import { version } from '../version.ts'
 import { isTaken, NewFiles, requireWritable } from './newFile.ts'
 import { onSignal } from './onSignal.ts'
@@ -110,7 +111,7 @@ async function record(
     const identities = Object.fromEntries(regions.map((each) => [each.region, each.publicKey]))
     const made = endorsed(root, { ...known, publicKey, privateKey, identities })
     // The last: without it there was no ceremony.
-    mkdirSync(dirname(recoveryFile(data)), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(recoveryFile(data)))
     files.write(recoveryFile(data), await signedBy(made, regions), 0o600)
   } finally {
     for (const region of regions) region.close()

@@ -18,9 +18,14 @@ export function pinFrom(file: string): string {
   return pin
 }
 
+/** Whether its owner alone may read it. */
+export function isOwn(file: string): boolean {
+  return process.platform === 'win32' || (statSync(file).mode & 0o077) === 0
+}
+
 /** @throws UserError where others than its owner may read it. */
 export function requireOwn(file: string, what: string): void {
-  if (process.platform === 'win32' || (statSync(file).mode & 0o077) === 0) return
+  if (isOwn(file)) return
   throw new UserError(`${what} ${file} is open to other users; set its mode to 0600.`)
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
@@ -13,6 +13,7 @@ import { realm } from '../../lib/ocid.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { makeFolder } from '../makeFolder.ts'
 import { backedUpSchema } from './backupRegion.ts'
 import { requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
@@ -129,7 +130,7 @@ async function auditRestored(
 }
 
 function putFiles(data: string, place: string, state: string | null, recovery: BackupFile['recovery']): void {
-  mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(place))
   // What is there is newer, and proven by the roots.
   if (state !== null) writeFileDurably(place, state, { mode: 0o600, isNew: true })
   writeFileDurably(recoveryFile(data), JSON.stringify(recovery, undefined, 2), { mode: 0o600, isNew: true })

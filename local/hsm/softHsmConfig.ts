@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { makeFolder } from '../makeFolder.ts'
 
 /**
  * SoftHSM finds its tokens by a configuration file. Where nobody names one, a cloud's tokens lie beside its data, so that
@@ -8,7 +9,7 @@ import { basename, join, resolve } from 'node:path'
 export function useOwnTokens(module: string, data: string, { isNew = false } = {}): void {
   if (!areBesideData(module)) return
   const tokens = tokensBeside(data)
-  if (isNew) mkdirSync(tokens, { recursive: true, mode: 0o700 })
+  if (isNew) makeFolder(tokens)
   if (!existsSync(tokens)) return
   // Written each time: the directory may have been moved or restored elsewhere.
   const file = join(resolve(data, 'hsm'), 'softhsm2.conf')

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
@@ -8,6 +8,7 @@ import type { TokenOptions } from '../../lib/hsm/pkcs11/token.ts'
 import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
+import { makeFolder } from '../makeFolder.ts'
 import { recoveryOf } from './recoveryFile.ts'
 
 /**
@@ -60,7 +61,7 @@ function put(data: string, ceremonies: readonly UnfinishedCeremony[]): void {
     rmSync(file, { force: true })
     return
   }
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(file))
   writeFileDurably(file, JSON.stringify({ format: schema.entries.format.literal, ceremonies }), { mode: 0o600 })
 }
 

@@ -2,6 +2,7 @@ import { parseShare } from '../../lib/hsm/recovery/shares.ts'
 import { fingerprint, isSignedByAll, parseTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { short } from './ceremony.ts'
+import { isOwn } from './pin.ts'
 import { textOf } from './textOf.ts'
 
 /**
@@ -26,12 +27,19 @@ export async function verifyCeremony(file: string, shareFile: string | undefined
         ({ label, model, serial, keys }) => `    ${label}: ${model}, serial ${serial}, ${keys.length} keys that stay`,
       ),
     ]),
-    ...(shareFile === undefined ? [] : [shareIn(found, shareFile)]),
+    ...(shareFile === undefined ? [] : shareIn(found, shareFile)),
   ]
 }
 
-function shareIn({ ceremony, shares }: Transcript, file: string): string {
+function shareIn({ ceremony, shares }: Transcript, file: string): readonly string[] {
   const { number, digest, ceremony: own } = parseShare(file, textOf(file))
-  if (own === ceremony && shares[number - 1] === digest) return `  ${file} is share ${number} of this ceremony.`
-  throw new UserError(`${file} is no share of this ceremony.`)
+  if (own !== ceremony || shares[number - 1] !== digest) throw new UserError(`${file} is no share of this ceremony.`)
+  const isRight = `  ${file} is share ${number} of this ceremony.`
+  // A stick that knows no modes is no reason not to look at what is on it.
+  return isOwn(file)
+    ? [isRight]
+    : [
+        isRight,
+        `  OPEN: other users can read ${file}; set its mode to 0600 where its medium has modes. hsm restore takes a share from such a file alone.`,
+      ]
 }

@@ -4,7 +4,7 @@ import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
-import { eu, labelsOf, name, Place, regions } from './custodiansPlace.ts'
+import { eu, labelsOf, name, Place, regions, us } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './softHsm.ts'
 
 describeWithToken('after tokens were lost', () => {
@@ -51,6 +51,29 @@ describeWithToken('after tokens were lost', () => {
     await place.restore(file)
     await place.start()
     await place.opens(made)
+  })
+
+  test('before the first start nobody is told to restore what there is no backup of', async () => {
+    await initTokensWithCustodians(place.tokens(0), place.ceremony())
+    place.losesTokens(eu)
+    const advice = /nothing is lost with it.* never started here.* in a --data of their own/
+    await expect(place.start()).rejects.toThrow(advice)
+    expect(() => initTokens(place.tokens(0))).toThrow(advice)
+    expect((await status()).text).toMatch(advice)
+    expect((await status()).text).not.toContain('hsm restore')
+  })
+
+  test('of a region that was not in the ceremony nobody is told that its custodians bring it back', async () => {
+    initTokens({ ...place.tokens(0), regions: [us] })
+    await initTokensWithCustodians({ ...place.tokens(0), regions: [eu] }, place.ceremony())
+    await place.start()
+    await place.stop()
+    place.losesTokens(us)
+    await expect(place.start()).rejects.toThrow(
+      'this cloud’s custodians cannot, for the region was not in their ceremony',
+    )
+    place.losesTokens(eu)
+    await expect(place.start()).rejects.toThrow('hsm restore brings it back')
   })
 
   test('a token that was never made is made, beside a simulated region too', async () => {

@@ -95,6 +95,11 @@ describeWithToken('a ceremony and its restore', () => {
     expect(lines.join('\n')).toMatch(/2 of 3 shares/)
     expect(lines.join('\n')).toContain(`${place.label} ${eu} #1`)
     expect(lines.join('\n')).toContain('is share 2 of this ceremony')
+    expect(lines.join('\n')).not.toContain('OPEN')
+    chmodSync(place.share(2), 0o640)
+    const open = (await verifyCeremony(transcript, place.share(2))).join('\n')
+    expect(open).toContain('is share 2 of this ceremony')
+    expect(open).toContain(`OPEN: other users can read ${place.share(2)}`)
     const text = readFileSync(transcript, 'utf8')
     // No key, no share.
     for (const number of [1, 2, 3]) {
