@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { awsFaults } from './awsFaults.ts'
+import { forgedFaults } from './forgedFaults.ts'
 import { issueFaults } from './issueFaults.ts'
 import { ownFaults } from './ownFaults.ts'
 import { securityFaults } from './securityFaults.ts'
@@ -38,7 +39,7 @@ function jobOf(fault: SeededFault): Job {
   return { name, isCaught: true, script, fault }
 }
 
-const faults = [...issueFaults, ...ownFaults, ...awsFaults, ...securityFaults].filter(({ name }) =>
+const faults = [...issueFaults, ...ownFaults, ...awsFaults, ...securityFaults, ...forgedFaults].filter(({ name }) =>
   name.includes(wanted),
 )
 for (const fault of faults) planted(fault, await readFile(join(root, fault.file), 'utf8'))

@@ -84,7 +84,7 @@ export interface Address {
 
 /** Signs a body with this region's identity key, so that the receiver knows which region speaks. */
 export async function signMessage(
-  hsm: Hsm,
+  hsm: Pick<Hsm, 'region' | 'sign' | 'statement'>,
   { tenancyId, destination }: Address,
   sentAt: number,
   body: Body,
