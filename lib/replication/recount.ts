@@ -2,7 +2,7 @@ import { storedVersions } from '../kms/keys/commitKey.ts'
 import { treeEntry, treePage, treeStart, treeWrites, type TreePlace } from '../kms/rows/digestTree.ts'
 import { keyDigest, versionsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaultCache.ts'
-import type { Item } from '../ports.ts'
+import type { Item, Write } from '../ports.ts'
 import { coverageOf, coverageWrite } from './coverage.ts'
 import { orderOf } from './messages/record.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
@@ -17,9 +17,18 @@ interface CursorRow extends Item, TreePlace {
 
 const keysAtOnce = 20
 
+function cursorKey(vaultId: string): { readonly pk: string; readonly sk: string } {
+  return { pk: `recount#${vaultId}`, sk: 'cursor' }
+}
+
+/** For a purge: where the recount of a replica that goes stood. */
+export function cursorDelete(vaultId: string): Write {
+  return { op: 'delete', table: 'Replication', ...cursorKey(vaultId) }
+}
+
 /** Recounts a few keys of a vault, others each time, so that in the end every row is read again. */
 export async function recountSome(ports: RecountPorts, vault: Vault): Promise<void> {
-  const key = { pk: `recount#${vault.row.id}`, sk: 'cursor' }
+  const key = cursorKey(vault.row.id)
   const stored = (await ports.tables.get('Replication', key.pk, key.sk)) as CursorRow | undefined
   const { entries, next } = await treePage(ports.tables, vault.row.id, stored ?? treeStart, keysAtOnce)
   for (const { sk } of entries) await recount(ports, vault, sk)

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { awsFaults } from './awsFaults.ts'
+import { durableFaults } from './durableFaults.ts'
 import { forgedFaults } from './forgedFaults.ts'
 import { issueFaults } from './issueFaults.ts'
 import { ownFaults } from './ownFaults.ts'
@@ -39,9 +40,14 @@ function jobOf(fault: SeededFault): Job {
   return { name, isCaught: true, script, fault }
 }
 
-const faults = [...issueFaults, ...ownFaults, ...awsFaults, ...securityFaults, ...forgedFaults].filter(({ name }) =>
-  name.includes(wanted),
-)
+const faults = [
+  ...issueFaults,
+  ...ownFaults,
+  ...awsFaults,
+  ...securityFaults,
+  ...forgedFaults,
+  ...durableFaults,
+].filter(({ name }) => name.includes(wanted))
 for (const fault of faults) planted(fault, await readFile(join(root, fault.file), 'utf8'))
 const tests = new Set(faults.flatMap(({ caughtBy }) => caughtBy?.test ?? []))
 const [byTest, bySimulation] = [true, false].map((isByTest) =>

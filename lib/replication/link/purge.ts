@@ -15,6 +15,7 @@ import { enqueue } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { knownFence, raiseFence } from './fence.ts'
+import { cursorDelete } from '../recount.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { withoutTransports } from './transport.ts'
 
@@ -75,7 +76,11 @@ export async function purgeKeys(ports: ReplicationPorts, task: PurgeTask): Promi
     count += 1
     if (count >= pageSize) return enqueue(ports, 'inbox', task)
   }
-  const remains = [...(await treeRemains(ports.tables, vaultId)), ...(await withoutTransports(ports, vaultId, fence))]
+  const remains = [
+    ...(await treeRemains(ports.tables, vaultId)),
+    ...(await withoutTransports(ports, vaultId, fence)),
+    cursorDelete(vaultId),
+  ]
   if (!(await purged(ports, vaultId, remains))) return
   await settlePartition(ports, { realm, tenancyId, vaultId, isPrivate: true }, 'isDeleted')
   await sendOrPark(ports, { region: source, queue: 'outcome', tenancyId }, { kind: 'purged', vaultId, fence })

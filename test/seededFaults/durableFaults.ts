@@ -1,0 +1,40 @@
+import type { SeededFault } from './seededFault.ts'
+
+/** What is on the medium before it is answered, and what is left of what was deleted. */
+export const durableFaults: readonly SeededFault[] = [
+  {
+    name: 'a write is answered before it is on the medium',
+    file: 'lib/store/sqlite/sqliteTables.ts',
+    find: 'this.#attempt(encoded, writeId), { committed })',
+    replace: 'this.#attempt(encoded, writeId), { durable: false, committed })',
+    caughtBy: { test: 'test/store/durable.test.ts' },
+  },
+  {
+    name: 'a message is taken before it is on the medium',
+    file: 'lib/store/sqlite/sqliteQueues.ts',
+    find: '    await this.#commit.run(store, {\n',
+    replace: '    await this.#commit.run(store, {\n      durable: false,\n',
+    caughtBy: { test: 'test/store/durable.test.ts' },
+  },
+  {
+    name: 'a region that deleted its replica takes what was meant for that',
+    file: 'lib/replication/link/purge.ts',
+    find: '      ...(known === fence ? [] : [raiseFence(vaultId, fence)]),\n',
+    replace: '',
+    caughtBy: { test: 'test/replication/nothingLeft.test.ts' },
+  },
+  {
+    name: 'a purge leaves the wrapping key',
+    file: 'lib/replication/link/purge.ts',
+    find: "      { op: 'delete', table: 'Vaults', pk: vaultId, sk: wrappingKeySk },\n",
+    replace: '',
+    caughtBy: { test: 'test/replication/nothingLeft.test.ts' },
+  },
+  {
+    name: 'a purge leaves what was known of the keys',
+    file: 'lib/replication/link/purge.ts',
+    find: '  if (!(await purged(ports, vaultId, [coverageDelete(keyId)]))) return false\n',
+    replace: '',
+    caughtBy: { test: 'test/replication/nothingLeft.test.ts' },
+  },
+]
