@@ -1,6 +1,11 @@
 #!/usr/bin/env node
+import { extname } from 'node:path'
 import { program } from './cli/commands.ts'
+import { useCompileCache } from './compileCache.ts'
 import { runCommand } from './runCommand.ts'
+
+// Of the package only: a clone's files change.
+if (extname(import.meta.url) === '.js') useCompileCache()
 
 /** `vaultspan COMMAND`, and every npm script of the embedded host. */
 await runCommand(async () => {

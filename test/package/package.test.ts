@@ -84,6 +84,19 @@ test.each([
   },
 )
 
+test.each([
+  ['keeps', {}, 1],
+  ['does not keep', { NODE_DISABLE_COMPILE_CACHE: '1' }, 0],
+])('its command %s what V8 has compiled of it, unless Node’s variable says no', (_, variables, kept) =>
+  withDirectory(async (directory) => {
+    const env = { ...environment, NODE_COMPILE_CACHE: undefined, XDG_CACHE_HOME: directory, ...variables }
+    const cli = join(root, '.build', 'package', 'dist', 'cli.js')
+    execFileSync(node, [cli, 'hosts', '--help'], { env, encoding: 'utf8' })
+    const cache = join(directory, 'vaultspan')
+    expect(existsSync(cache) ? readdirSync(cache).length : 0).toBe(kept)
+  }),
+)
+
 test('the example of node:test passes', () =>
   inExample('node-test', (directory) => {
     const said = execFileSync(node, ['--test'], { cwd: directory, env: environment, encoding: 'utf8' })
@@ -184,8 +197,7 @@ test('what the image starts serves, is found healthy by its own check, and ends 
 
 test('the flags of compose.single.yaml and of the systemd unit are those of the command line', async () => {
   const [, compose = '[]'] = /^ {4}command: (\[.*\])$/m.exec(read('compose.single.yaml')) ?? []
-  const [, unit = ''] =
-    /^ExecStart=\/usr\/local\/bin\/vaultspan (.*)$/m.exec(read('deploy/systemd/vaultspan.service')) ?? []
+  const [, unit = ''] = /^ExecStart=vaultspan (.*)$/m.exec(read('deploy/systemd/vaultspan.service')) ?? []
   for (const words of [JSON.parse(compose.replaceAll("'", '"')) as string[], unit.split(' ')]) {
     expect(words.slice(0, 2)).toEqual(['start', '--data'])
     expect(await run('local/main.ts', [...words, '--help'])).toMatchObject({ code: 0, err: '' })
