@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { rulesOf } from '../../../lib/iam/rulesOf.ts'
 import { SoftwareVaultKeys } from '../../../lib/hsm/software/vaultKeys.ts'
 import type { Runtime } from '../../../lib/runtime/composeRegion.ts'
@@ -13,18 +12,23 @@ interface Worked {
   readonly tenancyId: string
 }
 
+const calls = 5
+
 /**
- * What a call costs where that can be counted, in both regions. It is made until it costs the same twice, for what it does once
- * in a process is not asked after. The service has nothing else to do then.
+ * What a call costs where that can be counted, in both regions: of each count the least of several calls. What is done once in
+ * a process only adds to it. The heads of the audit are aside: regions tell each other of them every ten seconds, whoever calls.
  */
 export async function workOf(cloud: Worked, call: () => Promise<unknown>): Promise<Work> {
-  let last: Work | undefined
-  for (let tries = 0; tries < 20; tries += 1) {
-    const work = await workOfOne(cloud, call)
-    if (isDeepStrictEqual(work, last)) return work
-    last = work
-  }
-  throw new Error('No two calls cost the same.')
+  let least = await workOfOne(cloud, call)
+  for (let made = 1; made < calls; made += 1) least = lesserOf(least, await workOfOne(cloud, call))
+  return least
+}
+
+const isOfHeads = (table: string, pk: string) => table === 'Audit' && pk.includes('AuditHead')
+
+function lesserOf(one: Work, other: Work): Work {
+  const inBoth = Object.keys(one).filter((what) => what in other)
+  return Object.fromEntries(inBoth.map((what) => [what, Math.min(one[what] ?? 0, other[what] ?? 0)]))
 }
 
 async function workOfOne({ parts, tenancyId }: Worked, call: () => Promise<unknown>): Promise<Work> {
@@ -52,12 +56,12 @@ async function workOfOne({ parts, tenancyId }: Worked, call: () => Promise<unkno
     const get = tables.get.bind(tables)
     wrap(tables, 'get', async (table, pk, sk) => {
       const found = await get(table, pk, sk)
-      count(found === undefined ? 'a row missed' : 'a row read')
+      if (!isOfHeads(table, pk)) count(found === undefined ? 'a row missed' : 'a row read')
       return found
     })
     const query = tables.query.bind(tables)
     wrap(tables, 'query', (...asked) => {
-      count('rows queried')
+      if (!isOfHeads(asked[0], asked[1])) count('rows queried')
       return query(...asked)
     })
     const { hsm } = runtime
