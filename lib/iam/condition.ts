@@ -59,7 +59,8 @@ function compileTest(test: Test, { readerOf = variableReader, idsOf }: Meaning):
 }
 
 /**
- * A test on a name is one on the OCIDs that it meant: whoever renames or makes something later gets nothing by its name.
+ * A test on a name is one on the OCIDs that it meant: whoever renames or makes something later gets nothing by its name,
+ * also not by one that `!=` keeps out.
  * Undefined for tests that name nothing by itself.
  */
 function compileBound(test: Test, readerOf: ReaderOf, idsOf: IdsOf): Predicate | undefined {
@@ -80,9 +81,11 @@ function compileBound(test: Test, readerOf: ReaderOf, idsOf: IdsOf): Predicate |
   if ((test.kind !== '=' && test.kind !== '!=') || test.value.kind !== 'text') return undefined
   const { text } = test.value
   if (!isLiteral(text)) return undefined
-  // What a stored statement keeps out by a name that led nowhere stays out by that name.
-  if (test.kind === '!=' && idsOf(variable.kind, text).length === 0) return undefined
-  return compile([text], test.kind === '=')
+  const byId = compile([text], test.kind === '=')
+  if (test.kind === '=') return byId
+  // What is kept out stays out under any name, and so does what has that name now: made later, it was meant as well.
+  const hasName = compileMatch(readerOf(test.variable), compileValue(test.value, readerOf), true)
+  return (evaluation) => byId(evaluation) && !hasName(evaluation)
 }
 
 /** A set equals a value where any element does, and differs where none does. */

@@ -170,9 +170,12 @@ function holds(condition: PlainCondition, one: Case): boolean {
       return condition.texts.some((text) => holds({ ...condition, kind: '=', text, form: 'text' }, one))
     default: {
       const meant = condition.form === 'text' ? idsMeant(condition.variable, condition.text, one) : undefined
-      if (meant !== undefined && (condition.kind === '=' || meant.length > 0)) {
-        const ids = valueOf(condition.variable.replace(/name$/, 'id'), one)
-        return ids?.some((id) => meant.includes(id) === (condition.kind === '=')) ?? false
+      if (meant !== undefined && condition.form === 'text') {
+        const [id] = valueOf(condition.variable.replace(/name$/, 'id'), one) ?? []
+        if (id === undefined) return false
+        if (condition.kind === '=') return meant.includes(id)
+        const bearsIt = valueOf(condition.variable, one)?.some((name) => same(name, condition.text)) ?? false
+        return !meant.includes(id) && !bearsIt
       }
       const values = valueOf(condition.variable, one)
       const others = condition.form === 'variable' ? valueOf(condition.other, one) : [condition.text]
