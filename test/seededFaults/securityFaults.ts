@@ -58,4 +58,25 @@ export const securityFaults: readonly SeededFault[] = [
     replace: 'const honestMs = 200_000',
     caughtBy: { test: 'test/wire/repeatedCalls.test.ts' },
   },
+  {
+    name: 'a vault is destroyed and no event says so',
+    file: 'lib/kms/schedule/destroy.ts',
+    find: "        ...systemAudit(ports, next.tenancyId, 'DeleteVault', vaultEffect(next, vault.row)),\n",
+    replace: '',
+    caughtBy: { test: 'test/wire/ownChangesAudited.test.ts' },
+  },
+  {
+    name: 'a key is destroyed and no event says so',
+    file: 'lib/kms/schedule/destroy.ts',
+    find: "        ...(isFirst ? systemAudit(ports, vault.row.tenancyId, 'DeleteKey', keyEffect(next, key)) : []),\n",
+    replace: '',
+    caughtBy: { test: 'test/wire/ownChangesAudited.test.ts' },
+  },
+  {
+    name: 'a session is believed that another tenancy’s region made',
+    file: 'lib/kms/identity/sessionToken.ts',
+    find: 'statement?.tenancyId !== claims.tenant || statement.region !== claims.iss',
+    replace: 'statement === undefined || statement.region !== claims.iss',
+    caughtBy: { test: 'test/wire/forgedSessions.test.ts' },
+  },
 ]
