@@ -13,6 +13,6 @@ export const processSuites = [
   '/test/local/(apartPutBack|apartTokens|badInput|badStart|commands|compose|threeMachines|tour)\\.',
   '/test/local/(regionProcess|service|snapshot|status|tlsFlags|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
   '/test/model/',
-  '/test/hsm/(rowsAway)\\.',
+  '/test/hsm/(rowsAway|tokenOwner)\\.',
   '/test/package/',
 ]

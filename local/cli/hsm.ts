@@ -167,6 +167,19 @@ export const hsm: CommandRow = {
         console.log((await migrateRegion(data, region, tokens)).join('\n'))
       })
     command
+      .command('take')
+      .description(
+        'Gives a cloud’s tokens to this directory, whose former one never runs again, with the service stopped.',
+      )
+      .option(...dataFlag)
+      .addHelpText('after', `\n${environment}`)
+      .action(async ({ data }: DataFlag) => {
+        const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
+        if (tokens === null) return
+        const { takeTokens } = await import('../hsm/takeTokens.ts')
+        console.log(takeTokens(data, tokens).join('\n'))
+      })
+    command
       .command('rotate-root')
       .description('Gives the regions of a running service new roots, and wraps all vaults’ keys anew under them.')
       .option(...dataFlag)

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { refusedPinsSuffix } from '../hsm/refusedPins.ts'
+import { ownerFileName } from '../hsm/tokenOwner.ts'
 
-/** What the first start in a directory makes can be taken back, but for a refused PIN; what lay there before stays. */
+/** What the first start in a directory makes can be taken back, but for a refused PIN, and who it is to tokens that are marked so; what lay there before stays. */
 export class FreshFiles {
   readonly #path: string
   readonly #before: ReadonlySet<string> | undefined
@@ -23,7 +24,7 @@ export class FreshFiles {
 
   remove(): void {
     const stays = existsSync(this.#path)
-      ? filesBelow(this.#path).filter((name) => name.endsWith(refusedPinsSuffix))
+      ? filesBelow(this.#path).filter((name) => name.endsWith(refusedPinsSuffix) || name === join('hsm', ownerFileName))
       : []
     const before = this.#before ?? (stays.length === 0 ? undefined : new Set<string>())
     if (before === undefined) {

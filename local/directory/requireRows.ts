@@ -41,7 +41,7 @@ function noRows(what: string, path: string): UserError {
 }
 
 /** Of the regions; whatever else lies there is no state. */
-function statesIn(path: string): readonly (readonly [string, KeptState])[] {
+export function statesIn(path: string): readonly (readonly [string, KeptState])[] {
   const folder = join(path, 'hsm')
   if (!existsSync(folder)) return []
   return readdirSync(folder).flatMap((name) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { tokenCopies, tokenCopiesSchema, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
@@ -17,6 +18,7 @@ import { requireWritable } from './newFile.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, tokenSettings } from './tokenSettings.ts'
 
 /** What a backup holds, encrypted. */
@@ -104,11 +106,13 @@ function tokensOf(data: string, region: string, recoveryKey: string, environment
   useOwnTokens(settings.module, data)
   const module = Pkcs11Module.load(settings.module, settings.initArguments)
   const pin = () => pinFrom(settings.pinFile)
+  const token = { module, label: tokenLabel(settings, region), pin, remedy: () => remedyFor(data, region) }
+  requireOwnTokens({ ...token, owner: tokenOwner(data) }, false)
   // Without its file: it is looked at, nothing is kept.
   const hsm = openPkcs11Hsm({
     region,
     realm,
-    token: { module, label: tokenLabel(settings, region), pin, remedy: () => remedyFor(data, region) },
+    token,
   })
   const close = () => {
     hsm.close()

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { initPartition, initToken, requireReplaceable } from '../../lib/hsm/pkcs11/initToken.ts'
+import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { initPartition, initToken, requireInitiable, requireReplaceable } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
@@ -9,6 +10,7 @@ import { HostDirectory } from '../directory/hostDirectory.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
 import { unfinishedCeremonies } from './unfinishedCeremonies.ts'
 
@@ -94,9 +96,15 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     const name = tokenLabel({ label }, region)
     if (module.slotOf(name) === undefined) requireNeverMade(data, region, name)
   }
+  const owner = tokenOwner(data)
+  for (const region of regions) {
+    const name = tokenLabel({ label }, region)
+    for (const each of [name, ...poolLabels({ module, label: name })])
+      requireInitiable({ module, label: each, pin, owner })
+  }
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
-    const common = { module, soPin, pin, unfinished, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
+    const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     return [
       `  ${name}  ${says[initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })]}`,

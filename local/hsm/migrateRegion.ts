@@ -2,6 +2,7 @@ import { createSecretKey, randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { adoptRegion, type AdoptingRegion } from '../../lib/hsm/pkcs11/adoptRegion.ts'
 import type { WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { parseState, type HsmState } from '../../lib/hsm/software/hsmState.ts'
@@ -20,6 +21,7 @@ import { pinFrom } from './pin.ts'
 import { revisionNotes } from './revisionNotes.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { requireReplicasInTokens } from './softwareReplicas.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
 type Store = ReturnType<typeof openSqliteRegionStore>
@@ -47,16 +49,19 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
         `The root of ${region} is being rotated; start the service once more and let that end (hsm rotate-root).`,
       )
     useOwnTokens(tokens.module, data)
+    const token = {
+      module: Pkcs11Module.load(tokens.module, tokens.initArguments),
+      label: tokenLabel(tokens, region),
+      owner: tokenOwner(data),
+      pin: () => pinFrom(tokens.pinFile),
+    }
+    requireOwnTokens(token, false)
     const adopting = adoptRegion({
       region,
       realm,
       state,
       file: draft,
-      token: {
-        module: Pkcs11Module.load(tokens.module, tokens.initArguments),
-        label: tokenLabel(tokens, region),
-        pin: () => pinFrom(tokens.pinFile),
-      },
+      token,
     })
     try {
       const store = openSqliteRegionStore({

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { keepAsOwn, requireNobodysTokens, requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
@@ -9,6 +11,7 @@ import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { requireFinished } from './unfinishedCeremonies.ts'
 
 interface RegionHsmParts {
@@ -17,6 +20,8 @@ interface RegionHsmParts {
   readonly tokens: TokenSettings | null
   readonly generateRsa?: RsaGenerator
   readonly onChange?: SoftwareHsmOptions['onChange']
+  /** Its tokens may be another directory's: nothing is done with them. */
+  readonly isLookedAt?: boolean
 }
 
 /** A region's HSM as the settings say. @throws UserError where the token is not there or does not let us in. */
@@ -26,6 +31,7 @@ export function openRegionHsm({
   tokens,
   generateRsa,
   onChange,
+  isLookedAt = false,
 }: RegionHsmParts): SoftwareHsm | Pkcs11Hsm {
   const file = directory.file('hsm', `${region}.json`)
   const options = {
@@ -41,15 +47,21 @@ export function openRegionHsm({
   const { pinFile, allowsSoftwareReplicas } = tokens
   const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
   const data = directory.file()
+  const module = loadModule(tokens, directory)
   const token = {
-    module: loadModule(tokens, directory),
+    module,
+    owner: data === undefined || isLookedAt ? undefined : tokenOwner(data),
     label: tokenLabel(tokens, region),
     ...(data === undefined ? {} : { remedy: () => remedyFor(data, region) }),
     pin: () => pinFrom(pinFile),
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
   if (data !== undefined) requireFinished(data, region, token)
-  return openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas, ...told })
+  if (file === undefined) requireNobodysTokens(token)
+  else requireOwnTokens(token, !existsSync(file))
+  const hsm = openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas, ...told })
+  keepAsOwn(token)
+  return hsm
 }
 
 function loadModule({ module, initArguments }: TokenSettings, directory: DataFiles): Pkcs11Module {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { restoreToken } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { requireInitiable } from '../../lib/hsm/pkcs11/initToken.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
@@ -21,6 +22,7 @@ import type { auditAtRest } from '../region/chainedAtRest.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { textOf } from './textOf.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { typed } from '../typed.ts'
 
 export interface Restored {
@@ -81,8 +83,10 @@ async function restore(
     const { module: path, soPin, pin } = await access()
     useOwnTokens(path, data, { isNew: true })
     const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
+    const owner = tokenOwner(data)
+    for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
     for (const copies of tokens) {
-      const token = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey }
+      const token = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey, owner }
       const done = restoreToken(token, copies, recoveryKey)
       lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
     }
@@ -111,7 +115,7 @@ function rowsNext(data: string, region: string, at: string): readonly string[] {
     return [`  ${region}  its HSM is as it was at ${at}; its rows are those of ${data}`]
   return [
     `  ${region}  its HSM is as it was at ${at}. ${data} HAS NO ROWS OF IT: do not start it yet`,
-    `  next: restore the snapshot into a directory that is not there yet, ${typed('restore', 'SNAPSHOT', '--data', 'NEW')}, then this backup there (hsm restore … --data NEW), and start that one`,
+    `  next: restore the snapshot into a directory that is not there yet, ${typed('restore', 'SNAPSHOT', '--data', 'NEW')}, give it these tokens, ${typed('hsm', 'take', '--data', 'NEW')}, and start that one`,
   ]
 }
 

@@ -12,7 +12,7 @@ export function useOwnTokens(module: string, data: string, { isNew = false } = {
   if (isNew) makeFolder(tokens)
   if (!existsSync(tokens)) return
   // Written each time: the directory may have been moved or restored elsewhere.
-  const file = join(resolve(data, 'hsm'), 'softhsm2.conf')
+  const file = confOf(data)
   writeFileSync(file, `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`, {
     mode: 0o600,
   })
@@ -22,6 +22,15 @@ export function useOwnTokens(module: string, data: string, { isNew = false } = {
 /** They would lie beside the data, and nothing lies there: the library would look elsewhere. */
 export function lacksOwnTokens(module: string, data: string): boolean {
   return areBesideData(module) && !existsSync(tokensBeside(data))
+}
+
+/** They were copied, moved or restored with it. */
+export function areTokensWithin(data: string): boolean {
+  return process.env['SOFTHSM2_CONF'] === confOf(data)
+}
+
+function confOf(data: string): string {
+  return join(resolve(data, 'hsm'), 'softhsm2.conf')
 }
 
 function areBesideData(module: string): boolean {

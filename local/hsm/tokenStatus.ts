@@ -5,6 +5,7 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
@@ -15,6 +16,7 @@ import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
 /** A line for each region's token, and whether all are fit for use. The PIN is tried once. */
@@ -51,6 +53,12 @@ export async function tokenStatus(
         lines.push(
           `  ${region}  is not the region that the ceremony of the custodians made: no backup of it can be restored`,
         )
+      }
+      try {
+        requireOwnTokens({ module, label, pin: () => pin, owner: tokenOwner(data) }, false)
+      } catch (cause) {
+        isFit = false
+        lines.push(`  ${region}  ${messageOf(cause)}`)
       }
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)

@@ -8,7 +8,8 @@ import { HostDirectory } from '../directory/hostDirectory.ts'
 import { isTokenAbsent } from '../hsm/absentToken.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { recoveryFile } from '../hsm/recoveryFile.ts'
-import { tokenSettings } from '../hsm/tokenSettings.ts'
+import { beginAsRestored, ownerFileName, tokenOwner } from '../hsm/tokenOwner.ts'
+import { hasToken, tokenSettings } from '../hsm/tokenSettings.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { copyFile } from './copyFile.ts'
 import { requireWhole, type Manifest } from './manifest.ts'
@@ -20,6 +21,8 @@ export interface Restored extends Manifest {
   readonly isApart: boolean
   /** Their tokens are not there yet, and custodians can bring them back: what such a region's HSM says was not asked. */
   readonly withoutTokens: readonly string[]
+  /** There are tokens, and they are those of the directory that the snapshot was taken of. */
+  readonly isToTake: boolean
 }
 
 /**
@@ -33,7 +36,10 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
   try {
     makeFolder(data)
     // Without host.db there is nothing that a start would take for a cloud.
-    const names = manifest.files.map(({ name }) => name).filter((name) => name !== 'host.db')
+    const names = manifest.files
+      .map(({ name }) => name)
+      .filter((name) => name !== 'host.db' && name !== `hsm/${ownerFileName}`)
+    if (tokenSettings(process.env) !== null) beginAsRestored(data)
     for (const name of [...names, 'host.db']) await copyFile(join(folder, name), join(data, name))
     return { ...manifest, ...(await requireOneMoment(data, manifest)) }
   } catch (cause) {
@@ -47,7 +53,7 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
 async function requireOneMoment(
   data: string,
   { tenancyId, marks }: Manifest,
-): Promise<Pick<Restored, 'isApart' | 'withoutTokens'>> {
+): Promise<Pick<Restored, 'isApart' | 'withoutTokens' | 'isToTake'>> {
   const tokens = tokenSettings(process.env)
   const directory = new HostDirectory(data)
   const stores = new Map<string, SqliteRegionStore>()
@@ -63,7 +69,7 @@ async function requireOneMoment(
         withoutTokens.push(region)
         continue
       }
-      const hsm = openRegionHsm({ region, directory, tokens })
+      const hsm = openRegionHsm({ region, directory, tokens, isLookedAt: true })
       hsm.statement(tenancyId)
     }
     for (const [region, { tables }] of stores) {
@@ -72,7 +78,9 @@ async function requireOneMoment(
         throw new UserError(`${region} knows of changes that ${peer} has not`)
       }
     }
-    return { isApart: directory.fact('apart') !== undefined, withoutTokens }
+    const isThere = (region: string) => hasToken(tokens, region) && !withoutTokens.includes(region)
+    const isToTake = Object.keys(marks).some(isThere) && tokenOwner(data) !== undefined
+    return { isApart: directory.fact('apart') !== undefined, withoutTokens, isToTake }
   } catch (cause) {
     throw new UserError(`The snapshot does not belong together: ${messageOf(cause)}.`, { cause })
   } finally {

@@ -11,6 +11,7 @@ import { knownRegions } from '../directory/chooseRegions.ts'
 import { askFaultServer } from '../control/faultServer.ts'
 import { isMemoryFolder } from '../directory/memoryFolder.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { ownerFileName } from '../hsm/tokenOwner.ts'
 import { waitForFormer } from '../processes/formerProcesses.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { version } from '../version.ts'
@@ -83,8 +84,9 @@ function isWithin(outer: string, inner: string): boolean {
   return !way.startsWith('..') && resolve(outer, way) === inner
 }
 
-/** No database, which is copied by whoever has it open; no backup, which is its owner's; no draft of another file. */
+/** Not who it is to its tokens, which a copy is not; no database, which is copied by whoever has it open; no backup, which is its owner's; no draft of another file. */
 function isPlain(name: string): boolean {
+  if (name === `hsm/${ownerFileName}`) return false
   return !/\.db(-wal|-shm|-journal|\.lock)?$/.test(name) && !/^backups\//.test(name) && !/(^|\/)\.draft-/.test(name)
 }
 

@@ -1,7 +1,9 @@
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
@@ -10,7 +12,7 @@ import { noHurry } from '../harness/noHurry.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
-import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
+import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
 
 const regions = ['eu-test-1', 'us-test-1']
 const [eu = '', us = ''] = regions
@@ -162,6 +164,11 @@ describeWithToken('a simulated region that moves into a token', () => {
     data = other
     await open([])
     await cloud.close()
+    await expect(migrate(eu)).rejects.toThrow('Two directories that use the same tokens')
+    // One of an older version does not say whose it is.
+    partitionToken({ module: softHsm(), label: `${place().label} ${eu}`, pin: () => pins.pin }).bare((session) => {
+      for (const mark of ownerMarks(session)) session.remove(mark)
+    })
     await expect(migrate(eu)).rejects.toThrow('is another cloud')
   })
 })

@@ -1,6 +1,7 @@
 import { UserError } from '../../userError.ts'
+import { markOwner, requireOwner, type TokenOwner } from './ownerMark.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
-import { CKU } from './constants.ts'
+import { CKA, CKO, CKU } from './constants.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
 import { putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
@@ -18,6 +19,8 @@ export interface NewToken {
   readonly recoveryKey?: string
   /** PEM of keys of ceremonies that did not end: a token under one of them is made anew. */
   readonly unfinished?: readonly string[]
+  /** Whose it is to be, and must be where it is there; undefined: it lies in the data directory itself. */
+  readonly owner?: TokenOwner | undefined
 }
 
 /**
@@ -28,13 +31,17 @@ export function initToken(token: NewToken): 'made' | 'completed' | 'replaced' | 
   const { module, label, pin } = token
   const known = module.slotOf(label)
   if (known !== undefined && isLeftBehind(token, known)) {
-    withUser(module, initialize(token, known), pin, createRegionObjects)
+    withUser(module, initialize(token, known), pin, (session) => {
+      markAsOwn(session, token)
+      createRegionObjects(session)
+    })
     return 'replaced'
   }
   const slot = known ?? initialize(token)
   return withUser(module, slot, pin, (session) => {
     requireSameRecoveryKey(session, token)
     if (known !== undefined && has(() => findRegionObjects(session))) return 'there already'
+    markAsOwn(session, token)
     createRegionObjects(session)
     return known === undefined ? 'made' : 'completed'
   })
@@ -55,10 +62,26 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
   if (known !== undefined && !isLeft && hasRootsOfItsOwn(token, known)) return 'there already'
   const slot = initialize(token, known)
   withUser(module, slot, pin, (session) => {
+    markAsOwn(session, token)
     createRoots(session)
   })
   if (isLeft) return 'replaced'
   return known === undefined ? 'made' : 'made anew'
+}
+
+/** Before there are keys: a token that has any and no mark is of an older version. */
+function markAsOwn(session: Session, { owner }: NewToken): void {
+  if (owner !== undefined) markOwner(session, owner)
+}
+
+/** A token that is there already is nobody else's. @throws UserError */
+export function requireInitiable({ module, label, pin, owner }: Pick<NewToken, 'module' | 'label' | 'pin' | 'owner'>) {
+  const slot = module.slotOf(label)
+  if (owner === undefined || slot === undefined || !module.tokenInfo(slot).hasUserPin) return
+  withUser(module, slot, pin, (session) => {
+    const keys = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((each) => session.find([[CKA.CLASS, each]]))
+    if (keys.length > 0) requireOwner(session, label, owner)
+  })
 }
 
 /** @throws UserError where it has them for other custodians */

@@ -5,8 +5,11 @@ import type { VaultContext } from '../hsm.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
+import { markIfUnmarked, ownerMarks } from './ownerMark.ts'
+import { findRecoveryKey } from './recoverable.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
+import type { Session } from './session.ts'
 import type { TokenOptions } from './token.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { markFor, requireMarkerOf } from './vaultMarker.ts'
@@ -30,6 +33,11 @@ export interface PartitionCounts {
 /** The label of a pool's token: the region's, and a number. */
 export function partitionLabel(regionLabel: string, number: number): string {
   return `${regionLabel} #${number}`
+}
+
+/** Whether a token's label is of the pool of that region. */
+export function isPoolLabel(regionLabel: string, label: string): boolean {
+  return label.startsWith(`${regionLabel} #`) && /^[1-9]\d*$/.test(label.slice(regionLabel.length + 2))
 }
 
 /** A tenancy's backup keys have a vault's context and are none: they are kept by the region. */
@@ -157,15 +165,13 @@ export class Partitions {
 
   /** Of the pool's tokens that the library sees, by number. */
   #labels(): readonly string[] {
-    const start = partitionLabel(this.#region.label, 0).slice(0, -1)
-    const numbers = this.#region.module
+    const { module, label } = this.#region
+    return module
       .labels()
-      .filter((label) => label.startsWith(start))
-      .map((label) => Number(label.slice(start.length)))
-    return numbers
-      .filter((number) => Number.isInteger(number) && number > 0)
+      .filter((each) => isPoolLabel(label, each))
+      .map((each) => Number(each.slice(label.length + 2)))
       .sort((one, other) => one - other)
-      .map((number) => partitionLabel(this.#region.label, number))
+      .map((number) => partitionLabel(label, number))
   }
 
   /** A spent one that has roots and names no vault was made anew by hsm init: in what was only emptied there is nothing. */
@@ -200,11 +206,18 @@ export class Partitions {
     const isFree = entry.phase === 'emptying'
     const token = partitionToken({ ...this.#region, label, restartSeconds })
     token.bare((session) => {
+      this.#keepAsOwn(session, label)
       requireMarkerOf(session, { ...entry.vault, isPrivate: true })
-      destroyVaultObjects(session)
+      const recoveryKey = findRecoveryKey(session)
+      destroyVaultObjects(session, [...ownerMarks(session), ...(recoveryKey === undefined ? [] : [recoveryKey])])
       if (isFree) createRoots(session)
     })
     this.#store.setPartition(label, isFree ? undefined : { ...entry, phase: 'spent' })
+  }
+
+  #keepAsOwn(session: Session, label: string): void {
+    const { owner } = this.#region
+    if (owner !== undefined) markIfUnmarked(session, label, owner)
   }
 
   #shut(label: string): void {
@@ -217,6 +230,7 @@ export class Partitions {
     if (known !== undefined) return known
     const token = partitionToken({ ...this.#region, label, restartSeconds }, (session) => {
       const vault = this.#vaultOf(label)
+      this.#keepAsOwn(session, label)
       // One that an older version took has no mark until the region's own thread uses it.
       if (vault === undefined || this.#isCopy) requireMarkerOf(session, vault)
       else markFor(session, vault)

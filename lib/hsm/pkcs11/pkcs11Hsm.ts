@@ -36,6 +36,7 @@ import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
 import type { CopiedTokenHsm, Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
+import { requireOwnTokens } from './ownTokens.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
 import { isAnswering, macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
@@ -93,6 +94,9 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       keeperOf: (context, wrapped) => this.#vaults.keeperOf(context, wrapped),
       onEnd: () => {
         this.#vaults.closeAll()
+      },
+      requireOwn: () => {
+        requireOwnTokens(tokenOptions, false)
       },
       onRoots: (label, isEnded) => onChange?.({ kind: 'tokenRoots', label, isEnded }),
     })

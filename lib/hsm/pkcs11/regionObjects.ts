@@ -111,11 +111,10 @@ export function destroyRoots(session: Session, generation: number): void {
   }
 }
 
-/** Everything that lies in the token, but for the custodians' key. It is of one vault: whatever was left by whomever goes, too. */
-export function destroyVaultObjects(session: Session): void {
-  const recoveryKey = findRecoveryKey(session)
+/** Everything that lies in the token, but for `kept`. It is of one vault: whatever was left by whomever goes, too. */
+export function destroyVaultObjects(session: Session, kept: readonly Handle[]): void {
   for (;;) {
-    const found = session.find([[CKA.TOKEN, true]], 64).filter((object) => object !== recoveryKey)
+    const found = session.find([[CKA.TOKEN, true]], 64).filter((object) => !kept.includes(object))
     if (found.length === 0) return
     for (const object of found) session.remove(object)
   }

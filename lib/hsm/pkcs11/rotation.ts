@@ -15,6 +15,8 @@ interface Rotated {
   /** Of a row whose KEKs were not destroyed. */
   readonly keeperOf: (context: VaultContext, wrapped: WrappedVaultKeys) => VaultKeeper
   readonly onEnd: () => void
+  /** The token is this directory's still. @throws UserError */
+  readonly requireOwn: () => void
   /** Told what is in the token of this label from now on; of roots that go, before they are gone. */
   readonly onRoots: (label: string, isEnded: boolean) => void
 }
@@ -32,6 +34,7 @@ export class TokenRotation implements RootRotation {
   }
 
   begin(): void {
+    this.#of.requireOwn()
     if (this.isRotating()) return
     this.#newRoots(this.#of.keeper)
     this.#of.state.rotated(this.#of.keeper.generations())

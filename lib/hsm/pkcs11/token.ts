@@ -4,6 +4,7 @@ import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
 import { lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
+import type { TokenOwner } from './ownerMark.ts'
 import type { Pkcs11Module, TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -24,6 +25,8 @@ export interface TokenOptions {
   readonly remedy?: () => string
   /** Undefined: a refusal is known to this process alone. */
   readonly refusedPins?: RefusedPins
+  /** Whose the token must be; undefined: it lies in the data directory itself, or is only looked at. */
+  readonly owner?: TokenOwner | undefined
   /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
   readonly now?: () => number
   /** How long an operation waits for a free session. Default: 5 s. */

@@ -5,6 +5,7 @@ import { publicKeyPem } from '../primitives/p384.ts'
 import { findAbilities } from './abilities.ts'
 import { CKA, CKO } from './constants.ts'
 import { initialize, withUser, type NewToken } from './initToken.ts'
+import { markOwner } from './ownerMark.ts'
 import { ecPublicKey } from './publicKeys.ts'
 import { copyOf, keepFromCopy, recoveryKeyIn } from './recoverable.ts'
 import { labelled, putSignersPublicKey, removeSigner, stayingTemplate } from './regionObjects.ts'
@@ -82,6 +83,7 @@ export function restoreToken(token: NewToken, copies: TokenCopies, recoveryKey: 
   const known = module.slotOf(label)
   if (known !== undefined && holds(token, known, copies)) return 'there already'
   withUser(module, initialize(token, known), pin, (session) => {
+    if (token.owner !== undefined) markOwner(session, token.owner)
     const { kwp } = findAbilities(session)
     const template = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: false })
     const privateKey = intoToken(session, kwp, recoveryKey, template)
