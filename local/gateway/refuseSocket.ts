@@ -44,6 +44,11 @@ export function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): Erro
 
 function reasonOf({ code }: NodeJS.ErrnoException): KmsError {
   if (code === 'HPE_HEADER_OVERFLOW') return new KmsError('headersTooLarge', 'The headers are too large.')
+  if (code === 'HPE_INVALID_URL') {
+    const text =
+      'The path or the query has a character that none may have; write what is not printable ASCII as %XX, as it is signed.'
+    return new KmsError('cannotParseRequest', text)
+  }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new KmsError('cannotParseRequest', 'The request did not arrive whole in time.')
   }

@@ -175,6 +175,16 @@ describe('what is not HTTP as it should be', () => {
   })
 })
 
+test.each(['/20180608/keys/ü', '/20180608/keys?name=ü'])(
+  'bytes outside of ASCII in %s are refused, and told how they are written',
+  async (path) => {
+    const answer = await raw(Buffer.from(get(path, 'connection: close\r\n')))
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('write what is not printable ASCII as %XX, as it is signed.')
+    expect(seen).toEqual([])
+  },
+)
+
 test('requests sent without waiting are answered in their order on one connection', async () => {
   const answer = await raw(
     get('/20180608/vaults') + get('/20180608/keys') + get('/20160918/policies', 'connection: close\r\n'),

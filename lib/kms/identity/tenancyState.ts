@@ -38,18 +38,19 @@ export async function tenancyState(ports: VerifyPorts, tenancyId: string): Promi
     if (seq === known.seq) return known
     const isNear = known.seq > 0 && seq - known.seq <= maxEntriesToFollow
     const state = isNear ? await followed(ports, tenancyId, known, seq) : await loaded(ports, tenancyId, seq)
-    if (state !== undefined) return keepState(ports, tenancyId, state)
+    if (state === undefined) continue
+    keepState(ports, tenancyId, state)
+    return state
   }
   throw new KmsError('incorrectState', 'Identity is being changed by other requests; try again.')
 }
 
 /** Also what was appended just now: the rows need not be read for it. */
-export function keepState({ tables, hsm }: VerifyPorts, tenancyId: string, state: TenancyState): TenancyState {
+export function keepState({ tables, hsm }: VerifyPorts, tenancyId: string, state: TenancyState): void {
   hsm.advanceIdentityHead(tenancyId, state.seq)
   const ofTables = states.get(tables) ?? new Map<string, TenancyState>()
   states.set(tables, ofTables)
   if ((ofTables.get(tenancyId)?.seq ?? 0) < state.seq) ofTables.set(tenancyId, state)
-  return state
 }
 
 /** The state behind an entry. */
