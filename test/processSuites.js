@@ -9,7 +9,7 @@ export const processSuites = [
   '/test/docs/(programs|users)\\.',
   '/test/hsm/(custodians|lostTokens|nssHsm|restoreFollows|threads|unfinishedCeremony)\\.',
   '/test/local/workers/',
-  '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|memory|processes|putBack|redrive)\\.',
+  '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|lostMachine|memory|processes|putBack|redrive)\\.',
   '/test/local/(apartPutBack|apartTokens|badInput|badStart|commands|compose|threeMachines|tour)\\.',
   '/test/local/(regionProcess|service|snapshot|status|tlsFlags|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
   '/test/model/',

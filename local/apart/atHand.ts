@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { forgetPeer } from '../../lib/replication/forgetPeer.ts'
+import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
 import { UserError } from '../../lib/userError.ts'
 import { askFaultServer } from '../control/faultServer.ts'
@@ -9,9 +12,10 @@ import { auditAtRest } from '../region/chainedAtRest.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { hsmHost, type HsmHost } from '../region/hsmHost.ts'
-import { apartRegion } from './apartRegion.ts'
+import { apartRegion, apartTenancy } from './apartRegion.ts'
 
-interface LinkedVault {
+export interface LinkedVault {
+  readonly id: string
   readonly primaryRegion: string | null
   readonly replicaRegion: string | null
 }
@@ -22,6 +26,10 @@ export interface AtHand {
   readonly hsm: Pick<HsmHost, 'identityPublicKey' | 'stateRegion' | 'statement' | 'acceptStatement'>
   /** Its vaults and the replicas that it has. */
   readonly vaults: () => Promise<readonly LinkedVault[]>
+  /** Ends the links of its own vaults to their replicas in a region, without asking that. Absent: this region does not run. */
+  readonly endLinks?: (region: string) => Promise<void>
+  /** Forgets how far another region had come, and what waits for it. */
+  readonly forgetPeer: (peer: string) => Promise<void>
   /** Resolves when its audit says what is about to be done. @throws where it cannot. */
   readonly audit: (tenancyId: string, act: OperatorAct, effect: OperatorEffect) => Promise<void>
 }
@@ -36,7 +44,7 @@ export async function withRegion<T>(path: string, work: (directory: HostDirector
 }
 
 /** What may be asked of the service that runs a region. */
-export type ApartCommand = readonly ['export' | 'trust' | 'forget', string] | readonly ['renew']
+export type ApartCommand = readonly ['export' | 'trust' | 'forget' | 'forgetLost', string] | readonly ['renew']
 
 /** Has the service that runs the region do it or, where none does, does it here. Resolves with a line for a person. */
 export async function commandApart(
@@ -60,6 +68,16 @@ export function atRest(directory: HostDirectory): AtHand {
     directory,
     hsm: hsmHost(hsm),
     vaults: async () => (file === undefined || !existsSync(file) ? [] : standingVaults(file)),
+    forgetPeer: async (peer) => {
+      const tenancyId = apartTenancy(directory)?.tenancyId
+      if (tenancyId === undefined || file === undefined || !existsSync(file)) return
+      const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
+      try {
+        await forgetPeer(store, tenancyId, peer)
+      } finally {
+        store.close()
+      }
+    },
     audit: async (...act) => {
       // One that never ran has no audit.
       if (file !== undefined && existsSync(file)) await auditAtRest({ region, file, hsm }, ...act)

@@ -1,7 +1,8 @@
 import type { ApartCommand, AtHand } from './atHand.ts'
 import { exportRegion } from './exportRegion.ts'
 import { renewCertificate } from './initRegion.ts'
-import { forgetRegion, trustRegion } from './trustRegion.ts'
+import { forgetRegion } from './forgetRegion.ts'
+import { trustRegion } from './trustRegion.ts'
 
 /** What a command does to a region that is at hand. Resolves with a line for a person. @throws UserError */
 export function workApart(region: AtHand, [name, what = '']: readonly [string, string?]): Promise<string> {
@@ -11,7 +12,9 @@ export function workApart(region: AtHand, [name, what = '']: readonly [string, s
     case 'trust':
       return trustRegion(region, what)
     case 'forget':
-      return forgetRegion(region, what)
+      return forgetRegion(region, what, false)
+    case 'forgetLost':
+      return forgetRegion(region, what, true)
     case 'renew':
       return renewCertificate(region)
     default:

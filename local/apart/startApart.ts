@@ -158,7 +158,21 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     apart: async (words) => {
       const audit: AtHand['audit'] = (...act) => host.auditOperator(...act)
       const vaults = async () => (await host.standingVaults(tenancyId)).map(({ vault }) => vault)
-      const { said, isChanged } = await performApart({ directory, hsm: host, vaults, audit }, words.slice(1))
+      const endLinks = async (lost: string) => {
+        for (const { vault } of await host.standingVaults(tenancyId)) {
+          // Behind whatever was sent there: nothing of it is taken for the link that may be made next.
+          if (vault.replicaRegion === lost) await host.dropReplica(vault.id, vault.fence + 1)
+        }
+      }
+      const region = {
+        directory,
+        hsm: host,
+        vaults,
+        audit,
+        endLinks,
+        forgetPeer: (peer: string) => host.forgetPeer(tenancyId, peer),
+      }
+      const { said, isChanged } = await performApart(region, words.slice(1))
       if (!isChanged) return said
       placed = read()
       await process.replace()

@@ -56,7 +56,7 @@ export async function trustRegion({ directory, hsm, audit }: AtHand, file: strin
 }
 
 /** As the audit says it. */
-function toldOfTrust({ peerAddress, certificate }: TrustedRegion): JsonObject {
+export function toldOfTrust({ peerAddress, certificate }: TrustedRegion): JsonObject {
   return { certificate: fingerprintOf(certificate), peerAddress }
 }
 
@@ -115,27 +115,6 @@ async function join(
   directory.storeFact('apartTenancy', JSON.stringify(tenancy))
   directory.storeFact('tenancyId', tenancy.tenancyId)
   directory.storeFact('homeRegion', tenancy.homeRegion)
-}
-
-/** Leaves a region out. @throws UserError where something of it stands here. */
-export async function forgetRegion({ directory, vaults, audit }: AtHand, region: string): Promise<string> {
-  const { [region]: left, ...others } = trustedRegions(directory)
-  if (left === undefined) throw new UserError(`${region} is not trusted here.`)
-  const tenancy = apartTenancy(directory)
-  if (region === tenancy?.homeRegion) throw new UserError(`${region} is the home region, and stays.`)
-  const standing = await vaults()
-  if (standing.some(({ replicaRegion, primaryRegion }) => replicaRegion === region || primaryRegion === region)) {
-    throw new UserError(
-      `Vaults here have their replica or their source in ${region}. Delete the replicas (DeleteVaultReplica) first.`,
-    )
-  }
-  if (tenancy !== undefined) {
-    const { tenancyId } = tenancy
-    const effect = { resourceId: tenancyId, resourceName: region, previous: toldOfTrust(left) }
-    await audit(tenancyId, 'ForgetRegion', effect)
-  }
-  storeTrusted(directory, others)
-  return `${region} is trusted no more.`
 }
 
 function ofAnother({ region }: RegionExport, file: string): UserError {

@@ -24,6 +24,10 @@ interface StartFlags extends DataFlag {
   readonly recover?: boolean
 }
 
+interface ForgetFlags extends DataFlag {
+  readonly lost?: boolean
+}
+
 const whileItRuns = 'One that runs starts its process again, which takes a moment.'
 
 export const region: CommandRow = {
@@ -84,7 +88,10 @@ export const region: CommandRow = {
       .description(`Leaves a region out that has no vault or replica in common with this one. ${whileItRuns}`)
       .argument('<REGION>', 'its name')
       .option(...dataFlag)
-      .action((name: string, { data }: DataFlag) => atHand(data, ['forget', name]))
+      .option('--lost', 'it does not come back: ends the links of this region’s vaults to their replicas there')
+      .action((name: string, { data, lost = false }: ForgetFlags) =>
+        atHand(data, [lost ? 'forgetLost' : 'forget', name]),
+      )
     command
       .command('renew')
       .description(`Makes another certificate for other regions; export it again then. ${whileItRuns}`)

@@ -1,6 +1,7 @@
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { operatorEvent, type OperatorAct, type OperatorEffect } from '../../lib/kms/operatorAudit.ts'
 import { fanOut } from '../../lib/replication/fanOut.ts'
+import { forgetPeer } from '../../lib/replication/forgetPeer.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
 import { provisionTenancy, type NewTenancy } from '../../lib/runtime/provisionTenancy.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
@@ -58,6 +59,8 @@ export interface RegionHost extends PutBackHost, HsmHost {
   redrive(places: readonly Place[]): Promise<number>
   /** Resolves when the audit says what an operator is about to do. @throws where it cannot. */
   auditOperator(tenancyId: string, act: OperatorAct, effect: OperatorEffect): Promise<void>
+  /** Forgets how far a peer had come, what it has, and what waits for it. */
+  forgetPeer(tenancyId: string, peer: string): Promise<void>
   /** Resolves with how many rows were wrapped anew (docs/hsm.md). @throws UserError where some could not be. */
   rotateRoot(): Promise<number>
   /** Resolves with the vault's OCID (docs/operating.md). */
@@ -108,6 +111,7 @@ export function regionHost(region: Region): RegionHost {
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
     auditOperator: (tenancyId, act, effect) => runtime.audit.written(operatorEvent(runtime, tenancyId, act, effect)),
+    forgetPeer: (tenancyId, peer) => forgetPeer(runtime, tenancyId, peer),
     rotateRoot: () => rotateRoot(region),
     importVault: async (tenancyId, record) => (await importVaultRecord(runtime, tenancyId, record)).id,
     stop: () => region.stop(),

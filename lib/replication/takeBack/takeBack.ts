@@ -113,25 +113,32 @@ function deletionReminders(key: KeyRow, versions: readonly KeyVersionRow[]): rea
   )
 }
 
-/** Its replica was deleted after the copy: the link ends here too, behind the fence that the peer has since. */
+/**
+ * Its replica is gone, and nobody there is asked: it was deleted after the copy, or its region is lost. The link ends here
+ * too, behind the fence that the peer has since.
+ */
 export async function dropReplica(
-  ports: Pick<ReplicationPorts, 'tables' | 'cache' | 'clock'>,
+  ports: Pick<ReplicationPorts, 'tables' | 'cache' | 'clock' | 'region'>,
   vaultId: string,
   fence: number,
 ): Promise<void> {
-  const vault = await ports.cache.freshVault(vaultId)
-  if (vault?.row.replicaRegion == null) return
-  const next = nextVault(ports, vault, {
-    replicaRegion: null,
-    replicaStatus: null,
-    handOffTo: null,
-    fence: Math.max(fence, vault.row.fence),
-  })
-  const condition = { kind: 'revision', revision: vault.row.revision } as const
-  await ports.tables.write([
-    { op: 'put', table: 'Vaults', item: { ...next }, condition },
-    { op: 'delete', table: 'Replication', ...linkedKey(vaultId) },
-  ])
+  for (;;) {
+    const vault = await ports.cache.freshVault(vaultId)
+    if (vault?.row.replicaRegion == null || vault.row.primaryRegion !== ports.region) return
+    const next = nextVault(ports, vault, {
+      replicaRegion: null,
+      replicaStatus: null,
+      handOffTo: null,
+      fence: Math.max(fence, vault.row.fence),
+    })
+    const condition = { kind: 'revision', revision: vault.row.revision } as const
+    const { ok } = await ports.tables.write([
+      { op: 'put', table: 'Vaults', item: { ...next }, condition },
+      { op: 'delete', table: 'Replication', ...linkedKey(vaultId) },
+    ])
+    // Else it was changed meanwhile, in a region that serves.
+    if (ok) return
+  }
 }
 
 /** In the primary, for a peer that was put back to before this replica: what is left there goes, and it is made anew. */

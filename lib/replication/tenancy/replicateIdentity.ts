@@ -13,7 +13,7 @@ import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { IdentityRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 
-function receiptKey(tenancyId: string, peer: string): { pk: string; sk: string } {
+export function identityReceiptKey(tenancyId: string, peer: string): { pk: string; sk: string } {
   return { pk: `identityReceipt#${tenancyId}`, sk: peer }
 }
 
@@ -27,7 +27,7 @@ type SendPorts = Pick<
 /** Sends a peer every entry it has not acknowledged, in order; resolves with how many. @throws where it cannot be reached. */
 export async function sendIdentity(ports: SendPorts, tenancyId: string, peer: string): Promise<number> {
   let count = 0
-  const { pk, sk } = receiptKey(tenancyId, peer)
+  const { pk, sk } = identityReceiptKey(tenancyId, peer)
   const acknowledged = await ports.tables.get('Replication', pk, sk)
   const after = identitySk.log(acknowledged?.revision ?? 0)
   const read = (request: PageRequest) => ports.tables.query('Identity', tenancyId, 'log#', request)
@@ -55,7 +55,7 @@ export async function reconcileIdentity(ports: ReplicationPorts): Promise<void> 
 
 /** True where the peer has not said that it has the entry. */
 async function reconcilePeer(ports: ReplicationPorts, tenancyId: string, peer: string, seq: number): Promise<boolean> {
-  const { pk, sk } = receiptKey(tenancyId, peer)
+  const { pk, sk } = identityReceiptKey(tenancyId, peer)
   if (((await ports.tables.get('Replication', pk, sk))?.revision ?? 0) >= seq) return false
   try {
     await sendIdentity(ports, tenancyId, peer)
@@ -135,7 +135,7 @@ export async function onIdentityReceipt(
   { source, tenancyId }: Envelope,
   { seq }: BodyOf<'identityReceipt'>,
 ): Promise<void> {
-  const item: Item = { ...receiptKey(tenancyId, source), epoch: '', revision: seq }
+  const item: Item = { ...identityReceiptKey(tenancyId, source), epoch: '', revision: seq }
   await tables.write([
     { op: 'put', table: 'Replication', item, condition: { kind: 'newer', epoch: '', revision: seq } },
   ])

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 /** A vault or a replica in a region's file that is not deleted for good. */
 export interface StandingVault {
+  readonly id: string
   readonly replicaRegion: string | null
   readonly primaryRegion: string | null
 }
@@ -12,12 +13,13 @@ export function standingVaults(file: string): readonly StandingVault[] {
   try {
     const rows = database
       .prepare(
-        `SELECT json_extract(body, '$.replicaRegion') AS replicaRegion, json_extract(body, '$.primaryRegion') AS primaryRegion FROM item
+        `SELECT pk AS id, json_extract(body, '$.replicaRegion') AS replicaRegion, json_extract(body, '$.primaryRegion') AS primaryRegion FROM item
          WHERE tbl = 'Vaults' AND json_extract(body, '$.lifecycleState') <> 'DELETED'`,
       )
       .all()
     const text = (value: unknown) => (typeof value === 'string' ? value : null)
-    return rows.map(({ replicaRegion, primaryRegion }) => ({
+    return rows.map(({ id, replicaRegion, primaryRegion }) => ({
+      id: String(id),
       replicaRegion: text(replicaRegion),
       primaryRegion: text(primaryRegion),
     }))
