@@ -4,6 +4,7 @@ import type { Signed } from '../signedCaller.ts'
 export interface Answer {
   readonly status: number
   readonly body: Record<string, unknown>
+  readonly retryAfter: string | undefined
   /** The answer's opc-request-id. */
   readonly requestId: string
 }
@@ -20,7 +21,8 @@ export class HeldConnection {
         answer.on('error', reject)
         answer.on('end', () => {
           const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>
-          resolve({ status: answer.statusCode ?? 0, body, requestId: String(answer.headers['opc-request-id']) })
+          const { 'retry-after': retryAfter, 'opc-request-id': requestId } = answer.headers
+          resolve({ status: answer.statusCode ?? 0, body, retryAfter, requestId: String(requestId) })
         })
       })
       sent.on('error', reject)
