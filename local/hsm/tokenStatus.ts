@@ -5,7 +5,8 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
-import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { hasLostRecoveryKey } from '../../lib/hsm/pkcs11/recoverable.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
@@ -65,6 +66,12 @@ export async function tokenStatus(
       const namesVault = (each: string) =>
         partitionToken({ module, label: each, pin: () => pin }).bare((session) => markIn(session) !== undefined)
       const labels = module.labels()
+      const bare = (each: string) => partitionToken({ module, label: each, pin: () => pin })
+      const lost = [label, ...poolLabels({ module, label })].filter((each) => bare(each).bare(hasLostRecoveryKey))
+      if (lost.length > 0) {
+        isFit = false
+        lines.push(`  ${region}  WITHOUT THE CUSTODIANS’ KEY: ${lost.join(', ')} (the officer puts it back: hsm init)`)
+      }
       const { free, taken, spent, away } = poolOf(labels, label, join(data, 'hsm', `${region}.json`), namesVault)
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,

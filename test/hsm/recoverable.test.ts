@@ -7,6 +7,7 @@ import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts
 import { identityLabel, labelled } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { hasLostRecoveryKey } from '../../lib/hsm/pkcs11/recoverable.ts'
 import { tokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import { tenancyRootLabel } from '../../lib/hsm/pkcs11/tokenRoots.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
@@ -97,6 +98,28 @@ describeWithToken('a token with the custodians’ key', () => {
     own.remove(planted)
     own.close()
     expect(hsm.rotation.isRotating()).toBe(false)
+  })
+
+  test('where the PIN has deleted it nothing is made without a copy, and the officer puts it back', () => {
+    const module = softHsm()
+    for (const name of [label, partitionLabel(label, 1)]) {
+      partitionToken({ module, label: name, pin: () => pins.pin }).bare((there) => {
+        for (const key of there.find(labelled(CKO.PUBLIC_KEY, 'vaultspan recovery'))) there.remove(key)
+        expect(hasLostRecoveryKey(there)).toBe(true)
+      })
+    }
+    expect(() => {
+      hsm.rotation.begin()
+    }).toThrow("The custodians' key is gone from the token")
+    expect(hsm.rotation.isRotating()).toBe(false)
+    expect(() => copies(label)).toThrow("The custodians' key is gone from the token")
+    hsm.close()
+    const token = { module, recoveryKey, ...pins }
+    expect(initToken({ ...token, label })).toBe('there already')
+    expect(initPartition({ ...token, label: partitionLabel(label, 1) })).toBe('there already')
+    hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token: { module, label, pin: () => pins.pin } })
+    expect(copies(label).keys).toHaveLength(4)
+    expect(copies(partitionLabel(label, 1)).keys).toHaveLength(2)
   })
 
   test('keeps it when a private vault goes: what is made there for the next one has a copy', async () => {

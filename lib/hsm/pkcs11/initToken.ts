@@ -4,7 +4,7 @@ import { publicKeyPem } from '../primitives/p384.ts'
 import { CKA, CKO, CKU } from './constants.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
-import { putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
+import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
 import { Session } from './session.ts'
 import { markIn } from './vaultMarker.ts'
 
@@ -30,6 +30,7 @@ export interface NewToken {
 export function initToken(token: NewToken): 'made' | 'completed' | 'replaced' | 'there already' {
   const { module, label, pin } = token
   const known = module.slotOf(label)
+  if (known !== undefined) putBackRecoveryKey(token, known)
   if (known !== undefined && isLeftBehind(token, known)) {
     withUser(module, initialize(token, known), pin, (session) => {
       markAsOwn(session, token)
@@ -58,6 +59,7 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
       `${module.vendor.name} keeps no data objects, by which a private vault's token names its vault: make none (--private 0).`,
     )
   const known = module.slotOf(label)
+  if (known !== undefined) putBackRecoveryKey(token, known)
   const isLeft = known !== undefined && isLeftBehind(token, known)
   if (known !== undefined && !isLeft && hasRootsOfItsOwn(token, known)) return 'there already'
   const slot = initialize(token, known)
@@ -67,6 +69,20 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
   })
   if (isLeft) return 'replaced'
   return known === undefined ? 'made' : 'made anew'
+}
+
+/** What somebody with the PIN has deleted; by the officer, without whom it is not trusted. */
+function putBackRecoveryKey({ module, soPin, pin, recoveryKey }: NewToken, slot: number): void {
+  if (recoveryKey === undefined || !module.tokenInfo(slot).hasUserPin) return
+  if (!withUser(module, slot, pin, hasLostRecoveryKey)) return
+  const session = Session.open(module, slot)
+  try {
+    session.login(CKU.SO, soPin)
+    putRecoveryKey(session, recoveryKey)
+    module.call('C_Logout', session.handle)
+  } finally {
+    session.close()
+  }
 }
 
 /** Before there are keys: a token that has any and no mark is of an older version. */

@@ -6,7 +6,7 @@ import type { PartitionEntry } from '../partitionEntry.ts'
 import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
 import { markIfUnmarked, ownerMarks } from './ownerMark.ts'
-import { findRecoveryKey } from './recoverable.ts'
+import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
 import type { Session } from './session.ts'
@@ -203,12 +203,15 @@ export class Partitions {
     if (entry === undefined) return
     // Sessions of this process may hold objects of the vault: they go first.
     this.#shut(label)
-    const isFree = entry.phase === 'emptying'
+    let isFree = entry.phase === 'emptying'
     const token = partitionToken({ ...this.#region, label, restartSeconds })
     token.bare((session) => {
       this.#keepAsOwn(session, label)
       requireMarkerOf(session, { ...entry.vault, isPrivate: true })
-      const recoveryKey = findRecoveryKey(session)
+      // Without the custodians' key new roots would have no copy: the token is spent, until hsm init makes it anew.
+      const hasLost = hasLostRecoveryKey(session)
+      const recoveryKey = hasLost ? undefined : findRecoveryKey(session)
+      isFree &&= !hasLost
       destroyVaultObjects(session, [...ownerMarks(session), ...(recoveryKey === undefined ? [] : [recoveryKey])])
       if (isFree) createRoots(session)
     })

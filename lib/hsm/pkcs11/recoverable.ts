@@ -47,13 +47,25 @@ export function putRecoveryKey(session: Session, publicKeyPem: string): void {
   ])
 }
 
-/** Undefined where there are no custodians. @throws UserError where one is there that the security officer did not put there. */
+/** Whether custodians' copies lie in it and their key does not: what is made from now on would have none. */
+export function hasLostRecoveryKey(session: Session): boolean {
+  if (session.find(labelledRecovery).length > 0) return false
+  const data = session.find([[CKA.CLASS, CKO.DATA]], 256)
+  return data.some((each) => String(session.attributes(each, CKA.LABEL)[0]).startsWith(copyPrefix))
+}
+
+const labelledRecovery: Template = [
+  [CKA.CLASS, CKO.PUBLIC_KEY],
+  [CKA.LABEL, Buffer.from(recoveryLabel)],
+]
+
+/** Undefined where there are no custodians. @throws UserError where one is there that the security officer did not put there, or theirs is gone. */
 export function findRecoveryKey(session: Session): Handle | undefined {
-  const found = session.find([
-    [CKA.CLASS, CKO.PUBLIC_KEY],
-    [CKA.LABEL, Buffer.from(recoveryLabel)],
-  ])
-  const [key, ...more] = found
+  const [key, ...more] = session.find(labelledRecovery)
+  if (key === undefined && hasLostRecoveryKey(session))
+    throw new UserError(
+      "The custodians' key is gone from the token, and what is made there without it has no copy for them: somebody with the PIN has deleted it. The security officer puts it back, with the service stopped: hsm init --so-pin-file FILE, with the --private that the tokens were made with.",
+    )
   if (key === undefined) return undefined
   const [trusted] = session.attributes(key, CKA.TRUSTED)
   if (more.length === 0 && trusted?.[0] === 1) return key
