@@ -51,4 +51,25 @@ export const durableFaults: readonly SeededFault[] = [
     replace: '  void finishChange\n',
     caughtBy: { test: 'test/replication/repeatedInStrict.test.ts' },
   },
+  {
+    name: 'a region that was put back takes back what is older than its own',
+    file: 'lib/replication/takeBack/takeBack.ts',
+    find: "  if (isAtLeast(vault.row, row)) return 'isKnown'\n",
+    replace: '',
+    caughtBy: { test: 'test/replication/takenBack.test.ts' },
+  },
+  {
+    name: 'a region that was put back forgets which keys are to be destroyed',
+    file: 'lib/replication/takeBack/takeBack.ts',
+    find: '  for (const reminder of deletionReminders(key, versions)) await ports.tables.write(reminder)\n',
+    replace: '  void deletionReminders\n',
+    caughtBy: { test: 'test/replication/takenBack.test.ts' },
+  },
+  {
+    name: 'a key is destroyed by a reminder of another time',
+    file: 'lib/kms/schedule/runDue.ts',
+    find: 'const isDue = key.timeOfDeletion === due.at',
+    replace: 'const isDue = key.timeOfDeletion !== null',
+    caughtBy: { test: 'test/wire/staleReminders.test.ts' },
+  },
 ]
