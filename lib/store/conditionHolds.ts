@@ -1,5 +1,5 @@
 import type { Condition, Item } from '../ports.ts'
-import { compareUtf8 } from './compareUtf8.ts'
+import { compareUtf8 } from '../compareUtf8.ts'
 
 type Kind<K extends Condition['kind']> = Extract<Condition, { kind: K }>
 

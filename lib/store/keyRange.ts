@@ -1,6 +1,6 @@
 import { KmsError } from '../errors.ts'
 import type { PageRequest } from '../ports.ts'
-import { compareUtf8 } from './compareUtf8.ts'
+import { compareUtf8 } from '../compareUtf8.ts'
 import { isKeyText, maxSortKeyBytes } from './keyText.ts'
 
 /** Sort keys from `from` (inclusive) up to `to` (exclusive; absent: without end), in the order of UTF-8 bytes. */

@@ -18,7 +18,7 @@ import { encodeWrites } from '../../lib/store/encodeWrites.ts'
 import { requireLimit, requirePage } from '../../lib/store/keyRange.ts'
 import { pageOf } from '../../lib/store/pageOf.ts'
 import { scanNext, scanPlace, type ScanPlace } from '../../lib/store/scanPlace.ts'
-import { compareUtf8 } from '../../lib/store/compareUtf8.ts'
+import { compareUtf8 } from '../../lib/compareUtf8.ts'
 
 /** A partition of a table or of an index: items by sort key or address. Copied before the first write after a fork. */
 type Part = Map<string, Item>

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../canonicalJson.ts'
+import { compareUtf8 } from '../../compareUtf8.ts'
 import { KmsError } from '../../errors.ts'
 import type { VaultKeys } from '../../hsm/hsm.ts'
 import { pageBytes, type IndexName, type Item, type TableName, type Tables } from '../../ports.ts'
@@ -88,7 +89,7 @@ function pageSize(limit: number, partitions: number): number {
 
 /** By UTF-8 bytes, as the tables sort. */
 function compare(a: string | undefined, b: string | undefined, descending: boolean): number {
-  const ascending = Buffer.compare(Buffer.from(a ?? ''), Buffer.from(b ?? ''))
+  const ascending = compareUtf8(a ?? '', b ?? '')
   return descending ? -ascending : ascending
 }
 

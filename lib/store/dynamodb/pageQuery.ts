@@ -1,6 +1,6 @@
 import type { QueryCommandInput } from '@aws-sdk/client-dynamodb'
 import type { IndexName, PageRequest } from '../../ports.ts'
-import { compareUtf8 } from '../compareUtf8.ts'
+import { compareUtf8 } from '../../compareUtf8.ts'
 import { isKeyText, maxPartitionKeyBytes, maxSortKeyBytes } from '../keyText.ts'
 
 type Query = Required<Pick<QueryCommandInput, 'KeyConditionExpression' | 'ExpressionAttributeValues'>> &

@@ -18,6 +18,16 @@ interface Row {
 }
 
 const columns = 'pk, sk, expires_at, gpk, by_time, by_name, body'
+/** In this order. */
+type Columns = readonly [
+  Row['pk'],
+  Row['sk'],
+  Row['expires_at'],
+  Row['gpk'],
+  Row['by_time'],
+  Row['by_name'],
+  Row['body'],
+]
 
 interface Direction {
   readonly ascending: StatementSync
@@ -46,6 +56,12 @@ export class ItemStatements {
   readonly #byIndex: Readonly<Record<IndexName, Direction>>
 
   constructor(database: Pick<SqliteDatabase, 'prepare'>) {
+    // A page has hundreds of rows: an object with a name for each column costs a fifth more.
+    const rows = (text: string): StatementSync => {
+      const statement = database.prepare(text)
+      statement.setReturnArrays(true)
+      return statement
+    }
     this.#get = database.prepare(`SELECT ${columns} FROM item WHERE tbl = ? AND pk = ? AND sk = ? AND ${notExpired}`)
     this.#put = database.prepare(
       `INSERT INTO item (tbl, pk, sk, body, expires_at, gpk, by_time, by_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -56,14 +72,14 @@ export class ItemStatements {
     this.#sweep = database.prepare(
       'DELETE FROM item WHERE rowid IN (SELECT rowid FROM item WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)',
     )
-    this.#scan = database.prepare(
+    this.#scan = rows(
       `SELECT ${columns} FROM item WHERE tbl = ? AND (pk, sk) > (?, ?) AND ${notExpired} ORDER BY pk, sk LIMIT ?`,
     )
     const direction = (partition: string, key: string): Direction => {
       const select = `SELECT ${columns} FROM item WHERE tbl = ? AND ${partition} = ? AND ${key} >= ? AND ${key} < ? AND ${notExpired}`
       return {
-        ascending: database.prepare(`${select} ORDER BY ${key} LIMIT ?`),
-        descending: database.prepare(`${select} ORDER BY ${key} DESC LIMIT ?`),
+        ascending: rows(`${select} ORDER BY ${key} LIMIT ?`),
+        descending: rows(`${select} ORDER BY ${key} DESC LIMIT ?`),
       }
     }
     this.#bySk = direction('pk', 'sk')
@@ -122,9 +138,9 @@ function page(table: TableName, found: Iterable<unknown>): ItemPage {
   let bytes = 0
   for (const each of found) {
     if (bytes >= pageBytes) return { items, isCut: true }
-    const row = each as Row
-    bytes += row.body.length
-    items.push(itemIn(table, row))
+    const [pk, sk, expires_at, gpk, by_time, by_name, body] = each as Columns
+    bytes += body.length
+    items.push(itemIn(table, { pk, sk, expires_at, gpk, by_time, by_name, body }))
   }
   return { items, isCut: false }
 }

@@ -14,7 +14,7 @@ import {
   type WriteOutcome,
 } from '../../ports.ts'
 import type { ChangeStream, NumberedChange } from '../change.ts'
-import { compareUtf8 } from '../compareUtf8.ts'
+import { compareUtf8 } from '../../compareUtf8.ts'
 import { advance } from '../advance.ts'
 import { conditionHolds, isExpired } from '../conditionHolds.ts'
 import { encodeWrites, requireItemText, type EncodedWrite } from '../encodeWrites.ts'
