@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 const long = [
   '/wire/atOnce/',
   '/wire/operations.',
+  '/wire/explainedCalls.',
   '/wire/properties.',
   '/crash/',
   '/local/processes.',
