@@ -72,4 +72,11 @@ export const durableFaults: readonly SeededFault[] = [
     replace: 'const isDue = key.timeOfDeletion !== null',
     caughtBy: { test: 'test/wire/staleReminders.test.ts' },
   },
+  {
+    name: 'a receipt that was found false is believed on',
+    file: 'lib/replication/mend.ts',
+    find: "  await ports.tables.write([{ op: 'delete', table: 'Replication', pk, sk, condition: { kind: 'revision', revision } }])",
+    replace: '  void [pk, sk, revision]',
+    caughtBy: { test: 'test/replication/disbelieved.test.ts' },
+  },
 ]
