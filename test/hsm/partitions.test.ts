@@ -137,6 +137,24 @@ describeWithToken('a private vault’s token', () => {
     await expect(vault.use(aMaterial(), key, () => undefined)).rejects.toEqual(coded('integrityFailure'))
   })
 
+  test('loses its former roots when a rotation ends: what they wrapped opens no more', async () => {
+    const wrapped = await hsm.createVaultKeys(first)
+    hsm.rotation.begin()
+    const next = hsm.rotation.rewrapVaultKeys(first, wrapped)
+    if (next === undefined) throw new Error('It was under the former root.')
+    const own = partitionLabel(label, 1)
+    const roots = () =>
+      hsm
+        .describeTokens()
+        .find((token) => token.label === own)
+        ?.keys.map((key) => key.label)
+    expect(roots()).toHaveLength(4)
+    hsm.rotation.end()
+    expect(roots()).toEqual(['vaultspan root: wrapping 2', 'vaultspan root: MAC 2'])
+    expect(() => hsm.openVault(first, wrapped)).toThrow()
+    hsm.openVault(first, next)
+  })
+
   test('goes back with new roots where the vault never came to be', async () => {
     const lost = await hsm.createVaultKeys(first)
     hsm.releasePartition(first, 'neverWas')

@@ -100,7 +100,8 @@ describeWithToken('a token with the custodians’ key', () => {
     expect(hsm.rotation.isRotating()).toBe(false)
   })
 
-  test('where the PIN has deleted it nothing is made without a copy, and the officer puts it back', () => {
+  test('where the PIN has deleted it nothing is made without a copy, and the officer puts it back', async () => {
+    const { n = '', e = '' } = createPublicKey((await knownRsaPair(4096)).publicKey).export({ format: 'jwk' })
     const module = softHsm()
     for (const name of [label, partitionLabel(label, 1)]) {
       partitionToken({ module, label: name, pin: () => pins.pin }).bare((there) => {
@@ -113,6 +114,22 @@ describeWithToken('a token with the custodians’ key', () => {
     }).toThrow("The custodians' key is gone from the token")
     expect(hsm.rotation.isRotating()).toBe(false)
     expect(() => copies(label)).toThrow("The custodians' key is gone from the token")
+    // Alone in its place, it is none of the officer's still.
+    const own = session()
+    const planted = own.create([
+      ...labelled(CKO.PUBLIC_KEY, 'vaultspan recovery'),
+      [CKA.KEY_TYPE, CKK.RSA],
+      [CKA.TOKEN, true],
+      [CKA.PRIVATE, false],
+      [CKA.WRAP, true],
+      [CKA.MODULUS, Buffer.from(n, 'base64url')],
+      [CKA.PUBLIC_EXPONENT, Buffer.from(e, 'base64url')],
+    ])
+    expect(() => {
+      hsm.rotation.begin()
+    }).toThrow('the security officer did not put there')
+    own.remove(planted)
+    own.close()
     hsm.close()
     const token = { module, recoveryKey, ...pins }
     expect(initToken({ ...token, label })).toBe('there already')
