@@ -1,5 +1,5 @@
 import type { Hsm, VaultKeys, WrappedVaultKeys } from '../hsm/hsm.ts'
-import type { JsonObject } from '../canonicalJson.ts'
+import { canonicalJson, type JsonObject } from '../canonicalJson.ts'
 import { KmsError } from '../errors.ts'
 import { LruCache } from '../lruCache.ts'
 import type { Clock, Tables } from '../ports.ts'
@@ -123,10 +123,21 @@ export class VaultCache {
     // The context is read from the row before its MAC is checked: a false one opens no keys, so the check below cannot pass.
     const unverified = stored as unknown as VaultRow
     if (unverified.id !== vaultId) throw new KmsError('integrityFailure', `The row of ${vaultId} names another vault.`)
-    const keys = this.#hsm.openVault(vaultContext(unverified), wrapped)
+    const keys = await this.#opened(unverified, wrapped)
     const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', stored)
     this.standIns.sawVault(row)
     return { row, keys }
+  }
+
+  /** What was read may be under a root that was exchanged since, and is gone: it is read once more before it is called altered. */
+  async #opened(row: VaultRow, wrapped: VaultKeysRow['wrapped']): Promise<VaultKeys> {
+    try {
+      return this.#hsm.openVault(vaultContext(row), wrapped)
+    } catch (cause) {
+      const now = await storedVaultKeys(this.#tables, row.id)
+      if (now === undefined || canonicalJson(now) === canonicalJson(wrapped)) throw cause
+      return this.#hsm.openVault(vaultContext(row), now)
+    }
   }
 
   async freshKey(keys: VaultKeys, keyId: string): Promise<KeyRow | undefined> {
