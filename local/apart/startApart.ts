@@ -137,7 +137,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     state: () => cloudStatus({ ...tenancy, endpoints: placed.endpoints, apart: placeOf(own) }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
-    'rotate-root': (words) => rotateRootCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words, directory.path),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
     hang: async ([, name = '', worker]) => {
       if (worker === undefined) {

@@ -102,7 +102,7 @@ async function start(options: CloudOptions, directory: HostDirectory, opened: Re
     state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
-    'rotate-root': (words) => rotateRootCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words, directory.path),
   })
   return {
     regions: endpoints,

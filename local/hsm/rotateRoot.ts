@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { TransportKey, VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { backupContext } from '../../lib/kms/backup/backupKeys.ts'
 import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
@@ -9,6 +10,8 @@ import type { Item, TableName, Write } from '../../lib/ports.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { Region } from '../region/startRegion.ts'
+import { typed } from '../typed.ts'
+import { recoveryFile } from './recoveryFile.ts'
 
 type Rotated = Pick<Region, 'name' | 'hsm' | 'store'>
 
@@ -158,11 +161,19 @@ async function putRow(
 export async function rotateRootCommand(
   regions: readonly { readonly name: string; readonly rotateRoot: () => Promise<number> }[],
   [, region = '-']: readonly string[],
+  data: string | undefined,
 ): Promise<string> {
   const chosen = regions.filter(({ name }) => region === '-' || name === region)
   if (chosen.length === 0) throw new Error(`There is no region ${region}.`)
   const rotated = await Promise.all(
     chosen.map(async (each) => `${each.name}: a new root, ${await each.rotateRoot()} wrapped anew under it`),
   )
-  return rotated.join('; ')
+  return [...rotated, ...backupsNext(data, chosen)].join('; ')
+}
+
+/** The custodians' older backups have the former roots, and are refused from now on. */
+function backupsNext(data: string | undefined, regions: readonly { readonly name: string }[]): readonly string[] {
+  if (data === undefined || !existsSync(recoveryFile(data))) return []
+  const commands = regions.map(({ name }) => typed('hsm', 'backup', 'FILE', '--data', data, '--region', name))
+  return ['the custodians’ older backups no longer restore, take new ones now:', ...commands]
 }

@@ -129,7 +129,7 @@ async function start(
     state: () => cloudStatus({ ...prepared, endpoints }, hosts, faults),
     dead: (words) => redriveCommand(hosts, words),
     redrive: (words) => redriveCommand(hosts, words),
-    'rotate-root': (words) => rotateRootCommand(hosts, words),
+    'rotate-root': (words) => rotateRootCommand(hosts, words, directory.path),
     snapshot: ([, to = '']) => snapshots.take(decodeURIComponent(to)),
     hang: async ([, region = '', worker]) => {
       if (worker === undefined) {
