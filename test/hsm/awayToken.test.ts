@@ -83,8 +83,8 @@ describeWithToken('a private vault whose token is away', () => {
     expect(await decrypt(call, await crypto(other.vault.id), other.key, other.ciphertext)).toBe(plaintext)
     const health = await cloud.parts[0]?.health()
     expect(health).toMatchObject({ status: 'degraded', isHsmAnswering: true, awayTokens: [`${label} ${region} #1`] })
-    expect(health && troubles(health)).toContain(
-      `token ${label} ${region} #1 does not answer: its private vault answers 503`,
+    expect(health && troubles(health)).toContainEqual(
+      expect.objectContaining({ says: `token ${label} ${region} #1 does not answer: its private vault answers 503` }),
     )
 
     // Back again, it serves without a restart of the service; SoftHSM sees it when it is started anew.
