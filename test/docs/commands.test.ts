@@ -67,10 +67,18 @@ test('every command of the documents stands in a block that is run here', () => 
   }
 })
 
+/** On a busy machine a region may be slow enough to be called down, which `status` and `doctor` say by their exit code. */
+async function ranWell(run: () => Promise<Ran>, text: string): Promise<Ran> {
+  const looks = /npm run (status|doctor)\b/.test(text) ? 30 : 1
+  let ran = await run()
+  for (let tries = 1; ran.code !== 0 && tries < looks; tries += 1) ran = await run()
+  return ran
+}
+
 test('what the documents say to type runs', () =>
   inReadersPlace(async (run) => {
     for (const block of shellBlocks.filter((each) => !callsOci(each))) {
-      const { code, err } = await run(block.text)
+      const { code, err } = await ranWell(() => run(block.text), block.text)
       expect({ ...block, code, err: code === 0 ? '' : err }).toEqual({ ...block, code: 0, err: '' })
     }
   }))

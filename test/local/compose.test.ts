@@ -77,6 +77,17 @@ function startContainer(name: string, place: Place, words?: readonly string[], o
   )
 }
 
+/** What the image's health check answers. */
+async function health(name: string, place: Place): Promise<number | string> {
+  const [program = '', ...words] = containerWords('HEALTHCHECK')
+  return startContainer(name, place, [program, ...words]).exited
+}
+
+/** On a busy machine a region that is slow to answer is called down for a moment. */
+async function becomes(name: string, place: Place, wanted: number): Promise<void> {
+  while ((await health(name, place)) !== wanted) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
 const once = inOrder(file).filter((name) => file.services[name]?.restart === 'no')
 const served = inOrder(file).filter((name) => !once.includes(name))
 
@@ -125,10 +136,7 @@ test('the commands of compose.yaml make a cloud of two containers that replicate
       const { vault, keyId, replica } = await aReplicatedKey(kms)
       const ciphertext = await encrypt(kms.call, vault.endpoint, keyId)
       await opens(kms, replica, keyId, ciphertext)
-      for (const name of served) {
-        const [program = '', ...words] = containerWords('HEALTHCHECK')
-        expect(await startContainer(name, place, [program, ...words]).exited).toBe(0)
-      }
+      for (const name of served) await becomes(name, place, 0)
       // `docker compose up` again, while both run: what runs once finds nothing to do.
       expect((await runOnce(place)).join('')).toBe('')
       const [first, second] = started
@@ -151,20 +159,16 @@ test('a health check fails while a region does not serve, and not for its peer',
     const place = { directory, port: await freeBase() }
     await runOnce(place)
     const started: StartedProcess[] = []
-    const health = async (name: string) => {
-      const [program = '', ...words] = containerWords('HEALTHCHECK')
-      return startContainer(name, place, [program, ...words]).exited
-    }
     try {
       started.push(await up('ashburn', place))
-      expect(await health('ashburn')).toBe(0)
+      await becomes('ashburn', place, 0)
       const faults = ['/usr/local/bin/vaultspan', 'faults']
       const refuse = startContainer('ashburn', place, [...faults, 'refuse', home, '--data', '/data'])
       expect([await refuse.exited, refuse.said.err]).toEqual([0, ''])
-      expect(await health('ashburn')).toBe(1)
+      await becomes('ashburn', place, 1)
       expect(await startContainer('ashburn', place, [...faults, 'heal', '--data', '/data']).exited).toBe(0)
-      expect(await health('ashburn')).toBe(0)
-      expect(await health('phoenix')).toBe(1)
+      await becomes('ashburn', place, 0)
+      expect(await health('phoenix', place)).toBe(1)
     } finally {
       for (const process of started) process.signal('SIGKILL')
       await Promise.all(started.map(({ exited }) => exited))
