@@ -1,4 +1,4 @@
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { processSuites } from './test/processSuites.js'
 
@@ -27,7 +27,8 @@ export default {
     ],
   },
   // Jest leaves one core idle, which on two is half of the machine; and a third of what a suite takes it only waits.
-  maxWorkers: '150%',
+  // A number: of percentages above a hundred Jest makes as many workers as they say.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   // How long a test may take is no statement: a busy machine takes its time.
   testTimeout: 900_000,
 }
