@@ -116,10 +116,21 @@ export const hsm: CommandRow = {
       .action(async (file: string, { data, share, recovery, soPinFile }: RestoreFlags) => {
         const { restoreRegion } = await import('../hsm/restoreRegion.ts')
         const { auditAtRest } = await import('../region/chainedAtRest.ts')
+        const { requireOpened } = await import('../region/requireOpened.ts')
         const copy = recovery === undefined ? {} : { recoveryCopy: recovery }
         const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
         console.log(
-          (await restoreRegion({ data, file, shareFiles: share, access, audit: auditAtRest, ...copy })).join('\n'),
+          (
+            await restoreRegion({
+              data,
+              file,
+              shareFiles: share,
+              access,
+              audit: auditAtRest,
+              look: requireOpened,
+              ...copy,
+            })
+          ).join('\n'),
         )
       })
     command

@@ -19,6 +19,7 @@ import { backedUpSchema } from './backupRegion.ts'
 import { requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
+import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { textOf } from './textOf.ts'
@@ -33,6 +34,8 @@ export interface Restored {
   readonly recoveryCopy?: string
   /** Writes into the audit of the region, where its rows are. */
   readonly audit: typeof auditAtRest
+  /** Looks whether the vaults of those rows open. */
+  readonly look: typeof requireOpened
   /** Asked for where there are tokens to make: the library and the new tokens' PINs. */
   readonly access: () => Promise<{ readonly module: string; readonly soPin: string; readonly pin: string }>
 }
@@ -65,7 +68,7 @@ export async function restoreRegion(of: Restored): Promise<readonly string[]> {
 }
 
 async function restore(
-  { data, access, audit, directory }: Restored & { readonly directory?: HostDirectory },
+  { data, access, audit, look, directory }: Restored & { readonly directory?: HostDirectory },
   { region, recovery, at }: BackupFile,
   { state, tokens }: BackedUp,
   recoveryKey: Buffer,
@@ -94,13 +97,11 @@ async function restore(
     // What does not belong together says so here, not at the next start.
     const file = existsSync(place) ? { file: place } : {}
     const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
-    await auditRestored({ audit, directory }, hsm, at)
-    hsm.close()
+    await finished({ audit, look, directory }, hsm, at)
   } else {
     putFiles(data, place, state, recovery)
     const hsm = openSoftwareHsm({ region, realm, file: place })
-    await auditRestored({ audit, directory }, hsm, at)
-    hsm.close()
+    await finished({ audit, look, directory }, hsm, at)
   }
   return [
     ...lines,
@@ -119,18 +120,23 @@ function rowsNext(data: string, region: string, at: string): readonly string[] {
   ]
 }
 
-/** Where the region's rows are there; a snapshot that is restored later knows nothing of it. */
-async function auditRestored(
-  { audit, directory }: Pick<Restored, 'audit'> & { readonly directory: HostDirectory | undefined },
-  hsm: ProvisionedHsm,
+/** Where the region's rows are there they are looked at, and say what was done; a snapshot that is restored later knows nothing of it. */
+async function finished(
+  { audit, look, directory }: Pick<Restored, 'audit' | 'look'> & { readonly directory: HostDirectory | undefined },
+  hsm: ProvisionedHsm & { close(): void },
   at: string,
 ): Promise<void> {
   const { region } = hsm
   const tenancyId = directory?.fact('tenancyId')
   const file = directory?.file('regions', `${region}.db`)
-  if (tenancyId === undefined || file === undefined || !existsSync(file)) return
-  const effect = { resourceId: tenancyId, resourceName: region, current: { asOf: at } }
-  await audit({ region, file, hsm }, tenancyId, 'RestoreHsm', effect)
+  try {
+    if (tenancyId === undefined || file === undefined || !existsSync(file)) return
+    const effect = { resourceId: tenancyId, resourceName: region, current: { asOf: at } }
+    await audit({ region, file, hsm }, tenancyId, 'RestoreHsm', effect)
+    await look({ region, file, tenancyId, hsm })
+  } finally {
+    hsm.close()
+  }
 }
 
 function putFiles(data: string, place: string, state: string | null, recovery: BackupFile['recovery']): void {

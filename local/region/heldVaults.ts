@@ -1,7 +1,7 @@
 import { KmsError } from '../../lib/errors.ts'
 import { eachPage } from '../../lib/kms/rows/pages.ts'
 import { vaultIdsIn } from '../../lib/kms/rows/vaultIdsIn.ts'
-import type { ScanRequest } from '../../lib/ports.ts'
+import type { ScanRequest, Tables } from '../../lib/ports.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 
 export interface HeldVault {
@@ -17,8 +17,10 @@ export interface HeldVaults {
   readonly unverified: readonly string[]
 }
 
+type HoldingRegion = Pick<Runtime, 'cache' | 'region'> & { readonly tables: Pick<Tables, 'scan'> }
+
 /** One vault that does not verify hides none of the others. */
-export async function heldVaults({ tables, cache, region }: Runtime, tenancyId: string): Promise<HeldVaults> {
+export async function heldVaults({ tables, cache, region }: HoldingRegion, tenancyId: string): Promise<HeldVaults> {
   const vaults: HeldVault[] = []
   const unverified: string[] = []
   const read = (request: ScanRequest) => tables.scan('Vaults', request)

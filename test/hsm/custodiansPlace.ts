@@ -10,6 +10,7 @@ import { backupRegion } from '../../local/hsm/backupRegion.ts'
 import type { Ceremony } from '../../local/hsm/ceremony.ts'
 import { restoreRegion } from '../../local/hsm/restoreRegion.ts'
 import { auditAtRest } from '../../local/region/chainedAtRest.ts'
+import { requireOpened } from '../../local/region/requireOpened.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
@@ -133,6 +134,7 @@ export class Place {
       shareFiles: shares,
       access,
       audit: auditAtRest,
+      look: requireOpened,
       ...(recoveryCopy === undefined ? {} : { recoveryCopy }),
     })
   }

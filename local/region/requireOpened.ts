@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import type { Hsm } from '../../lib/hsm/hsm.ts'
+import { VaultCache } from '../../lib/kms/vaultCache.ts'
+import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
+import { UserError } from '../../lib/userError.ts'
+import { heldVaults } from './heldVaults.ts'
+
+interface Opened {
+  readonly region: string
+  /** The region's rows. */
+  readonly file: string
+  readonly tenancyId: string
+  readonly hsm: Hsm
+}
+
+/**
+ * Every vault whose rows are there opens in the HSM that was restored. A label alone does not tell a private vault's token from
+ * one of that label that was made anew since the backup. @throws UserError that names the vaults
+ */
+export async function requireOpened({ region, file, tenancyId, hsm }: Opened): Promise<void> {
+  if (!existsSync(file)) return
+  const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
+  try {
+    const { tables } = store
+    const cache = new VaultCache({ tables, hsm, clock: Date.now }, 0, 1)
+    const { unverified } = await heldVaults({ tables, cache, region }, tenancyId)
+    if (unverified.length === 0) return
+    throw new UserError(
+      `The tokens were made, and do not open these vaults of ${region}: ${unverified.join(', ')}. The backup is older than their tokens, which were made anew since, or of another cloud: delete the tokens that were made, and restore a newer backup, or the rows of its time with it.`,
+    )
+  } finally {
+    store.close()
+  }
+}
