@@ -1,7 +1,7 @@
-import { newEventId, type AuditEvent } from './audit.ts'
+import type { AuditEvent } from './audit.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { AuditEffect } from './mutation.ts'
-import { ociEvent } from './ociEvent.ts'
+import { unsignedEvent } from './unsignedEvent.ts'
 
 /** What whoever has the host does past the API, as the audit names it. */
 const services = {
@@ -21,21 +21,15 @@ const operator = { principalName: 'operator at the host', principalId: null, aut
 export type OperatorEffect = Omit<AuditEffect, 'compartmentId' | 'suffix'>
 
 export function operatorEvent(
-  { clock, random }: Pick<KmsPorts, 'clock' | 'random'>,
+  ports: Pick<KmsPorts, 'clock' | 'random'>,
   tenancyId: string,
   act: OperatorAct,
   effect: OperatorEffect,
 ): AuditEvent {
-  const eventTime = new Date(clock()).toISOString()
-  return ociEvent({
+  return unsignedEvent(ports, tenancyId, {
     service: services[act],
     operation: act,
-    eventId: newEventId(random),
-    groupingId: newEventId(random),
-    eventTime,
-    compartmentId: tenancyId,
-    ...effect,
-    identity: { ...operator, tenantId: tenancyId },
-    response: { status: 200, responseTime: eventTime },
+    principal: operator,
+    effect: { compartmentId: tenancyId, ...effect },
   })
 }

@@ -1,13 +1,14 @@
-import { markedAuditWrites, newEventId, type AuditEvent } from './audit.ts'
+import { markedAuditWrites, type AuditEvent } from './audit.ts'
 import type { KmsPorts } from './kmsPorts.ts'
 import type { AuditEffect, Mutation } from './mutation.ts'
-import { ociEvent } from './ociEvent.ts'
+import { unsignedEvent } from './unsignedEvent.ts'
 import type { Write } from '../ports.ts'
 
 /** What the service itself does when it falls due, as the audit names it. */
 export type SystemOperation = 'ImportVault' | 'DeleteVault' | 'DeleteKey' | 'DeleteKeyVersion' | 'RotateKey'
 
 const service = 'keymanagementservice'
+const principal = { principalName: service, principalId: service, authType: 'service' } as const
 
 type Ports = Pick<KmsPorts, 'clock' | 'random'>
 
@@ -26,21 +27,6 @@ export function systemAudit(
   return markedAuditWrites(systemEvent(ports, tenancyId, operation, effect))
 }
 
-function systemEvent(
-  { clock, random }: Ports,
-  tenancyId: string,
-  operation: SystemOperation,
-  effect: AuditEffect,
-): AuditEvent {
-  const eventTime = new Date(clock()).toISOString()
-  return ociEvent({
-    service: 'KeyManagementService',
-    operation,
-    eventId: newEventId(random),
-    groupingId: newEventId(random),
-    eventTime,
-    ...effect,
-    identity: { principalName: service, principalId: service, authType: 'service', tenantId: tenancyId },
-    response: { status: 200, responseTime: eventTime },
-  })
+function systemEvent(ports: Ports, tenancyId: string, operation: SystemOperation, effect: AuditEffect): AuditEvent {
+  return unsignedEvent(ports, tenancyId, { service: 'KeyManagementService', operation, principal, effect })
 }

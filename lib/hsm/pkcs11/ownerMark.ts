@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { parseJson } from '../../parseJson.ts'
 import { UserError } from '../../userError.ts'
 import { CKA, CKO } from './constants.ts'
-import { labelled } from './regionObjects.ts'
+import { createMark, labelled } from './regionObjects.ts'
 import type { Handle, Session } from './session.ts'
 import { markIn } from './vaultMarker.ts'
 
@@ -62,14 +62,7 @@ export function markOwner(session: Session, owner: TokenOwner): void {
   owner.keep()
   const { id, path } = owner
   for (const object of ownerMarks(session)) session.remove(object)
-  session.create([
-    [CKA.CLASS, CKO.DATA],
-    [CKA.TOKEN, true],
-    [CKA.PRIVATE, true],
-    [CKA.MODIFIABLE, false],
-    [CKA.LABEL, Buffer.from(label)],
-    [CKA.VALUE, Buffer.from(JSON.stringify({ id, path } satisfies Mark))],
-  ])
+  createMark(session, label, JSON.stringify({ id, path } satisfies Mark))
 }
 
 /** Again, it does nothing. @throws as requireOwner */

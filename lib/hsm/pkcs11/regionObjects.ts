@@ -203,6 +203,18 @@ function generations(session: Session): readonly number[] {
   return [...new Set(found)].sort((one, other) => other - one)
 }
 
+/** A text in the token that whoever has the PIN reads, and does not change. */
+export function createMark(session: Session, label: string, text: string): void {
+  session.create([
+    [CKA.CLASS, CKO.DATA],
+    [CKA.TOKEN, true],
+    [CKA.PRIVATE, true],
+    [CKA.MODIFIABLE, false],
+    [CKA.LABEL, Buffer.from(label)],
+    [CKA.VALUE, Buffer.from(text)],
+  ])
+}
+
 /** @throws UserError where there is none, or more than one. */
 export function findOne(session: Session, objectClass: number, label: string): Handle {
   const [found, another] = session.find(labelled(objectClass, label))

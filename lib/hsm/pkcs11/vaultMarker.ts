@@ -2,7 +2,7 @@ import { UserError } from '../../userError.ts'
 import { vaultText } from './vaultKeeper.ts'
 import type { VaultContext } from '../hsm.ts'
 import { CKA, CKO } from './constants.ts'
-import { labelled } from './regionObjects.ts'
+import { createMark, labelled } from './regionObjects.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -34,12 +34,5 @@ export function markFor(session: Session, vault: VaultContext): void {
 }
 
 export function markAs(session: Session, text: string): void {
-  session.create([
-    [CKA.CLASS, CKO.DATA],
-    [CKA.TOKEN, true],
-    [CKA.PRIVATE, true],
-    [CKA.MODIFIABLE, false],
-    [CKA.LABEL, Buffer.from(label)],
-    [CKA.VALUE, Buffer.from(text)],
-  ])
+  createMark(session, label, text)
 }
