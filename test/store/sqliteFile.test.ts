@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { openingRefusal } from '../../lib/store/sqlite/sqliteDatabase.ts'
 import { openStore, withFile } from './sqliteHarness.ts'
 import { anItem, written } from './tableHarness.ts'
 
@@ -188,4 +189,13 @@ describe('after kill -9', () => {
       11,
     )
   })
+})
+
+test.each([
+  ['a full disk on which SQLite cannot make the file that it maps', 4874, 0, /its disk is full; make room on it/],
+  ['a disk that fails', 4874, 1e9, /its disk fails/],
+  ['a full disk', 13, 0, /its disk is full/],
+  ['what has a sentence of its own', 1, 0, /^undefined$/],
+])('of %s an opening says so', (_, errcode, free, says) => {
+  expect(String(openingRefusal(errcode, () => free))).toMatch(says)
 })

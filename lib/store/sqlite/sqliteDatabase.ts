@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statfsSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { regionStoreFormat, regionStoreSchema } from './regionStoreSchema.ts'
 
@@ -137,6 +137,24 @@ function setUp(db: DatabaseSync): void {
 
 function clearer(cause: unknown, file: string): unknown {
   const code = typeof cause === 'object' && cause !== null && 'errcode' in cause ? cause.errcode : undefined
-  const refusal = typeof code === 'number' ? refusals[code & 0xff] : undefined
+  const refusal = typeof code === 'number' ? openingRefusal(code, () => freeBytes(file)) : undefined
   return refusal === undefined ? cause : new Error(`${file} ${refusal}.`, { cause })
+}
+
+/** SQLite has no room for the file that it maps, and calls that an error of the disk: less than so much is none. */
+const roomBytes = 64 * 1024
+
+/** What is wrong with a file, after its name; undefined: SQLite's own words say it. `free`: bytes on its disk. */
+export function openingRefusal(errcode: number, free: () => number): string | undefined {
+  const primary = errcode & 0xff
+  return refusals[primary === 10 && free() < roomBytes ? 13 : primary]
+}
+
+function freeBytes(file: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(file)
+    return bavail * bsize
+  } catch {
+    return Infinity
+  }
 }
