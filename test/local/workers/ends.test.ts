@@ -189,7 +189,9 @@ test('a worker that does not come back from a call into a library has its proces
         while (!cloud.service.said.err.includes('The process of a region ended; it is started again.'))
           await setTimeout(20)
         expect(cloud.service.said.err).toContain('does not come back from a call into the HSM’s library')
-        while ((await answer()) !== 200) await setTimeout(20)
+        // A vault's port is listened at again before the region's own.
+        const isUp = async () => (await fetch(`${cloud.home}/healthz`).catch(() => undefined))?.ok === true
+        while (!(await isUp()) || (await answer()) !== 200) await setTimeout(20)
         // All of them are there.
         for (const { connection } of await connectionsByWorker(cloud.home, url, signed)) connection.close()
       },
