@@ -5,8 +5,6 @@ import type { KmsHsm } from './kmsHsm.ts'
 export interface VaultPagePorts {
   readonly tables: Tables
   readonly hsm: KmsHsm
-  readonly region: string
-  readonly homeRegion: string
   readonly clock: Clock
 }
 
