@@ -83,12 +83,19 @@ export const hsm: CommandRow = {
       .option(...regionsFlag)
       .addHelpText('after', `\n${environment}`)
       .action(async ({ data, regions }: RegionsFlag) => {
+        if (process.env['HSM'] === 'simulated') {
+          const { simulatedStatus } = await import('../hsm/simulatedStatus.ts')
+          console.log(simulatedStatus(data, regions).join('\n'))
+          return
+        }
         const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
         if (tokens === null) return
         const { tokenStatus } = await import('../hsm/tokenStatus.ts')
-        const { lines, isFit } = await tokenStatus(tokens, regions, data)
-        console.log(lines.join('\n'))
-        if (!isFit) process.exitCode = 1
+        const { lines, isFit, custody } = await tokenStatus(tokens, regions, data)
+        const { custodyLine } = await import('../hsm/custody.ts')
+        const custodyLines = custody.map(({ region, trouble }) => custodyLine(region, trouble))
+        console.log([...lines, ...custodyLines].join('\n'))
+        if (!isFit || custody.some(({ trouble: { kind } }) => kind !== 'backupIsDue')) process.exitCode = 1
       })
     command
       .command('backup')

@@ -4,6 +4,7 @@ import { freePort } from '../gateway/requireFreePorts.ts'
 import type { ApartPlace } from '../status/cloudStatus.ts'
 import { faultLines, troubles } from '../status/statusText.ts'
 import { typed } from '../typed.ts'
+import { custodyFinding } from './custodyFinding.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import type { Patient } from './patient.ts'
 
@@ -13,7 +14,7 @@ const patienceMs = 2_000
 export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>): readonly Finding[] {
   if (status === undefined) return [ok('no service runs on it now')]
   const heal = `It is broken on purpose: ${typed('faults', 'heal', '--data', data)} ends that.`
-  return status.regions.flatMap(({ region, status: how, fault, unverified, health }) => {
+  return status.regions.flatMap(({ region, status: how, fault, unverified, custody = [], health }) => {
     if (health === null) {
       return [
         fail(
@@ -23,8 +24,9 @@ export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>)
       ]
     }
     const wrong = [...faultLines(fault).map((says) => ({ says, remedy: heal })), ...troubles(health, unverified)]
-    if (wrong.length === 0) return [ok(`${region} serves, and its peers take messages`)]
-    return wrong.map(({ says, remedy }) => (how === 'ok' ? warn : fail)(`${region}: ${says}`, remedy))
+    const found = wrong.map(({ says, remedy }) => (how === 'ok' ? warn : fail)(`${region}: ${says}`, remedy))
+    const serves = wrong.length === 0 ? [ok(`${region} serves, and its peers take messages`)] : found
+    return [...serves, ...custody.map((trouble) => custodyFinding(region, trouble))]
   })
 }
 

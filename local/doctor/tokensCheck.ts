@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { messageOf } from '../../lib/userError.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { hasToken, tokenSettings } from '../hsm/tokenSettings.ts'
+import { custodyFinding } from './custodyFinding.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import type { Patient } from './patient.ts'
 
@@ -12,8 +13,20 @@ export async function tokensCheck(
   { data, stored, status, file }: Pick<Patient, 'data' | 'stored' | 'status' | 'file'>,
   environment = process.env,
 ): Promise<readonly Finding[]> {
+  if (status !== undefined) return []
   const inTokens = stored.filter((region) => isTokenState(file('hsm', `${region}.json`)))
-  if (status !== undefined || inTokens.length === 0) return []
+  const others = stored.filter((region) => !inTokens.includes(region))
+  const { custodyTroubles } = await import('../hsm/custody.ts')
+  const simulated = others.flatMap((region) =>
+    custodyTroubles(data, region, undefined).map((trouble) => custodyFinding(region, trouble)),
+  )
+  return [...simulated, ...(inTokens.length === 0 ? [] : await ofTokens({ data, inTokens }, environment))]
+}
+
+async function ofTokens(
+  { data, inTokens }: { readonly data: string; readonly inTokens: readonly string[] },
+  environment: NodeJS.ProcessEnv,
+): Promise<readonly Finding[]> {
   const names = inTokens.join(', ')
   if ((environment['HSM'] ?? 'simulated') === 'simulated') {
     return [
@@ -28,9 +41,11 @@ export async function tokensCheck(
     const regions = inTokens.filter((region) => hasToken(tokens, region))
     if (tokens === null || regions.length === 0) return []
     const { tokenStatus } = await import('../hsm/tokenStatus.ts')
-    const { lines, isFit } = await tokenStatus(tokens, regions, data)
-    if (isFit) return [ok(`the tokens of ${regions.join(', ')} answer and compute right`)]
-    return [fail(`The tokens are not fit for use: ${lines.map((line) => line.trim()).join('; ')}`, remedy)]
+    const { lines, isFit, custody } = await tokenStatus(tokens, regions, data)
+    const use = isFit
+      ? ok(`the tokens of ${regions.join(', ')} answer and compute right`)
+      : fail(`The tokens are not fit for use: ${lines.map((line) => line.trim()).join('; ')}`, remedy)
+    return [use, ...custody.map(({ region, trouble }) => custodyFinding(region, trouble))]
   } catch (cause) {
     return [fail(messageOf(cause), remedy)]
   }

@@ -10,8 +10,9 @@ import { tokenCopies, tokenCopiesSchema, type TokenCopies } from '../../lib/hsm/
 import { encryptBackup } from '../../lib/hsm/recovery/backupFile.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
-import { UserError } from '../../lib/userError.ts'
+import { messageOf, UserError } from '../../lib/userError.ts'
 import { version } from '../version.ts'
+import { keptIn, noteBackup, type BackupNote } from './backupNote.ts'
 import { keptState, lackedRoot } from './keptState.ts'
 import { remedyFor } from './lostTokens.ts'
 import { requireWritable } from './newFile.ts'
@@ -74,13 +75,26 @@ export async function backupRegion(
     const backup = await encryptBackup(fields, source.sign)
     if (!writeFileDurably(to, JSON.stringify(backup), { mode: 0o600, isNew: true }))
       throw new UserError(`${to} is there already; a backup writes over nothing.`)
+    const held = keptIn(state ?? null, source.tokens)
+    const noted = noteOf(data, region, { ceremony: recovery.ceremony, at: fields.at, kept: held })
     const keys = source.tokens.reduce((sum, each) => sum + each.keys.length, 0)
     return [
       `  ${to}: ${region}, ${source.tokens.length === 0 ? 'its simulated HSM' : `${source.tokens.length} tokens with ${keys} keys`}`,
       `  any ${recovery.threshold} of the ${recovery.shares.length} shares of ceremony ${recovery.ceremony} restore it (hsm restore); the rows are in a snapshot`,
+      ...noted,
     ]
   } finally {
     source.close()
+  }
+}
+
+/** The backup is there: what it has may be noted or not. */
+function noteOf(data: string, region: string, note: BackupNote): readonly string[] {
+  try {
+    noteBackup(data, region, note)
+    return []
+  } catch (cause) {
+    return [`  that it was made could not be noted, so hsm status goes on to say that one is due: ${messageOf(cause)}`]
   }
 }
 

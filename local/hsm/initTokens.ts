@@ -102,15 +102,26 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     for (const each of [name, ...poolLabels({ module, label: name })])
       requireInitiable({ module, label: each, pin, owner })
   }
+  const outcomes = new Set<keyof typeof says>()
+  const said = (done: keyof typeof says) => {
+    outcomes.add(done)
+    return says[done]
+  }
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
     const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     return [
-      `  ${name}  ${says[initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })]}`,
-      ...pool.map((each) => `  ${each}  ${says[initPartition({ ...common, label: each })]}`),
+      `  ${name}  ${said(initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished }))}`,
+      ...pool.map((each) => `  ${each}  ${said(initPartition({ ...common, label: each }))}`),
     ]
   })
   if (recovery === undefined) return lines
-  return [...lines, `  recovery key ${fingerprint(recovery.publicKey)}: compare it with the ceremony's transcript`]
+  return [
+    ...lines,
+    `  recovery key ${fingerprint(recovery.publicKey)}: compare it with the ceremony's transcript`,
+    ...([...outcomes].some((done) => done !== 'there already')
+      ? [`  the custodians’ backups do not have what was made now: take new ones (hsm backup)`]
+      : []),
+  ]
 }

@@ -15,6 +15,7 @@ import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { makeFolder } from '../makeFolder.ts'
+import { keptIn, noteBackup } from './backupNote.ts'
 import { backedUpSchema } from './backupRegion.ts'
 import { requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
@@ -94,12 +95,14 @@ async function restore(
       lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
     }
     putFiles(data, place, state, recovery)
+    noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
     // What does not belong together says so here, not at the next start.
     const file = existsSync(place) ? { file: place } : {}
     const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
     await finished({ audit, look, directory }, hsm, at)
   } else {
     putFiles(data, place, state, recovery)
+    noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
     const hsm = openSoftwareHsm({ region, realm, file: place })
     await finished({ audit, look, directory }, hsm, at)
   }

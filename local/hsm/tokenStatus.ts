@@ -5,13 +5,13 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
-import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
-import { hasLostRecoveryKey } from '../../lib/hsm/pkcs11/recoverable.ts'
+import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { custodyTroubles, type CustodyTrouble } from './custody.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
@@ -20,16 +20,30 @@ import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 
-/** A line for each region's token, and whether all are fit for use. The PIN is tried once. */
+export interface TokenStatus {
+  /** For each region's token. */
+  readonly lines: readonly string[]
+  /** Whether all are fit for use. */
+  readonly isFit: boolean
+  readonly custody: readonly CustodyOfRegion[]
+}
+
+export interface CustodyOfRegion {
+  readonly region: string
+  readonly trouble: CustodyTrouble
+}
+
+/** The PIN is tried once. */
 export async function tokenStatus(
   tokens: TokenSettings,
   regions: readonly string[],
   data: string,
-): Promise<{ readonly lines: readonly string[]; readonly isFit: boolean }> {
+): Promise<TokenStatus> {
   useOwnTokens(tokens.module, data)
   const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
   const pin = pinFrom(tokens.pinFile)
   const lines: string[] = weaknessesOf(module.vendor).map((says) => `  WEAK: ${says}`)
+  const custody: CustodyOfRegion[] = []
   let isFit = true
   let recovery: RecoveryKey | undefined
   try {
@@ -65,14 +79,17 @@ export async function tokenStatus(
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
       const namesVault = (each: string) =>
         partitionToken({ module, label: each, pin: () => pin }).bare((session) => markIn(session) !== undefined)
-      const labels = module.labels()
-      const bare = (each: string) => partitionToken({ module, label: each, pin: () => pin })
-      const lost = [label, ...poolLabels({ module, label })].filter((each) => bare(each).bare(hasLostRecoveryKey))
-      if (lost.length > 0) {
-        isFit = false
-        lines.push(`  ${region}  WITHOUT THE CUSTODIANS’ KEY: ${lost.join(', ')} (the officer puts it back: hsm init)`)
-      }
-      const { free, taken, spent, away } = poolOf(labels, label, join(data, 'hsm', `${region}.json`), namesVault)
+      // Of a damaged recovery.json it was said above, once.
+      const troubles = custodyTroubles(data, region, { module, label, pin: () => pin })
+      custody.push(
+        ...troubles.flatMap((each) => (each.kind === 'recoveryIsDamaged' ? [] : [{ region, trouble: each }])),
+      )
+      const { free, taken, spent, away } = poolOf(
+        module.labels(),
+        label,
+        join(data, 'hsm', `${region}.json`),
+        namesVault,
+      )
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
       )
@@ -92,7 +109,7 @@ export async function tokenStatus(
     }
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)
-  return { lines, isFit }
+  return { lines, isFit, custody }
 }
 
 /** Undefined: there are no custodians. */

@@ -8,6 +8,7 @@ import type { LinkState } from '../../lib/replication/compared.ts'
 import { linkReport } from '../../lib/replication/linkReport.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { LagFigures, LagWindow } from '../../lib/replication/lagWindow.ts'
+import type { CustodyWatch } from '../hsm/custody.ts'
 import type { WorkerFigures } from '../workers/cryptoWorkers.ts'
 import type { PutBack } from '../../lib/replication/takeBack/recover.ts'
 import { version } from '../version.ts'
@@ -19,6 +20,7 @@ export interface Watched {
   readonly found: { putBack?: PutBack }
   readonly workers: () => readonly WorkerFigures[]
   readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering' | 'awayPartitions'>
+  readonly custody: Pick<CustodyWatch, 'withoutKey'>
 }
 
 interface Sources extends Watched {
@@ -33,7 +35,10 @@ interface Sources extends Watched {
 
 /** The answer to GET /healthz. */
 export interface RegionHealth {
-  /** degraded: a peer or the HSM does not answer, the disk is full, or the region was put back to an older copy; it serves all the same. */
+  /**
+   * degraded: a peer or the HSM does not answer, the disk is full, the custodians' key is gone from a token, or the region was
+   * put back to an older copy; it serves all the same.
+   */
   readonly status: 'ok' | 'degraded'
   readonly notAnswering: readonly string[]
   /** False: the disk had no room for the last write that was tried. Reads and crypto go on. */
@@ -47,6 +52,8 @@ export interface RegionHealth {
   readonly isHsmAnswering: boolean
   /** Tokens of private vaults that do not answer, whose vaults alone answer 503; absent: none is known. */
   readonly awayTokens?: readonly string[]
+  /** Tokens without the custodians' key, or whose keys have no copy for them, as last looked at; absent: none. */
+  readonly withoutCustodians?: readonly string[]
   readonly replicationAck: CloudSettings['replicationAck']
   /** Per peer: from a commit to its receipt, ms, and how many changes the loss of this region would take along. */
   readonly links: readonly {
@@ -80,7 +87,7 @@ function isBehind({ oldestWaitingSince, comparison }: LinkState, now: number): b
 }
 
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
-  const { region, peers, store, lag, audit, found, settings, runtime, answers, workers, hsm } = sources
+  const { region, peers, store, lag, audit, found, settings, runtime, answers, workers, hsm, custody } = sources
   const { tables, queues } = store
   const now = runtime.clock()
   const vaults = await linkReport(runtime, maxVaults)
@@ -117,6 +124,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
       takesWrites &&
       isHsmAnswering &&
       awayTokens.length === 0 &&
+      custody.withoutKey.length === 0 &&
       found.putBack === undefined
         ? 'ok'
         : 'degraded',
@@ -128,6 +136,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     hsm: hsm.name,
     isHsmAnswering,
     ...(awayTokens.length === 0 ? {} : { awayTokens }),
+    ...(custody.withoutKey.length === 0 ? {} : { withoutCustodians: custody.withoutKey }),
     replicationAck: settings.replicationAck,
     links,
     workers: workers(),

@@ -1,3 +1,4 @@
+import { isKmsError } from '../../lib/errors.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { operatorEvent, type OperatorAct, type OperatorEffect } from '../../lib/kms/operatorAudit.ts'
 import { fanOut } from '../../lib/replication/fanOut.ts'
@@ -12,6 +13,7 @@ import { heldVaults, type HeldVaults } from './heldVaults.ts'
 import { hsmHost, type HsmHost } from './hsmHost.ts'
 import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
+import type { CustodyTrouble } from '../hsm/custody.ts'
 import { rotateRoot } from '../hsm/rotateRoot.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from '../directory/requireComplete.ts'
@@ -54,6 +56,8 @@ export interface RegionHost extends PutBackHost, HsmHost {
   /** As GET /healthz. */
   health(): Promise<RegionHealth>
   heldVaults(tenancyId: string): Promise<HeldVaults>
+  /** What its custodians could not bring back of its HSM, and why. @throws where that does not answer */
+  custody(): Promise<readonly CustodyTrouble[]>
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
@@ -78,6 +82,16 @@ function goOnRotating(region: Region): void {
   })
 }
 
+/** Of what would be found out when a token is lost, or by the next rotation. */
+function warnOfCustody({ name, custody, runtime }: Region): void {
+  try {
+    for (const { says, remedy } of custody.look()) runtime.log.warn(`${name}: ${says}.`, { remedy })
+  } catch (cause) {
+    // A token that went away since it was opened is told of by its health.
+    if (!isKmsError(cause, 'unavailable')) throw cause
+  }
+}
+
 /** A region of this process. */
 export function regionHost(region: Region): RegionHost {
   const { name, hsm, runtime, store } = region
@@ -96,6 +110,7 @@ export function regionHost(region: Region): RegionHost {
       await store.queues.releaseHeld()
       region.run()
       if (hsm.rotation.isRotating()) goOnRotating(region)
+      warnOfCustody(region)
     },
     sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
     resendIdentity: (tenancyId, peer) => enqueue(runtime, 'outbox', { task: 'resendIdentity', tenancyId, peer }),
@@ -107,6 +122,7 @@ export function regionHost(region: Region): RegionHost {
     answer: (request) => region.answer(request),
     isIdle: async () => region.isIdle(),
     health: () => region.health(),
+    custody: async () => region.custody.look(),
     heldVaults: (tenancyId) => heldVaults(runtime, tenancyId),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),

@@ -25,9 +25,19 @@ export interface Pumps {
   arrived(): readonly string[]
 }
 
-export const nothingArrives: Required<Arrivals> = {
+const nothingArrives: Required<Arrivals> = {
   awaited: async function* () {},
   stored: () => undefined,
+}
+
+/** Before a region runs. */
+export const notRunning: Pumps = {
+  stop: async () => undefined,
+  retryNow: async () => undefined,
+  isIdle: () => true,
+  runDue: async () => undefined,
+  arrivals: nothingArrives,
+  arrived: () => [],
 }
 
 /** By then the receipt of a change that was handed off is in, as a rule, and the safety net has nothing to send. */

@@ -11,6 +11,7 @@ import { failureLimit } from '../../lib/http/failedAuthentications.ts'
 import { composeEmbedded } from './composeEmbedded.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import type { Faults } from './faults.ts'
+import { CustodyWatch } from '../hsm/custody.ts'
 import { hsmForWorkers } from '../hsm/hsmForWorkers.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { requireRows } from '../directory/requireRows.ts'
@@ -41,7 +42,7 @@ import type { Gateway } from '../workers/gateway.ts'
 import { Notices } from '../workers/notices.ts'
 import { openWorkers, requireWorkers, type WorkerSettings } from '../workers/regionWorkers.ts'
 import { UserError } from '../../lib/userError.ts'
-import { nothingArrives, startPumps, type Pumps } from './regionPumps.ts'
+import { notRunning, startPumps, type Pumps } from './regionPumps.ts'
 
 export interface RegionParts {
   readonly region: string
@@ -83,6 +84,7 @@ export interface Region {
   readonly runtime: Runtime
   readonly store: SqliteRegionStore
   readonly hsm: ProvisionedHsm
+  readonly custody: CustodyWatch
   /** Starts the pumps. */
   run(): void
   /**
@@ -146,14 +148,7 @@ export function openRegion(parts: RegionParts): Region {
     metrics.replicated(link, lagMs)
   })
   const { sink: audit, ...audited } = openRegionAudit(parts, store, hsm, () => workers?.collect() ?? [])
-  let running: Pumps = {
-    stop: async () => undefined,
-    retryNow: async () => undefined,
-    isIdle: () => true,
-    runDue: async () => undefined,
-    arrivals: nothingArrives,
-    arrived: () => [],
-  }
+  let running: Pumps = notRunning
   const own: Own = { origins: {} }
   const arrivals: Arrivals = {
     awaited: () => running.arrivals.awaited(),
@@ -179,6 +174,7 @@ export function openRegion(parts: RegionParts): Region {
     notices.give({ kind: 'touched', items })
   })
   const found: Watched['found'] = {}
+  const custody = new CustodyWatch(hsm, directory.file())
   const figures = () => workers?.figures() ?? []
   const counted = () => workers?.counted() ?? Promise.resolve([])
   const { health, metrics } = regionPages({
@@ -190,6 +186,7 @@ export function openRegion(parts: RegionParts): Region {
     lag,
     audit,
     found,
+    custody,
     workers: figures,
     counted,
     running: () => workers?.running ?? 0,
@@ -254,6 +251,7 @@ export function openRegion(parts: RegionParts): Region {
     runtime,
     store,
     hsm,
+    custody,
     run: () => {
       audited.run(runtime)
       running = startPumps(store, runtime, parts, (kind, ids) => {

@@ -3,6 +3,7 @@ import type { Prepared } from '../cloud/prepareStart.ts'
 import type { Faults } from '../region/faults.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import type { RegionHost } from '../region/regionHost.ts'
+import type { CustodyTrouble } from '../hsm/custody.ts'
 import { version } from '../version.ts'
 
 /** What `vaultspan status --json` prints. */
@@ -36,11 +37,13 @@ export interface RegionStatus {
   readonly replicas: number | null
   /** Vaults and replicas whose rows do not verify, by OCID; absent: there are none. */
   readonly unverified?: readonly string[]
+  /** What stands between its HSM and its custodians; absent: nothing, or it has none. */
+  readonly custody?: readonly CustodyTrouble[]
   /** As GET /healthz. */
   readonly health: RegionHealth | null
 }
 
-type Asked = Pick<RegionHost, 'name' | 'health' | 'heldVaults'>
+type Asked = Pick<RegionHost, 'name' | 'health' | 'heldVaults' | 'custody'>
 
 /** A region that takes longer is called down. */
 const patienceMs = 3_000
@@ -71,6 +74,8 @@ export async function cloudStatus(
 }
 
 async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionStatus, 'region' | 'endpoint'>> {
+  // First: health says what it has found.
+  const custody = await host.custody().catch(() => [])
   const [health, { vaults, unverified }] = await Promise.all([host.health(), host.heldVaults(tenancyId)])
   const replicas = vaults.filter(({ isReplica }) => isReplica).length
   return {
@@ -79,6 +84,7 @@ async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionSta
     vaults: vaults.length - replicas,
     replicas,
     ...(unverified.length === 0 ? {} : { unverified }),
+    ...(custody.length === 0 ? {} : { custody }),
     health,
   }
 }

@@ -26,7 +26,7 @@ function summary(faults: string, regions: CloudStatus['regions']): string {
 }
 
 function regionText(
-  { region, endpoint, status, fault, vaults, replicas, unverified, health }: RegionStatus,
+  { region, endpoint, status, fault, vaults, replicas, unverified, custody, health }: RegionStatus,
   width: number,
   isHome: boolean,
 ): string {
@@ -36,7 +36,7 @@ function regionText(
   return [
     head,
     ...faultLines(fault).map((line) => `  ! ${line}`),
-    ...troubles(health, unverified).map(({ says }) => `  ! ${says}`),
+    ...[...troubles(health, unverified), ...(custody ?? [])].map(({ says }) => `  ! ${says}`),
     `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
     ...links.map((link) => `  ${linkText(link)}`),
     `  queues: inbox ${queues.inbox}, outbox ${queues.outbox}, dead letters ${queues.deadLetters}; audit events lost: ${audit.lost}`,

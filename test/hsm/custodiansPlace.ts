@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { CKA } from '../../lib/hsm/pkcs11/constants.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
 import { realm } from '../../lib/ocid.ts'
+import type { Logger } from '../../lib/ports.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { backupRegion } from '../../local/hsm/backupRegion.ts'
 import type { Ceremony } from '../../local/hsm/ceremony.ts'
@@ -38,6 +41,8 @@ export class Place {
   readonly pinFile = join(this.folder, 'user.pin')
   cloud: Cloud | undefined
   call: SignedCaller | undefined
+  /** What starts have warned of, with the remedy. */
+  readonly warned: string[] = []
 
   constructor() {
     writeFileSync(this.pinFile, pins.pin, { mode: 0o600 })
@@ -71,7 +76,15 @@ export class Place {
     const tokens = hasTokens ? this.settings() : null
     const settings = { tokens, requiresServicePolicy: false, ...noHurry }
     const port = await suiteBase()
-    this.cloud = await startCloud({ directory: this.data, port, regions, settings, generateRsa: knownRsaPair })
+    const log: Logger = {
+      info: () => undefined,
+      warn: (message, details) => this.warned.push(`${message} → ${JSON.stringify(details?.['remedy'])}`),
+      error: (message, cause) => {
+        console.error(message, cause)
+      },
+    }
+    this.warned.length = 0
+    this.cloud = await startCloud({ directory: this.data, port, regions, settings, generateRsa: knownRsaPair, log })
     this.call = callerOf(this.cloud)
   }
 
@@ -112,13 +125,12 @@ export class Place {
 
   async backUp(name: string, region = eu): Promise<string> {
     const file = join(this.folder, name)
-    const environment = {
-      PKCS11_MODULE: softHsmPath,
-      PKCS11_PIN_FILE: this.pinFile,
-      PKCS11_LABEL: this.label,
-    }
-    await backupRegion(this.data, region, file, environment)
+    await backupRegion(this.data, region, file, this.environment)
     return file
+  }
+
+  get environment() {
+    return { PKCS11_MODULE: softHsmPath, PKCS11_PIN_FILE: this.pinFile, PKCS11_LABEL: this.label }
   }
 
   restore(
@@ -141,6 +153,19 @@ export class Place {
 
   status() {
     return tokenStatus(this.settings(), [eu], this.data)
+  }
+
+  /** What `hsm status` says of the region's custodians; the start and doctor have it from the same place. */
+  async custody(): Promise<readonly string[]> {
+    return (await this.status()).custody.map(({ trouble: { kind, token } }) => [kind, token ?? ''].join(' ').trim())
+  }
+
+  /** Somebody with the PIN deletes what has such a label from the token. */
+  deletes(token: string, starts: string): void {
+    partitionToken({ module: softHsm(), label: token, pin: () => pins.pin }).bare((session) => {
+      for (const object of session.find([], 256))
+        if (String(session.attributes(object, CKA.LABEL)[0]).startsWith(starts)) session.remove(object)
+    })
   }
 
   async gone(): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { CustodyTrouble } from '../../local/hsm/custody.ts'
 import type { RegionHealth } from '../../local/region/regionHealth.ts'
 import { regionsCheck } from '../../local/doctor/serviceChecks.ts'
 import { Faults, nothingBroken } from '../../local/region/faults.ts'
@@ -96,6 +97,7 @@ test('a region that does not answer is down, and the rest is told of the other',
     name: ashburn,
     health: async () => ({ status: 'ok' }) as RegionHealth,
     heldVaults: async () => ({ vaults: [], unverified: [] }),
+    custody: async () => [],
   }
   const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
@@ -124,8 +126,14 @@ async function statusOf(
   health: RegionHealth,
   faults = new Faults([ashburn]),
   unverified: readonly string[] = [],
+  custody: readonly CustodyTrouble[] = [],
 ): Promise<CloudStatus> {
-  const host = { name: ashburn, health: async () => health, heldVaults: async () => ({ vaults: [], unverified }) }
+  const host = {
+    name: ashburn,
+    health: async () => health,
+    heldVaults: async () => ({ vaults: [], unverified }),
+    custody: async () => custody,
+  }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
   return JSON.parse(await cloudStatus(cloud, [host], faults)) as CloudStatus
 }
@@ -150,6 +158,22 @@ test('a vault that does not verify is named, and the region is not called dead f
   expect(areAllServing(status)).toBe(true)
   expect(regionsCheck({ data: 'd', status })).toMatchObject([
     { level: 'fail', says: expect.stringContaining('vault ocid1.vault.a does not verify') as unknown },
+  ])
+})
+
+test.each([
+  ['backupIsDue', 'warn'],
+  ['keyIsGone', 'fail'],
+  ['hasNoCopies', 'fail'],
+  ['recoveryIsDamaged', 'fail'],
+] as const)('what stands between a region and its custodians is named with its remedy: %s', async (kind, level) => {
+  const custody = [{ kind, says: 'something of the custodians', remedy: 'what helps' }]
+  const status = await statusOf(well, new Faults([ashburn]), [], custody)
+  expect(statusText(status)).toContain('\n  ! something of the custodians')
+  expect(areAllServing(status)).toBe(true)
+  expect(regionsCheck({ data: 'd', status })).toEqual([
+    { level: 'ok', says: `${ashburn} serves, and its peers take messages` },
+    { level, says: `${ashburn}: something of the custodians`, remedy: 'what helps' },
   ])
 })
 

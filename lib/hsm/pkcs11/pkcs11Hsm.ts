@@ -41,6 +41,7 @@ import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
 import { isAnswering, macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
 import { TokenRotation } from './rotation.ts'
+import type { TokenOptions } from './token.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import { TokenState } from './tokenState.ts'
 import { ecdsa } from './tokenKey.ts'
@@ -104,6 +105,10 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   get module(): Pkcs11Module {
     return this.#options.token.module
+  }
+
+  get tokenOptions(): TokenOptions {
+    return this.#options.token
   }
 
   /** Of its token. */

@@ -50,7 +50,8 @@ export function tokenCopies(session: Session, label: string, recoveryKey: string
   return { label, keys, ...(vault === undefined ? {} : { vault }) }
 }
 
-function staying(session: Session, objectClass: number): readonly string[] {
+/** Labels of what stays in the token. */
+export function staying(session: Session, objectClass: number): readonly string[] {
   return session
     .find(
       [

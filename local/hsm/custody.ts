@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { tokenCustody, type CustodyFault, type TokenCustody } from '../../lib/hsm/pkcs11/tokenCustody.ts'
+import type { TokenOptions } from '../../lib/hsm/pkcs11/token.ts'
+import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
+import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { UserError } from '../../lib/userError.ts'
+import { typed } from '../typed.ts'
+import { backupNote, keptInState } from './backupNote.ts'
+import { recoveryOf } from './recoveryFile.ts'
+
+/** What stands between a region and its custodians, for whoever runs it. */
+export interface CustodyTrouble {
+  readonly kind: CustodyFault | 'recoveryIsDamaged' | 'backupIsDue'
+  /** Of the token that it is about. */
+  readonly token?: string
+  readonly says: string
+  readonly remedy: string
+}
+
+/** In a region's token; undefined: it is simulated, and its keys are in the file of its state. */
+type Where = Pick<TokenOptions, 'module' | 'label' | 'pin'> | undefined
+
+/** None where the region has no custodians. @throws UserError, KmsError unavailable where a token does not answer. */
+export function custodyTroubles(data: string, region: string, where: Where): readonly CustodyTrouble[] {
+  let recovery: RecoveryKey | undefined
+  try {
+    recovery = recoveryOf(data)
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause
+    return [{ kind: 'recoveryIsDamaged', says: cause.message, remedy: damaged }]
+  }
+  if (recovery === undefined || !Object.hasOwn(recovery.identities, region)) return []
+  const tokens = where === undefined ? [] : tokenCustody(where, recovery.publicKey)
+  const faults = tokens.flatMap((token) => (token.fault === undefined ? [] : [troubleOf(token, token.fault)]))
+  const kept = where === undefined ? stateKeys(data, region) : tokens.flatMap((token) => token.kept)
+  const due = dueIn(data, region, recovery, kept)
+  // Where keys have no copy, no backup can be made: what is to be done is said by that.
+  return due === undefined || faults.length > 0 ? faults : [due]
+}
+
+/** For a person. */
+export function custodyLine(region: string, { says, remedy }: CustodyTrouble): string {
+  return `  ${region}  ${says}. ${remedy}`
+}
+
+/** What was found when a running region was last looked at. */
+export class CustodyWatch {
+  readonly #hsm: Pkcs11Hsm | SoftwareHsm
+  readonly #data: string | undefined
+  /** Labels of tokens whose keys, or the next ones, the custodians could not bring back. */
+  withoutKey: readonly string[] = []
+
+  /** `data`: undefined where everything lives in memory. */
+  constructor(hsm: Pkcs11Hsm | SoftwareHsm, data: string | undefined) {
+    this.#hsm = hsm
+    this.#data = data
+  }
+
+  /** It asks each token for each key: for a person, and not for every probe. @throws KmsError unavailable */
+  look(): readonly CustodyTrouble[] {
+    if (this.#data === undefined) return []
+    const where = this.#hsm instanceof SoftwareHsm ? undefined : this.#hsm.tokenOptions
+    const troubles = custodyTroubles(this.#data, this.#hsm.region, where)
+    this.withoutKey = troubles.flatMap(({ token }) => (token === undefined ? [] : [token]))
+    return troubles
+  }
+}
+
+function stateKeys(data: string, region: string): readonly string[] {
+  const file = join(data, 'hsm', `${region}.json`)
+  return existsSync(file) ? keptInState(readFileSync(file, 'utf8')) : []
+}
+
+function dueIn(
+  data: string,
+  region: string,
+  { ceremony }: RecoveryKey,
+  kept: readonly string[],
+): CustodyTrouble | undefined {
+  const note = backupNote(data, region)
+  const known = new Set(note?.ceremony === ceremony ? note.kept : [])
+  if (kept.every((key) => known.has(key))) return undefined
+  return {
+    kind: 'backupIsDue',
+    says:
+      known.size === 0
+        ? 'no backup of its HSM was made for its custodians: with the HSM, every key would be lost'
+        : `the last backup of its HSM for its custodians (${note?.at ?? ''}) lacks keys that came since`,
+    remedy: `Take one now: ${typed('hsm', 'backup', 'FILE', '--data', data, '--region', region)}`,
+  }
+}
+
+const damaged = 'Put another copy there: a backup has one (jq .recovery BACKUP). Nothing is backed up until then.'
+
+const faults = {
+  keyIsGone: {
+    says: 'the custodians’ key is gone from it: somebody with the PIN has deleted it. No backup is made until it is back, and no new root',
+    remedy:
+      'Find out who had the PIN. The security officer puts the key back, with the service stopped: hsm init --so-pin-file FILE, with the --regions and --private that the tokens were made with.',
+  },
+  keyIsAnothers: {
+    says: 'its recovery key is not the one that the security officer put there for these custodians',
+    remedy:
+      'Somebody with the PIN may have put it there. Look at it before anything else (hsm attest); rotate nothing.',
+  },
+  hasNoCopies: {
+    says: 'it has keys without a copy for the custodians: somebody with the PIN has deleted the copies, or it was made without custodians',
+    remedy:
+      'No backup can be made of it. Earlier backups still bring back what was in it then (hsm restore, into new tokens): keep them. docs/hsm.md, Custodians.',
+  },
+} as const satisfies Record<CustodyFault, Pick<CustodyTrouble, 'says' | 'remedy'>>
+
+function troubleOf({ label }: TokenCustody, fault: CustodyFault): CustodyTrouble {
+  const { says, remedy } = faults[fault]
+  return { kind: fault, token: label, says: `token ${label}: ${says}`, remedy }
+}
