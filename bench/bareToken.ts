@@ -47,10 +47,10 @@ export function bareCalls(module: Pkcs11Module, label: string, pin: string): Rea
   const blob = session.wrap(kwp, kek, key)
   const template = masterTemplate({ algorithm: 'AES', length: 32 })
   return {
-    'session: cached': () => session.signBlocks(cmac, key, messages, 16),
+    'session: cached': () => session.signBlocks(cmac, key, messages),
     'session: uncached': () => {
       const opened = session.unwrap(kwp, kek, blob, template)
-      session.signBlocks(cmac, opened, messages, 16)
+      session.signBlocks(cmac, opened, messages)
       session.destroy(opened)
     },
     ...byPkcs11Js(module.path, slot, { kwp: kwp.type, kek, key, blob, template }),

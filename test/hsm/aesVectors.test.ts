@@ -34,6 +34,23 @@ test('CMAC refuses the Wycheproof keys that are no AES keys', () => {
   for (const key of keys) expect(() => new Cmac(createSecretKey(key))).toThrow()
 })
 
+test('CMAC of a message is the same whatever the key was used for before', () => {
+  const key = createSecretKey(Buffer.alloc(32, 9))
+  const cmac = new Cmac(key)
+  for (const length of [17, 16, 0, 640, 33, 32, 1, 48, 640]) {
+    const message = Buffer.alloc(length, length)
+    expect(cmac.tag(message)).toEqual(new Cmac(key).tag(message))
+    cmac.tagsOfBlocks(Buffer.alloc(64, length))
+  }
+})
+
+test('CMAC leaves nothing of what it was of in memory that others are given next', () => {
+  const message = Buffer.alloc(40, 'what it is of')
+  const tag = new Cmac(createSecretKey(Buffer.alloc(32, 9))).tag(message)
+  // Small buffers of Node share one block of memory.
+  expect(Buffer.from(tag.buffer).includes(message.subarray(0, 16))).toBe(false)
+})
+
 test('CMAC of several blocks in one AES call equals CMAC of each', () => {
   const cmac = new Cmac(createSecretKey(Buffer.alloc(32, 9)))
   const messages = hash('sha512', 'four blocks', 'buffer')

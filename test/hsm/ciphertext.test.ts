@@ -38,6 +38,23 @@ test('a ciphertext with any one bit flipped does not open', () => {
   }
 })
 
+test('what a message’s key was derived as is cleared, also where nothing opens', () => {
+  const derived: Buffer[] = []
+  const key = master(32, 1)
+  const watched: MasterKey = {
+    ...key,
+    derive: (messages) => {
+      const blocks = key.derive(messages)
+      derived.push(blocks)
+      return blocks
+    },
+  }
+  const ciphertext = encryptWith(watched, Buffer.from('eleven byte'), {})
+  decryptWith(watched, ciphertext, {})
+  expect(() => decryptWith(watched, ciphertext, { another: 'context' })).toThrow(coded('invalidParameter'))
+  expect(derived).toEqual(Array(3).fill(Buffer.alloc(64)))
+})
+
 test('a ciphertext cut or extended anywhere does not open', () => {
   const key = master(32, 1)
   const ciphertext = encryptWith(key, Buffer.from('eleven byte'), {})

@@ -1,7 +1,7 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import type { FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
 import { troubled } from './slowToken.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
@@ -11,7 +11,7 @@ const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailab
 
 describeWithToken('a token that is slow or fails now and then', () => {
   const trouble: {
-    code?: (name: FunctionName) => number | undefined
+    code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
     delay?: (name: FunctionName) => Promise<void> | undefined
   } = {}
   const aes = aMaterial()
@@ -91,5 +91,15 @@ describeWithToken('a token that is slow or fails now and then', () => {
     delete trouble.code
     await sign()
     expect(hsm.isAnswering()).toBe(true)
+  })
+  test.each([
+    ['', undefined],
+    [', also where it fails in the middle', CKR.MECHANISM_INVALID],
+  ])('a message’s key is cleared where the token has written it%s', async (_when, third) => {
+    const places: Argument[] = []
+    trouble.code = (name, [, , , place = null]) => (name === 'C_Sign' && places.push(place) === 3 ? third : undefined)
+    const encrypted = encrypt()
+    await (third === undefined ? encrypted : expect(encrypted).rejects.toThrow('CKR_MECHANISM_INVALID'))
+    expect(places).toEqual(Array(third === undefined ? 4 : 3).fill(Buffer.alloc(16)))
   })
 })

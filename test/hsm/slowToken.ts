@@ -1,11 +1,11 @@
-import type { FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
 import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
 
 /** What the library is made to do between a caller and the token. */
 export interface Trouble {
   /** Answered instead of what the function would; undefined: it is called. */
-  readonly code?: (name: FunctionName) => number | undefined
+  readonly code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
   /** Waited for before a call on a thread begins. */
   readonly delay?: (name: FunctionName) => Promise<void> | undefined
 }
@@ -13,10 +13,10 @@ export interface Trouble {
 /** The library with latency and errors in between, both to be changed at any time. */
 export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
   const between: Partial<Pkcs11Module> = {
-    code: (name, ...args) => trouble.code?.(name) ?? module.code(name, ...args),
+    code: (name, ...args) => trouble.code?.(name, args) ?? module.code(name, ...args),
     callOnThread: async (name, ...args) => {
       await trouble.delay?.(name)
-      const code = trouble.code?.(name)
+      const code = trouble.code?.(name, args)
       if (code !== undefined) throw new Pkcs11Error(name, code)
       return module.callOnThread(name, ...args)
     },

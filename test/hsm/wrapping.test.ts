@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto'
+import { canonicalJson, type JsonObject } from '../../lib/canonicalJson.ts'
 import { blobText } from '../../lib/hsm/formats/blobMac.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { deriveKey } from '../../lib/hsm/primitives/kdf.ts'
@@ -91,6 +92,18 @@ test('the text under a blob MAC stays what it was, or no stored key would open',
       '"shape":{"algorithm":"AES","length":32},"tenancyId":"ocid1.tenancy.oc1..home",' +
       '"vaultId":"ocid1.vault.oc1.eu-test-1.v.one"}',
   )
+})
+
+test.each([
+  ['an ECDSA key', aMaterial({ shape: ecdsaShapes.NIST_P384, isExportable: true, protectionMode: 'SOFTWARE' })],
+  ['a key of quotes and lone surrogates', aMaterial({ keyId: '"\\\u{d800}\n\u00e9' })],
+  ['a wrapping key', { keyId: 'k', materialId: '00112233445566778899aabbccddeeff' }],
+] as const)('the text under the blob MAC of %s is canonical JSON', (_what, context) => {
+  for (const publicKey of [{}, { publicKey: '-----BEGIN PUBLIC KEY-----\n' }]) {
+    const text = blobText(aVault(), context, { format: 'vaultspan/key/1', blob: 'AAAA', ...publicKey })
+    expect(text).toBe(canonicalJson(JSON.parse(text) as JsonObject))
+    expect(JSON.parse(text)).toMatchObject({ ...context, ...publicKey, blob: 'AAAA' })
+  }
 })
 
 test('derived keys differ by root, label and context', () => {

@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto'
-import { canonicalJson } from '../../canonicalJson.ts'
 import type { Cmac } from '../primitives/cmac.ts'
 import type { KeyShape, MaterialContext, VaultContext, WrappedKey, WrappingKeyContext } from '../hsm.ts'
 
@@ -17,29 +16,37 @@ export function isSameMac(expected: Buffer, given: Uint8Array): boolean {
 
 export type BlobContext = MaterialContext | WrappingKeyContext
 
-/** What the blob MAC covers (architecture, integrity at rest). AES-KWP itself takes no associated data. */
+/**
+ * What the blob MAC covers (architecture, integrity at rest). AES-KWP itself takes no associated data. It is canonical JSON:
+ * members are named in the order that this has, since the text is made for every key that is opened.
+ */
 export function blobText(vault: VaultContext, context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): string {
-  return canonicalJson({
-    format: wrapped.format,
-    realm: vault.realm,
-    tenancyId: vault.tenancyId,
-    vaultId: vault.vaultId,
-    keyId: context.keyId,
-    ...materialJson(context),
-    blob: wrapped.blob,
-    publicKey: wrapped.publicKey,
+  const { blob, format, publicKey } = wrapped
+  const { keyId, materialId } = context
+  const { realm, tenancyId, vaultId } = vault
+  // INVARIANT: only a wrapping key's text names a purpose, so that neither kind of blob passes for the other.
+  if (!('shape' in context)) {
+    const purpose = 'WRAPPING'
+    return JSON.stringify({ blob, format, keyId, materialId, publicKey, purpose, realm, tenancyId, vaultId })
+  }
+  const { isExportable, protectionMode } = context
+  const shape = shapeJson(context.shape)
+  return JSON.stringify({
+    blob,
+    format,
+    isExportable,
+    keyId,
+    materialId,
+    protectionMode,
+    publicKey,
+    realm,
+    shape,
+    tenancyId,
+    vaultId,
   })
-}
-
-/** INVARIANT: only a wrapping key's text names a purpose, so that neither kind of blob passes for the other. */
-function materialJson(context: BlobContext) {
-  const { materialId } = context
-  if (!('shape' in context)) return { materialId, purpose: 'WRAPPING' }
-  const { shape, protectionMode, isExportable } = context
-  return { materialId, shape: shapeJson(shape), protectionMode, isExportable }
 }
 
 function shapeJson(shape: KeyShape) {
   const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : undefined
-  return { algorithm: shape.algorithm, length: shape.length, curveId }
+  return { algorithm: shape.algorithm, curveId, length: shape.length }
 }

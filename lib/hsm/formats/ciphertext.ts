@@ -46,7 +46,7 @@ export function encryptWith(master: MasterKey, plaintext: Uint8Array, associated
   const key = deriveMessageKey(master.derive, master.length, nonce)
   // Each part is written to its place in what is answered: this runs for every request.
   const ciphertext = Buffer.allocUnsafe(CIPHERTEXT_OVERHEAD + plaintext.length)
-  ciphertext.set(headerStart(master))
+  writeStart(master, ciphertext)
   ciphertext.set(nonce, ID_END)
   const header = ciphertext.subarray(0, HEADER_LENGTH)
   const aad = context.length === 0 ? header : Buffer.concat([header, context])
@@ -62,7 +62,7 @@ const differs = { name: 'ciphertextDiffers' } as const
 /** @throws KmsError invalidParameter with one text, whatever it is that does not fit. */
 export function decryptWith(master: MasterKey, ciphertext: Uint8Array, associatedData: Pairs): Buffer {
   const context = encodeAssociatedData(associatedData)
-  const start = headerStart(master)
+  const start = writeStart(master, Buffer.allocUnsafe(ID_END))
   if (ciphertext.length < CIPHERTEXT_OVERHEAD || start.compare(ciphertext.subarray(0, ID_END)) !== 0)
     throw doesNotOpen(differs)
   const header = ciphertext.subarray(0, HEADER_LENGTH)
@@ -83,18 +83,20 @@ export function ciphertextMaterialId(ciphertext: Uint8Array): string | undefined
   return Buffer.from(ciphertext.subarray(2, ID_END)).toString('hex')
 }
 
-function headerStart(master: MasterKey): Buffer {
-  const start = Buffer.alloc(ID_END)
-  start[0] = FORMAT
-  start[1] = suites[master.length]
-  if (start.write(master.materialId, 2, 'hex') !== 16) throw new RangeError('A material id has 32 hex digits.')
-  return start
+/** Everything before the nonce, at the beginning of `place`. */
+function writeStart(master: MasterKey, place: Buffer): Buffer {
+  place[0] = FORMAT
+  place[1] = suites[master.length]
+  if (place.write(master.materialId, 2, 'hex') !== 16) throw new RangeError('A material id has 32 hex digits.')
+  return place
 }
 
 /** A character for each byte: OpenSSL's answer as a Buffer of its own would cost three times as much. */
 function takeCommitment({ commitmentKey }: MessageKey, aad: Uint8Array): string {
-  const committed = Buffer.concat([commitmentKey, aad])
+  const committed = Buffer.allocUnsafe(commitmentKey.length + aad.length)
   try {
+    committed.set(commitmentKey)
+    committed.set(aad, commitmentKey.length)
     return hash('sha256', committed, 'binary')
   } finally {
     commitmentKey.fill(0)

@@ -48,6 +48,33 @@ export interface Callable {
   readonly async: (...args: readonly unknown[]) => void
 }
 
+/**
+ * In the event loop. Those of one encryption are written out: to spread arguments costs more than koffi itself does.
+ * INVARIANT: whoever calls this keeps `args` until it is over.
+ */
+export function callNow(callable: Callable, args: readonly Argument[]): number {
+  switch (args.length) {
+    case 2:
+      return callable(memoryOf(args[0]), memoryOf(args[1]))
+    case 3:
+      return callable(memoryOf(args[0]), memoryOf(args[1]), memoryOf(args[2]))
+    case 5:
+      return callable(memoryOf(args[0]), memoryOf(args[1]), memoryOf(args[2]), memoryOf(args[3]), memoryOf(args[4]))
+    default:
+      return callable(...args.map((argument) => memoryOf(argument)))
+  }
+}
+
+/** What koffi takes for it. */
+export function memoryOf(argument: Argument = null): number | Buffer | null {
+  return typeof argument === 'number' || argument === null || isBytes(argument) ? argument : argument.bytes
+}
+
+/** Any view is a Buffer here, which would take longer to tell. */
+function isBytes(argument: Buffer | Encoded): argument is Buffer {
+  return ArrayBuffer.isView(argument)
+}
+
 const libraries: unknown[] = []
 
 export function functionsOf(path: string): readonly [FunctionName, Callable][] {

@@ -1,6 +1,6 @@
 import { encodeInitializeArgs, readUlong, ulong } from './encode.ts'
 import { CKF, CKR } from './constants.ts'
-import { functionsOf, type Argument, type Callable, type FunctionName } from './functionList.ts'
+import { callNow, functionsOf, memoryOf, type Argument, type Callable, type FunctionName } from './functionList.ts'
 import { LibraryGate, type GateWords } from './libraryGate.ts'
 import { OpenSessions, sessionWords, type SessionWords } from './openSessions.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
@@ -10,11 +10,8 @@ import { vendorOf, type Vendor } from './vendors.ts'
 /** INVARIANT: what the memory of a call points to is reachable until the call is over. Nothing else holds it. */
 const running = new Set<readonly Argument[]>()
 /** The same for a call in the event loop, of which there is one at a time. */
-const underWay: { call: readonly Argument[] } = { call: [] }
-
-function memoryOf(argument: Argument): number | Buffer | null {
-  return argument === null || typeof argument === 'number' || Buffer.isBuffer(argument) ? argument : argument.bytes
-}
+const none: readonly Argument[] = []
+const underWay = { call: none }
 
 const loaded = new Map<string, Pkcs11Module>()
 
@@ -172,10 +169,8 @@ export class Pkcs11Module {
 
   #code(name: FunctionName, args: readonly Argument[]): number {
     underWay.call = args
-    const memory: (number | Buffer | null)[] = []
-    for (const argument of args) memory.push(memoryOf(argument))
-    const code = this.#functions[name](...memory)
-    underWay.call = []
+    const code = callNow(this.#functions[name], args)
+    underWay.call = none
     return code
   }
 
@@ -193,12 +188,15 @@ export class Pkcs11Module {
   #callOnThread(name: FunctionName, args: readonly Argument[]): Promise<void> {
     return new Promise((resolve, reject) => {
       running.add(args)
-      this.#functions[name].async(...args.map(memoryOf), (error: Error | null, code: number) => {
-        running.delete(args)
-        if (error !== null) reject(error)
-        else if (code !== CKR.OK) reject(new Pkcs11Error(name, code))
-        else resolve()
-      })
+      this.#functions[name].async(
+        ...args.map((argument) => memoryOf(argument)),
+        (error: Error | null, code: number) => {
+          running.delete(args)
+          if (error !== null) reject(error)
+          else if (code !== CKR.OK) reject(new Pkcs11Error(name, code))
+          else resolve()
+        },
+      )
     })
   }
 

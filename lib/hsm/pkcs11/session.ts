@@ -24,6 +24,8 @@ export interface KeyPair {
 
 /** What fits any signature, and any wrapped key of ours: an RSA-4096 key as PKCS#8 is 2.4 kB. */
 const ROOM = 4096
+/** Of AES: as long as its MACs. */
+const BLOCK = 16
 
 /**
  * One session, one operation at a time: whoever takes a second step before the first is over gets CKR_OPERATION_ACTIVE.
@@ -35,8 +37,13 @@ export class Session {
   /** For what comes back in the event loop, where nothing runs between a call and the copy of its answer. */
   readonly #room = Buffer.alloc(ROOM)
   readonly #word = ulong(0)
-  /** Of no secret: what a message's key is derived from. */
-  readonly #block = Buffer.alloc(64)
+  /** For MACs of four blocks: what they are of, which is no secret, and the MACs. */
+  readonly #blocks = Buffer.alloc(4 * BLOCK)
+  readonly #macs = Buffer.alloc(4 * BLOCK)
+  readonly #places = [0, 16, 32, 48].map((start) => ({
+    block: this.#blocks.subarray(start, start + BLOCK),
+    mac: this.#macs.subarray(start, start + BLOCK),
+  }))
 
   private constructor(module: Pkcs11Module, handle: number) {
     this.#module = module
@@ -151,9 +158,10 @@ export class Session {
     const { ecUnwrapTemplate } = this.vendor
     const isWhole = ecUnwrapTemplate.length === 0 || !isEcPrivate(template)
     const encoded = encodeTemplate(isWhole ? template : [...template, ...ecUnwrapTemplate])
-    return this.#handleOf((place) => {
-      this.#call('C_UnwrapKey', how, unwrappingKey, wrapped, wrapped.length, encoded, encoded.count, place)
-    })
+    const [{ length }, { count }, place] = [wrapped, encoded, this.#word]
+    const args = [this.handle, how, unwrappingKey, wrapped, length, encoded, count, place] as const
+    required('C_UnwrapKey', this.#module.code('C_UnwrapKey', ...args))
+    return readUlong(place)
   }
 
   sign(how: Mechanism, key: Handle, data: Buffer): Buffer {
@@ -163,19 +171,22 @@ export class Session {
     })
   }
 
-  /** A MAC of each block by itself, one after the other: `blocks` has whole ones, of the MAC's length. */
-  signBlocks(how: Mechanism, key: Handle, blocks: Buffer, blockLength: number): Buffer {
-    const [room, word, macs] = [this.#room, this.#word, Buffer.allocUnsafe(blocks.length)]
-    for (let start = 0; start < blocks.length; start += blockLength) {
-      this.#call('C_SignInit', how, key)
-      blocks.copy(this.#block, 0, start, start + blockLength)
-      putUlong(word, blockLength)
-      this.#call('C_Sign', this.#block, blockLength, room, word)
-      if (readUlong(word) !== blockLength) throw new TypeError('The token makes MACs of another length.')
-      room.copy(macs, start, 0, blockLength)
+  /** An AES-CMAC of each of four blocks by itself, one after the other. */
+  signBlocks(how: Mechanism, key: Handle, blocks: Buffer): Buffer {
+    if (blocks.length !== this.#blocks.length) throw new RangeError('Four blocks, and nothing else.')
+    const [module, word] = [this.#module, this.#word]
+    this.#blocks.set(blocks)
+    try {
+      for (const { block, mac } of this.#places) {
+        required('C_SignInit', module.code('C_SignInit', this.handle, how, key))
+        putUlong(word, BLOCK)
+        required('C_Sign', module.code('C_Sign', this.handle, block, BLOCK, mac, word))
+        if (readUlong(word) !== BLOCK) throw new TypeError('The token makes MACs of another length.')
+      }
+      return Buffer.from(this.#macs)
+    } finally {
+      this.#macs.fill(0)
     }
-    room.fill(0, 0, blockLength)
-    return macs
   }
 
   encryptInit(how: Mechanism, key: Handle): void {
@@ -210,9 +221,12 @@ export class Session {
   }
 
   #call(name: FunctionName, ...args: readonly Argument[]): void {
-    const code = this.#module.code(name, this.handle, ...args)
-    if (code !== CKR.OK) throw new Pkcs11Error(name, code)
+    required(name, this.#module.code(name, this.handle, ...args))
   }
+}
+
+function required(name: FunctionName, code: number): void {
+  if (code !== CKR.OK) throw new Pkcs11Error(name, code)
 }
 
 function isEcPrivate(template: Template): boolean {

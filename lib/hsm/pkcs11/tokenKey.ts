@@ -33,11 +33,10 @@ export interface HeldObject {
 type Shape<A extends KeyShape['algorithm']> = Extract<KeyShape, { algorithm: A }>
 
 const cmac = mechanism(CKM.AES_CMAC)
-const BLOCK = 16
 
 /** The message's key is derived in the token; with it, for this message, the process encrypts. */
 export function aesTokenKey({ length }: Shape<'AES'>, materialId: string, object: HeldObject): SoftwareKey {
-  const derive = (messages: Buffer) => object.run((session) => session.signBlocks(cmac, object.handle, messages, BLOCK))
+  const derive = (messages: Buffer) => object.run((session) => session.signBlocks(cmac, object.handle, messages))
   return masterKeyAs({ length, materialId, derive }, object.destroy)
 }
 

@@ -3,6 +3,12 @@ import { createCipheriv, type Cipheriv, type KeyObject } from 'node:crypto'
 const BLOCK = 16
 const ZERO_IV = Buffer.alloc(BLOCK)
 
+interface Chain {
+  readonly cipher: Cipheriv
+  /** Its last block, which CBC adds to the next one. */
+  readonly last: Buffer
+}
+
 /** AES-CMAC (NIST SP 800-38B). The subkeys are computed once: they cost as much as a short message. */
 export class Cmac {
   readonly #key: KeyObject
@@ -11,6 +17,8 @@ export class Cmac {
   readonly #ecb: Cipheriv
   readonly #k1: Buffer
   readonly #k2: Buffer
+  /** Kept likewise, from the first long message on: what CBC remembers of the message before is taken out of the next. */
+  #chain: Chain | undefined
 
   constructor(key: KeyObject) {
     const bits = (key.symmetricKeySize ?? 0) * 8
@@ -22,20 +30,41 @@ export class Cmac {
   }
 
   tag(message: Uint8Array): Buffer {
-    const blocks = Math.max(1, Math.ceil(message.length / BLOCK))
-    const padded = Buffer.alloc(blocks * BLOCK)
+    const end = Math.max(1, Math.ceil(message.length / BLOCK)) * BLOCK
+    // One block more goes through the chain, so that what it remembers is no tag: a tag may be a key.
+    const padded = Buffer.allocUnsafe(end + BLOCK)
     padded.set(message)
-    const isWhole = message.length === padded.length
+    padded.fill(0, message.length)
+    const isWhole = message.length === end
     if (!isWhole) padded[message.length] = 0x80
-    xorInto(padded.subarray(-BLOCK), isWhole ? this.#k1 : this.#k2)
-    if (blocks === 1) return this.#ecb.update(padded)
-    const chain = createCipheriv(this.#cbc, this.#key, ZERO_IV).setAutoPadding(false).update(padded)
-    return Buffer.from(chain.subarray(-BLOCK))
+    xorInto(padded, end - BLOCK, isWhole ? this.#k1 : this.#k2)
+    const tag = end === BLOCK ? this.#ecb.update(padded.subarray(0, BLOCK)) : this.#chained(padded, end)
+    padded.fill(0)
+    return tag
+  }
+
+  #chained(padded: Buffer, end: number): Buffer {
+    const chain = this.#chain ?? this.#newChain()
+    const { cipher, last } = chain
+    // One that fails in the middle is not used again.
+    this.#chain = undefined
+    xorInto(padded, 0, last)
+    const blocks = cipher.update(padded)
+    const tag = Buffer.from(blocks.subarray(end - BLOCK, end))
+    blocks.copy(last, 0, end)
+    blocks.fill(0)
+    this.#chain = chain
+    return tag
+  }
+
+  #newChain(): Chain {
+    const cipher = createCipheriv(this.#cbc, this.#key, ZERO_IV).setAutoPadding(false)
+    return { cipher, last: Buffer.alloc(BLOCK) }
   }
 
   /** The tag of each 16-byte message in `messages`, all in one AES call. */
   tagsOfBlocks(messages: Uint8Array): Buffer {
-    const masked = Buffer.alloc(messages.length)
+    const masked = Buffer.allocUnsafe(messages.length)
     for (let at = 0; at < masked.length; at++) masked[at] = (messages[at] ?? 0) ^ (this.#k1[at % BLOCK] ?? 0)
     return this.#ecb.update(masked)
   }
@@ -44,11 +73,12 @@ export class Cmac {
   destroy(): void {
     this.#k1.fill(0)
     this.#k2.fill(0)
+    this.#chain = undefined
   }
 }
 
-function xorInto(target: Buffer, mask: Buffer): void {
-  for (let at = 0; at < mask.length; at++) target[at] = (target[at] ?? 0) ^ (mask[at] ?? 0)
+function xorInto(target: Buffer, start: number, block: Buffer): void {
+  for (let at = 0; at < BLOCK; at++) target[start + at] = (target[start + at] ?? 0) ^ (block[at] ?? 0)
 }
 
 /** Multiplication by x in GF(2^128), without a branch on secret bits. */

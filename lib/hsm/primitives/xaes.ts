@@ -27,7 +27,7 @@ const ciphers = { 16: 'aes-128-gcm', 24: 'aes-192-gcm', 32: 'aes-256-gcm' } as c
 >
 
 export function deriveMessageKey(derive: DeriveBlocks, keyLength: 16 | 24 | 32, nonce: Uint8Array): MessageKey {
-  const messages = Buffer.alloc(64)
+  const messages = Buffer.allocUnsafe(64).fill(0)
   for (let block = 0; block < 4; block++) {
     const start = block * 16
     messages[start + 1] = block + 1
@@ -35,15 +35,16 @@ export function deriveMessageKey(derive: DeriveBlocks, keyLength: 16 | 24 | 32, 
     for (let at = 0; at < SALT_LENGTH; at++) messages[start + 4 + at] = nonce[at] ?? 0
   }
   const blocks = derive(messages)
+  const [secret, commitmentKey] = [blocks.subarray(0, 32), blocks.subarray(32)]
   try {
     return {
-      key: createSecretKey(blocks.subarray(0, keyLength)),
+      key: createSecretKey(secret.subarray(0, keyLength)),
       cipher: ciphers[keyLength],
       iv: nonce.subarray(SALT_LENGTH, NONCE_LENGTH),
-      commitmentKey: Buffer.from(blocks.subarray(32)),
+      commitmentKey,
     }
   } finally {
-    blocks.fill(0)
+    secret.fill(0)
   }
 }
 

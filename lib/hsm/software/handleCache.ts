@@ -24,10 +24,11 @@ export class HandleCache<T> {
 
   /** `id` must name everything that `open` verified: a hit does not verify it again. */
   async use<R>(id: string, open: () => T, work: (handle: T) => Promise<R> | R): Promise<R> {
-    const held = this.#held.get(id) ?? { handle: open(), users: 0, isDropped: false }
+    const known = this.#held.get(id)
+    const held = known ?? { handle: open(), users: 0, isDropped: false }
     held.users++
     // Set after counting, so that a cache of capacity zero does not destroy the handle before its first use.
-    if (held.users === 1) this.#held.set(id, held)
+    if (known === undefined) this.#held.set(id, held)
     try {
       return await work(held.handle)
     } finally {
