@@ -32,12 +32,12 @@ export async function linkReport(ports: ReportPorts, limit: number): Promise<rea
 
 const maxAtRisk = 1000
 
-/** One vault that does not verify hides no other; whoever uses it is told. */
+/** One vault that does not verify, or that the HSM does not open, hides no other; whoever uses it is told. */
 async function readable({ cache }: ReportPorts, vaultId: string): Promise<Vault | undefined> {
   try {
     return await cache.freshVault(vaultId)
   } catch (cause) {
-    if (isKmsError(cause, 'integrityFailure')) return undefined
+    if (isKmsError(cause, 'integrityFailure', 'unavailable')) return undefined
     throw cause
   }
 }

@@ -24,7 +24,11 @@ export async function requireOpened({ region, file, tenancyId, hsm }: Opened): P
   try {
     const { tables } = store
     const cache = new VaultCache({ tables, hsm, clock: Date.now }, 0, 1)
-    const { unverified } = await heldVaults({ tables, cache, region }, tenancyId)
+    const { unverified, unopened } = await heldVaults({ tables, cache, region }, tenancyId)
+    if (unopened.length > 0)
+      throw new UserError(
+        `The tokens were made, and a token of ${region} does not answer now: whether its vaults open was not seen. See what hsm status says, then run hsm restore again.`,
+      )
     if (unverified.length === 0) return
     throw new UserError(
       `The tokens were made, and do not open these vaults of ${region}: ${unverified.join(', ')}. The backup is older than their tokens, which were made anew since, or of another cloud: delete the tokens that were made, and restore a newer backup, or the rows of its time with it.`,

@@ -76,12 +76,13 @@ export async function cloudStatus(
 async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionStatus, 'region' | 'endpoint'>> {
   // First: health says what it has found.
   const custody = await host.custody().catch(() => [])
-  const [health, { vaults, unverified }] = await Promise.all([host.health(), host.heldVaults(tenancyId)])
-  const replicas = vaults.filter(({ isReplica }) => isReplica).length
+  const [health, { vaults, unverified, unopened }] = await Promise.all([host.health(), host.heldVaults(tenancyId)])
+  const all = [...vaults, ...unopened]
+  const replicas = all.filter(({ isReplica }) => isReplica).length
   return {
     // /healthz looks at no vault: a probe must not read them all.
     status: unverified.length > 0 ? 'degraded' : health.status,
-    vaults: vaults.length - replicas,
+    vaults: all.length - replicas,
     replicas,
     ...(unverified.length === 0 ? {} : { unverified }),
     ...(custody.length === 0 ? {} : { custody }),

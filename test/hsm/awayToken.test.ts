@@ -1,17 +1,20 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { askService } from '../../local/control/askService.ts'
+import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
-import { troubles } from '../../local/status/statusText.ts'
+import type { CloudStatus } from '../../local/status/cloudStatus.ts'
+import { statusText, troubles } from '../../local/status/statusText.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
+import { name } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
 
-describeWithToken('a private vault whose token is away', () => {
-  const label = `away ${process.pid}`
+describeWithToken('a token that is away', () => {
+  let label: string
   const region = 'eu-test-1'
   const tokens = join(dirname(process.env['SOFTHSM2_CONF'] ?? ''), 'tokens')
   let folder: string
@@ -19,28 +22,43 @@ describeWithToken('a private vault whose token is away', () => {
   let call: SignedCaller
   let away: string | undefined
 
-  const open = async () => {
+  const open = async (more: Partial<CloudOptions> = {}, settings: CloudOptions['settings'] = {}) => {
     const pinFile = join(folder, 'user.pin')
     cloud = await startCloud({
       directory: join(folder, 'data'),
       port: await suiteBase(),
       regions: [region],
       settings: {
+        ...settings,
         tokens: { module: softHsmPath ?? '', pinFile, label, regions: null, allowsSoftwareReplicas: false },
       },
       generateRsa: knownRsaPair,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      ...more,
     })
     call = callerOf(cloud)
   }
   const home = () => cloud.regions[0]?.endpoint ?? ''
-  const directoryOf = (name: string) =>
+  const directoryOf = (tokenLabel: string) =>
     readdirSync(tokens).find((each) => {
       const file = join(tokens, each, 'token.object')
-      return existsSync(file) && readFileSync(file, 'latin1').includes(name)
+      // A label has 32 characters, blanks behind.
+      return existsSync(file) && readFileSync(file, 'latin1').includes(tokenLabel.padEnd(32))
     }) ?? ''
+  const takeAway = (tokenLabel: string) => {
+    away = directoryOf(tokenLabel)
+    renameSync(join(tokens, away), join(folder, away))
+    softHsm().restart()
+  }
+  const bringBack = async () => {
+    renameSync(join(folder, away ?? ''), join(tokens, away ?? ''))
+    away = undefined
+    softHsm().restart()
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+  }
 
   beforeEach(async () => {
+    label = `away ${name()}`
     folder = mkdtempSync(join(tmpdir(), 'vaultspan-away-'))
     writeFileSync(join(folder, 'user.pin'), pins.pin, { mode: 0o600 })
     const [data, module] = [join(folder, 'data'), softHsmPath ?? '']
@@ -60,12 +78,10 @@ describeWithToken('a private vault whose token is away', () => {
     return { vault, key, ciphertext: await encrypt(call, vault.endpoint, key) }
   }
 
-  test('alone answers 503: it is listed with the others, which serve, and the region’s health names it', async () => {
+  test('of a private vault: that alone answers 503: it is listed with the others, which serve, and the region’s health names it', async () => {
     const [lost, other] = [await aVaultWithAKey(), await aVaultWithAKey()]
     await cloud.close()
-    away = directoryOf(`${label} ${region} #1`)
-    renameSync(join(tokens, away), join(folder, away))
-    softHsm().restart()
+    takeAway(`${label} ${region} #1`)
     await open()
     const list = () => call('GET', `${home()}/20180608/vaults?compartmentId=${cloud.tenancyId}`)
     const shown = await list()
@@ -88,11 +104,24 @@ describeWithToken('a private vault whose token is away', () => {
     )
 
     // Back again, it serves without a restart of the service; SoftHSM sees it when it is started anew.
-    renameSync(join(folder, away), join(tokens, away))
-    away = undefined
-    softHsm().restart()
-    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    await bringBack()
     expect(await decrypt(call, await crypto(lost.vault.id), lost.key, lost.ciphertext)).toBe(plaintext)
     expect(await cloud.parts[0]?.health()).toMatchObject({ status: 'ok' })
+  })
+
+  test('of a region: status and healthz say so, and count the vaults that nobody has opened since the start', async () => {
+    await createVault(call, home(), cloud.tenancyId)
+    const { vault, key, ciphertext } = await aVaultWithAKey()
+    await cloud.close()
+    await open({ isScheduled: false }, { preparesKeys: false })
+    takeAway(`${label} ${region}`)
+    const state = JSON.parse(await askService(join(folder, 'data'), 'state')) as CloudStatus
+    expect(state.regions).toMatchObject([
+      { status: 'degraded', vaults: 2, replicas: 0, health: { isHsmAnswering: false } },
+    ])
+    expect(statusText(state)).toContain('its HSM does not answer')
+    expect(state.regions[0]).not.toHaveProperty('unverified')
+    await bringBack()
+    expect(await decrypt(call, vault.endpoint, key, ciphertext)).toBe(plaintext)
   })
 })

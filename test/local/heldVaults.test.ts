@@ -1,3 +1,6 @@
+import { KmsError } from '../../lib/errors.ts'
+import { VaultCache } from '../../lib/kms/vaultCache.ts'
+import { linkReport } from '../../lib/replication/linkReport.ts'
 import { heldVaults } from '../../local/region/heldVaults.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
@@ -25,7 +28,7 @@ test('vaults and replicas are told apart, whatever the index shows', async () =>
   )
   expect(there.vaults).toMatchObject([{ id: replicated, isReplica: true, prefix: expect.any(String) as unknown }])
   const other = await cloud.addTenancy()
-  expect(await heldVaults(cloud.a.runtime, other.tenancyId)).toEqual({ vaults: [], unverified: [] })
+  expect(await heldVaults(cloud.a.runtime, other.tenancyId)).toEqual({ vaults: [], unverified: [], unopened: [] })
 })
 
 test('one vault that does not verify is named, and hides none of the others', async () => {
@@ -38,5 +41,25 @@ test('one vault that does not verify is named, and hides none of the others', as
   expect(await heldVaults(runtime, cloud.tenancyId)).toEqual({
     vaults: [expect.objectContaining({ id: whole })],
     unverified: [altered],
+    unopened: [],
   })
+})
+
+test('vaults that the HSM does not open now are counted as their rows have it, and healthz answers', async () => {
+  const [replicated, alone] = [await makeReplicatedVault(cloud), await makeVault(cloud)]
+  const away = () => {
+    throw new KmsError('unavailable', 'The HSM does not answer.')
+  }
+  const read = async ({ runtime, store: { tables } }: TestCloud['a']) => {
+    const cache = new VaultCache({ tables, hsm: { openVault: away }, clock: runtime.clock }, 0, 1)
+    const { vaults, unverified, unopened } = await heldVaults({ ...runtime, cache }, cloud.tenancyId)
+    const links = await linkReport({ ...runtime, cache }, 10)
+    return { vaults, unverified, unopened: unopened.toSorted((one, other) => (one.id < other.id ? -1 : 1)), links }
+  }
+  const none = { vaults: [], unverified: [], links: [] }
+  expect(await read(cloud.a)).toEqual({
+    ...none,
+    unopened: [replicated, alone].toSorted().map((id) => ({ id, isReplica: false })),
+  })
+  expect(await read(cloud.b)).toEqual({ ...none, unopened: [{ id: replicated, isReplica: true }] })
 })

@@ -96,7 +96,7 @@ test('a region that does not answer is down, and the rest is told of the other',
   const up = {
     name: ashburn,
     health: async () => ({ status: 'ok' }) as RegionHealth,
-    heldVaults: async () => ({ vaults: [], unverified: [] }),
+    heldVaults: async () => ({ vaults: [], unverified: [], unopened: [] }),
     custody: async () => [],
   }
   const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
@@ -131,7 +131,7 @@ async function statusOf(
   const host = {
     name: ashburn,
     health: async () => health,
-    heldVaults: async () => ({ vaults: [], unverified }),
+    heldVaults: async () => ({ vaults: [], unverified, unopened: [] }),
     custody: async () => custody,
   }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
