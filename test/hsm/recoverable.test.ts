@@ -151,4 +151,26 @@ describeWithToken('a token with the custodians’ key', () => {
     hsm.releasePartition(vault, 'isDeleted')
     expect(copies(partitionLabel(label, 1)).keys).toEqual([])
   })
+
+  test('where it is gone from a private vault’s token alone, no root is made in any', async () => {
+    const vault = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.first' })
+    const [module, own] = [softHsm(), partitionLabel(label, 2)]
+    initPartition({ module, recoveryKey, ...pins, label: own })
+    await hsm.createVaultKeys(vault)
+    const removed = partitionToken({ module, label: own, pin: () => pins.pin })
+    removed.bare((there) => {
+      for (const key of there.find(labelled(CKO.PUBLIC_KEY, 'vaultspan recovery'))) there.remove(key)
+    })
+    const before = copies(label)
+    expect(() => {
+      hsm.rotation.begin()
+    }).toThrow(`The custodians' key is gone from the token ${own}, and what`)
+    expect([hsm.rotation.isRotating(), copies(label)]).toEqual([false, before])
+    hsm.close()
+    initPartition({ module, recoveryKey, ...pins, label: own })
+    hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token: { module, label, pin: () => pins.pin } })
+    hsm.rotation.begin()
+    expect(hsm.rotation.isRotating()).toBe(true)
+    hsm.rotation.end()
+  })
 })

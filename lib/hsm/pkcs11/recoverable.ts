@@ -64,13 +64,13 @@ export function findRecoveryKey(session: Session): Handle | undefined {
   const [key, ...more] = session.find(labelledRecovery)
   if (key === undefined && hasLostRecoveryKey(session))
     throw new UserError(
-      "The custodians' key is gone from the token, and what is made there without it has no copy for them: somebody with the PIN has deleted it. The security officer puts it back, with the service stopped: hsm init --so-pin-file FILE, with the --private that the tokens were made with.",
+      `The custodians' key is gone from the token ${session.label()}, and what is made there without it has no copy for them: somebody with the PIN has deleted it. The security officer puts it back, with the service stopped: hsm init --so-pin-file FILE, with the --private that the tokens were made with.`,
     )
   if (key === undefined) return undefined
   const [trusted] = session.attributes(key, CKA.TRUSTED)
   if (more.length === 0 && trusted?.[0] === 1) return key
   throw new UserError(
-    'The token has a recovery key that the security officer did not put there: somebody with the PIN would have the roots made anew for them. Look at it before anything else (hsm attest).',
+    `The token ${session.label()} has a recovery key that the security officer did not put there: somebody with the PIN would have the roots made anew for them. Look at it before anything else (hsm attest).`,
   )
 }
 

@@ -1,7 +1,9 @@
+import { isKmsError } from '../../errors.ts'
 import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { RootRotation } from '../provisionedHsm.ts'
 import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
+import { findRecoveryKey } from './recoverable.ts'
 import { createRoots, destroyRoots } from './regionObjects.ts'
 import { rootsOf } from './regionToken.ts'
 import { rsaPrivateTemplate } from './templates.ts'
@@ -36,8 +38,24 @@ export class TokenRotation implements RootRotation {
   begin(): void {
     this.#of.requireOwn()
     if (this.isRotating()) return
+    this.#requireCopies()
     this.#newRoots(this.#of.keeper)
     this.#of.state.rotated(this.#of.keeper.generations())
+  }
+
+  /** In every token that gets a new root it will have a copy for the custodians, or none is made. @throws UserError */
+  #requireCopies(): void {
+    const { keeper, partitions } = this.#of
+    findKeyIn(keeper)
+    for (const vault of partitions.taken()) {
+      try {
+        const own = partitions.of(vault)
+        if (own !== undefined) findKeyIn(own)
+      } catch (cause) {
+        // What one that is away keeps is named when it cannot be wrapped anew, and both roots stay.
+        if (!isKmsError(cause, 'unavailable')) throw cause
+      }
+    }
   }
 
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {
@@ -102,6 +120,12 @@ export class TokenRotation implements RootRotation {
     token.refresh()
     this.#of.onRoots(token.label, false)
   }
+}
+
+function findKeyIn({ token }: VaultKeeper): void {
+  token.run((session) => {
+    findRecoveryKey(session)
+  })
 }
 
 function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string): string {

@@ -64,9 +64,18 @@ export class Session {
 
   /** Whether this process is logged in to its token as the user, by whichever session. */
   isUsers(): boolean {
+    return readUlong(this.#info(), 1) === CKS.RW_USER_FUNCTIONS
+  }
+
+  /** Of its token. */
+  label(): string {
+    return this.#module.tokenInfo(readUlong(this.#info())).label
+  }
+
+  #info(): Buffer {
     const info = Buffer.alloc(32)
     this.#call('C_GetSessionInfo', info)
-    return readUlong(info, 1) === CKS.RW_USER_FUNCTIONS
+    return info
   }
 
   login(user: number, pin: string): void {
