@@ -26,12 +26,15 @@ export const encryptOperation = operation('Encrypt', {
   input: encryptDataDetails,
   run: async (request, details) => {
     noteContext(request, details.loggingContext)
-    const found = authorizedKeyForCrypto(request, details.keyId)
-    const loaded = found instanceof Promise ? await found : found
-    const input = { plaintext: details.plaintext, associatedData: details.associatedData, ...chosen(details) }
-    const { version, algorithm, bytes } = await encrypt(request.ports, loaded, input)
-    details.plaintext.fill(0)
-    const { keyId, id } = version
-    return { body: { ciphertext: bytes.toString('base64'), keyId, keyVersionId: id, encryptionAlgorithm: algorithm } }
+    try {
+      const found = authorizedKeyForCrypto(request, details.keyId)
+      const loaded = found instanceof Promise ? await found : found
+      const input = { plaintext: details.plaintext, associatedData: details.associatedData, ...chosen(details) }
+      const { version, algorithm, bytes } = await encrypt(request.ports, loaded, input)
+      const { keyId, id } = version
+      return { body: { ciphertext: bytes.toString('base64'), keyId, keyVersionId: id, encryptionAlgorithm: algorithm } }
+    } finally {
+      details.plaintext.fill(0)
+    }
   },
 })

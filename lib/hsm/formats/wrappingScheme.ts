@@ -43,8 +43,8 @@ export async function unwrapMaterial(
   blob: Uint8Array,
 ): Promise<Buffer | undefined> {
   if (scheme === 'RSA_OAEP_SHA256') return decrypt(blob)
-  const temporary = await decrypt(blob.subarray(0, length))
   const standIn = randomBytes(TEMPORARY_LENGTH)
+  const temporary = await decrypt(blob.subarray(0, length))
   try {
     const isKey = temporary?.length === TEMPORARY_LENGTH
     // With a random key where OAEP gave none, so that the time does not tell which of the two failed.

@@ -108,12 +108,19 @@ function savingKeys(
 }
 
 function withObject<T>(session: Session, key: KeyObject, use: number, work: (handle: number) => T): T {
-  const secret = key.export()
-  const handle = session.create(aesObject(secret, [use]))
-  secret.fill(0)
+  const handle = objectOf(session, key, use)
   try {
     return work(handle)
   } finally {
     session.destroy(handle)
+  }
+}
+
+function objectOf(session: Session, key: KeyObject, use: number): number {
+  const secret = key.export()
+  try {
+    return session.create(aesObject(secret, [use]))
+  } finally {
+    secret.fill(0)
   }
 }

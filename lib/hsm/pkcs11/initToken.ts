@@ -182,9 +182,10 @@ export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken,
     throw new UserError(
       `${module.path} has no slot with an empty token for ${label}${vendor.labelsByArguments ? '; name one of this label in PKCS11_INIT_ARGUMENTS' : ''}.`,
     )
-  const [officer, user, name] = [Buffer.from(soPin), Buffer.from(pin), Buffer.alloc(32, ' ')]
+  const name = Buffer.alloc(32, ' ')
   if (name.write(label) < Buffer.byteLength(label))
     throw new UserError(`A token's label has at most 32 bytes: ${label}`)
+  const [officer, user] = [Buffer.from(soPin), Buffer.from(pin)]
   try {
     module.call('C_InitToken', empty, officer, officer.length, name)
     // The slot may have another number from now on.

@@ -59,12 +59,15 @@ export async function generateEcPair(
 /** A key that this process has in plaintext, as an object: under a key of this one call. The caller clears `secret`. */
 export function intoToken(session: Session, kwp: Mechanism, secret: Buffer, template: Template): Handle {
   const temporary = randomBytes(32)
-  const wrapped = wrapKey(createSecretKey(temporary), secret)
-  const unwrapper = session.create(aesObject(temporary, [CKA.UNWRAP]))
-  temporary.fill(0)
   try {
-    return session.unwrap(kwp, unwrapper, wrapped, template)
+    const wrapped = wrapKey(createSecretKey(temporary), secret)
+    const unwrapper = session.create(aesObject(temporary, [CKA.UNWRAP]))
+    try {
+      return session.unwrap(kwp, unwrapper, wrapped, template)
+    } finally {
+      session.destroy(unwrapper)
+    }
   } finally {
-    session.destroy(unwrapper)
+    temporary.fill(0)
   }
 }

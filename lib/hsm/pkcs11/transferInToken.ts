@@ -41,7 +41,11 @@ async function transportPair(
   if (generateRsa === undefined) return generateRsaPair(session, TRANSPORT_KEY_BITS, [CKA.UNWRAP])
   const { secret, publicKey } = await generateRsa(TRANSPORT_KEY_BITS)
   const template = rsaPrivateTemplate([CKA.UNWRAP], { isExtractable: true })
-  return { handle: intoToken(session, kwp, secret, template), publicKey: createPublicKey(publicKey) }
+  try {
+    return { handle: intoToken(session, kwp, secret, template), publicKey: createPublicKey(publicKey) }
+  } finally {
+    secret.fill(0)
+  }
 }
 
 /** The vault's keys under an ephemeral key that is made in the token and leaves it under the peer's public key only. */

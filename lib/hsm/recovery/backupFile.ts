@@ -117,13 +117,16 @@ async function requireSigned({ signature, ...unsigned }: BackupFile, recovery: R
 async function decrypted(file: BackupFile, recoveryKey: Buffer): Promise<Buffer> {
   const privateKey = createPrivateKey({ key: recoveryKey, format: 'der', type: 'pkcs8' })
   const key = await rsaDecrypt(privateKey, 'sha256', Buffer.from(file.key, 'base64'))
+  let content: Buffer | undefined
   try {
     const decipher = createDecipheriv('aes-256-gcm', key ?? '', Buffer.from(file.iv, 'base64'), { authTagLength: 16 })
     decipher.setAuthTag(Buffer.from(file.tag, 'base64'))
-    const start = decipher.update(Buffer.from(file.content, 'base64'))
+    content = decipher.update(Buffer.from(file.content, 'base64'))
     decipher.final()
-    return start
+    return content
   } catch (cause) {
+    // What came before the tag did not fit.
+    content?.fill(0)
     throw new UserError('The backup does not decrypt: it was altered. Nothing was changed.', { cause })
   } finally {
     key?.fill(0)

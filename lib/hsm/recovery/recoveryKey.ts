@@ -79,9 +79,14 @@ export function openRecoveryKey({ mac, signatures: _, ...unsigned }: RecoveryKey
   const { ceremony, privateKey, publicKey } = unsigned
   const pkcs8 = unwrapKey(keyOf(root, ceremony, 'private key'), Buffer.from(privateKey, 'base64'))
   if (pkcs8 === undefined) throw damagedRecovery()
-  if (isSameMac(macOf(root, unsigned), Buffer.from(mac, 'base64')) && isPairOf(pkcs8, publicKey)) return pkcs8
-  pkcs8.fill(0)
-  throw damagedRecovery()
+  let isAsMade = false
+  try {
+    isAsMade = isSameMac(macOf(root, unsigned), Buffer.from(mac, 'base64')) && isPairOf(pkcs8, publicKey)
+    if (!isAsMade) throw damagedRecovery()
+    return pkcs8
+  } finally {
+    if (!isAsMade) pkcs8.fill(0)
+  }
 }
 
 /** The shares are as they were given out. */

@@ -52,7 +52,7 @@ export async function splitRoot(root: Buffer, ceremony: string, custody: Custody
   const copy = new Uint8Array(root)
   const parts = await split(copy, custody.custodians, custody.threshold).finally(() => copy.fill(0))
   return parts.map((part, index) => {
-    const share = Buffer.from(part).toString('base64')
+    const share = Buffer.from(part.buffer, part.byteOffset, part.length).toString('base64')
     part.fill(0)
     const unsigned = { format, ceremony, number: index + 1, ...custody, share } as const
     return { ...unsigned, digest: digestOf(unsigned) }

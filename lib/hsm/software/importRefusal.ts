@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { KmsError } from '../../errors.ts'
 import type { KeyShape } from '../hsm.ts'
+import { decodedText, isTextOf, trimmed, type TextFormName } from './keyText.ts'
 import { keyFromMaterial } from './material.ts'
 
 const wanted =
@@ -30,24 +31,23 @@ const shortestBase64 = 24
  */
 export function isText({ algorithm }: KeyShape, secret: Buffer): boolean {
   if (algorithm !== 'AES') return false
-  const text = secret.toString('latin1')
-  return textForms.hex.test(text) || (secret.length >= shortestBase64 && textForms.base64.test(text))
+  return isTextOf(secret, 'hex') || (secret.length >= shortestBase64 && isTextOf(secret, 'base64'))
 }
 
+const armour = Buffer.from('-----BEGIN')
+
 function slip(shape: KeyShape, secret: Buffer): string | undefined {
-  const text = secret.toString('latin1').trim()
-  if (text.startsWith('-----BEGIN')) return 'PEM'
+  const text = trimmed(secret)
+  if (text.subarray(0, armour.length).equals(armour)) return 'PEM'
   if (isKeyAs(shape, text, 'hex')) return 'hexadecimal text'
   if (isKeyAs(shape, text, 'base64')) return 'base64 text'
-  if (isText(shape, secret)) return textForms.hex.test(text) ? 'hexadecimal text' : 'base64 text'
+  if (isText(shape, secret)) return isTextOf(text, 'hex') ? 'hexadecimal text' : 'base64 text'
   return isPkcs1(shape, secret) ? 'PKCS#1' : undefined
 }
 
-const textForms = { hex: /^[0-9a-f]+$/i, base64: /^[A-Za-z0-9+/\r\n]+={0,2}$/ } as const
-
-function isKeyAs(shape: KeyShape, text: string, encoding: keyof typeof textForms): boolean {
-  if (!textForms[encoding].test(text)) return false
-  const bytes = Buffer.from(text, encoding)
+function isKeyAs(shape: KeyShape, text: Buffer, form: TextFormName): boolean {
+  const bytes = decodedText(text, form)
+  if (bytes === undefined) return false
   try {
     return keyFromMaterial(shape, bytes) !== undefined || isPkcs1(shape, bytes)
   } finally {

@@ -4,7 +4,7 @@ import type { KeyShape } from '../hsm.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { keyFromMaterial, type Material } from './material.ts'
 
-const isPrime = promisify<bigint, boolean>(checkPrime)
+const isPrime = promisify<Uint8Array, boolean>(checkPrime)
 const SEQUENCE = 0x30
 
 /**
@@ -29,7 +29,9 @@ export async function importedMaterial(shape: KeyShape, secret: Buffer): Promise
 async function isConsistent(key: KeyObject): Promise<boolean> {
   const der = key.export({ type: 'pkcs1', format: 'der' })
   try {
-    const [version, n = 0n, e = 0n, d = 0n, p = 0n, q = 0n, dp, dq, qInverse = 0n] = integersOf(der)
+    const integers = integersOf(der)
+    const [version, n = 0n, e = 0n, d = 0n, p = 0n, q = 0n, dp, dq, qInverse = 0n] = integers.map(numberOf)
+    const [first, second] = integers.slice(4)
     const half = BigInt((key.asymmetricKeyDetails?.modulusLength ?? 0) / 2)
     return (
       version === 0n && // any other has more than two primes
@@ -43,8 +45,9 @@ async function isConsistent(key: KeyObject): Promise<boolean> {
       d % (q - 1n) === dq &&
       qInverse < p &&
       (qInverse * q) % p === 1n &&
-      (await isPrime(p)) &&
-      (await isPrime(q))
+      // As bytes: of a number Node would make a text and a copy that nobody clears.
+      (await isPrime(first ?? der)) &&
+      (await isPrime(second ?? der))
     )
   } finally {
     der.fill(0)
@@ -56,15 +59,19 @@ function isPublicExponent(e: bigint): boolean {
   return e >= 3n && e % 2n === 1n && e < 1n << 64n
 }
 
-/** The numbers in a sequence of them, as OpenSSL wrote it. */
-function integersOf(der: Buffer): bigint[] {
-  const integers: bigint[] = []
+/** The numbers in a sequence of them, as OpenSSL wrote it: parts of these very bytes. */
+function integersOf(der: Buffer): Buffer[] {
+  const integers: Buffer[] = []
   for (let at = bodyOf(der, 0).start; at < der.length;) {
     const { start, end } = bodyOf(der, at)
-    integers.push(BigInt(`0x${der.toString('hex', start, end)}`))
+    integers.push(der.subarray(start, end))
     at = end
   }
   return integers
+}
+
+function numberOf(integer: Buffer): bigint {
+  return BigInt(`0x${integer.toString('hex')}`)
 }
 
 function isWholeSequence(der: Buffer): boolean {

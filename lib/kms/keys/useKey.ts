@@ -138,14 +138,21 @@ export async function generateDataEncryptionKey(
 ): Promise<DataKey> {
   if (input.shape.algorithm !== 'AES')
     throw new KmsError('invalidParameter', 'keyShape.algorithm of a data key must be AES.')
-  const plaintext = Buffer.from(ports.random(input.shape.length))
-  const encrypted = await encrypt(
-    ports,
-    loaded,
-    { plaintext, associatedData: input.associatedData },
-    'GenerateDataEncryptionKey',
-  )
-  return { ...encrypted, plaintext }
+  const { buffer, byteOffset, byteLength } = ports.random(input.shape.length)
+  // The same bytes: of a copy the caller would clear one half.
+  const plaintext = Buffer.from(buffer, byteOffset, byteLength)
+  try {
+    const encrypted = await encrypt(
+      ports,
+      loaded,
+      { plaintext, associatedData: input.associatedData },
+      'GenerateDataEncryptionKey',
+    )
+    return { ...encrypted, plaintext }
+  } catch (cause) {
+    plaintext.fill(0)
+    throw cause
+  }
 }
 
 export interface ExportInput {

@@ -1,0 +1,105 @@
+import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
+import { startWatching, stopWatching, watch, watchCalls } from './plaintextWatch.ts'
+
+// First: what is imported below is bound to what is watched.
+startWatching()
+afterAll(stopWatching)
+const { twoRegions } = await import('./backends.ts')
+const { aVault } = await import('./fixtures.ts')
+const { knownRsaPair } = await import('../harness/knownRsaPair.ts')
+const { initToken } = await import('../../lib/hsm/pkcs11/initToken.ts')
+const { Session } = await import('../../lib/hsm/pkcs11/session.ts')
+const { done, refused } = await import('./plaintextFlows.ts')
+const { aCeremony, custodianFlows } = await import('./plaintextOfCustodians.ts')
+const { describeWithToken, softHsm, softHsmPath } = await import('./softHsm.ts')
+watchCalls(Session.prototype, 'create', 'wrap', 'unwrap', 'attributes', 'signBlocks')
+
+beforeAll(async () => {
+  // What the fixture computes once for each pair is no plaintext of the HSM's.
+  for (const bits of [2048, 3072, 4096]) for (let turn = 0; turn < 16; turn++) await knownRsaPair(bits)
+})
+
+/** JavaScript's numbers cannot be cleared, nor what they are read from: once in a key's life (importedMaterial.ts). */
+const documented = /^text of .*importedMaterial/
+
+interface Left {
+  readonly status: string
+  readonly reason: unknown
+  readonly left: readonly string[]
+}
+
+async function leftOf(work: () => unknown): Promise<Left & { readonly calls: number }> {
+  const { outcome, left, calls } = await watch(work)
+  const reason: unknown = outcome.status === 'rejected' ? outcome.reason : undefined
+  return { status: outcome.status, reason, left: left.filter((line) => !documented.test(line)), calls }
+}
+
+/** By itself, and with each call of node:crypto and of the token failing in its turn. */
+async function leftInAnyCase(work: () => unknown): Promise<Left> {
+  const { calls, ...first } = await leftOf(work)
+  const left = [...first.left]
+  for (let failing = 0; failing < calls; failing++) {
+    const { left: more } = await watch(work, { failing })
+    left.push(...more.filter((line) => !documented.test(line)).map((line) => `${line}, where call ${failing} fails`))
+  }
+  return { ...first, left }
+}
+
+const backends = softHsmPath === undefined ? (['software'] as const) : (['software', 'token'] as const)
+
+describe.each(backends)('no plaintext is left in the process (%s)', (backend) => {
+  let regions: { home: ProvisionedHsm; away: ProvisionedHsm }
+
+  beforeAll(async () => {
+    regions = await twoRegions(backend)
+    // A private vault's token is connected to, and tried, once.
+    await regions.home.createVaultKeys(aVault({ isPrivate: true }))
+  })
+
+  test.each(Object.entries(done))('where %s, whichever call fails', async (_name, flow) => {
+    const { home, away } = regions
+    expect(await leftInAnyCase(await flow(home, away))).toEqual({ status: 'fulfilled', left: [] })
+  })
+
+  test.each(Object.entries(refused))('where %s', async (_name, flow) => {
+    const { home, away } = regions
+    expect(await leftOf(await flow(home, away))).toMatchObject({
+      status: 'rejected',
+      reason: { name: 'KmsError' },
+      left: [],
+    })
+  })
+})
+
+test.each(Object.entries(custodianFlows))(
+  'no plaintext is left where %s, whichever call fails',
+  async (_name, flow) => {
+    const work = await flow(await aCeremony())
+    expect((await leftInAnyCase(work)).left).toEqual([])
+  },
+)
+
+describeWithToken('with PINs that are long enough to be found', () => {
+  const pins = { soPin: 'the PIN of the officer', pin: 'the PIN of the service' }
+  const known = Object.values(pins).map((pin) => Buffer.from(pin))
+  const label = `test ${process.pid} ${Date.now() % 1e9} PINs`
+
+  test('none is left where a token is made', async () => {
+    const { outcome, left } = await watch(() => initToken({ module: softHsm(), label, ...pins }), { known })
+    expect([outcome, left]).toEqual([{ status: 'fulfilled', value: 'made' }, []])
+  })
+
+  test('nor where the token refuses one, or a label is too long', async () => {
+    const wrong = await watch(
+      () => initToken({ module: softHsm(), label, soPin: pins.soPin, pin: 'the PIN of somebody' }),
+      {
+        known: [...known, Buffer.from('the PIN of somebody')],
+      },
+    )
+    const long = await watch(() => initToken({ module: softHsm(), label: label.padEnd(40, '.'), ...pins }), { known })
+    expect([wrong, long].map(({ outcome: { status }, left }) => [status, left])).toEqual([
+      ['rejected', []],
+      ['rejected', []],
+    ])
+  })
+})
