@@ -2,6 +2,7 @@ import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { realm, tenancyId } from './fixtures.ts'
+import { kryopticHsm, kryopticPath, newKryopticToken } from './kryoptic.ts'
 import { nssHsm, nssPath } from './nss.ts'
 import { newToken, softHsmPath, tokenHsm } from './softHsm.ts'
 
@@ -14,6 +15,8 @@ const backends = {
   token: (region: string): ProvisionedHsm =>
     tokenHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }, newToken(privateVaults)),
   nss: (region: string): ProvisionedHsm => nssHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }),
+  kryoptic: (region: string): ProvisionedHsm =>
+    kryopticHsm({ region, generateRsa: knownRsaPair, allowsSoftwareReplicas: true }, newKryopticToken(privateVaults)),
 } as const
 
 export type Backend = keyof typeof backends
@@ -23,6 +26,7 @@ const backendNames: readonly Backend[] = [
   'software',
   ...(softHsmPath === undefined ? [] : (['token'] as const)),
   ...(nssPath === undefined ? [] : (['nss'] as const)),
+  ...(kryopticPath === undefined ? [] : (['kryoptic'] as const)),
 ]
 
 type Pairing = readonly [Backend, Backend]
@@ -33,7 +37,9 @@ export const allPairings: readonly Pairing[] = backendNames.flatMap((source) =>
 )
 
 /** For what is the same whichever library there is. */
-export const pairings: readonly Pairing[] = allPairings.filter((pairing) => !pairing.includes('nss'))
+export const pairings: readonly Pairing[] = allPairings.filter(
+  (pairing) => !pairing.includes('nss') && !pairing.includes('kryoptic'),
+)
 
 /** Private vaults need data objects in a token of their own. */
 export function keepsPrivateVaults(...backends: readonly Backend[]): boolean {

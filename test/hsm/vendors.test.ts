@@ -1,6 +1,8 @@
-import { CKA, CKK, CKM, CKO, CKU } from '../../lib/hsm/pkcs11/constants.ts'
+import { CKA, CKK, CKM, CKO, CKR, CKU } from '../../lib/hsm/pkcs11/constants.ts'
 import { mechanism, type Template } from '../../lib/hsm/pkcs11/encode.ts'
 import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { unwrapOr } from '../../lib/hsm/pkcs11/hsmKek.ts'
+import { isPkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
 import { findRegionObjects } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
@@ -8,6 +10,7 @@ import { allowing, readableAes, sessionPrivate } from '../../lib/hsm/pkcs11/temp
 import { findAbilities } from '../../lib/hsm/pkcs11/abilities.ts'
 import { vendorOf, weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
+import { kryoptic, kryopticPath, newKryopticToken } from './kryoptic.ts'
 import { newNssToken, nss, nssPath } from './nss.ts'
 import { newToken, pins, softHsm, softHsmPath } from './softHsm.ts'
 
@@ -19,6 +22,7 @@ interface Library {
 const libraries: readonly (readonly [string, Library])[] = [
   ...(softHsmPath === undefined ? [] : [['SoftHSM', { module: softHsm, newToken }] as const]),
   ...(nssPath === undefined ? [] : [['NSS softokn', { module: nss, newToken: newNssToken }] as const]),
+  ...(kryopticPath === undefined ? [] : [['Kryoptic', { module: kryoptic, newToken: newKryopticToken }] as const]),
 ]
 
 test('a library that no row knows is taken at the standard’s word', () => {
@@ -32,6 +36,16 @@ function does(work: () => unknown): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+function codeOf(work: () => unknown): number | undefined {
+  try {
+    work()
+    return undefined
+  } catch (cause) {
+    if (isPkcs11Error(cause)) return cause.code
+    throw cause
   }
 }
 
@@ -64,6 +78,7 @@ const aes: Template = [
       const says = weaknessesOf(module.vendor).join('\n')
       expect(says.includes('take roots out of a token')).toBe(!module.vendor.keepsUnextractable)
       expect(says.includes('no security officer')).toBe(!module.vendor.hasOfficer)
+      expect(says.includes('no unwrap templates')).toBe(!module.vendor.enforcesUnwrapTemplate)
     })
 
     test('says whether a key may stay that cannot be copied', () => {
@@ -98,6 +113,23 @@ const aes: Template = [
       const blob = session.wrap(kwp, wrappingRoot, kek)
       const read = () => session.attributes(session.unwrap(kwp, wrappingRoot, blob, readableAes), CKA.VALUE)
       expect(does(read)).toBe(!module.vendor.enforcesUnwrapTemplate)
+    })
+
+    test('says what it answers to bytes that do not unwrap, which is no failure of the token', () => {
+      const { kwp } = findAbilities(session)
+      const {
+        roots: [{ wrappingRoot }],
+      } = findRegionObjects(session)
+      const blob = session.wrap(kwp, wrappingRoot, generate([...sessionPrivate(true), ...allowing([CKA.WRAP])]))
+      const others = Buffer.from(blob.map((byte) => byte ^ 1))
+      const unwrap = () => session.unwrap(kwp, wrappingRoot, others, readableAes)
+      expect(() => unwrapOr(session, () => new Error('does not open'), unwrap)).toThrow('does not open')
+      expect(codeOf(unwrap) === CKR.DEVICE_ERROR).toBe(module.vendor.saysDeviceErrorOfBytes)
+    })
+
+    test('what others keep in the token, without a label, is none of ours', () => {
+      generate([[CKA.TOKEN, true], [CKA.PRIVATE, true], ...allowing([CKA.SIGN])])
+      expect(findRegionObjects(session).roots).toHaveLength(1)
     })
 
     test('says whether there is an officer apart from the user', () => {

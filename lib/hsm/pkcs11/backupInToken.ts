@@ -78,6 +78,7 @@ export function restoreInToken(
   return keeper.token.run((session, objects) => {
     const kek = withObject(session, saving('hsmKek'), CKA.UNWRAP, (unwrapper) =>
       unwrapOr(
+        session,
         () => savedDoesNotOpen(from),
         () => session.unwrap(objects.kwp, unwrapper, Buffer.from(saved.hsmKek, 'base64'), kekTemplate),
       ),

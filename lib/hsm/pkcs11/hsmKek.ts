@@ -1,6 +1,6 @@
 import type { KmsError } from '../../errors.ts'
 import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
-import { CKA, CKM } from './constants.ts'
+import { CKA, CKM, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { aesTemplate } from './templates.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
@@ -77,7 +77,7 @@ export class HsmKek {
 
   /** The caller destroys it. */
   open(session: Session, objects: VaultTokenObjects, uses: readonly number[], isExtractable: boolean): Handle {
-    return unwrapOr(this.#refused, () =>
+    return unwrapOr(session, this.#refused, () =>
       session.unwrap(
         objects.kwp,
         rootsOf(objects, this.generation).wrappingRoot,
@@ -89,11 +89,12 @@ export class HsmKek {
 }
 
 /** What the token answers to bytes that do not open differs from token to token; what says that it is gone does not. */
-export function unwrapOr<T>(refused: () => Error, unwrap: () => T): T {
+export function unwrapOr<T>({ vendor }: Pick<Session, 'vendor'>, refused: () => Error, unwrap: () => T): T {
   try {
     return unwrap()
   } catch (cause) {
-    if (isPkcs11Error(cause) && !isLoss(cause, { isGeneralOne: false })) throw refused()
+    const isOfBytes = vendor.saysDeviceErrorOfBytes && isPkcs11Error(cause, CKR.DEVICE_ERROR)
+    if (isOfBytes || (isPkcs11Error(cause) && !isLoss(cause, { isGeneralOne: false }))) throw refused()
     throw cause
   }
 }

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import { keysOf } from '../../keysOf.ts'
 import { UserError } from '../../userError.ts'
-import { CKA, CKK, CKM, CKO } from './constants.ts'
+import { CKA, CKK, CKM, CKO, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
+import { isPkcs11Error } from './pkcs11Error.ts'
 import { ecPublicKey, oids } from './publicKeys.ts'
 import { findRecoveryKey, keepWithCopy, removeCopy } from './recoverable.ts'
 import { allowing, ecPrivateTemplate, sessionPrivate } from './templates.ts'
@@ -196,11 +197,21 @@ function generations(session: Session): readonly number[] {
     [CKA.CLASS, CKO.SECRET_KEY],
     [CKA.TOKEN, true],
   ]
-  const labels = session.find(all, 64).map((object) => String(session.attributes(object, CKA.LABEL)[0]))
+  const labels = session.find(all, 64).map((object) => labelOf(session, object))
   const found = labels
     .filter((label) => label.startsWith(rootLabels.macRoot))
     .map((label) => Number(label.slice(rootLabels.macRoot.length)) || 1)
   return [...new Set(found)].sort((one, other) => other - one)
+}
+
+/** Empty where it has none, which some libraries answer with an error: others may keep objects in our token. */
+function labelOf(session: Session, object: Handle): string {
+  try {
+    return String(session.attributes(object, CKA.LABEL)[0])
+  } catch (cause) {
+    if (isPkcs11Error(cause, CKR.ATTRIBUTE_TYPE_INVALID)) return ''
+    throw cause
+  }
 }
 
 /** A text in the token that whoever has the PIN reads, and does not change. */

@@ -198,6 +198,7 @@ export class TokenVaultKeys implements VaultKeys {
     const blob = Buffer.from(wrapped.blob, 'base64')
     const handle = token.run((session, objects) =>
       unwrapOr(
+        session,
         () => broken(context),
         () => session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
       ),

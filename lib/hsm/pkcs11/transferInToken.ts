@@ -135,6 +135,7 @@ export function importInToken(
   ) => {
     const bytes = typeof blob === 'string' ? Buffer.from(blob, 'base64') : blob
     const handle = unwrapOr(
+      session,
       () => refusedTransfer(otherwise),
       () => session.unwrap(how, unwrappingKey, bytes, template),
     )

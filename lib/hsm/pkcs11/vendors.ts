@@ -19,6 +19,8 @@ export interface Vendor {
   readonly hasOfficer: boolean
   /** Which token is where is said in the arguments of C_Initialize, labels included. */
   readonly labelsByArguments: boolean
+  /** It says CKR_DEVICE_ERROR, as of a token that fails, also of bytes that do not unwrap. */
+  readonly saysDeviceErrorOfBytes: boolean
   /** What the template of an EC private key that is unwrapped must have beside what the standard says. */
   readonly ecUnwrapTemplate: Template
 }
@@ -34,12 +36,14 @@ const standard: Vendor = {
   keepsData: true,
   hasOfficer: true,
   labelsByArguments: false,
+  saysDeviceErrorOfBytes: false,
   ecUnwrapTemplate: [],
 }
 
 /** By what a library says of its manufacturer. */
 const rows: Readonly<Record<string, Vendor>> = {
   SoftHSM: { ...standard, name: 'SoftHSM' },
+  Kryoptic: { ...standard, name: 'Kryoptic', enforcesUnwrapTemplate: false, saysDeviceErrorOfBytes: true },
   'Mozilla Foundation': {
     name: 'NSS softokn',
     takesCopyable: false,
@@ -48,6 +52,7 @@ const rows: Readonly<Record<string, Vendor>> = {
     keepsData: false,
     hasOfficer: false,
     labelsByArguments: true,
+    saysDeviceErrorOfBytes: false,
     ecUnwrapTemplate: [[nssDb, Buffer.from([1])]],
   },
 }
@@ -57,11 +62,15 @@ export function vendorOf({ manufacturer }: Pick<LibraryInfo, 'manufacturer'>): V
 }
 
 /** What whoever has the PIN can do with such tokens that they should not; for a person. */
-export function weaknessesOf({ name, keepsUnextractable, hasOfficer }: Vendor): readonly string[] {
+export function weaknessesOf(vendor: Vendor): readonly string[] {
+  const { name, keepsUnextractable, enforcesUnwrapTemplate, hasOfficer } = vendor
   return [
     ...(keepsUnextractable
       ? []
       : [`${name} lets whoever has the PIN take roots out of a token: for tests, not for secrets`]),
+    ...(enforcesUnwrapTemplate
+      ? []
+      : [`${name} lets whoever has the PIN and the tables read what a root has wrapped: it knows no unwrap templates`]),
     ...(hasOfficer ? [] : [`${name} knows no security officer: any program that can write its files empties a token`]),
   ]
 }
