@@ -181,10 +181,14 @@ async function benchRotation(name: string, hsm: ProvisionedHsm, vaults: number):
         .map((item) => ({ op: 'put', table: 'Vaults', item }) as const),
     )
   }
-  const [started, before] = [performance.now(), process.cpuUsage()]
+  const [started, before, watch] = [performance.now(), process.cpuUsage(), new Standstill()]
   const rewrapped = await rotateRoot({ name, hsm, store })
   const { user, system } = process.cpuUsage(before)
+  watch.close()
+  const stood = watch.take()
   console.log(`  ${name}: rotate-root took ${((user + system) / 1e6).toFixed(2)} s of CPU`)
+  goal(`${name}: the event loop stood still while roots were rotated, ms`, stood.wall, 20, 'at most')
+  console.log(`    it computed for at most ${stood.computing.toFixed(2)} ms without coming round`)
   goal(
     `${name}: rotate-root of ${rewrapped} vaults, s`,
     (performance.now() - started) / ms,

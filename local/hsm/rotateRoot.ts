@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import type { TransportKey, VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { backupContext } from '../../lib/kms/backup/backupKeys.ts'
 import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
@@ -15,8 +16,11 @@ import { recoveryFile } from './recoveryFile.ts'
 
 type Rotated = Pick<Region, 'name' | 'hsm' | 'store'>
 
-/** How many rows are wrapped anew at a time: what they write commits together, and requests come in between. */
-const batch = 32
+/**
+ * How many rows are wrapped anew, or found to be so already, in one turn of the event loop: each computes for up to a
+ * millisecond in a token. What they write commits together, and requests come in between.
+ */
+export const rowsATurn = 8
 
 const underWay = new WeakMap<object, Promise<number>>()
 
@@ -62,6 +66,7 @@ async function pass(region: Rotated): Promise<number> {
         ),
       )
       rewrapped += done.filter(Boolean).length
+      await setImmediate()
     }
   }
   if (broken.length === 0) return rewrapped
@@ -101,7 +106,7 @@ function* pages(
   sk: string | undefined,
 ): Generator<readonly RowKey[]> {
   const statement = store.database.prepare(
-    `SELECT pk, sk FROM item WHERE tbl = ? AND (pk, sk) > (?, ?) AND pk < ? AND sk LIKE ? ORDER BY pk, sk LIMIT ${batch}`,
+    `SELECT pk, sk FROM item WHERE tbl = ? AND (pk, sk) > (?, ?) AND pk < ? AND sk LIKE ? ORDER BY pk, sk LIMIT ${rowsATurn}`,
   )
   for (let last: RowKey = { pk, sk: '' }; ;) {
     const rows = statement.all(table, last.pk, last.sk, `${pk}\u{10ffff}`, sk ?? '%')
