@@ -3,6 +3,7 @@ import { countedDigest } from '../kms/keys/commitKey.ts'
 import { requestSk, putOver } from '../kms/mutation.ts'
 import { treeWrites } from '../kms/rows/digestTree.ts'
 import { isAtLeast, type Order } from '../kms/rows/epoch.ts'
+import { versionContext } from '../kms/rows/versionContext.ts'
 import type { KeyRow, KeyVersionRow, VaultRow } from '../kms/rows/rows.ts'
 import { changedVersionsDigest, keyDigest, noRows, type RowsDigest } from '../kms/rows/rowsDigest.ts'
 import type { Vault } from '../kms/vaultCache.ts'
@@ -19,6 +20,11 @@ export interface SentKey {
   readonly key: KeyRow
   readonly versions: readonly KeyVersionRow[]
   readonly request: Item | null
+}
+
+interface VersionStep {
+  readonly previous: KeyVersionRow | undefined
+  readonly next: KeyVersionRow
 }
 
 /** What a replica has of a key. */
@@ -90,7 +96,16 @@ async function tryToStore(
     ...(isNewer ? await requestWrite(tables, request) : []),
   ])
   if (!outcome.ok) return outcome.failed.includes(0) ? 'isNoReplica' : undefined
+  dropDestroyed(vault, key, steps)
   return { ...result, sequence: (known?.revision ?? 0) + 1 }
+}
+
+/** What is open in memory goes with the material, as in the primary. */
+function dropDestroyed({ keys }: Vault, key: KeyRow, steps: readonly VersionStep[]): void {
+  for (const { previous, next } of steps) {
+    const wrapped = next.wrapped === null ? previous?.wrapped : undefined
+    if (wrapped) keys.dropHandle(versionContext(key, next.materialId), wrapped)
+  }
 }
 
 function isSame(a: Order | null, b: Order | null): boolean {

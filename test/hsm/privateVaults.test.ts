@@ -160,7 +160,12 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
     await cloud.close()
     await open(4)
     await replicate(call, home, vault, 'us-test-1')
-    expect(counts()[1]).toMatchObject({ free: 0, taken: 4 })
+    expect(counts()[1]).toMatchObject({ free: 0, taken: 4, spent: 0 })
+    // Its token is emptied when the replica is deleted, and the source's is not.
+    const before = counts()[0]
+    expect((await call('POST', `${url}/deleteReplica`, { replicaRegion: 'us-test-1' })).status).toBe(202)
+    await cloud.idle()
+    expect(counts()).toEqual([before, { free: 0, taken: 3, spent: 1 }])
   })
 
   async function endpointOf(vaultId: string): Promise<string> {

@@ -4,7 +4,8 @@ import type { Write } from '../../ports.ts'
 import { treeRemains, treeWrites } from '../../kms/rows/digestTree.ts'
 import { everyKeyId } from '../../kms/rows/everyKey.ts'
 import { keySk, vaultSk, versionSkPrefix, wrappingKeySk, type KeyVersionRow } from '../../kms/rows/rows.ts'
-import { vaultKeysSk } from '../../kms/vaultCache.ts'
+import { vaultContext } from '../../kms/rows/rowMac.ts'
+import { storedVaultKeys, vaultKeysSk } from '../../kms/vaultCache.ts'
 import { settlePartition } from '../../kms/vaults/partition.ts'
 import { prefixRow } from '../../kms/vaults/vaults.ts'
 import { realm } from '../../ocid.ts'
@@ -40,6 +41,7 @@ export async function onPurge(
       throw new KmsError('integrityFailure', `${source} does not write the vault ${vaultId}.`)
     }
     const { pk, sk } = prefixRow(vault.row)
+    const wrapped = await storedVaultKeys(ports.tables, vaultId)
     const outcome = await ports.tables.write([
       {
         op: 'delete',
@@ -54,6 +56,8 @@ export async function onPurge(
       ...(known === fence ? [] : [raiseFence(vaultId, fence)]),
     ])
     if (!outcome.ok) throw new ChangedMeanwhile(vaultId)
+    // What is open of it in memory, or in a token, is closed.
+    if (wrapped !== undefined) ports.hsm.withoutKeks(vaultContext(vault.row), wrapped)
   } else if (known === undefined || known < fence) {
     // Where none stands: keys that come at this very moment must find the fence, or this must find the vault.
     const outcome = await ports.tables.write([
