@@ -14,9 +14,6 @@ if (named !== undefined && !existsSync(named)) throw new Error(`KRYOPTIC_MODULE 
 /** Kryoptic, a token in Rust: `.ci/install-kryoptic.sh` builds it, by night and for whoever sets KRYOPTIC_MODULE. */
 export const kryopticPath = named
 
-export const describeWithKryoptic = kryopticPath === undefined ? describe.skip : describe
-if (kryopticPath === undefined) console.warn('KRYOPTIC_MODULE is not set: what runs on Kryoptic is skipped.')
-
 /** It is told all its slots when it is initialized, each with a file of its own. */
 const capacity = 200
 let loaded: Pkcs11Module | undefined

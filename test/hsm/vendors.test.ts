@@ -3,6 +3,7 @@ import { mechanism, type Template } from '../../lib/hsm/pkcs11/encode.ts'
 import { initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { unwrapOr } from '../../lib/hsm/pkcs11/hsmKek.ts'
 import { isPkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+import { putRecoveryKey } from '../../lib/hsm/pkcs11/recoverable.ts'
 import { findRegionObjects } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
@@ -87,7 +88,7 @@ const aes: Template = [
       expect(does(stays)).toBe(module.vendor.takesCopyable)
     })
 
-    test('says whether data stays in a token; without, no private vault and no custodian has one', async () => {
+    test('says whether data stays in a token; without, no private vault has one', () => {
       const put = () =>
         session.create([
           [CKA.CLASS, CKO.DATA],
@@ -99,8 +100,22 @@ const aes: Template = [
       expect(does(put)).toBe(module.vendor.keepsData)
       if (module.vendor.keepsData) return
       expect(() => initPartition({ module, label: 'p', ...pins })).toThrow('make none (--private 0)')
+    })
+
+    test('says whether it takes custodians, and where not, no token is made for them', async () => {
+      const { keepsData, marksTrusted, hasOfficer } = module.vendor
       const recoveryKey = (await knownRsaPair(4096)).publicKey
-      expect(() => initToken({ module, label: 'p', recoveryKey, ...pins })).toThrow('copies for custodians')
+      const fresh = make()
+      const officer = Session.open(module, module.slotOf(fresh) ?? -1)
+      const mark = () => {
+        officer.login(CKU.SO, pins.soPin)
+        putRecoveryKey(officer, recoveryKey)
+      }
+      if (hasOfficer) expect(does(mark)).toBe(marksTrusted)
+      officer.close()
+      if (keepsData && marksTrusted) return
+      expect(() => initToken({ module, label: 'p', recoveryKey, ...pins })).toThrow('it takes none')
+      expect(module.slotOf('p')).toBeUndefined()
     })
 
     // Where it does not bind, docs/hsm.md says that with the PIN a KEK can be read.

@@ -175,8 +175,10 @@ function has(find: () => unknown): boolean {
 /** In an empty slot, or over the token of this one. @throws UserError */
 export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken, over?: number): number {
   const { vendor } = module
-  if (recoveryKey !== undefined && !vendor.keepsData)
-    throw new UserError(`${vendor.name} keeps no data objects, in which the copies for custodians are: it has none.`)
+  if (recoveryKey !== undefined && !(vendor.keepsData && vendor.marksTrusted))
+    throw new UserError(
+      `${vendor.name} ${vendor.keepsData ? "marks no key as trusted, as the custodians' must be" : 'keeps no data objects, in which the copies for custodians are'}: it takes none.`,
+    )
   const empty = over ?? module.emptySlot(label)
   if (empty === undefined)
     throw new UserError(

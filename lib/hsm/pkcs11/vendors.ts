@@ -15,6 +15,8 @@ export interface Vendor {
   readonly keepsUnextractable: boolean
   /** Data objects stay in a token: a private vault's mark, and copies for custodians. */
   readonly keepsData: boolean
+  /** The security officer marks a key as trusted: without, a thief of the PIN puts another in the place of the custodians'. */
+  readonly marksTrusted: boolean
   /** Apart from the user there is a security officer with a PIN of their own. */
   readonly hasOfficer: boolean
   /** Which token is where is said in the arguments of C_Initialize, labels included. */
@@ -34,6 +36,7 @@ const standard: Vendor = {
   enforcesUnwrapTemplate: true,
   keepsUnextractable: true,
   keepsData: true,
+  marksTrusted: true,
   hasOfficer: true,
   labelsByArguments: false,
   saysDeviceErrorOfBytes: false,
@@ -43,13 +46,20 @@ const standard: Vendor = {
 /** By what a library says of its manufacturer. */
 const rows: Readonly<Record<string, Vendor>> = {
   SoftHSM: { ...standard, name: 'SoftHSM' },
-  Kryoptic: { ...standard, name: 'Kryoptic', enforcesUnwrapTemplate: false, saysDeviceErrorOfBytes: true },
+  Kryoptic: {
+    ...standard,
+    name: 'Kryoptic',
+    enforcesUnwrapTemplate: false,
+    marksTrusted: false,
+    saysDeviceErrorOfBytes: true,
+  },
   'Mozilla Foundation': {
     name: 'NSS softokn',
     takesCopyable: false,
     enforcesUnwrapTemplate: false,
     keepsUnextractable: false,
     keepsData: false,
+    marksTrusted: false,
     hasOfficer: false,
     labelsByArguments: true,
     saysDeviceErrorOfBytes: false,
