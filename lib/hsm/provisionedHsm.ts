@@ -9,7 +9,7 @@ export interface RootRotation {
   /** A former root is still there. */
   isRotating(): boolean
   /** Makes the new root; nothing where a former one is still there. What is wrapped from here on is under the new one. */
-  begin(): void
+  begin(): Promise<void>
   /** Under the new root; undefined where it is already. @throws KmsError integrityFailure where neither wrapped it. */
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined
   rewrapTransportKey(transportKey: TransportKey): TransportKey | undefined

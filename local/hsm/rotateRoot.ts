@@ -39,7 +39,7 @@ export function rotateRoot(region: Rotated): Promise<number> {
 
 async function rotate(region: Rotated): Promise<number> {
   const { hsm } = region
-  hsm.rotation.begin()
+  await hsm.rotation.begin()
   let total = 0
   for (let clean = 0; clean < 2;) {
     // What was wrapped before and is not stored yet would be missed; what was read before is written again.

@@ -57,7 +57,7 @@ test('knows a tenancy that the HSM was told of later, how far its identity went,
 test('opens what is under a new root, and what is still under the former one', async () => {
   const { hsm, copy, follow } = copied()
   const former = await hsm.createVaultKeys(context)
-  hsm.rotation.begin()
+  await hsm.rotation.begin()
   const next = hsm.rotation.rewrapVaultKeys(context, former)
   if (next === undefined) throw new Error('It is under the former root.')
   expect(() => copy.openVault(context, next)).toThrow('were not wrapped by this HSM')
@@ -79,7 +79,7 @@ test('takes what it was told before it opens a vault', async () => {
       for (const change of changes.splice(0)) copy.follow(change)
     },
   })
-  hsm.rotation.begin()
+  await hsm.rotation.begin()
   copy.openVault(context, await hsm.createVaultKeys(context))
 })
 

@@ -139,7 +139,7 @@ describeWithToken('a private vault’s token', () => {
 
   test('loses its former roots when a rotation ends: what they wrapped opens no more', async () => {
     const wrapped = await hsm.createVaultKeys(first)
-    hsm.rotation.begin()
+    await hsm.rotation.begin()
     const next = hsm.rotation.rewrapVaultKeys(first, wrapped)
     if (next === undefined) throw new Error('It was under the former root.')
     const own = partitionLabel(label, 1)

@@ -147,12 +147,12 @@ export const done: Record<string, Flow> = {
   },
   'a vault’s keys come under a new root': async (hsm) => {
     const wrapped = await hsm.createVaultKeys(aVault())
-    hsm.rotation.begin()
+    await hsm.rotation.begin()
     return () => hsm.rotation.rewrapVaultKeys(aVault(), wrapped)
   },
   'a transport key comes under a new root': async (_hsm, away) => {
     const transport = await away.createTransportKey(aTransfer())
-    away.rotation.begin()
+    await away.rotation.begin()
     return () => away.rotation.rewrapTransportKey(transport)
   },
 }

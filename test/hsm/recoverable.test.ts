@@ -92,9 +92,7 @@ describeWithToken('a token with the custodians’ key', () => {
       ])
     expect(() => key(true)).toThrow('CKR_ATTRIBUTE_READ_ONLY')
     const planted = key(false)
-    expect(() => {
-      hsm.rotation.begin()
-    }).toThrow('the security officer did not put there')
+    await expect(hsm.rotation.begin()).rejects.toThrow('the security officer did not put there')
     own.remove(planted)
     own.close()
     expect(hsm.rotation.isRotating()).toBe(false)
@@ -109,9 +107,7 @@ describeWithToken('a token with the custodians’ key', () => {
         expect(hasLostRecoveryKey(there)).toBe(true)
       })
     }
-    expect(() => {
-      hsm.rotation.begin()
-    }).toThrow("The custodians' key is gone from the token")
+    await expect(hsm.rotation.begin()).rejects.toThrow("The custodians' key is gone from the token")
     expect(hsm.rotation.isRotating()).toBe(false)
     expect(() => copies(label)).toThrow("The custodians' key is gone from the token")
     // Alone in its place, it is none of the officer's still.
@@ -125,9 +121,7 @@ describeWithToken('a token with the custodians’ key', () => {
       [CKA.MODULUS, Buffer.from(n, 'base64url')],
       [CKA.PUBLIC_EXPONENT, Buffer.from(e, 'base64url')],
     ])
-    expect(() => {
-      hsm.rotation.begin()
-    }).toThrow('the security officer did not put there')
+    await expect(hsm.rotation.begin()).rejects.toThrow('the security officer did not put there')
     own.remove(planted)
     own.close()
     hsm.close()
@@ -162,14 +156,12 @@ describeWithToken('a token with the custodians’ key', () => {
       for (const key of there.find(labelled(CKO.PUBLIC_KEY, 'vaultspan recovery'))) there.remove(key)
     })
     const before = copies(label)
-    expect(() => {
-      hsm.rotation.begin()
-    }).toThrow(`The custodians' key is gone from the token ${own}, and what`)
+    await expect(hsm.rotation.begin()).rejects.toThrow(`The custodians' key is gone from the token ${own}, and what`)
     expect([hsm.rotation.isRotating(), copies(label)]).toEqual([false, before])
     hsm.close()
     initPartition({ module, recoveryKey, ...pins, label: own })
     hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token: { module, label, pin: () => pins.pin } })
-    hsm.rotation.begin()
+    await hsm.rotation.begin()
     expect(hsm.rotation.isRotating()).toBe(true)
     hsm.rotation.end()
   })

@@ -92,7 +92,7 @@ function rotationOfACloud(tokensIn: (folder: string) => object): void {
   test('that a crash cut off goes on at the next start, and keeps the former root until then', async () => {
     const each = await aVaultWithAKey('DEFAULT')
     const before = await keysRow(each.vault)
-    region().hsm.rotation.begin()
+    await region().hsm.rotation.begin()
     await cloud.close()
     await open()
     // The one that goes on by itself, or that has ended: then this one makes another root.

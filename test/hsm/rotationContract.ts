@@ -31,10 +31,10 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
         }
         expect(hsm.rotation.isRotating()).toBe(false)
         expect(hsm.rotation.rewrapVaultKeys(context, former)).toBeUndefined()
-        hsm.rotation.begin()
+        await hsm.rotation.begin()
         hsm = reopened(hsm)
         // Again does not make a third root, under which the first one's rows were lost.
-        hsm.rotation.begin()
+        await hsm.rotation.begin()
         expect(await opens(former)).toEqual(message)
         const next = hsm.rotation.rewrapVaultKeys(context, former)
         if (next === undefined) throw new Error('It is under the former root.')
@@ -62,7 +62,7 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
     test('makes what is new under the new root, and is refused for a row of another vault', async () => {
       const context = aVault()
       const former = await hsm.createVaultKeys(context)
-      hsm.rotation.begin()
+      await hsm.rotation.begin()
       const young = await hsm.createVaultKeys(context)
       expect(hsm.rotation.rewrapVaultKeys(context, young)).toBeUndefined()
       expect(() => hsm.rotation.rewrapVaultKeys(aVault({ vaultId: 'other' }), former)).toThrow(
@@ -76,7 +76,7 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
       await hsm.acceptStatement(root, away.issueStatement(tenancyId, hsm.region, hsm.identityPublicKey))
       const context = aTransfer({ source: away.region, destination: hsm.region })
       const offered = await hsm.createTransportKey(context)
-      hsm.rotation.begin()
+      await hsm.rotation.begin()
       const keys = await away.createVaultKeys(aVault())
       const bundle = await away.exportVaultKeys(context, keys, offered.offer)
       expect(await hsm.importVaultKeys(context, bundle, offered)).toBeDefined()

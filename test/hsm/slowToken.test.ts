@@ -92,6 +92,19 @@ describeWithToken('a token that is slow or fails now and then', () => {
     await sign()
     expect(hsm.isAnswering()).toBe(true)
   })
+  test('makes a new root off the event loop: whoever uses a key meanwhile is answered', async () => {
+    const end = Promise.withResolvers<undefined>()
+    trouble.delay = (name) => (name === 'C_GenerateKey' ? end.promise : undefined)
+    const begun = hsm.rotation.begin()
+    await encrypt()
+    expect(hsm.rotation.isRotating()).toBe(false)
+    end.resolve(undefined)
+    await begun
+    expect(hsm.rotation.isRotating()).toBe(true)
+    await encrypt()
+    hsm.rotation.end()
+  })
+
   test.each([
     ['', undefined],
     [', also where it fails in the middle', CKR.MECHANISM_INVALID],

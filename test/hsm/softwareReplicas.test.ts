@@ -73,7 +73,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
     await expect(start(false)).rejects.toThrow(`Vault ${own.id} has a replica in ${us}, which is simulated`)
     await start(true)
     const region = cloud?.parts.find(({ name }) => name === eu)
-    region?.hsm.rotation.begin()
+    await region?.hsm.rotation.begin()
     expect(await status()).toContain('a rotation of its root is under way')
     if (region !== undefined) await rotateRoot(region)
     expect(await status()).not.toContain('rotation')

@@ -79,7 +79,7 @@ describeWithToken('a copy of an HSM with a token', () => {
     const former = await hsm.createVaultKeys(context)
     const key = await hsm.openVault(context, former).generate(material)
     await encrypted(copy.openVault(context, former), key)
-    hsm.rotation.begin()
+    await hsm.rotation.begin()
     const next = hsm.rotation.rewrapVaultKeys(context, former)
     if (next === undefined) throw new Error('It is under the former root.')
     await encrypted(copy.openVault(context, next), key)

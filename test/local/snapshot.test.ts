@@ -159,7 +159,7 @@ test('a root that is rotated between the states and the stores ends the snapshot
     const directory = new HostDirectory(data)
     const close = await serveFaults(directory, undefined as never, {
       snapshot: async () => {
-        openSoftwareHsm({ realm, region: ashburn, file: join(data, 'hsm', `${ashburn}.json`) }).rotation.begin()
+        await openSoftwareHsm({ realm, region: ashburn, file: join(data, 'hsm', `${ashburn}.json`) }).rotation.begin()
         return JSON.stringify({ marks: {}, at: 0 })
       },
     })

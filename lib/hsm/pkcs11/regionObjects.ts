@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { KeyObject } from 'node:crypto'
 import { keysOf } from '../../keysOf.ts'
 import { UserError } from '../../userError.ts'
@@ -92,6 +93,18 @@ export function createRegionObjects(session: Session): void {
 export function createRoots(session: Session, generation = 1): void {
   destroyRoots(session, generation)
   for (const which of keysOf(rootLabels)) createRoot(session, rootLabel(which, generation))
+}
+
+/** As `createRoots`, off the event loop: what stays in a token is written to a disk. With custodians the copies are made in it. */
+export async function createRootsOnThread(session: Session, generation: number): Promise<void> {
+  destroyRoots(session, generation)
+  for (const which of keysOf(rootLabels)) {
+    const label = rootLabel(which, generation)
+    if (findRecoveryKey(session) === undefined)
+      await session.generateKeyOnThread(newAes, [...stayingTemplate(session, label), ...length])
+    else createRoot(session, label)
+    await setImmediate()
+  }
 }
 
 function createRoot(session: Session, label: string): void {

@@ -4,8 +4,8 @@ import type { RootRotation } from '../provisionedHsm.ts'
 import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
 import { findRecoveryKey } from './recoverable.ts'
-import { createRoots, destroyRoots } from './regionObjects.ts'
-import { rootsOf } from './regionToken.ts'
+import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
+import { rootsOf, type VaultToken } from './regionToken.ts'
 import { rsaPrivateTemplate } from './templates.ts'
 import type { TokenState } from './tokenState.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
@@ -35,12 +35,22 @@ export class TokenRotation implements RootRotation {
     return this.#of.keeper.generations().length > 1
   }
 
-  begin(): void {
-    this.#of.requireOwn()
+  async begin(): Promise<void> {
+    const { requireOwn, keeper, partitions, state } = this.#of
+    requireOwn()
     if (this.isRotating()) return
     this.#requireCopies()
-    this.#newRoots(this.#of.keeper)
-    this.#of.state.rotated(this.#of.keeper.generations())
+    await this.#newRoots(keeper)
+    state.rotated(keeper.generations())
+    for (const vault of partitions.taken()) {
+      try {
+        const own = partitions.of(vault)
+        if (own?.generations().length === 1) await this.#newRoots(own)
+      } catch (cause) {
+        // Its turn comes with its row.
+        if (!isKmsError(cause, 'unavailable')) throw cause
+      }
+    }
   }
 
   /** In every token that gets a new root it will have a copy for the custodians, or none is made. @throws UserError */
@@ -61,8 +71,8 @@ export class TokenRotation implements RootRotation {
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {
     const keeper = wrapped.hsmKek === null ? this.#of.keeper : this.#of.keeperOf(context, wrapped)
     if (keeper.isUnderNewest(context, wrapped)) return undefined
-    // The vault's MAC key is under the region's former root, so its partition's turn has not come yet.
-    if (keeper !== this.#of.keeper && keeper.generations().length === 1) this.#newRoots(keeper)
+    // The vault's MAC key is under the region's former root: its partition was away at the beginning, or a crash came before it.
+    if (keeper !== this.#of.keeper && keeper.generations().length === 1) this.#newRootsAtOnce(keeper)
     const { format, hsmKek, softwareKek, macKey } = wrapped
     return {
       format,
@@ -101,10 +111,19 @@ export class TokenRotation implements RootRotation {
     onEnd()
   }
 
-  #newRoots({ token }: VaultKeeper): void {
+  async #newRoots({ token }: VaultKeeper): Promise<void> {
+    await token.onThread((session, { roots: [newest] }) => createRootsOnThread(session, newest.generation + 1))
+    this.#madeIn(token)
+  }
+
+  #newRootsAtOnce({ token }: VaultKeeper): void {
     token.run((session, { roots: [newest] }) => {
       createRoots(session, newest.generation + 1)
     })
+    this.#madeIn(token)
+  }
+
+  #madeIn(token: VaultToken): void {
     token.refresh()
     this.#of.onRoots(token.label, false)
   }

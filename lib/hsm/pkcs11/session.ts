@@ -145,6 +145,12 @@ export class Session {
     })
   }
 
+  async generateKeyOnThread(how: Mechanism, template: Template): Promise<Handle> {
+    const [encoded, place] = [encodeTemplate(template), ulong(0)]
+    await this.#module.callOnThread('C_GenerateKey', this.handle, how, encoded, encoded.count, place)
+    return readUlong(place)
+  }
+
   generateKeyPair(how: Mechanism, publicTemplate: Template, privateTemplate: Template): KeyPair {
     const { args, pair } = pairArguments(how, publicTemplate, privateTemplate)
     this.#call('C_GenerateKeyPair', ...args)

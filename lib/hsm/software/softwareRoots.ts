@@ -32,7 +32,7 @@ export class SoftwareRoots implements RootRotation {
     return this.#store.state.formerRoot !== undefined
   }
 
-  begin(): void {
+  async begin(): Promise<void> {
     if (this.isRotating()) return
     this.#set({ root: randomBytes(32).toString('base64'), formerRoot: this.#store.state.root })
   }
