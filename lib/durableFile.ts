@@ -38,7 +38,7 @@ export function writeFileDurably(
     if (isNew !== true) renameSync(draft, file)
     else if (!isPut(draft, file, content, mode, system)) return false
   } catch (cause) {
-    throw diskRefusal(cause)
+    throw diskRefusal(cause, file)
   } finally {
     rmSync(draft, { force: true })
   }

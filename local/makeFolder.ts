@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { diskRefusal } from '../lib/diskRefusal.ts'
 
 /**
  * A folder and those above it that are missing, for their owner alone; one that is there stays as it is. Each by itself: Node's own `recursive`
@@ -13,6 +14,6 @@ export function makeFolder(path: string): void {
     mkdirSync(path, { mode: 0o700 })
   } catch (cause) {
     // Another process may have made it meanwhile.
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw cause
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw diskRefusal(cause, path)
   }
 }

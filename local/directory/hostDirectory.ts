@@ -100,8 +100,12 @@ export class HostDirectory {
   /** Writes what it keeps into a new file, its owner's alone. @throws KmsError cannotStore where the disk is full. */
   copyTo(file: string): void {
     // SQLite writes into an empty file, and makes one that anybody may read.
-    writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
-    this.#write('VACUUM INTO ?', file)
+    try {
+      writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
+      this.#database.prepare('VACUUM INTO ?').run(file)
+    } catch (cause) {
+      throw diskRefusal(cause, file)
+    }
   }
 
   close(): void {

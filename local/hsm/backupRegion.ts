@@ -11,6 +11,7 @@ import { encryptBackup } from '../../lib/hsm/recovery/backupFile.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf, UserError } from '../../lib/userError.ts'
+import { personsLine } from '../personsLine.ts'
 import { version } from '../version.ts'
 import { keptIn, noteBackup, type BackupNote } from './backupNote.ts'
 import { keptState, lackedRoot } from './keptState.ts'
@@ -94,7 +95,9 @@ function noteOf(data: string, region: string, note: BackupNote): readonly string
     noteBackup(data, region, note)
     return []
   } catch (cause) {
-    return [`  that it was made could not be noted, so hsm status goes on to say that one is due: ${messageOf(cause)}`]
+    return [
+      `  that it was made could not be noted, so hsm status goes on to say that one is due: ${personsLine(cause) ?? messageOf(cause)}`,
+    ]
   }
 }
 

@@ -3,6 +3,7 @@ import { lstatSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { messageOf, UserError } from '../../lib/userError.ts'
+import { personsLine } from '../personsLine.ts'
 
 /** Whatever it is, a link that leads nowhere too. */
 export function isTaken(file: string): boolean {
@@ -17,7 +18,8 @@ export function requireWritable(file: string): void {
   try {
     writeFileDurably(probe, 'vaultspan', { mode: 0o600, isNew: true })
   } catch (cause) {
-    throw new UserError(`Nothing can be written to ${directory}: ${messageOf(cause)}`, { cause })
+    const why = (personsLine(cause) ?? messageOf(cause)).replace(`${probe}: `, '')
+    throw new UserError(`Nothing can be written to ${directory}: ${why}`, { cause })
   } finally {
     rmSync(probe, { force: true })
   }

@@ -1,5 +1,6 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { writeFileDurably } from '../../lib/durableFile.ts'
 import { makeFolder } from '../makeFolder.ts'
 
 /**
@@ -11,11 +12,10 @@ export function useOwnTokens(module: string, data: string, { isNew = false } = {
   const tokens = tokensBeside(data)
   if (isNew) makeFolder(tokens)
   if (!existsSync(tokens)) return
-  // Written each time: the directory may have been moved or restored elsewhere.
+  // Looked at each time: the directory may have been moved or restored elsewhere.
   const file = confOf(data)
-  writeFileSync(file, `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`, {
-    mode: 0o600,
-  })
+  const text = `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileDurably(file, text, { mode: 0o600 })
   process.env['SOFTHSM2_CONF'] = file
 }
 

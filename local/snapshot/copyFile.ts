@@ -21,7 +21,7 @@ export async function copyFile(from: string, to: string): Promise<void> {
       await file.close()
     }
   } catch (cause) {
-    throw diskRefusal(cause)
+    throw diskRefusal(cause, to)
   }
 }
 

@@ -1,33 +1,87 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { request } from 'node:http'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { realm } from '../../lib/ocid.ts'
+import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
 import { freeBase } from './freePorts.ts'
-import { isReady, startProgram, startService, withDirectory } from './startedService.ts'
-
-/** A disk of a size that one chooses, for one process and its children: a file system in memory, in a namespace of its own. */
-const ownDisk = ['--user', '--map-root-user', '--mount', 'sh', '-c']
-const canMount = spawnSync('unshare', [...ownDisk, 'mount -t tmpfs none /mnt']).status === 0
-const main = join(import.meta.dirname, '..', '..', 'local', 'main.ts')
+import { runOnDisk, testOnDisk } from './ownDisk.ts'
+import { isReady, run, startService, withDirectory } from './startedService.ts'
 
 // Of the very first file, of the regions' stores, of what the regions do first.
-const onDisk = canMount ? test : test.skip
-onDisk.each(['4k', '40k', '100k'])(
+testOnDisk.each(['4k', '40k', '100k'])(
   'a start on a disk of %s says that there is no room, and leaves nothing and nobody',
   (size) =>
     withDirectory(async (directory) => {
       const disk = join(directory, 'disk')
-      mkdirSync(disk)
-      const script = `mount -t tmpfs -o size=${size} none "$0" && { "$@"; code=$?; ls -A "$0"; exit $code; }`
-      const words = [main, 'start', '--data', join(disk, 'data'), '--port', String(await freeBase())]
-      const started = startProgram('unshare', [...ownDisk, script, disk, process.execPath, ...words], {
-        LOG_LEVEL: 'silent',
-      })
-      // Comes only when no process is left that writes to its output.
-      expect(await started.exited).toBe(1)
-      expect(started.said.out).toBe('')
-      expect(started.said.err).toMatch(/^[^\n]*disk is full[^\n]*make room on it[^\n]*\n$/)
+      const words = ['start', '--data', join(disk, 'data'), '--port', String(await freeBase())]
+      const { code, out, err } = await runOnDisk(disk, size, words, { LOG_LEVEL: 'silent' })
+      expect({ code, out }).toEqual({ code: 1, out: '' })
+      expect(err).toMatch(/^[^\n]*disk is full[^\n]*make room on it[^\n]*\n$/)
     }),
+)
+
+/** What is full, how large it is, where the data, two shares and the transcript lie, and what is said. */
+type Ceremony = readonly [
+  string,
+  string,
+  readonly [string, string, string, string],
+  (at: (name: string) => string) => string,
+]
+
+describeWithToken('with tokens', () => {
+  testOnDisk.each([
+    [
+      'a data directory without room',
+      '4k',
+      ['disk/data', 'a', 'b', 'c'],
+      (at) => `${at('disk/data/hsm/unfinished-ceremonies.json')}: its disk is full`,
+    ],
+    [
+      'a stick with room for one share',
+      '4k',
+      ['data', 'disk/a', 'disk/b', 'c'],
+      (at) => `${at('disk/b')}: its disk is full`,
+    ],
+    ['tokens without room', '40k', ['disk/data', 'a', 'b', 'c'], () => 'The HSM’s library failed: C_'],
+  ] as const satisfies readonly Ceremony[])(
+    'a ceremony on %s says so in one line, and leaves no share',
+    (_, size, names, says) =>
+      withDirectory(async (directory) => {
+        const at = (name: string) => join(directory, name)
+        for (const name of ['so.pin', 'user.pin']) writeFileSync(at(name), `${name} 1234\n`, { mode: 0o600 })
+        const environment = { PKCS11_MODULE: softHsmPath, PKCS11_PIN_FILE: at('user.pin'), SOFTHSM2_CONF: undefined }
+        const [data = '', ann = '', bob = '', transcript = ''] = names.map(at)
+        const words = ['hsm', 'init', '--data', data, '--so-pin-file', at('so.pin'), '--regions', 'us-ashburn-1']
+        const ceremony = ['--private', '1', '--custodian', ann, bob, '--threshold', '2', '--transcript', transcript]
+        const { code, out, err } = await runOnDisk(at('disk'), size, [...words, ...ceremony], environment)
+        expect({ code, out }).toEqual({ code: 1, out: data.includes('disk') ? 'data\n' : '' })
+        expect(err.split('\n')).toEqual([expect.stringContaining(says(at)) as string, ''])
+        expect([ann, bob, transcript].filter((file) => existsSync(file))).toEqual([])
+      }),
+  )
+})
+
+testOnDisk('a backup and its restore on a full disk name the file, and leave nothing half written', () =>
+  withDirectory(async (directory) => {
+    const at = (name: string) => join(directory, name)
+    const region = 'us-ashburn-1'
+    const file = join(at('data'), 'hsm', `${region}.json`)
+    openSoftwareHsm({ region, realm, file }).createTenancyRoot('ocid1.tenancy.oc1..first')
+    const simulated = { HSM: 'simulated' }
+    const ceremony = ['--custodian', at('a'), at('b'), '--threshold', '2', '--transcript', at('c')]
+    const words = (data: string, ...more: readonly string[]) => ['hsm', ...more, '--data', data]
+    const made = await run('local/main.ts', words(at('data'), 'init', '--regions', region, ...ceremony), simulated)
+    expect(made).toMatchObject({ code: 0, err: '' })
+    const backup = (to: string) => words(at('data'), 'backup', to, '--region', region)
+    const full = (name: string) =>
+      expect.stringMatching(`${at(name)}: its disk is full; make room on it, .*\n$`) as string
+    const onDisk = (size: string, all: readonly string[]) => runOnDisk(at('disk'), size, all, simulated)
+    expect(await onDisk('4k', backup(at('disk/backup')))).toEqual({ code: 1, out: '', err: full('disk/backup') })
+    expect(await run('local/main.ts', backup(at('backup')), simulated)).toMatchObject({ code: 0, err: '' })
+    const restore = words(at('disk/data'), 'restore', at('backup'), '--share', at('a'), at('b'))
+    expect(await onDisk('4k', restore)).toEqual({ code: 1, out: 'data\n', err: full('disk/data/hsm/recovery.json') })
+  }),
 )
 
 /** What a region answers to whoever calls it by this name. */

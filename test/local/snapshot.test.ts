@@ -10,6 +10,7 @@ import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { inCloud } from './inCloud.ts'
+import { runOnDisk, testOnDisk } from './ownDisk.ts'
 import { manifestIn, withSnapshot } from './snapshotHarness.ts'
 import { isReady, run, startProcess, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
@@ -224,3 +225,17 @@ test('a gate that is held lets what is being stored end, and nothing else begin'
   await second
   expect([said.at(-1), gate.isHeld]).toEqual(['second', false])
 })
+
+testOnDisk('a snapshot onto a full disk, and a restore, name the file that found no room, and leave nothing', () =>
+  withSnapshot(async ({ data, snapshot, to }) => {
+    const disk = join(to, 'disk')
+    const full = (name: string) => ({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(`^${disk}/${name}: its disk is full; make room on it, then try again\\.\n$`) as string,
+    })
+    const onDisk = (...words: string[]) => runOnDisk(disk, '64k', words)
+    expect(await onDisk('snapshot', join(disk, 'copy'), '--data', data)).toEqual(full('copy/regions/.*db'))
+    expect(await onDisk('restore', snapshot, '--data', join(disk, 'data'))).toEqual(full('data/.*db'))
+  }),
+)

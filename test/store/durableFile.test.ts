@@ -15,6 +15,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
+import { KmsError } from '../../lib/errors.ts'
+import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+import { UserError } from '../../lib/userError.ts'
+import { personsLine } from '../../local/personsLine.ts'
 
 let directory = ''
 beforeEach(() => {
@@ -103,4 +107,41 @@ test('a link that leads nowhere is there already; a directory is an error', () =
   expect(existsSync(join(directory, 'nowhere'))).toBe(false)
   mkdirSync(join(directory, 'folder'))
   expect(() => writeFileDurably(join(directory, 'folder'), 'text', { mode: 0o600, isNew: true })).toThrow('EEXIST')
+})
+
+test.each([
+  ['ENOSPC', 'its disk is full; make room on it, then try again.'],
+  ['EDQUOT', 'its disk is full; make room on it, then try again.'],
+  ['EROFS', 'its disk takes no writes; mend it, or take another, then try again.'],
+  ['EIO', 'its disk takes no writes; mend it, or take another, then try again.'],
+])('a disk that answers %s is told of by the name of the file, which the API is not told', (code, says) => {
+  const file = join(directory, 'file')
+  const chmod = () => {
+    throw Object.assign(new Error(code), { code })
+  }
+  let thrown: unknown
+  try {
+    writeFileDurably(file, 'text', { mode: 0o600, isNew: true }, { link: linkSync, chmod })
+  } catch (cause) {
+    thrown = cause
+  }
+  expect(thrown).toMatchObject({ code: 'cannotStore', message: expect.not.stringContaining(directory) as string })
+  expect(personsLine(thrown)).toBe(`${file}: ${says}`)
+  expect(readdirSync(directory)).toEqual([])
+})
+
+test('what a person can put right is one line, and a bug is none', () => {
+  const system = (code: string, path?: string) => personsLine(Object.assign(new Error(code), { code, path }))
+  expect(system('EACCES', '/etc/x')).toBe('/etc/x: this user may not do that there.')
+  expect([system('EACCES'), system('ENOENT', '/x'), personsLine(new TypeError('x'))]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ])
+  const lost = new KmsError('unavailable', 'The HSM does not answer.', { cause: new UserError('No token is there.') })
+  expect(personsLine(lost)).toBe('The HSM does not answer. No token is there.')
+  expect(personsLine(new Pkcs11Error('C_InitToken', 0x30))).toMatch(
+    /^The HSM’s library failed: C_InitToken answered CKR_/,
+  )
+  expect(personsLine(new KmsError('integrityFailure', 'x'))).toBeUndefined()
 })

@@ -1,5 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { diskRefusal } from '../../diskRefusal.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
@@ -26,7 +27,7 @@ export function directoryRoot(directory: string): ObjectRoot {
           if (writeFileDurably(file, text, { mode: 0o600, isNew: found === undefined })) return true
         }
       } catch (cause) {
-        if (!isInTheWay(cause)) throw cause
+        if (!isInTheWay(cause)) throw diskRefusal(cause)
         throw new KmsError(
           'invalidParameter',
           'backupLocation.objectName lies below another object, or another lies below it; name it otherwise.',
