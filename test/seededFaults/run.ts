@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { awsFaults } from './awsFaults.ts'
@@ -31,10 +31,14 @@ interface Job {
   readonly fault: SeededFault | null
 }
 
+/** All of these processes compile the same files but one: Node keeps what it compiled, by what the file says. */
+const compiled = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'vaultspan-compile-cache')
+
 /** A process of its own, whose sources come with the fault. */
 async function run({ fault, script: [file = '', ...rest] }: Job): Promise<string> {
   const planting = ['--no-warnings', '--import', join(import.meta.dirname, 'plant.ts')]
-  const options = { cwd: root, env: { ...process.env, SEEDED_FAULT: JSON.stringify(fault) }, maxBuffer: 1 << 26 }
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled, SEEDED_FAULT: JSON.stringify(fault) }
+  const options = { cwd: root, env, maxBuffer: 1 << 26 }
   const { stdout } = await execute(process.execPath, [...planting, join(import.meta.dirname, file), ...rest], options)
   return stdout.trim()
 }
