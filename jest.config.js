@@ -26,7 +26,8 @@ export default {
       { jsc: { target: 'esnext', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  // Jest leaves one core idle, which on two is half of the machine; and a third of what a suite takes it only waits.
+  // Jest leaves one core idle, which on two is half of the machine; and a third of what a suite takes it only waits, more of
+  // it where services start and end.
   // A number: of percentages above a hundred Jest makes as many workers as they say.
   maxWorkers: Math.ceil(availableParallelism() * 1.5),
   // How long a test may take is no statement: a busy machine takes its time.

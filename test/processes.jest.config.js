@@ -9,8 +9,6 @@ process.env.AT_ONCE_KEYS ??= '200'
 export default {
   ...base,
   rootDir: '..',
-  // Their services have processes of their own.
-  maxWorkers: '100%',
   testMatch: undefined,
   testRegex: [...swept, ...processSuites].map((suite) => `${suite}.*test\\.ts$`),
 }
