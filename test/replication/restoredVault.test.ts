@@ -29,6 +29,8 @@ afterEach(() => {
 const place = { destination: 'BUCKET', namespace: 'ns', bucketName: 'b', objectName: 'saved' }
 const post = (target: string, body: object) => cloud.call(cloud.a, 'POST', `/20180608/vaults/${target}`, body)
 
+const restore = () => post(`actions/restoreFromObjectStore?compartmentId=${cloud.tenancyId}`, { backupLocation: place })
+
 async function deleteVault(vaultId: string): Promise<void> {
   const timeOfDeletion = new Date(cloud.clock.now + 8 * day).toISOString()
   expect((await post(`${vaultId}/actions/scheduleDeletion`, { timeOfDeletion })).status).toBe(200)
@@ -57,10 +59,7 @@ test('what is left in a replica that missed the deletion of its vault goes when 
   await deleteVault(vaultId)
   // The replica still serves.
   expect(await decrypt(cloud, cloud.b, vaultId, key['id'], ciphertext)).toMatchObject({ status: 200 })
-  const restored = await post(`actions/restoreFromObjectStore?compartmentId=${cloud.tenancyId}`, {
-    backupLocation: place,
-  })
-  expect(restored).toMatchObject({ status: 200, body: { id: vaultId, lifecycleState: 'ACTIVE' } })
+  expect(await restore()).toMatchObject({ status: 200, body: { id: vaultId, lifecycleState: 'ACTIVE' } })
   cloud.link.isUp = true
   await cloud.settle()
   expect(await rowsInReplica(vaultId)).toEqual([])
@@ -69,6 +68,48 @@ test('what is left in a replica that missed the deletion of its vault goes when 
   await cloud.settle()
   expect(await replicaStatus(cloud, vaultId)).toBe('CREATED')
   expect(await decrypt(cloud, cloud.b, vaultId, key['id'], ciphertext)).toMatchObject({ status: 200 })
+})
+
+describe('a vault that comes back under its OCID', () => {
+  let vaultId: string
+  const order = async () => {
+    const { fence, revision } = { ...(await cloud.a.store.tables.get('Vaults', vaultId, 'vault')) }
+    return { fence: Number(fence), revision: Number(revision) }
+  }
+
+  beforeEach(async () => {
+    vaultId = await makeReplicatedVault(cloud)
+    await deleteReplica(cloud, vaultId)
+    await cloud.settle()
+    expect((await order()).fence).toBeGreaterThan(0)
+  })
+
+  const backUp = async () => {
+    expect((await post(`${vaultId}/actions/backup`, { backupLocation: place })).status).toBe(200)
+  }
+
+  const expectBehind = async (before: { fence: number; revision: number }) => {
+    expect((await restore()).status).toBe(200)
+    const { fence, revision } = await order()
+    expect(fence).toBeGreaterThan(before.fence)
+    expect(revision).toBeGreaterThan(before.revision)
+  }
+
+  test('is behind what stood here since it was saved, whose messages may still come', async () => {
+    await backUp()
+    await createReplica(cloud, vaultId)
+    await cloud.settle()
+    await deleteVault(vaultId)
+    await expectBehind(await order())
+  })
+
+  test('is behind what was saved where nothing of it stands any more: a replica may', async () => {
+    await backUp()
+    const before = await order()
+    for (const { pk, sk } of (await cloud.a.store.tables.query('Vaults', vaultId, '', { limit: 10 })).items)
+      await cloud.a.store.tables.write([{ op: 'delete', table: 'Vaults', pk, sk }])
+    await expectBehind(before)
+  })
 })
 
 test('a vault that is deleted before its replica is there leaves neither a dead letter nor a link', async () => {

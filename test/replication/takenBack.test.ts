@@ -1,9 +1,20 @@
 import type { Item, TableName } from '../../lib/ports.ts'
 import { treeStart, type TreePlace } from '../../lib/kms/rows/digestTree.ts'
 import { putBackHost } from '../../lib/replication/takeBack/putBackHost.ts'
+import { replicateAnew } from '../../lib/replication/takeBack/takeBack.ts'
+import { bodyOf, taken } from '../harness/deliveries.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
-import { createReplica, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
+import {
+  createReplica,
+  decrypt,
+  deleteReplica,
+  encrypt,
+  makeKey,
+  makeReplicatedVault,
+  makeVault,
+  replicaStatus,
+} from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** A primary that was put back to an older copy takes back, with each row, what was written beside it. */
@@ -103,4 +114,43 @@ test('nothing older than what stands', async () => {
   const stored = await storedRows(cloud.a, vaultId)
   await takeBack()
   expect(await storedRows(cloud.a, vaultId)).toEqual(stored)
+})
+
+test('every version of a key that has more of them than a transaction holds', async () => {
+  const [keyId = ''] = keyIds
+  const copy = await rowsOfPrimary()
+  for (let count = 0; count < 85; count += 1)
+    await cloud.call(cloud.a, 'POST', `/20180608/keys/${keyId}/keyVersions`, {}, { host: vaultId })
+  await cloud.settle()
+  const stored = await storedRows(cloud.a, vaultId)
+  await putBack(copy)
+  await takeBack()
+  expect(await storedRows(cloud.a, vaultId)).toEqual(stored)
+})
+
+describe('a replica is made anew for a peer that was put back to before it', () => {
+  const rowOf = async (id: string) => cloud.a.store.tables.get('Vaults', id, 'vault')
+
+  test('behind a purge of what is left there, which is behind what is left', async () => {
+    const before = await rowOf(vaultId)
+    const ciphertext = await encrypt(cloud, cloud.a, vaultId, keyIds[0])
+    await replicateAnew(cloud.a.runtime, vaultId)
+    const [purge] = (await taken(cloud.b, 'inbox')).map(bodyOf).filter(({ kind }) => kind === 'purge')
+    expect(purge).toMatchObject({ vaultId, fence: Number(before?.['fence']) + 1 })
+    expect(await rowOf(vaultId)).toMatchObject({ replicaStatus: 'CREATING', fence: Number(before?.['fence']) + 2 })
+    await replicateAnew(cloud.a.runtime, vaultId)
+    await cloud.settle()
+    expect(await replicaStatus(cloud, vaultId)).toBe('CREATED')
+    expect(await decrypt(cloud, cloud.b, vaultId, keyIds[0], ciphertext)).toMatchObject({ status: 200 })
+  })
+
+  test('not of a vault that has none, nor of one whose replica is being deleted', async () => {
+    cloud.link.isUp = false
+    await deleteReplica(cloud, vaultId)
+    await cloud.settle(5)
+    const before = [await rowOf(vaultId), await rowOf(leaving)]
+    expect(before).toMatchObject([{ replicaStatus: 'DELETING' }, { replicaRegion: null }])
+    for (const id of [vaultId, leaving]) await replicateAnew(cloud.a.runtime, id)
+    expect([await rowOf(vaultId), await rowOf(leaving)]).toEqual(before)
+  })
 })
