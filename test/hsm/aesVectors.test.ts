@@ -1,4 +1,4 @@
-import { createSecretKey, hash, type KeyObject } from 'node:crypto'
+import { createCipheriv, createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { unwrapKey, wrapKey } from '../../lib/hsm/primitives/keyWrap.ts'
 import {
@@ -49,6 +49,15 @@ test('CMAC leaves nothing of what it was of in memory that others are given next
   const tag = new Cmac(createSecretKey(Buffer.alloc(32, 9))).tag(message)
   // Small buffers of Node share one block of memory.
   expect(Buffer.from(tag.buffer).includes(message.subarray(0, 16))).toBe(false)
+})
+
+test('CMAC of a key that was let go of has its subkeys no more', () => {
+  const key = createSecretKey(Buffer.alloc(16, 9))
+  const bare = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false)
+  const cmac = new Cmac(key)
+  cmac.destroy()
+  const [whole, padded] = [Buffer.alloc(16, 1), Buffer.from([1, 2, 0x80, ...Buffer.alloc(13)])]
+  expect([cmac.tag(whole), cmac.tag(padded.subarray(0, 2))]).toEqual([bare.update(whole), bare.update(padded)])
 })
 
 test('CMAC of several blocks in one AES call equals CMAC of each', () => {
