@@ -1,5 +1,5 @@
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
-import { startWatching, stopWatching, watch, watchCalls } from './plaintextWatch.ts'
+import { startWatching, stopWatching, watch, watchCalls, watchMaking } from './plaintextWatch.ts'
 
 // First: what is imported below is bound to what is watched.
 startWatching()
@@ -8,10 +8,16 @@ const { twoRegions } = await import('./backends.ts')
 const { aVault } = await import('./fixtures.ts')
 const { knownRsaPair } = await import('../harness/knownRsaPair.ts')
 const { initToken } = await import('../../lib/hsm/pkcs11/initToken.ts')
+const { adoptSigner, adoptVaultKeys } = await import('../../lib/hsm/pkcs11/adoptKeys.ts')
+const { partitionToken, regionToken } = await import('../../lib/hsm/pkcs11/regionToken.ts')
+const { VaultKeeper } = await import('../../lib/hsm/pkcs11/vaultKeeper.ts')
+const { newState } = await import('../../lib/hsm/software/hsmState.ts')
+const { rootOf } = await import('../../lib/hsm/software/softwareRoots.ts')
 const { Session } = await import('../../lib/hsm/pkcs11/session.ts')
 const { done, refused } = await import('./plaintextFlows.ts')
 const { aCeremony, custodianFlows } = await import('./plaintextOfCustodians.ts')
-const { describeWithToken, softHsm, softHsmPath } = await import('./softHsm.ts')
+const { describeWithToken, newToken, pins, softHsm, softHsmPath } = await import('./softHsm.ts')
+watchMaking(Session, 'open')
 watchCalls(Session.prototype, 'create', 'wrap', 'unwrap', 'attributes', 'signBlocks')
 
 beforeAll(async () => {
@@ -79,25 +85,51 @@ test.each(Object.entries(custodianFlows))(
   },
 )
 
+describeWithToken('no plaintext is left where what was simulated moves into a token', () => {
+  const options = (label: string) => ({ module: softHsm(), label, pin: () => pins.pin })
+
+  test('be it a signer, whichever call fails', async () => {
+    const token = partitionToken(options(newToken()))
+    const move = () => {
+      const { identity } = newState('eu-test-1')
+      token.bare((session) => {
+        adoptSigner(session, 'vaultspan moved', identity)
+      })
+    }
+    expect(await leftInAnyCase(move)).toEqual({ status: 'fulfilled', left: [] })
+  })
+
+  test('or a vault’s keys, whichever call fails', async () => {
+    const keeper = new VaultKeeper(regionToken(options(newToken())))
+    const root = rootOf(newState('eu-test-1'))
+    const wrapped = root.createVaultKeys(aVault())
+    const move = () => adoptVaultKeys(keeper, aVault(), root.openVaultKeys(aVault(), wrapped))
+    keeper.generations()
+    expect(await leftInAnyCase(move)).toEqual({ status: 'fulfilled', left: [] })
+  })
+})
+
 describeWithToken('with PINs that are long enough to be found', () => {
-  const pins = { soPin: 'the PIN of the officer', pin: 'the PIN of the service' }
-  const known = Object.values(pins).map((pin) => Buffer.from(pin))
+  const long = { soPin: 'the PIN of the officer', pin: 'the PIN of the service' }
+  const known = Object.values(long).map((pin) => Buffer.from(pin))
   const label = `test ${process.pid} ${Date.now() % 1e9} PINs`
 
   test('none is left where a token is made', async () => {
-    const { outcome, left } = await watch(() => initToken({ module: softHsm(), label, ...pins }), { known })
+    const { outcome, left } = await watch(() => initToken({ module: softHsm(), label, ...long }), { known })
     expect([outcome, left]).toEqual([{ status: 'fulfilled', value: 'made' }, []])
   })
 
   test('nor where the token refuses one, or a label is too long', async () => {
     const wrong = await watch(
-      () => initToken({ module: softHsm(), label, soPin: pins.soPin, pin: 'the PIN of somebody' }),
+      () => initToken({ module: softHsm(), label, soPin: long.soPin, pin: 'the PIN of somebody' }),
       {
         known: [...known, Buffer.from('the PIN of somebody')],
       },
     )
-    const long = await watch(() => initToken({ module: softHsm(), label: label.padEnd(40, '.'), ...pins }), { known })
-    expect([wrong, long].map(({ outcome: { status }, left }) => [status, left])).toEqual([
+    const tooLong = await watch(() => initToken({ module: softHsm(), label: label.padEnd(40, '.'), ...long }), {
+      known,
+    })
+    expect([wrong, tooLong].map(({ outcome: { status }, left }) => [status, left])).toEqual([
       ['rejected', []],
       ['rejected', []],
     ])

@@ -23,17 +23,18 @@ const PIECE = 16
 const longestSymmetric = 64
 
 let places: Place[] | undefined
+/** What is made once and used again: it is looked at every time. */
+const standing: Place[] = []
+let isStanding = false
 /** By their bytes. */
 let secrets = new Map<string, Buffer>()
 /** Of the calls that may fail, which does; the count of those so far. */
-let failing = -1
-let calls = 0
+let [failing, calls] = [-1, 0]
 
 /** Of a stack: ours, and no test. */
 const own = /\/(lib|local|handlers)\/[^\n]*/
-
-/** Counts with scalars in JavaScript, and keeps copies that it does not give out. */
-const elliptic = /node_modules\/@noble\/curves/
+/** Counts with scalars in JavaScript, and keeps copies that it does not give out; tries a token with keys of nothing. */
+const noSecrets = /node_modules\/@noble\/curves|hsm\/pkcs11\/abilities/
 
 export interface Watched<T> {
   readonly outcome: PromiseSettledResult<T>
@@ -54,7 +55,7 @@ export async function watch<T>(
   ;[places, secrets, failing, calls] = [[], new Map<string, Buffer>(), which, 0]
   for (const each of known) learn(each)
   const [outcome] = await Promise.allSettled([Promise.try(work)])
-  const seen = places
+  const seen = [...standing, ...places]
   places = undefined
   return { outcome, calls, left: leftIn(seen) }
 }
@@ -65,7 +66,7 @@ function leftIn(seen: readonly Place[]): readonly string[] {
     const view = original.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (!pieces.some((piece) => view.includes(piece))) return []
     const [frame] = own.exec(at.stack ?? '') ?? []
-    return frame === undefined || elliptic.test(at.stack ?? '') ? [] : [`${isText ? 'text' : 'bytes'} of ${frame}`]
+    return frame === undefined || noSecrets.test(at.stack ?? '') ? [] : [`${isText ? 'text' : 'bytes'} of ${frame}`]
   })
   return [...new Set(lines)]
 }
@@ -106,10 +107,11 @@ function exported(key: KeyObject) {
 }
 
 function note(value: unknown, isText = false): void {
-  if (places === undefined) return
+  const to = isStanding ? standing : places
+  if (to === undefined) return
   const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value
   if (!ArrayBuffer.isView(bytes) || bytes.byteLength < PIECE) return
-  places.push({ bytes: bytes as Uint8Array, at: new Error(), isText })
+  to.push({ bytes: bytes as Uint8Array, at: new Error(), isText })
 }
 
 /** What is called through here is counted, may fail, and what it gives is noted. */
@@ -124,11 +126,8 @@ function seen(call: Function, look: (given: readonly unknown[], got: unknown) =>
   }
 }
 
-const kinds = new WeakMap<object, 'hides' | 'other'>()
-const kindOf = ([name]: readonly unknown[]) => (/wrap|gcm/.test(String(name)) ? 'hides' : 'other')
-const keep = (args: readonly unknown[], made: unknown) => {
-  kinds.set(made as object, kindOf(args))
-}
+/** Ciphers that hide what they are given: others make MACs. */
+const hiding = new WeakSet()
 
 const put: (() => void)[] = []
 
@@ -194,8 +193,8 @@ export function startWatching(): void {
   for (const name of ['createCipheriv', 'createDecipheriv'])
     replace(crypto, name, (was) =>
       seen(was, (args, made) => {
-        keep(args, made)
-        const key = args[1] as CipherKey
+        const [name, key] = args as [string, CipherKey]
+        if (/wrap|gcm/.test(name)) hiding.add(made as object)
         if (ArrayBuffer.isView(key)) learn(key as Uint8Array)
       }),
     )
@@ -209,7 +208,7 @@ export function startWatching(): void {
           return seen(
             (...given) => was.apply(this, given),
             ([input], output) => {
-              if (kinds.get(this as object) !== 'hides') return
+              if (!hiding.has(this as object)) return
               const secret = index === 0 ? input : output
               if (ArrayBuffer.isView(secret)) learn(secret as Uint8Array)
             },
@@ -260,6 +259,18 @@ export function startWatching(): void {
 /** Of what is called otherwise, as a token is: these count, and may fail, too. */
 export function watchCalls(owner: object, ...names: readonly string[]): void {
   for (const name of names) replace(owner, name, (was) => seen(was))
+}
+
+/** What is made while this is called is kept by what it makes. */
+export function watchMaking(owner: object, name: string): void {
+  replace(owner, name, (was) => (...args) => {
+    isStanding = true
+    try {
+      return was.apply(owner, args)
+    } finally {
+      isStanding = false
+    }
+  })
 }
 
 /** What is made by its constructor, which libraries look for by its name. */
