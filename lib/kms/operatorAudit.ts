@@ -10,6 +10,7 @@ const services = {
   ForgetRegion: 'IdentityControlPlane',
   RecoverRegion: 'KeyManagementService',
   RestoreHsm: 'KeyManagementService',
+  TakeTokens: 'KeyManagementService',
 } as const
 
 export type OperatorAct = keyof typeof services

@@ -195,7 +195,8 @@ export const hsm: CommandRow = {
         const tokens = tokenSettings({ ...process.env, HSM: 'pkcs11' })
         if (tokens === null) return
         const { takeTokens } = await import('../hsm/takeTokens.ts')
-        console.log(takeTokens(data, tokens).join('\n'))
+        const { auditAtRest } = await import('../region/chainedAtRest.ts')
+        console.log((await takeTokens(data, tokens, auditAtRest)).join('\n'))
       })
     command
       .command('rotate-root')

@@ -6,6 +6,7 @@ import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { takeTokens } from '../../local/hsm/takeTokens.ts'
+import { auditAtRest } from '../../local/region/chainedAtRest.ts'
 import { eu, Place } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './softHsm.ts'
 
@@ -66,7 +67,7 @@ describeWithToken('where the tokens’ states are and the rows are not', () => {
     await expect(place.start()).rejects.toThrow('its rows are missing')
     expect(existsSync(join(empty, 'host.db'))).toBe(false)
     Object.assign(place, { data })
-    takeTokens(data, place.settings())
+    await takeTokens(data, place.settings(), auditAtRest)
     expect((await place.restore(file)).join('\n')).not.toContain('HAS NO ROWS')
   })
 

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
+import { verifyAudit } from '../../local/audit/verifyAudit.ts'
+import { auditAtRest } from '../../local/region/chainedAtRest.ts'
+import { operatorEvents } from '../local/operatorEvents.ts'
 import { askService } from '../../local/control/askService.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
@@ -61,6 +64,8 @@ describeWithToken('a token and the data directory that it is of', () => {
 
   afterEach(() => place.gone())
 
+  const take = (data = other()) => takeTokens(data, place.settings(), auditAtRest)
+
   test('no copy of the directory starts on them, nor makes, migrates or backs up anything, until it takes them', async () => {
     await initTokensWithCustodians(place.tokens(1), place.ceremony())
     await place.start()
@@ -85,7 +90,14 @@ describeWithToken('a token and the data directory that it is of', () => {
     await place.start()
     await place.opens(made)
     // While it runs another takes them: it makes no roots any more.
-    expect(takeTokens(other(), place.settings()).join('\n')).toContain('must not be started again')
+    expect((await take()).join('\n')).toContain('must not be started again')
+    const { reports } = await verifyAudit([other()], { now: Date.now() })
+    for (const region of [eu, us]) {
+      expect(operatorEvents(other(), region)).toMatchObject([
+        ['TakeTokens', { tokens: labelsOf(place).filter((label) => label.includes(region)) }],
+      ])
+      expect(reports).toContainEqual(expect.objectContaining({ region, findings: [] }))
+    }
     await expect(askService(place.data, 'rotate-root -')).rejects.toThrow(sharing)
     await place.stop()
     await expect(place.start()).rejects.toThrow(`is of the data directory ${place.folder}/other`)
@@ -119,7 +131,7 @@ describeWithToken('a token and the data directory that it is of', () => {
     await place.stop()
     await at(other(), async () => {
       await expect(place.start()).rejects.toThrow(`is of the data directory ${place.folder}/data`)
-      takeTokens(other(), place.settings())
+      await take()
       await place.start()
       await place.opens(made)
       await place.stop()
@@ -134,14 +146,14 @@ describeWithToken('a token and the data directory that it is of', () => {
     renameSync(place.data, other())
     await at(other(), async () => {
       await expect(place.start()).rejects.toThrow(sharing)
-      takeTokens(other(), place.settings())
+      await take()
       await place.start()
       await place.opens(made)
       await place.stop()
     })
     rmSync(other(), { recursive: true })
     mkdirSync(place.data)
-    expect(() => takeTokens(place.data, place.settings())).toThrow('There is no cloud in')
+    await expect(take(place.data)).rejects.toThrow('There is no cloud in')
   })
 
   test.each(['as they are', 'of an older version'])(
