@@ -6,6 +6,7 @@ import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { requireStoredRegion } from '../directory/storedRegions.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -18,6 +19,7 @@ export async function attestRegion(
   tokens: TokenSettings,
   challenge: string | null,
 ): Promise<Attestation> {
+  requireStoredRegion(data, region)
   useOwnTokens(tokens.module, data)
   const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
   const label = tokenLabel(tokens, region)

@@ -12,6 +12,7 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf, UserError } from '../../lib/userError.ts'
 import { personsLine } from '../personsLine.ts'
+import { requireStoredRegion } from '../directory/storedRegions.ts'
 import { version } from '../version.ts'
 import { keptIn, noteBackup, type BackupNote } from './backupNote.ts'
 import { keptState, lackedRoot } from './keptState.ts'
@@ -48,6 +49,7 @@ export async function backupRegion(
   const recovery = recoveryOf(data)
   if (recovery === undefined)
     throw new UserError(`${data} has no custodians: hsm init --custodian makes them, with the tokens.`)
+  requireStoredRegion(data, region, Object.keys(recovery.identities))
   requireWritable(to)
   const file = join(data, 'hsm', `${region}.json`)
   const state = stateIn(file)

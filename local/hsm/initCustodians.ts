@@ -5,6 +5,9 @@ import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
+import { requireRegionNames } from '../directory/chooseRegions.ts'
+import { storedRegions } from '../directory/storedRegions.ts'
+import { noRegion } from '../names/noRegion.ts'
 import { holdCeremony, type Ceremony } from './ceremony.ts'
 import { initTokens, requireFreeLabels, type NewTokens } from './initTokens.ts'
 import { tokenLabel } from './tokenSettings.ts'
@@ -40,10 +43,13 @@ export async function initSimulatedCustodians(
   regions: readonly string[],
   ceremony: Ceremony,
 ): Promise<readonly string[]> {
+  requireRegionNames(regions)
   const files = regions.map((region) => ({ region, file: join(ceremony.data, 'hsm', `${region}.json`) }))
   const missing = files.find(({ file }) => !existsSync(file))
   if (missing !== undefined)
-    throw new UserError(`There is no region ${missing.region} in ${ceremony.data} yet: start it once before.`)
+    throw new UserError(
+      `${noRegion(missing.region, storedRegions(ceremony.data), ` in ${ceremony.data} yet`)} A new one is to be started once before.`,
+    )
   const make = () => ({
     lines: regions.map((region) => `  ${region}  simulated; its state can be backed up from now on`),
     library: null,

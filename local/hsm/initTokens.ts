@@ -7,6 +7,7 @@ import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { requireRegionNames } from '../directory/chooseRegions.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -39,11 +40,13 @@ const says = {
  * cloud's custodians, where it has any. Resolves with a line for each. @throws UserError
  */
 export function initTokens(tokens: NewTokens, recoveryKey?: string): readonly string[] {
+  requireRegionNames(tokens.regions)
   return whileStopped(tokens, () => initAll(tokens, recoveryKey))
 }
 
 /** That a ceremony can make all of them: what is there already is bound to no custodians of its own. @throws UserError */
 export function requireFreeLabels(tokens: NewTokens): void {
+  requireRegionNames(tokens.regions)
   whileStopped(tokens, () => {
     const { data, label, regions } = tokens
     const module = moduleFor(tokens)

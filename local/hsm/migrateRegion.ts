@@ -17,6 +17,8 @@ import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionSt
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { storedRegions } from '../directory/storedRegions.ts'
+import { noRegion } from '../names/noRegion.ts'
 import { pinFrom } from './pin.ts'
 import { revisionNotes } from './revisionNotes.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -40,7 +42,7 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
   try {
     const file = directory.file('hsm', `${region}.json`) ?? ''
     const draft = directory.file('hsm', `${region}.migrating.json`) ?? ''
-    if (!existsSync(file)) throw new UserError(`${data} has no region ${region}.`)
+    if (!existsSync(file)) throw new UserError(noRegion(region, storedRegions(data), ` in ${data}`))
     const text = readFileSync(file, 'utf8')
     if (text.includes('"vaultspan/pkcs11-hsm/')) return [`  ${region}  has its keys in a token; nothing is changed`]
     const state = parseState(file, text, region)

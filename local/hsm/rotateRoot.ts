@@ -11,6 +11,7 @@ import type { Item, TableName, Write } from '../../lib/ports.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { Region } from '../region/startRegion.ts'
+import { noRegion } from '../names/noRegion.ts'
 import { typed } from '../typed.ts'
 import { recoveryFile } from './recoveryFile.ts'
 
@@ -169,7 +170,13 @@ export async function rotateRootCommand(
   data: string | undefined,
 ): Promise<string> {
   const chosen = regions.filter(({ name }) => region === '-' || name === region)
-  if (chosen.length === 0) throw new Error(`There is no region ${region}.`)
+  if (chosen.length === 0)
+    throw new Error(
+      noRegion(
+        region,
+        regions.map(({ name }) => name),
+      ),
+    )
   const rotated = await Promise.all(
     chosen.map(async (each) => `${each.name}: a new root, ${await each.rotateRoot()} wrapped anew under it`),
   )

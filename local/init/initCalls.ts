@@ -56,7 +56,10 @@ export class InitCalls {
     const host = hosts.find(({ name }) => name === region)
     const endpoint =
       typeof to === 'string' ? endpoints.find((each) => each.region === to)?.endpoint : to.managementEndpoint
-    if (host === undefined || endpoint === undefined) throw new UserError(`${where}: there is no region ${region}.`)
+    if (host === undefined || endpoint === undefined)
+      throw new UserError(
+        `${where}: there is no region ${region}; there are ${hosts.map(({ name }) => name).join(', ')}.`,
+      )
     for (;;) {
       const event = signedEvent(administrator, method, new URL(path, endpoint), body, Date.now())
       const {

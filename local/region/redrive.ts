@@ -4,6 +4,7 @@ import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { RegionHost } from './regionHost.ts'
 import type { Region } from './startRegion.ts'
+import { noRegion } from '../names/noRegion.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 type Redriven = Pick<Region, 'name' | 'store' | 'runtime'>
@@ -72,7 +73,13 @@ export async function redriveCommand(
   [command, region = '-', queue = '-']: readonly string[],
 ): Promise<string> {
   const chosen = regions.filter(({ name }) => region === '-' || name === region)
-  if (chosen.length === 0) throw new Error(`There is no region ${region}.`)
+  if (chosen.length === 0)
+    throw new Error(
+      noRegion(
+        region,
+        regions.map(({ name }) => name),
+      ),
+    )
   const places = deadLetterPlaces.filter((each) => queue === '-' || each === queue)
   if (places.length === 0) throw new Error(`There is no queue ${queue}; there are ${deadLetterPlaces.join(', ')}.`)
   if (command === 'dead') {

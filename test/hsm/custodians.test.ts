@@ -139,7 +139,9 @@ describeWithToken('a cloud with custodians', () => {
   })
 
   test('a simulated cloud chooses custodians, is restored by them, and moves into tokens of theirs', async () => {
-    await expect(initSimulatedCustodians(regions, place.ceremony())).rejects.toThrow('start it once before')
+    await expect(initSimulatedCustodians(regions, place.ceremony())).rejects.toThrow(
+      `There is no region ${eu} in ${place.data} yet; there is none. A new one is to be started once before.`,
+    )
     await place.start(false)
     const made = await place.makes('DEFAULT')
     await place.stop()

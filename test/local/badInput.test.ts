@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
+import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
 import { freeBase } from './freePorts.ts'
 import { runOnDisk, testOnDisk } from './ownDisk.ts'
@@ -28,6 +29,43 @@ type Ceremony = readonly [
   readonly [string, string, string, string],
   (at: (name: string) => string) => string,
 ]
+
+describeWithToken('a region that there is not', () => {
+  test('is told by every command with those that there are, and nothing is made', () =>
+    withDirectory(async (directory) => {
+      const at = (name: string) => join(directory, name)
+      const data = at('data')
+      for (const region of ['us-ashburn-1', 'us-phoenix-1'])
+        openSoftwareHsm({ region, realm, file: join(data, 'hsm', `${region}.json`) }).createTenancyRoot(
+          'ocid1.tenancy.oc1..first',
+        )
+      writeFileSync(at('user.pin'), '1234', { mode: 0o600 })
+      writeFileSync(at('so.pin'), '5678', { mode: 0o600 })
+      const environment = { PKCS11_MODULE: softHsmPath, PKCS11_PIN_FILE: at('user.pin'), SOFTHSM2_CONF: undefined }
+      const told = async (HSM: string, ...words: readonly string[]) => {
+        const { code, out, err } = await run('local/main.ts', ['hsm', ...words, '--data', data], {
+          ...environment,
+          HSM,
+        })
+        expect({ code, out }).toEqual({ code: 1, out: '' })
+        return err
+      }
+      const none = `There is no region us-typo-1 in ${data}; there are us-ashburn-1, us-phoenix-1.\n`
+      const ceremony = ['--custodian', at('a'), at('b'), '--threshold', '2', '--transcript', at('c')]
+      const init = ['init', '--so-pin-file', at('so.pin'), ...ceremony]
+      expect(await told('simulated', ...init, '--regions', 'us-typo-1')).toMatch(
+        /^There is no region us-typo-1 in .* yet; there are us-ashburn-1, us-phoenix-1\. .*\n$/,
+      )
+      expect(await told('pkcs11', ...init, '--regions', 'us-ashburn-1,typo')).toMatch(/^"typo" is not a region name/)
+      expect(existsSync(join(data, 'hsm', 'tokens'))).toBe(false)
+      expect(await told('pkcs11', 'attest', '--region', 'us-typo-1')).toBe(none)
+      const made = await run('local/main.ts', ['hsm', ...init, '--data', data], { ...environment, HSM: 'simulated' })
+      expect(made).toMatchObject({ code: 0, err: '' })
+      expect(await told('simulated', 'backup', at('backup'), '--region', 'us-typo-1')).toBe(none)
+      new HostDirectory(data).close()
+      expect(await told('pkcs11', 'migrate', '--region', 'us-typo-1')).toBe(none)
+    }))
+})
 
 describeWithToken('with tokens', () => {
   testOnDisk.each([

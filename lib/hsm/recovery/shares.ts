@@ -80,7 +80,7 @@ export async function recoveredKey(key: RecoveryKey, shares: readonly GivenShare
   const foreign = shares.find(({ ceremony }) => ceremony !== key.ceremony)
   if (foreign !== undefined)
     throw new UserError(
-      `Share ${foreign.number} is of another ceremony (${foreign.ceremony}); the backup is of ${key.ceremony}. Nothing was changed.`,
+      `${foreign.place ?? `Share ${foreign.number}`} is of another ceremony (${foreign.ceremony}); the backup is of ${key.ceremony}. Nothing was changed.`,
     )
   const other = shares.find(({ number, digest }) => key.shares[number - 1] !== digest)
   if (other !== undefined)
