@@ -13,6 +13,7 @@ import {
 } from '../../lib/kms/auditChain/auditHead.ts'
 import { send } from '../../lib/replication/messages/send.ts'
 import { tellAuditHeads } from '../../lib/replication/auditHeads.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
 import { auditsIn } from '../../local/audit/storeAudit.ts'
 import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
@@ -191,12 +192,37 @@ test('an earlier head that comes late changes nothing', async () => {
   expect(await told()).toEqual([2])
 })
 
-test('a head of another region than the one that tells it is refused', async () => {
+test('a head of another region than the one that tells it is refused, whoever signed it', async () => {
   await changes(1)
   const { items } = await cloud.b.store.tables.query('Audit', `peerAuditHead#${regionA}`, '', { limit: 1 })
+  const { head } = items[0] as PeerHeadRow
+  const another = { ...head, signedAt: 1 }
+  const signedHere = { ...another, signature: (await cloud.b.hsm.sign(headBytes(another))).toString('base64') }
   const to = { region: regionA, queue: 'inbox', tenancyId: cloud.tenancyId } as const
-  await send(cloud.b.runtime, to, { kind: 'auditHeads', heads: [items[0]?.['head'] as never] })
+  for (const told of [head, signedHere]) await send(cloud.b.runtime, to, { kind: 'auditHeads', heads: [told] })
   await cloud.settle()
   const kept = await cloud.a.store.tables.query('Audit', `peerAuditHead#${regionA}`, '', { limit: 1 })
   expect(kept.items).toEqual([])
+})
+
+test('a head that is signed while an earlier one is struck off is told later', async () => {
+  const vaultId = await makeVault(cloud)
+  await makeKey(cloud, vaultId)
+  await cloud.a.chain.seal()
+  const { tables } = cloud.a.runtime
+  let isSigned = false
+  const write: typeof tables.write = async (writes, ...rest) => {
+    if (!isSigned && writes.some(({ op }) => op === 'delete')) {
+      isSigned = true
+      await makeKey(cloud, vaultId)
+      await cloud.a.chain.seal()
+    }
+    return tables.write(writes, ...rest)
+  }
+  await tellAuditHeads({ ...cloud.a.runtime, tables: tablesWith(tables, { write }) })
+  await cloud.settle()
+  await tellAuditHeads(cloud.a.runtime)
+  await cloud.settle()
+  expect(isSigned).toBe(true)
+  expect(await told()).toEqual([2])
 })

@@ -1,6 +1,13 @@
 import type { SQSEvent } from 'aws-lambda'
 import { applyFunction } from '../../handlers/replicate/apply.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
+import { unsentPk } from '../../lib/kms/identity/identityLog.ts'
+import { backupContext } from '../../lib/kms/backup/backupKeys.ts'
+import { send } from '../../lib/replication/messages/send.ts'
+import type { Body } from '../../lib/replication/messages/signedMessage.ts'
+import { reconcileIdentity } from '../../lib/replication/tenancy/replicateIdentity.ts'
+import { tablesWith } from '../../lib/tablesWith.ts'
+import { taken } from '../harness/deliveries.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
 import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
@@ -118,4 +125,68 @@ test('entries of one batch apply in their order, however they came', async () =>
   const delivered = await workInbox(cloud.b.runtime, [second, first])
   expect(delivered.map(({ outcome }) => outcome)).toEqual(['done', 'done'])
   expect((await heads())[1]).toBe(seq + 1)
+})
+
+test('an entry that comes while an earlier one is struck off is sent later', async () => {
+  cloud = await twoRegions()
+  const id = await ordinaryAdminPolicy(cloud)
+  cloud.link.isUp = false
+  const change = async (what: string) => {
+    expect((await update(id, `Allow group Administrators to manage ${what} in tenancy`)).status).toBe(200)
+  }
+  await change('policies')
+  const [seq = 0] = await heads()
+  const { tables } = cloud.a.runtime
+  const receipt = { pk: `identityReceipt#${cloud.tenancyId}`, sk: regionB, epoch: '', revision: seq }
+  await tables.write([{ op: 'put', table: 'Replication', item: receipt }])
+  let isChanged = false
+  const write: typeof tables.write = async (writes, ...rest) => {
+    if (!isChanged) {
+      isChanged = true
+      await change('all-resources')
+    }
+    return tables.write(writes, ...rest)
+  }
+  await reconcileIdentity({ ...cloud.a.runtime, tables: tablesWith(tables, { write }) })
+  expect(isChanged).toBe(true)
+  const unsent = await tables.query('Replication', unsentPk, '', { limit: 10 })
+  expect(unsent.items).toMatchObject([{ sk: cloud.tenancyId, revision: seq + 1 }])
+})
+
+describe('from a region that is not home', () => {
+  const sent = async (from: TestRegion, to: TestRegion, body: Body) => {
+    await send(from.runtime, { region: to.hsm.region, queue: 'inbox', tenancyId: cloud.tenancyId }, body)
+    const [text = ''] = (await taken(to, 'inbox')).slice(-1)
+    return workInbox(to.runtime, [text])
+  }
+  const refused = (reason: string) => [
+    {
+      outcome: 'failed',
+      cause: expect.objectContaining({ message: expect.stringContaining(reason) as unknown }) as unknown,
+    },
+  ]
+
+  beforeEach(async () => {
+    cloud = await twoRegions()
+  })
+
+  test('identity is refused, also what home itself has signed', async () => {
+    const { items } = await cloud.a.store.tables.query('Identity', cloud.tenancyId, 'log#', { limit: 1 })
+    const records = items.map((entry) => ({ format: 'vaultspan/identity-record/1', entry }) as const)
+    expect(await sent(cloud.b, cloud.a, { kind: 'identity', records })).toEqual(refused('is not the home region'))
+  })
+
+  test('backup keys are neither taken nor given', async () => {
+    const offering = cloud.b.hsm.region
+    const context = { ...backupContext(cloud.tenancyId), source: cloud.a.hsm.region, destination: offering, epoch: '' }
+    const { offer } = await cloud.b.hsm.createTransportKey(context)
+    const wrapped = await cloud.a.hsm.createVaultKeys(backupContext(cloud.tenancyId))
+    const bundle = await cloud.a.hsm.exportVaultKeys(context, wrapped, offer)
+    expect(await sent(cloud.b, cloud.a, { kind: 'backupKeysBundle', bundle })).toEqual(
+      refused('is not the home region'),
+    )
+    expect(await sent(cloud.a, cloud.b, { kind: 'backupKeysOffer', offer })).toEqual(
+      refused('a region that is not home'),
+    )
+  })
 })
