@@ -1,4 +1,5 @@
 import type { Cipheriv, CipherKey, Decipheriv, KeyObject } from 'node:crypto'
+import { PIECE, piecesOf, privateNumbers } from './secretPieces.ts'
 
 /**
  * Sees what node:crypto is given and gives, and every buffer that is made, so that a test can ask what is left of it. What is
@@ -16,11 +17,8 @@ interface Place {
 }
 
 const crypto = process.getBuiltinModule('node:crypto')
+const { syncBuiltinESMExports } = process.getBuiltinModule('node:module')
 const original = { ...crypto, from: Buffer.from.bind(Buffer) }
-/** A part of a secret that says enough of it to be found, and too much to be found by chance. */
-const PIECE = 16
-/** What is longer may be a pair. */
-const longestSymmetric = 64
 
 let places: Place[] | undefined
 /** What is made once and used again: it is looked at every time. */
@@ -72,38 +70,7 @@ function leftIn(seen: readonly Place[]): readonly string[] {
 }
 
 function learn(bytes: Uint8Array): void {
-  const isPair = bytes.length > longestSymmetric
-  const numbers = isPair
-    ? privateNumbers(() => original.createPrivateKey({ key: original.from(bytes), format: 'der', type: 'pkcs8' }))
-    : undefined
-  for (const each of numbers ?? [bytes]) {
-    // A constant, not a secret: what stands in for a key, an empty initial value.
-    if (each.every((byte) => byte === each[0])) continue
-    for (let start = 0; start + PIECE <= each.length; start += PIECE) {
-      const piece = original.from(each.subarray(start, start + PIECE))
-      secrets.set(piece.join(), piece)
-    }
-  }
-}
-
-/** Of a pair, what is not in its public half. */
-function privateNumbers(key: () => KeyObject): readonly Uint8Array[] | undefined {
-  try {
-    const { d = '', p = '', q = '', dp = '', dq = '', qi = '' } = exported(key())
-    return [d, p, q, dp, dq, qi].map((text) => original.from(text, 'base64url'))
-  } catch {
-    return undefined
-  }
-}
-
-function exported(key: KeyObject) {
-  const [now, was] = [places, failing]
-  ;[places, failing] = [undefined, -1]
-  try {
-    return key.export({ format: 'jwk' })
-  } finally {
-    ;[places, failing] = [now, was]
-  }
+  for (const piece of piecesOf(bytes)) secrets.set(piece.join(), piece)
 }
 
 function note(value: unknown, isText = false): void {
@@ -254,6 +221,8 @@ export function startWatching(): void {
         return was.apply(this, args)
       },
   )
+  // Where there is no Jest between.
+  syncBuiltinESMExports()
 }
 
 /** Of what is called otherwise, as a token is: these count, and may fail, too. */
@@ -297,4 +266,5 @@ function watchArrays(): void {
 
 export function stopWatching(): void {
   for (const each of put.splice(0).reverse()) each()
+  syncBuiltinESMExports()
 }
