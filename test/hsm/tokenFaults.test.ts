@@ -14,6 +14,8 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { KmsError } from '../../lib/errors.ts'
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
+import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { SessionPool } from '../../lib/hsm/pkcs11/sessionPool.ts'
 import type { Session } from '../../lib/hsm/pkcs11/session.ts'
@@ -171,6 +173,36 @@ describeWithToken('a token that fails', () => {
   })
 })
 
+describeWithToken('a private vault’s token that stays away', () => {
+  test('has the library, and with it every other token, started anew once a minute at most', async () => {
+    const [module, label] = [softHsm(), newToken(1)]
+    const file = join(mkdtempSync(join(tmpdir(), 'vaultspan-away-')), 'state.json')
+    let now = 1_000_000
+    const token = { module, label, pin: () => pins.pin, now: () => now }
+    const open = () => openPkcs11Hsm({ realm, region: 'eu-test-1', token, file })
+    const vault = aVault({ isPrivate: true })
+    const first = open()
+    const wrapped = await first.createVaultKeys(vault)
+    first.close()
+    initialize({ module, label: `lost ${label}`.slice(0, 32), ...pins }, module.slotOf(partitionLabel(label, 1)))
+    const hsm = open()
+    const before = module.restarts
+    const generate = () => hsm.openVault(vault, wrapped).generate(aMaterial())
+    try {
+      for (let second = 0; second < 60; second++) {
+        await expect(generate()).rejects.toMatchObject({ code: 'unavailable' })
+        now += 1_000
+      }
+      expect(module.restarts - before).toBe(1)
+      await expect(generate()).rejects.toMatchObject({ code: 'unavailable' })
+      expect(module.restarts - before).toBe(2)
+    } finally {
+      hsm.close()
+      rmSync(dirname(file), { recursive: true })
+    }
+  })
+})
+
 test('whoever finds every session busy waits for one, in turn', async () => {
   let opened = 0
   const pool = new SessionPool(() => ({ handle: ++opened, close: () => undefined }) as unknown as Session)
@@ -189,4 +221,32 @@ test('whoever finds every session busy waits for one, in turn', async () => {
   for (const end of ends) end()
   expect(await busy[16]).toEqual([16, 4])
   expect(opened).toBe(16)
+})
+
+test('whoever has waited five seconds for a session that stays busy is refused, and nobody waits for them', async () => {
+  const timers: { readonly ms: number | undefined; readonly end: () => void }[] = []
+  const own = globalThis.setTimeout
+  const pool = new SessionPool(() => ({ handle: 1, close: () => undefined }) as unknown as Session)
+  const ends: (() => void)[] = []
+  const use = () => pool.use(() => new Promise<void>((resolve) => ends.push(resolve)))
+  try {
+    globalThis.setTimeout = Object.assign((end: () => void, ms?: number) => {
+      timers.push({ ms, end })
+      return own(() => undefined, 0)
+    }, own)
+    const busy = Array.from({ length: 16 }, use)
+    const [late, next] = [use(), use()]
+    // As docs/hsm.md has it.
+    expect(timers.map(({ ms }) => ms)).toEqual([5_000, 5_000])
+    timers[0]?.end()
+    await expect(late).rejects.toMatchObject({ code: 'unavailable', retryAfter: 1 })
+    ends[0]?.()
+    await busy[0]
+    await new Promise(setImmediate)
+    expect(ends).toHaveLength(17)
+    for (const end of ends) end()
+    await Promise.all([...busy, next])
+  } finally {
+    globalThis.setTimeout = own
+  }
 })
