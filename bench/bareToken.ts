@@ -107,25 +107,30 @@ function number8(value: number): Number8 {
   return bytes
 }
 
-/** Microseconds of CPU each takes, measured in turns: what else the machine does then, it does to all of them. */
-export async function inTurns(
-  works: Readonly<Record<string, Work>>,
-  turns = 40,
-  turnMs = 25,
-): Promise<Map<string, number>> {
-  const spent = new Map<string, { micros: number; count: number }>()
-  for (let turn = 0; turn < turns; turn++) {
-    for (const [name, work] of Object.entries(works)) {
-      const [before, until] = [process.cpuUsage(), performance.now() + turnMs]
-      const sum = spent.get(name) ?? { micros: 0, count: 0 }
-      while (performance.now() < until) {
-        await work()
-        sum.count += 1
+const rounds = 15
+const turns = 5
+const turnMs = 20
+
+/**
+ * Microseconds of CPU each takes, measured in turns: what else the machine does then, it does to all of them. The median of
+ * some rounds, each long enough to have its share of the garbage.
+ */
+export async function inTurns(works: Readonly<Record<string, Work>>): Promise<ReadonlyMap<string, number>> {
+  const measured = Object.entries(works).map(([name, work]) => ({ name, work, each: [] as number[] }))
+  for (let round = 0; round < rounds; round++) {
+    const spent = measured.map((one) => ({ ...one, micros: 0, count: 0 }))
+    for (let turn = 0; turn < turns; turn++) {
+      for (const one of spent) {
+        const [before, until] = [process.cpuUsage(), performance.now() + turnMs]
+        while (performance.now() < until) {
+          await one.work()
+          one.count += 1
+        }
+        const { user, system } = process.cpuUsage(before)
+        one.micros += user + system
       }
-      const { user, system } = process.cpuUsage(before)
-      sum.micros += user + system
-      spent.set(name, sum)
     }
+    for (const { each, micros, count } of spent) each.push(micros / count)
   }
-  return new Map([...spent].map(([name, { micros, count }]) => [name, micros / count]))
+  return new Map(measured.map(({ name, each }) => [name, each.sort((a, b) => a - b)[rounds >> 1] ?? 0]))
 }
