@@ -2,8 +2,10 @@ import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import type { Watched } from './regionHealth.ts'
 
+type OwnToken = Pick<Pkcs11Hsm, 'name' | 'label' | 'isAnswering' | 'awayPartitions'>
+
 /** A region's HSM as all its threads see it. `away`: tokens that do not answer one of the workers. */
-export function seenByAll(hsm: SoftwareHsm | Pkcs11Hsm, away: () => readonly string[]): Watched['hsm'] {
+export function seenByAll(hsm: SoftwareHsm | OwnToken, away: () => readonly string[]): Watched['hsm'] {
   if (hsm instanceof SoftwareHsm) return hsm
   const { name, label } = hsm
   return {

@@ -106,12 +106,7 @@ export function composeWorker(
     hosts,
     requests,
     catchUp,
-    awayTokens: () => {
-      if (hsm instanceof SoftwareHsm) return []
-      const away = hsm.awayTokens()
-      if (away.length > 0) hsm.lookAgain(away)
-      return hsm.awayTokens()
-    },
+    awayTokens: () => (hsm instanceof SoftwareHsm ? [] : hsm.awayTokens()),
     close: () => {
       reader.close()
       hsm.close()

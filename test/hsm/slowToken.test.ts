@@ -1,5 +1,6 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
@@ -17,6 +18,7 @@ describeWithToken('a token that is slow or fails now and then', () => {
   const aes = aMaterial()
   const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
   let now = 1_000_000
+  let label: string
   let hsm: Pkcs11Hsm
   let vault: VaultKeys
   let aesKey: WrappedKey
@@ -27,9 +29,10 @@ describeWithToken('a token that is slow or fails now and then', () => {
   beforeEach(async () => {
     delete trouble.code
     delete trouble.delay
+    label = newToken(1)
     const token = {
       module: troubled(softHsm(), trouble),
-      label: newToken(),
+      label,
       pin: () => pins.pin,
       now: () => now,
       maxWaitMs: 50,
@@ -70,8 +73,7 @@ describeWithToken('a token that is slow or fails now and then', () => {
     ['no session is left', CKR.SESSION_COUNT],
     ['the library says nothing of use', CKR.GENERAL_ERROR],
   ])('answers 503 while %s, says that it does not answer, and recovers by itself', async (_what, code) => {
-    trouble.code = (name) =>
-      name === 'C_Sign' || name === 'C_SignInit' || name === 'C_GetAttributeValue' ? code : undefined
+    trouble.code = (name) => (name === 'C_Sign' || name === 'C_SignInit' ? code : undefined)
     for (let second = 0; second < 3; second++) {
       now += 1_000
       await expect(encrypt()).rejects.toEqual(unavailable)
@@ -83,6 +85,60 @@ describeWithToken('a token that is slow or fails now and then', () => {
     await encrypt()
     await sign()
     expect(hsm.isAnswering()).toBe(true)
+  })
+
+  test('that shows its objects and makes no MAC does not answer, whatever it says to that', () => {
+    for (const code of [CKR.DEVICE_ERROR, CKR.MECHANISM_INVALID]) {
+      trouble.code = (name) => (name === 'C_Sign' ? code : undefined)
+      now += 1_000
+      expect(hsm.isAnswering()).toBe(false)
+    }
+  })
+
+  test('makes one MAC a second for whoever asks whether it answers, and is asked again at once when it was lost', () => {
+    let macs = 0
+    trouble.code = (name) => {
+      if (name === 'C_Sign') macs += 1
+      return undefined
+    }
+    const ask = () => Array.from({ length: 50 }, () => hsm.isAnswering())
+    now += 1_000
+    expect(new Set(ask())).toEqual(new Set([true]))
+    expect(macs).toBe(1)
+    now += 999
+    ask()
+    expect(macs).toBe(1)
+    now += 1
+    ask()
+    expect(macs).toBe(2)
+    softHsm().call('C_CloseAllSessions', softHsm().slotOf(label) ?? -1)
+    expect(hsm.isAnswering()).toBe(false)
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+    expect(macs).toBe(3)
+  })
+
+  test('of a private vault is named away while it makes no MAC, and no longer than that, though nobody uses the vault', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.own' })
+    const keys = hsm.openVault(own, await hsm.createVaultKeys(own))
+    const of = aMaterial()
+    const key = await keys.generate(of)
+    expect(hsm.awayPartitions()).toEqual([])
+    trouble.code = (name) => (name === 'C_Sign' ? CKR.DEVICE_ERROR : undefined)
+    const used = () => keys.use(of, key, (each) => each.encrypt('AES_256_GCM', message, {}))
+    await expect(used()).rejects.toEqual(unavailable)
+    for (let second = 0; second < 3; second++) {
+      now += 1_000
+      expect(hsm.awayPartitions()).toEqual([partitionLabel(label, 1)])
+      expect(hsm.awayTokens()).toContain(partitionLabel(label, 1))
+    }
+    delete trouble.code
+    // Within the second it is not looked for again.
+    expect(hsm.awayPartitions()).toEqual([partitionLabel(label, 1)])
+    now += 1_000
+    expect(hsm.awayPartitions()).toEqual([])
+    expect(hsm.awayTokens()).toEqual([])
+    await used()
   })
 
   test('an error that is no loss ends that operation alone', async () => {

@@ -120,9 +120,11 @@ export class Partitions {
     })
   }
 
-  /** Labels of those that were needed and did not answer last time. */
+  /** Labels of those that did not answer when they were needed last, and do not now: each is looked for, once a second. */
   away(): readonly string[] {
-    return [...this.#open].filter(([, { token }]) => token.isAway).map(([label]) => label)
+    return [...this.#open]
+      .filter(([label, { token }]) => token.isAway && this.#vaultOf(label) !== undefined && !isAnswering(token))
+      .map(([label]) => label)
   }
 
   lookAgain(labels: readonly string[]): void {

@@ -189,12 +189,12 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return this.#partitions.away()
   }
 
-  /** Labels of all tokens that were needed and did not answer last time. */
+  /** Labels of all tokens that did not answer when they were needed last, and do not now. */
   awayTokens(): readonly string[] {
-    return [...(this.#token.isAway ? [this.#token.label] : []), ...this.#partitions.away()]
+    return [...(this.#token.isAway && !isAnswering(this.#token) ? [this.#token.label] : []), ...this.#partitions.away()]
   }
 
-  /** Of tokens that are away here or in a copy: they are looked for again. */
+  /** Of tokens that are away in a copy: they are looked for again. */
   lookAgain(labels: readonly string[]): void {
     if (labels.includes(this.#token.label)) isAnswering(this.#token)
     this.#partitions.lookAgain(labels)

@@ -9,6 +9,7 @@ import {
   type Roots,
   type VaultObjects,
 } from './regionObjects.ts'
+import { isPkcs11Error } from './pkcs11Error.ts'
 import type { Session } from './session.ts'
 import { Token, type TokenOptions } from './token.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
@@ -55,13 +56,29 @@ export function rootsOf({ roots }: VaultObjects, generation: number): Roots {
   throw new KmsError('unavailable', 'The root was rotated meanwhile; try again.', { retryAfter: 1 })
 }
 
-/** Asked for something that costs it nothing; a lost one is tried again, once a second. */
+const probe = Buffer.from('vaultspan/is the token answering')
+const macEveryMs = 1_000
+/** Of each token: when it last made a MAC for us, and in which life. */
+const lastMacs = new WeakMap<VaultToken, { readonly life: number; readonly at: number }>()
+
+/**
+ * Whether it makes a MAC with its root, once a second: one that shows its objects and computes nothing answers nobody. Within
+ * the second it is asked whether it still knows the root. A lost one is tried again, once a second.
+ */
 export function isAnswering(token: VaultToken): boolean {
   try {
-    token.run((session, { roots: [{ macRoot }] }) => session.attributes(macRoot, CKA.LABEL))
+    token.run((session, { roots: [{ macRoot }] }) => {
+      const [{ life }, last, now] = [token, lastMacs.get(token), token.now()]
+      if (last?.life === life && Math.abs(now - last.at) < macEveryMs) {
+        session.attributes(macRoot, CKA.LABEL)
+        return
+      }
+      session.sign(cmac, macRoot, probe)
+      lastMacs.set(token, { life, at: now })
+    })
     return true
   } catch (cause) {
-    if (isKmsError(cause, 'unavailable')) return false
+    if (isKmsError(cause, 'unavailable') || isPkcs11Error(cause)) return false
     throw cause
   }
 }

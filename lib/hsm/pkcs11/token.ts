@@ -58,7 +58,7 @@ export class Token<T> {
   #notBefore = 0
   #noRestartBefore = 0
   #seenRestarts = 0
-  /** The last attempt to connect failed. */
+  /** The last attempt to connect failed, or it was lost since. */
   isAway = false
   #refusedPin: string | undefined
 
@@ -108,6 +108,11 @@ export class Token<T> {
 
   info(): TokenInfo {
     return this.#inSlot((slot) => this.#options.module.tokenInfo(slot))
+  }
+
+  /** Milliseconds. */
+  now(): number {
+    return (this.#options.now ?? Date.now)()
   }
 
   isConnected(): boolean {
@@ -188,7 +193,7 @@ export class Token<T> {
     this.#noticeRestart()
     if (life !== undefined && life !== this.#life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
-    const now = (this.#options.now ?? Date.now)()
+    const now = this.now()
     if (now < this.#notBefore) throw lost(this.label)
     this.#notBefore = now + retrySeconds * 1000
     try {
@@ -240,7 +245,7 @@ export class Token<T> {
         const slot = module.slotOf(label)
         return slot === undefined ? undefined : { answer: work(slot) }
       })
-    const now = (this.#options.now ?? Date.now)()
+    const now = this.now()
     module.requireUp()
     let done = inIt()
     if (done === undefined && now >= this.#noRestartBefore && module.restart()) {
@@ -273,7 +278,10 @@ export class Token<T> {
 
   #after(connection: Connection<T>, cause: unknown): unknown {
     if (!isLoss(cause)) return cause
-    if (this.#connection === connection) this.#forget()
+    if (this.#connection === connection) {
+      this.#forget()
+      this.isAway = true
+    }
     return lost(this.label, cause)
   }
 
