@@ -62,8 +62,8 @@ describeWithToken('regions on machines of their own whose keys are in tokens', (
   test('trust each other, replicate, and are exported and trusted while they run', () =>
     withMachines(async (machines) => {
       await introduce(machines)
-      await machines.start(home)
-      await machines.start(other)
+      await machines.start(home, '--workers', '2')
+      await machines.start(other, '--workers', '2')
       const kms = kmsOf(machines)
       const { vault, keyId, replica } = await aReplicatedKey(kms)
       await opens(kms, replica, keyId, await encrypt(kms.call, vault.endpoint, keyId))

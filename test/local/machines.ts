@@ -41,6 +41,7 @@ export interface Machines {
   file(name: string): string
   /** Makes another region's directory. */
   init(name: Name, ...flags: readonly string[]): Promise<string>
+  /** Without threads of its own beside the region's, unless the flags say so: each costs a quarter of a second of a core. */
   start(name: Name, ...flags: readonly string[]): Promise<StartedProcess>
 }
 
@@ -79,7 +80,7 @@ export async function withMachines(
         file: (name) => join(directory, `${name}.json`),
         init,
         start: async (name, ...flags) => {
-          const words = ['region', 'start', '--data', data(name), ...flags]
+          const words = ['region', 'start', '--data', data(name), '--workers', '1', ...flags]
           const process = startProcess('local/main.ts', words)
           started.push(process)
           await process.hasSaid('Stop with Ctrl-C.')

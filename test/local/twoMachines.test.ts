@@ -27,8 +27,8 @@ afterAll(() => {
 test('the whole story over mutual TLS: replicate, fail over after kill -9, a partition, and back', () =>
   withMachines(async (machines) => {
     await introduce(machines)
-    const first = await machines.start(home)
-    const second = await machines.start(other)
+    const first = await machines.start(home, '--workers', '2')
+    const second = await machines.start(other, '--workers', '2')
     const kms = kmsOf(machines)
     const { call, tenancyId } = kms
     const { vault, keyId, replica } = await aReplicatedKey(kms)
@@ -49,7 +49,7 @@ test('the whole story over mutual TLS: replicate, fail over after kill -9, a par
     first.signal('SIGKILL')
     expect(await first.exited).toBe('SIGKILL')
     expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
-    await machines.start(home)
+    await machines.start(home, '--workers', '2')
     const after = await until(() => createKey(call, vault, tenancyId))
     const last = await encrypt(call, vault.endpoint, after)
     await opens(kms, replica, after, last)
