@@ -4,7 +4,7 @@ import type { EncryptionContext } from '../../../lib/aws/kms/keyService.ts'
 import { kekContext } from '../../../lib/aws/kms/wrappedKeks.ts'
 import { backupContext } from '../../../lib/kms/backup/backupKeys.ts'
 import { account, mayUseKey, type PolicyStatement } from '../harness/mayUseKey.ts'
-import { packagedTemplates, type Template } from './packagedTemplate.ts'
+import { packagedTemplates, statementsOf, type Template } from './packagedTemplate.ts'
 
 /** What AWS would allow with the template's roles and key policies; no emulator judges either. */
 
@@ -138,4 +138,39 @@ test('a function whose own policies allow everything still opens no KEK that is 
   )
   // `apply` is kept to the backups' keys by its role alone.
   expect(may.filter((name) => name !== 'apply')).toEqual(openers)
+})
+
+test('only provisioning may write the HSM’s state, and two functions the tables’ marks; who else writes that table is denied these rows', () => {
+  for (const name of Object.keys(grants)) {
+    const statements = statementsOf(template, `${name.charAt(0).toUpperCase()}${name.slice(1)}Role`)
+    const replication = statements.find(({ Sid }) => Sid === 'Replication')?.Action ?? []
+    const denied = statements.filter(({ Sid, Effect }) => Sid === 'KeepHsmState' && Effect === 'Deny')
+    const writes = ['dynamodb:PutItem', 'dynamodb:DeleteItem'].some((action) => replication.includes(action))
+    const marks = ['reconcile', 'recover'].includes(name)
+    const kept = [...(name === 'provision' ? [] : ['hsm']), ...(marks ? [] : ['tableMark'])]
+    expect(denied.map(({ Condition }) => Condition)).toEqual(
+      writes ? [{ 'ForAnyValue:StringEquals': { 'dynamodb:LeadingKeys': kept } }] : [],
+    )
+    expect(statements.some(({ Sid }) => Sid === 'Mark')).toBe(marks)
+  }
+})
+
+test('every function may read what its peers know of its tables, and nothing else of theirs', () => {
+  for (const name of Object.keys(grants)) {
+    const statements = statementsOf(template, `${name.charAt(0).toUpperCase()}${name.slice(1)}Role`)
+    const far = statements.filter(({ Resource }) => JSON.stringify(Resource).includes(':dynamodb:us-west-2:'))
+    expect(far).toEqual([
+      {
+        Sid: 'AskPeers',
+        Effect: 'Allow',
+        Action: ['dynamodb:GetItem'],
+        Resource: [
+          {
+            'Fn::Sub': 'arn:${AWS::Partition}:dynamodb:us-west-2:${AWS::AccountId}:table/vaultspan-prod-Replication',
+          },
+        ],
+        Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['peerMark'] } },
+      },
+    ])
+  }
 })
