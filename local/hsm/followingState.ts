@@ -2,9 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type * as v from 'valibot'
+import { withUser, type NewToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { generations } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { backedUpSchema } from './backupRegion.ts'
 import { keptState, lackedRoot, lackedToken, type KeptState } from './keptState.ts'
+
+type Access = Pick<NewToken, 'module' | 'label' | 'pin'>
 
 interface Following {
   readonly data: string
@@ -15,15 +19,19 @@ interface Following {
 
 /**
  * What the region would start from after a restore, the state that is there or else the backup's, stands on what the backup has
- * and is no older than the rows. @throws UserError, before anything is made
+ * and is no older than the rows. Returns the newest root that the backup lacks, where a rotation to it is under way: the region's
+ * own token must have it still. @throws UserError, before anything is made
  */
 export function requireFollowing(
   { data, region, identity }: Following,
   { state, tokens }: v.InferOutput<typeof backedUpSchema>,
-): void {
+): number | undefined {
   const place = join(data, 'hsm', `${region}.json`)
   const text = existsSync(place) ? readFileSync(place, 'utf8') : undefined
-  if (text !== undefined && text !== state) requireSameRoots(place, { region, identity }, text, { state, tokens })
+  const begun =
+    text === undefined || text === state
+      ? undefined
+      : requireSameRoots(place, { region, identity }, text, { state, tokens })
   const kept = keptState(text ?? state)
   if (kept === undefined)
     throw new UserError(
@@ -40,19 +48,22 @@ export function requireFollowing(
       `The backup is older than the token "${token}", which a private vault has: take a newer backup. Nothing was changed.`,
     )
   const [known, revision] = [revisionOfRows(data, region), kept.revision ?? 0]
-  if (revision >= known) return
+  if (revision >= known) return begun
   throw new UserError(
     `The rows of ${region} know of change ${known} of its roots and tokens, and ${text === undefined ? 'the backup' : place} has change ${revision}: take a newer backup, or put back the rows of that time with it. Nothing was changed.`,
   )
 }
 
-/** The region's state that is there already stays, where what is in the backup is what it stands on. @throws UserError */
+/**
+ * The region's state that is there already stays, where what is in the backup is what it stands on, or what it stood on until the
+ * rotation that is under way. @throws UserError
+ */
 function requireSameRoots(
   place: string,
   { region, identity }: Pick<Following, 'region' | 'identity'>,
   text: string,
   { state, tokens }: v.InferOutput<typeof backedUpSchema>,
-): void {
+): number | undefined {
   const there = keptState(text)
   if (tokens.length === 0 || there?.format.startsWith('vaultspan/pkcs11-hsm/') !== true)
     throw new UserError(
@@ -60,15 +71,31 @@ function requireSameRoots(
     )
   const foreign = Object.values(there.tenancies).some(({ statement }) => statement.publicKey !== identity)
   if (foreign) throw new UserError(`${place} is another tenancy's region ${region}. Nothing was changed.`)
-  const [own, newest] = [newestRoot(there), newestRoot(keptState(state))]
-  if (newest === own) return
-  throw new UserError(
+  const [[own = 1, ...former], [newest = 1]] = [rootsOf(there), rootsOf(keptState(state))]
+  if (newest === own) return undefined
+  if (former.includes(newest)) return own
+  throw rotatedSince(region, newest, own)
+}
+
+/**
+ * A private vault's token may come back while a rotation is under way: the region's own has both roots. @throws UserError where it
+ * has not, for what is under the newer root would be lost.
+ */
+export function requireBegunRoot({ module, label, pin }: Access, region: string, begun: number | undefined): void {
+  if (begun === undefined) return
+  const slot = module.slotOf(label)
+  const there = slot === undefined || !module.tokenInfo(slot).hasUserPin ? [] : withUser(module, slot, pin, generations)
+  if (!there.includes(begun)) throw rotatedSince(region, there.at(-1) ?? begun - 1, begun)
+}
+
+function rotatedSince(region: string, newest: number, own: number): UserError {
+  return new UserError(
     `The root of ${region} was rotated since this backup (it has root ${newest}, the rows are under ${own}): take a newer backup, or put back the rows of that time with it. Nothing was changed.`,
   )
 }
 
-function newestRoot(state: KeptState | undefined): number {
-  return state?.roots?.[0] ?? 1
+function rootsOf(state: KeptState | undefined): readonly number[] {
+  return state?.roots ?? [1]
 }
 
 /** How often the region's rows say that roots and tokens had changed; 0 where there are no rows, or none say. */

@@ -17,7 +17,7 @@ import { HostDirectory } from '../directory/hostDirectory.ts'
 import { makeFolder } from '../makeFolder.ts'
 import { keptIn, noteBackup } from './backupNote.ts'
 import { backedUpSchema } from './backupRegion.ts'
-import { requireFollowing } from './followingState.ts'
+import { requireBegunRoot, requireFollowing } from './followingState.ts'
 import { requireOwn } from './pin.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
@@ -80,7 +80,7 @@ async function restore(
     throw new UserError(
       `${data} is another cloud's: its custodians are of ceremony ${known.ceremony}. Nothing was changed.`,
     )
-  requireFollowing({ data, region, identity: recovery.identities[region] ?? '' }, { state, tokens })
+  const begun = requireFollowing({ data, region, identity: recovery.identities[region] ?? '' }, { state, tokens })
   const lines: string[] = []
   const [{ label } = { label: '' }] = tokens
   if (tokens.length > 0) {
@@ -89,9 +89,12 @@ async function restore(
     const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
     const owner = tokenOwner(data)
     for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
+    requireBegunRoot({ module, label, pin }, region, begun)
+    // What stands on newer roots than the backup's, and has its own too, stays.
+    const mayHaveMore = existsSync(place)
     for (const copies of tokens) {
       const token = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey, owner }
-      const done = restoreToken(token, copies, recoveryKey)
+      const done = restoreToken(token, copies, recoveryKey, { mayHaveMore })
       lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
     }
     putFiles(data, place, state, recovery)

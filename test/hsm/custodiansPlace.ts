@@ -41,6 +41,8 @@ export class Place {
   readonly pinFile = join(this.folder, 'user.pin')
   cloud: Cloud | undefined
   call: SignedCaller | undefined
+  /** Those that have a token; null: all. */
+  regionsInTokens: readonly string[] | null = null
   /** What starts have warned of, with the remedy. */
   readonly warned: string[] = []
 
@@ -69,7 +71,13 @@ export class Place {
 
   settings() {
     const module = softHsmPath ?? ''
-    return { module, pinFile: this.pinFile, label: this.label, regions: null, allowsSoftwareReplicas: true }
+    return {
+      module,
+      pinFile: this.pinFile,
+      label: this.label,
+      regions: this.regionsInTokens,
+      allowsSoftwareReplicas: true,
+    }
   }
 
   async start(hasTokens = true): Promise<void> {

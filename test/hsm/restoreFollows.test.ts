@@ -1,9 +1,13 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { askService } from '../../local/control/askService.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
-import { eu, labelsOf, Place } from './custodiansPlace.ts'
-import { describeWithToken } from './softHsm.ts'
+import { initTokens } from '../../local/hsm/initTokens.ts'
+import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
+import { eu, labelsOf, name, Place } from './custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './softHsm.ts'
 
 describeWithToken('a backup that the region would not start from', () => {
   let place: Place
@@ -68,6 +72,46 @@ describeWithToken('a backup that the region would not start from', () => {
     await expect(place.backUp('eu.backup')).rejects.toThrow(
       'The token of eu-test-1 does not hold the root of the tenancy ocid1.tenancy.oc1..second',
     )
+  })
+
+  test('brings back a private vault’s token that was lost, which no new root is begun without', async () => {
+    initTokens({ ...place.tokens(1), regions: [eu] })
+    place.regionsInTokens = [eu]
+    await place.start()
+    const own = await place.makes('VIRTUAL_PRIVATE')
+    const file = await place.backUp('eu.backup')
+    const token = `${place.label} ${eu} #1`
+    const loses = (label: string) => {
+      const module = softHsm()
+      initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(label))
+    }
+    await place.stop()
+    loses(token)
+    await place.start()
+    await expect(askService(place.data, `rotate-root ${eu}`)).rejects.toThrow(
+      `while a private vault's token is away: ${token} (of ${own.vault.id})`,
+    )
+    const hsm = () => place.cloud?.parts[0]?.hsm
+    expect(hsm()?.rotation.isRotating()).toBe(false)
+    await place.stop()
+    expect((await place.restore(file)).join('\n')).toContain(`${token}  made, with its keys`)
+    await place.start()
+    await place.opens(own)
+    // Lost while a rotation is under way: the region's own token has the newer root, too, and stays.
+    await hsm()?.rotation.begin()
+    await place.stop()
+    loses(token)
+    await place.restore(file)
+    await place.start()
+    for (const part of place.cloud?.parts.slice(0, 1) ?? []) await rotateRoot(part)
+    expect(hsm()?.rotation.isRotating()).toBe(false)
+    await place.opens(own)
+    const newer = await place.backUp('newer.backup')
+    await hsm()?.rotation.begin()
+    await place.stop()
+    place.losesTokens(eu)
+    await expect(place.restore(newer)).rejects.toThrow('was rotated since this backup')
+    expect(labelsOf(place).filter((label) => label.includes(eu))).toEqual([])
   })
 
   test('is not restored beside rows that know of a later change, also where the state is lost', async () => {

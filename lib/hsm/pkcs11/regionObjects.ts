@@ -205,7 +205,7 @@ export function findVaultObjects(session: Session): VaultObjects {
 }
 
 /** Those of which both roots are there, the newest first: the MAC root is made second. */
-function generations(session: Session): readonly number[] {
+export function generations(session: Session): readonly number[] {
   const all: Template = [
     [CKA.CLASS, CKO.SECRET_KEY],
     [CKA.TOKEN, true],

@@ -1,6 +1,7 @@
 import { isKmsError } from '../../errors.ts'
 import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { RootRotation } from '../provisionedHsm.ts'
+import { UserError } from '../../userError.ts'
 import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
 import { findRecoveryKey } from './recoverable.ts'
@@ -39,7 +40,7 @@ export class TokenRotation implements RootRotation {
     const { requireOwn, keeper, partitions, state } = this.#of
     requireOwn()
     if (this.isRotating()) return
-    this.#requireCopies()
+    this.#requireAll()
     await this.#newRoots(keeper)
     state.rotated(keeper.generations())
     for (const vault of partitions.taken()) {
@@ -53,19 +54,28 @@ export class TokenRotation implements RootRotation {
     }
   }
 
-  /** In every token that gets a new root it will have a copy for the custodians, or none is made. @throws UserError */
-  #requireCopies(): void {
+  /**
+   * Every token that gets a new root is there, and will have a copy of it for the custodians, or none is made in any: what one that is
+   * lost keeps is wrapped anew by nobody, so that the rotation would not end, and no backup of before brings it back after one.
+   * @throws UserError
+   */
+  #requireAll(): void {
     const { keeper, partitions } = this.#of
     findKeyIn(keeper)
-    for (const vault of partitions.taken()) {
+    const away = partitions.taken().flatMap((vault) => {
+      const own = partitions.of(vault)
       try {
-        const own = partitions.of(vault)
         if (own !== undefined) findKeyIn(own)
+        return []
       } catch (cause) {
-        // What one that is away keeps is named when it cannot be wrapped anew, and both roots stay.
         if (!isKmsError(cause, 'unavailable')) throw cause
+        return [`${own?.token.label ?? ''} (of ${vault.vaultId})`]
       }
-    }
+    })
+    if (away.length > 0)
+      throw new UserError(
+        `No new root is made while a private vault's token is away: ${away.join(', ')}. Put it back, and see what hsm status says; where it is lost, the service is stopped and hsm restore brings it back from the custodians' last backup, or its vault is deleted. Then run hsm rotate-root again. Nothing was changed.`,
+      )
   }
 
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {

@@ -77,12 +77,18 @@ function publicHalf(session: Session, label: string): string {
 
 /**
  * Makes this token as the copies have it, roots last: one without them was left by an attempt that broke off, and is made anew.
- * `recoveryKey`: PKCS#8. @throws UserError where a token of this label holds something else.
+ * `recoveryKey`: PKCS#8. `mayHaveMore`: one that has all of the copies and newer roots beside them stays.
+ * @throws UserError where a token of this label holds something else.
  */
-export function restoreToken(token: NewToken, copies: TokenCopies, recoveryKey: Buffer): 'made' | 'there already' {
+export function restoreToken(
+  token: NewToken,
+  copies: TokenCopies,
+  recoveryKey: Buffer,
+  { mayHaveMore = false } = {},
+): 'made' | 'there already' {
   const { module, label, pin } = token
   const known = module.slotOf(label)
-  if (known !== undefined && holds(token, known, copies)) return 'there already'
+  if (known !== undefined && holds(token, known, copies, mayHaveMore)) return 'there already'
   withUser(module, initialize(token, known), pin, (session) => {
     if (token.owner !== undefined) markOwner(session, token.owner)
     const { kwp } = findAbilities(session)
@@ -110,11 +116,12 @@ function rootsLast({ keys }: TokenCopies): TokenCopies['keys'] {
 }
 
 /** All of it, from these very copies; false where only some is, so that nothing is lost with it. @throws UserError */
-function holds({ module, label, pin }: NewToken, slot: number, { keys }: TokenCopies): boolean {
+function holds({ module, label, pin }: NewToken, slot: number, { keys }: TokenCopies, mayHaveMore: boolean): boolean {
   return withUser(module, slot, pin, (session) => {
     const there = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) => staying(session, objectClass))
     const isOurs = (label: string) => keys.some((key) => key.label === label && copyOf(session, label) === key.copy)
-    if (there.every(isOurs)) return keys.every((key) => there.includes(key.label))
+    const hasAll = keys.every((key) => there.includes(key.label) && isOurs(key.label))
+    if (there.every(isOurs) || (mayHaveMore && hasAll)) return hasAll
     throw new UserError(
       `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: softhsm2-util --delete-token --token "${label}"), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
     )
