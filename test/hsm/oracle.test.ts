@@ -1,11 +1,9 @@
-import { Crypto } from '@peculiar/webcrypto'
 import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
   generateKeyPairSync,
   randomBytes,
-  type webcrypto,
   type KeyObject,
 } from 'node:crypto'
 import { signingAlgorithms } from '../../lib/hsm/algorithms.ts'
@@ -14,13 +12,9 @@ import { ecdsaSign, isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
 import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
 import { deriveMessageKey, deriveWith, decryptMessage, encryptMessage } from '../../lib/hsm/primitives/xaes.ts'
 import { rsaAnswers } from '../../lib/hsm/software/knownAnswers.ts'
+import { derFromRaw, rawFromDer, subtle, webCurves, webHashes } from './webOracle.ts'
 
-/** @peculiar/webcrypto as a second opinion: the same operation by other code, both ways. */
-// Its own types need those of a browser.
-const { subtle } = new Crypto() as unknown as webcrypto.Crypto
 const message = Buffer.from('a message for the oracle')
-const webHashes = { sha1: 'SHA-1', sha224: '', sha256: 'SHA-256', sha384: 'SHA-384', sha512: 'SHA-512' } as const
-const webCurves = { NIST_P256: ['P-256', 32], NIST_P384: ['P-384', 48], NIST_P521: ['P-521', 66] } as const
 const rows = Object.entries(signingAlgorithms).filter(([, { hash }]) => webHashes[hash] !== '')
 const rsa = createPrivateKey({ key: Buffer.from(rsaAnswers.privateKey, 'base64'), format: 'der', type: 'pkcs8' })
 const rsaPublic = createPublicKey(rsa)
@@ -91,27 +85,4 @@ function spki(key: KeyObject): Buffer {
 
 function pkcs8(key: KeyObject): Buffer {
   return key.export({ type: 'pkcs8', format: 'der' })
-}
-
-/** WebCrypto writes r and s side by side. */
-function derFromRaw(raw: Buffer): Buffer {
-  const half = raw.length / 2
-  const numbers = Buffer.concat([derNumber(raw.subarray(0, half)), derNumber(raw.subarray(half))])
-  const length = numbers.length < 128 ? [numbers.length] : [0x81, numbers.length]
-  return Buffer.concat([Buffer.from([0x30, ...length]), numbers])
-}
-
-function derNumber(bytes: Buffer): Buffer {
-  const start = bytes.findIndex((byte) => byte !== 0)
-  const digits = bytes.subarray(start)
-  const sign = (digits[0] ?? 0) > 127 ? [0] : []
-  return Buffer.concat([Buffer.from([0x02, digits.length + sign.length, ...sign]), digits])
-}
-
-function rawFromDer(der: Buffer, length: number): Buffer {
-  const start = (der[1] ?? 0) > 127 ? 3 : 2
-  const rEnd = start + 2 + (der[start + 1] ?? 0)
-  const [r, s] = [der.subarray(start + 2, rEnd), der.subarray(rEnd + 2)]
-  const padded = [r, s].map((digits) => Buffer.concat([Buffer.alloc(length), digits]).subarray(-length))
-  return Buffer.concat(padded)
 }

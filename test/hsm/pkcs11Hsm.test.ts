@@ -1,8 +1,10 @@
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { hsmContract } from './hsmContract.ts'
 import { describeWithToken, newToken, tokenHsm } from './softHsm.ts'
+import { vectorContract } from './vectorContract.ts'
 
 describeWithToken('on SoftHSM2', () => {
-  // The few pairs that the token itself makes are in tokenKeys.test.ts.
+  // RSA pairs come from a fixture here; those that the token makes itself are in tokenPairs.test.ts.
   hsmContract('the PKCS#11 backend', () => tokenHsm({ generateRsa: knownRsaPair }, newToken(6)))
+  vectorContract(() => tokenHsm({ generateRsa: knownRsaPair }))
 })
