@@ -10,7 +10,7 @@ import { startInDirectory } from '../cloud/prepareStart.ts'
 import type { OperatorAct, OperatorEffect } from '../../lib/kms/operatorAudit.ts'
 import { auditAtRest } from '../region/chainedAtRest.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
-import { tokenSettings } from '../hsm/tokenSettings.ts'
+import { requireOwnToken, tokenSettings } from '../hsm/tokenSettings.ts'
 import { hsmHost, type HsmHost } from '../region/hsmHost.ts'
 import { apartRegion, apartTenancy } from './apartRegion.ts'
 
@@ -99,5 +99,7 @@ function openHsm(directory: HostDirectory, region: string): ReturnType<typeof ne
 
 /** The simulated one or, with HSM=pkcs11, that of the region's token. */
 export function newHsm(directory: HostDirectory, region: string): ReturnType<typeof openRegionHsm> {
-  return openRegionHsm({ region, directory, tokens: tokenSettings(process.env) })
+  const tokens = tokenSettings(process.env)
+  requireOwnToken(tokens, region)
+  return openRegionHsm({ region, directory, tokens })
 }

@@ -21,6 +21,7 @@ import { cloudStatus, type ApartPlace } from '../status/cloudStatus.ts'
 import type { CertificateSource } from '../tls/tlsFlags.ts'
 import { apartRegion, apartTenancy, readPeerAddress, type ApartRegion, type TenancyOf } from './apartRegion.ts'
 import { performApart } from './performApart.ts'
+import { requireOwnToken } from '../hsm/tokenSettings.ts'
 import { requireHsm, type AtHand } from './atHand.ts'
 import { placementOf } from './placement.ts'
 import { behindRefusal, requireOwnCopy } from './requireOwnCopy.ts'
@@ -67,6 +68,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
   requireComplete(directory)
   directory.makeFolders()
   requireHsm(directory, region)
+  requireOwnToken(options.settings.tokens, region)
   const inbox = readPeerAddress(own.peerAddress)
   await waitForPorts(directory, [
     { address: own.host, port: own.port },

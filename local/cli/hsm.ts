@@ -1,11 +1,11 @@
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../directory/chooseRegions.ts'
 import type { Ceremony } from '../hsm/ceremony.ts'
-import { defaultLabel, moduleOf, tokenSettings } from '../hsm/tokenSettings.ts'
+import { labelStart, moduleOf, tokenRegions, tokenSettings } from '../hsm/tokenSettings.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
 interface RegionsFlag extends DataFlag {
-  readonly regions: readonly string[]
+  readonly regions?: readonly string[]
 }
 
 interface InitFlags extends RegionsFlag {
@@ -35,9 +35,8 @@ interface VerifyFlags {
 
 const regionsFlag = [
   '--regions <a,b,c>',
-  'the regions that have a token each',
+  `the regions that have a token each (those of PKCS11_REGIONS, or ${defaultRegions.join(',')})`,
   (text: string) => text.split(',').map((each) => each.trim()),
-  [...defaultRegions],
 ] as const
 
 export const hsm: CommandRow = {
@@ -58,14 +57,15 @@ export const hsm: CommandRow = {
       .option('--threshold <M>', 'so many shares restore', Number)
       .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
       .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
-      .action(async ({ data, regions, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
+      .action(async ({ data, regions: wanted, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
+        const regions = regionsOf(wanted)
         const ceremony = ceremonyOf(data, custody)
         if (ceremony !== undefined && process.env['HSM'] === 'simulated') {
           const { initSimulatedCustodians } = await import('../hsm/initCustodians.ts')
           console.log((await initSimulatedCustodians(regions, ceremony)).join('\n'))
           return
         }
-        const [module, label] = [moduleOf(process.env), process.env['PKCS11_LABEL'] ?? defaultLabel]
+        const [module, label] = [moduleOf(process.env), labelStart(process.env)]
         const { soPin, pin } = await bothPins(soPinFile)
         const tokens = { data, module, label, regions, privateVaults, soPin, pin }
         if (ceremony === undefined) {
@@ -82,7 +82,8 @@ export const hsm: CommandRow = {
       .option(...dataFlag)
       .option(...regionsFlag)
       .addHelpText('after', `\n${environment}`)
-      .action(async ({ data, regions }: RegionsFlag) => {
+      .action(async ({ data, regions: wanted }: RegionsFlag) => {
+        const regions = regionsOf(wanted)
         if (process.env['HSM'] === 'simulated') {
           const { simulatedStatus } = await import('../hsm/simulatedStatus.ts')
           console.log(simulatedStatus(data, regions).join('\n'))
@@ -210,6 +211,12 @@ export const hsm: CommandRow = {
   },
 }
 
+/** Those of the flag; otherwise those that have a token. @throws UserError */
+function regionsOf(wanted: readonly string[] | undefined): readonly string[] {
+  if (wanted !== undefined) return wanted
+  return (process.env['HSM'] === 'simulated' ? null : tokenRegions(process.env)) ?? defaultRegions
+}
+
 /** The security officer's and the service's. @throws UserError */
 async function bothPins(soPinFile: string | undefined): Promise<{ readonly soPin: string; readonly pin: string }> {
   const { pinFromFileOrPrompt } = await import('../hsm/pin.ts')
@@ -244,4 +251,5 @@ const custodiansHelp = `Custodians:
 const environment = `Environment:
   PKCS11_MODULE    the path of the HSM’s PKCS#11 library
   PKCS11_PIN_FILE  holds the service’s PIN, mode 0600
-  PKCS11_LABEL     what the tokens’ labels begin with (vaultspan)`
+  PKCS11_LABEL     what the tokens’ labels begin with (vaultspan)
+  PKCS11_REGIONS   the regions that have a token (all)`

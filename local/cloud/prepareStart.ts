@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { diskIsFull, diskRefusal } from '../../lib/diskRefusal.ts'
 import { isKmsError } from '../../lib/errors.ts'
 import { newOcid } from '../../lib/ocid.ts'
+import type { CloudSettings } from '../cloudSettings.ts'
 import { chooseRegions } from '../directory/chooseRegions.ts'
 import { FreshFiles } from '../directory/freshFiles.ts'
 import { HostDirectory, noRoomIn } from '../directory/hostDirectory.ts'
 import { administratorKey, type AdministratorKey } from '../directory/ociProfile.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
+import { requireTokenRegions } from '../hsm/tokenSettings.ts'
 import type { Begun } from './bringUp.ts'
 import { addressAt, regionPort, type Reached } from '../names/advertised.ts'
 import { requireFreePorts, type WantedPort } from '../gateway/requireFreePorts.ts'
@@ -88,7 +90,7 @@ function freshFiles(directory: string): FreshFiles | undefined {
 export async function prepareStart(
   directory: HostDirectory,
   { port, regions: wanted, recover, cut }: Pick<StartOptions, 'port' | 'regions' | 'recover' | 'cut'>,
-  reached: Reached,
+  reached: Reached & Pick<CloudSettings, 'tokens'>,
 ): Promise<Prepared> {
   if (directory.fact('apart') !== undefined) {
     throw new UserError(
@@ -101,6 +103,7 @@ export async function prepareStart(
   requireKnown('--cut', cut, regions)
   requireKnown('--recover', recover, regions)
   requireAddresses(reached, regions)
+  requireTokenRegions(reached.tokens, regions)
   if (port !== 0) await requireFreePorts(portsOf(directory, regions, port, reached))
   // Before the facts that say that there is one.
   const key = administratorKey(directory)

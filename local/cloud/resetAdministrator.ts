@@ -11,6 +11,7 @@ import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionSt
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { keepAdministratorKey, newAdministratorKey, writeOciConfig } from '../directory/ociProfile.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
+import { requireTokensIn } from '../hsm/requireTokensIn.ts'
 import { tokenSettings } from '../hsm/tokenSettings.ts'
 import { withChainAtRest } from '../region/chainedAtRest.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
@@ -39,7 +40,9 @@ async function reset(directory: HostDirectory): Promise<string> {
   requireComplete(directory, { withoutAdministrator: true })
   directory.makeFolders()
   const key = newAdministratorKey()
-  const hsm = openRegionHsm({ region, directory, tokens: tokenSettings(process.env) })
+  const tokens = tokenSettings(process.env)
+  requireTokensIn(directory, tokens)
+  const hsm = openRegionHsm({ region, directory, tokens })
   const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
   try {
     const ports = { tables: store.tables, hsm, region, homeRegion: region }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { messageOf } from '../../lib/userError.ts'
 import { parseJson } from '../../lib/parseJson.ts'
-import { hasToken, tokenSettings } from '../hsm/tokenSettings.ts'
+import { hasToken, requireOwnToken, requireTokenRegions, tokenSettings } from '../hsm/tokenSettings.ts'
 import { custodyFinding } from './custodyFinding.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import type { Patient } from './patient.ts'
@@ -20,7 +20,22 @@ export async function tokensCheck(
   const simulated = others.flatMap((region) =>
     custodyTroubles(data, region, undefined).map((trouble) => custodyFinding(region, trouble)),
   )
+  const settings = settingsTrouble(environment, stored)
+  if (settings !== undefined) return [...simulated, fail(settings, remedy)]
   return [...simulated, ...(inTokens.length === 0 ? [] : await ofTokens({ data, inTokens }, environment))]
+}
+
+/** What a start would refuse them for. One region alone may be a machine's own, whose settings know the others. */
+function settingsTrouble(environment: NodeJS.ProcessEnv, stored: readonly string[]): string | undefined {
+  const [first, second] = stored
+  try {
+    const tokens = tokenSettings(environment)
+    if (second !== undefined) requireTokenRegions(tokens, stored)
+    else if (first !== undefined) requireOwnToken(tokens, first)
+    return undefined
+  } catch (cause) {
+    return messageOf(cause)
+  }
 }
 
 async function ofTokens(

@@ -45,13 +45,16 @@ export function openRegionHsm({
     return openSoftwareHsm({ ...options, ...told })
   }
   const { pinFile, allowsSoftwareReplicas } = tokens
+  const label = tokenLabel(tokens, region)
+  // What the file lacks is said before what a token does, which is not even looked for without it.
+  pinFrom(pinFile)
   const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
   const data = directory.file()
   const module = loadModule(tokens, directory)
   const token = {
     module,
     owner: data === undefined || isLookedAt ? undefined : tokenOwner(data),
-    label: tokenLabel(tokens, region),
+    label,
     ...(data === undefined ? {} : { remedy: () => remedyFor(data, region) }),
     pin: () => pinFrom(pinFile),
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),

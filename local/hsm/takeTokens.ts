@@ -10,6 +10,7 @@ import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
+import { requireTokensIn } from './requireTokensIn.ts'
 import { statesIn } from '../directory/requireRows.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
 import { remedyFor } from './lostTokens.ts'
@@ -34,6 +35,7 @@ export async function takeTokens(
   const opened: Pkcs11Hsm[] = []
   try {
     requireComplete(directory)
+    requireTokensIn(directory, settings)
     useOwnTokens(settings.module, data)
     const module = Pkcs11Module.load(settings.module, settings.initArguments)
     const pin = () => pinFrom(settings.pinFile)

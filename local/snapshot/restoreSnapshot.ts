@@ -9,7 +9,7 @@ import { isTokenAbsent } from '../hsm/absentToken.ts'
 import { openRegionHsm } from '../hsm/openRegionHsm.ts'
 import { recoveryFile } from '../hsm/recoveryFile.ts'
 import { beginAsRestored, ownerFileName, tokenOwner } from '../hsm/tokenOwner.ts'
-import { hasToken, tokenSettings } from '../hsm/tokenSettings.ts'
+import { hasToken, requireOwnToken, requireTokenRegions, tokenSettings } from '../hsm/tokenSettings.ts'
 import { requireComplete } from '../directory/requireComplete.ts'
 import { copyFile } from './copyFile.ts'
 import { requireWhole, type Manifest } from './manifest.ts'
@@ -32,6 +32,7 @@ export interface Restored extends Manifest {
 export async function restoreSnapshot(folder: string, data: string): Promise<Restored> {
   requireEmpty(data)
   const manifest = await requireWhole(folder)
+  requireTokens(Object.keys(manifest.marks))
   const wasThere = existsSync(data)
   try {
     makeFolder(data)
@@ -47,6 +48,13 @@ export async function restoreSnapshot(folder: string, data: string): Promise<Res
     if (!wasThere) rmSync(data, { recursive: true, force: true })
     throw cause
   }
+}
+
+/** One alone may be a machine's own, whose settings know the others. */
+function requireTokens(regions: readonly string[]): void {
+  const [first = '', second] = regions
+  if (second === undefined) requireOwnToken(tokenSettings(process.env), first)
+  else requireTokenRegions(tokenSettings(process.env), regions)
 }
 
 /** What a start asks too: everything is there, the HSM knows the tenancy, and no region knows more of another than that has. */

@@ -39,13 +39,16 @@ function withoutTokens(snapshot: string): void {
 
 describeWithToken('with the regions’ keys in tokens', () => {
   test.each([
-    ['both regions', {}],
-    ['the home region alone', { PKCS11_REGIONS: 'us-ashburn-1', PKCS11_SOFTWARE_REPLICAS: 'on' }],
-    ['the other region alone', { PKCS11_REGIONS: 'us-phoenix-1' }],
-  ])('the tour passes in %s', (_which, more) =>
+    ['both regions', {}, ['us-ashburn-1', 'us-phoenix-1']],
+    ['the home region alone', { PKCS11_REGIONS: 'us-ashburn-1', PKCS11_SOFTWARE_REPLICAS: 'on' }, ['us-ashburn-1']],
+    ['the other region alone', { PKCS11_REGIONS: 'us-phoenix-1' }, ['us-phoenix-1']],
+  ])('the tour passes in %s, for which hsm init has made tokens', (_which, more, regions) =>
     withDirectory(async (directory) => {
       const { data, environment, init, hsm } = prepared(directory, more)
-      expect(await init()).toMatchObject({ code: 0, err: '' })
+      const made = await init()
+      expect(made).toMatchObject({ code: 0, err: '' })
+      const labels = made.out.match(/vaultspan [a-z]\S+(?: #\d)?/g)
+      expect(labels).toEqual(regions.flatMap((each) => ['', ' #1', ' #2'].map((more) => `vaultspan ${each}${more}`)))
       expect(await hsm('status')).toMatchObject({ code: 0, out: expect.stringContaining('self test passed') as string })
       const base = await freeBase()
       const service = startService(data, base, [], environment)
@@ -156,6 +159,12 @@ describeWithToken('with the regions’ keys in tokens', () => {
       expect(await start({ HSM: 'other' })).toEqual(refused('^HSM takes simulated or pkcs11\\.\n$'))
       expect(await start({ PKCS11_MODULE: '' })).toEqual(refused('^HSM=pkcs11 needs PKCS11_MODULE, .*\n$'))
       expect(await start({ PKCS11_MODULE: '/nowhere.so' })).toEqual(refused('^/nowhere.so is no PKCS#11 library .*\n$'))
+      expect(await start({ PKCS11_REGIONS: 'us-ashburn-1,eu-nowhere-1' })).toEqual(
+        refused(
+          '^PKCS11_REGIONS names eu-nowhere-1, which is no region here; there are us-ashburn-1, us-phoenix-1\\..*\n$',
+        ),
+      )
+      expect(await start({ PKCS11_PIN_FILE: '/nothere' })).toEqual(refused('^The PIN file /nothere cannot be read.\n$'))
       expect(await start()).toEqual(
         refused('^No token in .* has the label vaultspan us-.* Make it with hsm init\\.\n$'),
       )
@@ -241,6 +250,12 @@ describeWithToken('with the regions’ keys in tokens', () => {
         code: 1,
         err: expect.stringContaining('set HSM=pkcs11') as string,
       })
+      const typo = { ...environment, PKCS11_REGIONS: 'eu-nowhere-1' }
+      expect(await run('local/main.ts', ['restore', kept, '--data', restored], typo)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('names eu-nowhere-1, which is no region here') as string,
+      })
+      expect(existsSync(restored)).toBe(false)
       expect(await run('local/main.ts', ['restore', kept, '--data', restored], environment)).toMatchObject({ code: 0 })
       const again = startService(restored, await freeBase(), [], environment)
       await isReady(again)

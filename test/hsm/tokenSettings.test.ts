@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HostDirectory } from '../../local/directory/hostDirectory.ts'
+import { tokensCheck } from '../../local/doctor/tokensCheck.ts'
+import { requireTokensIn } from '../../local/hsm/requireTokensIn.ts'
+import { requireOwnToken, requireTokenRegions, tokenLabel, tokenSettings } from '../../local/hsm/tokenSettings.ts'
+
+const environment = { HSM: 'pkcs11', PKCS11_MODULE: '/a.so', PKCS11_PIN_FILE: '/a.pin' }
+const [home, other] = ['us-ashburn-1', 'us-phoenix-1']
+const settings = (more: object = {}) => tokenSettings({ ...environment, ...more })
+const of = (regions: string) => settings({ PKCS11_REGIONS: regions })
+
+test.each([
+  ['', 'PKCS11_REGIONS is empty; name'],
+  [' ', 'PKCS11_REGIONS is empty; name'],
+  ['us-ashburn-1,', 'PKCS11_REGIONS: "" is not a region name'],
+  ['us-ashburn-1 us-phoenix-1', 'PKCS11_REGIONS: "us-ashburn-1 us-phoenix-1" is not a region name'],
+])('PKCS11_REGIONS "%s" is refused whoever reads it', (text, says) => {
+  expect(() => of(text)).toThrow(says)
+})
+
+test.each(['', '  '])('PKCS11_LABEL "%s" is refused', (label) => {
+  expect(() => settings({ PKCS11_LABEL: label })).toThrow('PKCS11_LABEL is empty')
+})
+
+test('a label that no token takes is refused, by the start too', () => {
+  const label = 'x'.repeat(32 - home.length - 1)
+  expect(tokenLabel({ label }, home)).toHaveLength(32)
+  const long = settings({ PKCS11_LABEL: `${label}x` })
+  expect(() => {
+    requireTokenRegions(long, [home])
+  }).toThrow('has at most 32 bytes')
+})
+
+test('a name that is no region is refused: the region that was meant would be simulated', () => {
+  const check = (regions: string) => () => {
+    requireTokenRegions(of(regions), [home, other])
+  }
+  expect(check('us-ashburn-1,eu-nowhere-1')).toThrow('names eu-nowhere-1, which is no region here')
+  expect(check(' us-phoenix-1 ')).not.toThrow()
+  expect(check('us-ashburn-1, us-phoenix-1')).not.toThrow()
+  requireTokenRegions(settings(), [home])
+  requireTokenRegions(tokenSettings({ PKCS11_REGIONS: 'eu-nowhere-1' }), [home])
+})
+
+test('a region on a machine of its own is named where any is', () => {
+  requireOwnToken(of('us-ashburn-1,us-phoenix-1'), home)
+  expect(() => {
+    requireOwnToken(of('us-phoenix-1'), home)
+  }).toThrow('PKCS11_REGIONS does not name us-ashburn-1')
+})
+
+test('doctor says it of the regions that are there', async () => {
+  const patient = {
+    data: '/none',
+    stored: [home, other],
+    status: undefined,
+    file: (...words: string[]) => join('/none', ...words),
+  }
+  const found = await tokensCheck(patient, { ...environment, PKCS11_REGIONS: 'eu-nowhere-1' })
+  expect(found).toMatchObject([{ level: 'fail', says: expect.stringContaining('names eu-nowhere-1') as string }])
+})
+
+test('commands on a directory say it of the regions of its last start, or of its own one', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vaultspan-settings-'))
+  const directory = new HostDirectory(folder)
+  const check = (regions: string) => () => {
+    requireTokensIn(directory, of(regions))
+  }
+  try {
+    expect(check('eu-nowhere-1')).not.toThrow()
+    directory.storeFact('regions', `${home},${other}`)
+    expect(check('eu-nowhere-1')).toThrow('which is no region here')
+    directory.storeFact('apart', '{}')
+    directory.storeFact('regions', home)
+    expect(check(`${home},eu-nowhere-1`)).not.toThrow()
+    expect(check(other)).toThrow(`does not name ${home}`)
+  } finally {
+    directory.close()
+    rmSync(folder, { recursive: true })
+  }
+})
