@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import type { RefusedPins } from '../../lib/hsm/pkcs11/token.ts'
+import type { RefusedPins } from '../../lib/hsm/pkcs11/tokenOptions.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 /** A first start that fails takes back what it made, but for this. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
@@ -14,6 +15,7 @@ describeWithToken('a token that is slow or fails now and then', () => {
   const trouble: {
     code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
     delay?: (name: FunctionName) => Promise<void> | undefined
+    now?: number
   } = {}
   const aes = aMaterial()
   const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
@@ -30,6 +32,7 @@ describeWithToken('a token that is slow or fails now and then', () => {
     delete trouble.code
     delete trouble.delay
     label = newToken(1)
+    delete trouble.now
     const token = {
       module: troubled(softHsm(), trouble),
       label,
@@ -139,6 +142,119 @@ describeWithToken('a token that is slow or fails now and then', () => {
     expect(hsm.awayPartitions()).toEqual([])
     expect(hsm.awayTokens()).toEqual([])
     await used()
+  })
+
+  describe('where each call stands in the event loop for long', () => {
+    let calls = 0
+    let at = 1_000_000
+    const pass = (ms: number) => {
+      at += ms
+      trouble.now = at
+    }
+    const each = (ms: number) => {
+      calls = 0
+      pass(0)
+      trouble.code = (name) => {
+        if (name !== 'C_Sign') return undefined
+        calls += 1
+        pass(ms)
+        return undefined
+      }
+    }
+    // On a thread, where it is tried whether it is fast again.
+    const neverTried = () => {
+      trouble.delay = () => new Promise(() => undefined)
+    }
+    const slow = (retryAfter: number) => expect.objectContaining({ code: 'unavailable', retryAfter }) as Error
+
+    test('is asked for a tenth of the time, answers 503 in between and says so, and is used again once it is fast', async () => {
+      neverTried()
+      each(300)
+      await encrypt()
+      expect(hsm.isAnswering()).toBe(true)
+      await encrypt()
+      expect(hsm.isAnswering()).toBe(false)
+      expect(hsm.awayTokens()).toHaveLength(1)
+      calls = 0
+      await expect(encrypt()).rejects.toEqual(slow(12))
+      pass(11_000)
+      await expect(encrypt()).rejects.toEqual(slow(1))
+      expect(calls).toBe(0)
+      pass(1_000)
+      await encrypt()
+      await expect(encrypt()).rejects.toEqual(slow(12))
+      each(0)
+      pass(12_000)
+      await encrypt()
+      await encrypt()
+      expect(hsm.isAnswering()).toBe(true)
+      expect(hsm.awayTokens()).toEqual([])
+    })
+
+    test('is used again before that where a call off the loop was fast', async () => {
+      each(300)
+      await encrypt()
+      await encrypt()
+      each(0)
+      while (!hsm.isAnswering()) await setImmediate()
+      await encrypt()
+    })
+
+    test('rests on where that call was slow, too', async () => {
+      each(300)
+      await encrypt()
+      await encrypt()
+      each(200)
+      // Whoever asks begins the next trial where the former is over.
+      while (calls < 3) {
+        expect(hsm.isAnswering()).toBe(false)
+        await setImmediate()
+      }
+    })
+
+    test('one slow work, as of a machine that paused, changes nothing', async () => {
+      await encrypt()
+      each(300)
+      await encrypt()
+      each(0)
+      await encrypt()
+      each(300)
+      await encrypt()
+      each(0)
+      await encrypt()
+    })
+
+    test('is given up between two calls of one work, and never rests for more than a minute', async () => {
+      neverTried()
+      await encrypt()
+      each(9_000)
+      await expect(encrypt()).rejects.toEqual(slow(1))
+      await expect(encrypt()).rejects.toEqual(slow(1))
+      expect(calls).toBe(2)
+      await expect(encrypt()).rejects.toEqual(slow(60))
+      each(0)
+      pass(60_000)
+      await encrypt()
+    })
+  })
+
+  test('a key whose MAC fits is not called damaged where the token says nothing of use to it', async () => {
+    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.GENERAL_ERROR : undefined)
+    await expect(encrypt()).rejects.toEqual(unavailable)
+    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.WRAPPED_KEY_INVALID : undefined)
+    now += 1_000
+    await expect(encrypt()).rejects.toMatchObject({ code: 'integrityFailure' })
+    delete trouble.code
+    await encrypt()
+  })
+
+  test('no signature is answered that the token says it has made and has not', async () => {
+    const rsa = aMaterial({ shape: { algorithm: 'RSA', length: 256 }, materialId: 'cd'.repeat(16) })
+    const rsaKey = await vault.generate(rsa)
+    trouble.code = (name) => (name === 'C_Sign' ? CKR.OK : undefined)
+    await expect(sign()).rejects.toEqual(unavailable)
+    const signed = vault.use(rsa, rsaKey, (key) => key.sign('SHA_256_RSA_PKCS1_V1_5', 'RAW', message))
+    await expect(signed).rejects.toEqual(unavailable)
   })
 
   test('an error that is no loss ends that operation alone', async () => {

@@ -1,3 +1,4 @@
+import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
 import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
@@ -8,15 +9,19 @@ export interface Trouble {
   readonly code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
   /** Waited for before a call on a thread begins. */
   readonly delay?: (name: FunctionName) => Promise<void> | undefined
+  /** Milliseconds: the time by which calls are judged to be slow. Undefined: the machine's. */
+  readonly now?: number
 }
 
 /** The library with latency and errors in between, both to be changed at any time. */
 export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
   const between: Partial<Pkcs11Module> = {
+    now: () => trouble.now ?? module.now(),
     code: (name, ...args) => trouble.code?.(name, args) ?? module.code(name, ...args),
     callOnThread: async (name, ...args) => {
       await trouble.delay?.(name)
       const code = trouble.code?.(name, args)
+      if (code === CKR.OK) return
       if (code !== undefined) throw new Pkcs11Error(name, code)
       return module.callOnThread(name, ...args)
     },

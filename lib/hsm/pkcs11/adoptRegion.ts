@@ -11,7 +11,7 @@ import { identityLabel } from './regionObjects.ts'
 import { macRootOf, partitionToken, regionToken } from './regionToken.ts'
 import type { Session } from './session.ts'
 import { tenancyRootLabel } from './tokenRoots.ts'
-import type { TokenOptions } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import { TokenState } from './tokenState.ts'
 import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 

@@ -77,7 +77,7 @@ export class HsmKek {
 
   /** The caller destroys it. */
   open(session: Session, objects: VaultTokenObjects, uses: readonly number[], isExtractable: boolean): Handle {
-    return unwrapOr(session, this.#refused, () =>
+    return unwrapProven(this.#refused, () =>
       session.unwrap(
         objects.kwp,
         rootsOf(objects, this.generation).wrappingRoot,
@@ -88,7 +88,17 @@ export class HsmKek {
   }
 }
 
-/** What the token answers to bytes that do not open differs from token to token; what says that it is gone does not. */
+/** Of bytes whose MAC fits: where the token says nothing of use to them, it is the token that fails, and not they. */
+export function unwrapProven<T>(refused: () => Error, unwrap: () => T): T {
+  try {
+    return unwrap()
+  } catch (cause) {
+    if (isPkcs11Error(cause) && !isLoss(cause)) throw refused()
+    throw cause
+  }
+}
+
+/** What the token answers to anybody's bytes that do not open differs from token to token; what says that it is gone does not. */
 export function unwrapOr<T>({ vendor }: Pick<Session, 'vendor'>, refused: () => Error, unwrap: () => T): T {
   try {
     return unwrap()

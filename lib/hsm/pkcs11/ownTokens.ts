@@ -1,7 +1,7 @@
 import { markIfUnmarked, requireNoOwner, requireOwner, requireTenancyless, requireVaultless } from './ownerMark.ts'
 import { isPoolLabel } from './partitions.ts'
 import { partitionToken } from './regionToken.ts'
-import type { TokenOptions } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import { tenancyRootLabel } from './tokenRoots.ts'
 
 /**

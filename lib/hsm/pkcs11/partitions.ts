@@ -10,7 +10,7 @@ import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
 import type { Session } from './session.ts'
-import type { TokenOptions } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { markFor, requireMarkerOf } from './vaultMarker.ts'
 

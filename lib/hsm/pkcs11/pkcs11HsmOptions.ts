@@ -1,7 +1,7 @@
 import type { RsaGenerator } from '../software/material.ts'
 import type { PoolShare } from '../software/poolShare.ts'
 import type { HsmChange } from '../software/hsmCopy.ts'
-import type { TokenOptions } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import type { CopiedTokenState } from './tokenState.ts'
 
 export interface Pkcs11HsmOptions {

@@ -162,6 +162,11 @@ export class Pkcs11Module {
     }
   }
 
+  /** Milliseconds, from anywhere on: how long calls take. */
+  now(): number {
+    return performance.now()
+  }
+
   /** @throws KmsError unavailable where the library is being started anew and that does not end. */
   code(name: FunctionName, ...args: readonly Argument[]): number {
     return this.gate.isInside ? this.#code(name, args) : this.gate.hold(() => this.#code(name, args))

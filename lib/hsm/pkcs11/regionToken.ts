@@ -11,7 +11,8 @@ import {
 } from './regionObjects.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import type { Session } from './session.ts'
-import { Token, type TokenOptions } from './token.ts'
+import { Token } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
 
 /** Of any token that keeps vaults: a region's, or a private vault's own. */
@@ -32,15 +33,18 @@ export function partitionToken(options: TokenOptions, see: (session: Session) =>
   })
 }
 
-function tokenWith<T>(options: TokenOptions, find: (session: Session) => T): Token<T & Abilities> {
+const cmac = mechanism(CKM.AES_CMAC)
+
+function tokenWith<T extends VaultObjects>(options: TokenOptions, find: (session: Session) => T): Token<T & Abilities> {
   let abilities: Abilities | undefined
-  return new Token(options, (session) => {
+  const findAll = (session: Session) => {
     abilities ??= findAbilities(session)
     return { ...find(session), ...abilities }
-  })
+  }
+  return new Token(options, findAll, (session, { roots: [{ macRoot }] }) =>
+    session.signOnThread(cmac, macRoot, Buffer.alloc(16)),
+  )
 }
-
-const cmac = mechanism(CKM.AES_CMAC)
 
 /** The MAC root of a generation, in its token. @throws KmsError unavailable where the token has none such any more. */
 export function macRootOf(token: VaultToken, generation: number): CmacKey {

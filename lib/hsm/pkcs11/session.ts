@@ -9,6 +9,7 @@ import {
   type Mechanism,
   type Template,
 } from './encode.ts'
+import { requireInTime } from './loopGuard.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import type { Vendor } from './vendors.ts'
 import type { Argument, FunctionName } from './functionList.ts'
@@ -34,6 +35,8 @@ const BLOCK = 16
 export class Session {
   readonly #module: Pkcs11Module
   readonly handle: number
+  /** Until when work of several calls is to be over, as its module counts time. */
+  until = Infinity
   /** For what comes back in the event loop, where nothing runs between a call and the copy of its answer. */
   readonly #room = Buffer.alloc(ROOM)
   readonly #word = ulong(0)
@@ -193,6 +196,7 @@ export class Session {
     this.#blocks.set(blocks)
     try {
       for (const { block, mac } of this.#places) {
+        requireInTime(module.now(), this.until)
         required('C_SignInit', module.code('C_SignInit', this.handle, how, key))
         putUlong(word, BLOCK)
         required('C_Sign', module.code('C_Sign', this.handle, block, BLOCK, mac, word))

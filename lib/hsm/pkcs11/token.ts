@@ -2,38 +2,13 @@ import { hash } from 'node:crypto'
 import { isKmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
+import { LoopGuard, TooSlow } from './loopGuard.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
 import { lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
-import type { TokenOwner } from './ownerMark.ts'
-import type { Pkcs11Module, TokenInfo } from './pkcs11Module.ts'
+import type { TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
-
-/** Refusals that outlive the process. */
-export interface RefusedPins {
-  /** Of the PIN as it is now. */
-  readonly isKnown: (label: string) => boolean
-  readonly note: (label: string) => void
-}
-
-export interface TokenOptions {
-  readonly module: Pkcs11Module
-  readonly label: string
-  /** Asked for at each login, so that a changed PIN needs no restart. */
-  readonly pin: () => string
-  /** What to do where no token has the label. Default: hsm init. */
-  readonly remedy?: () => string
-  /** Undefined: a refusal is known to this process alone. */
-  readonly refusedPins?: RefusedPins
-  /** Whose the token must be; undefined: it lies in the data directory itself, or is only looked at. */
-  readonly owner?: TokenOwner | undefined
-  /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
-  readonly now?: () => number
-  /** How long an operation waits for a free session. Default: 5 s. */
-  readonly maxWaitMs?: number
-  /** Seconds from one start of the library for this token's sake to the next. Default 0: with each attempt. */
-  readonly restartSeconds?: number
-}
+import type { TokenOptions } from './tokenOptions.ts'
 
 interface Connection<T> {
   /** Of the module, when this was opened. */
@@ -58,15 +33,29 @@ export class Token<T> {
   #notBefore = 0
   #noRestartBefore = 0
   #seenRestarts = 0
-  /** The last attempt to connect failed, or it was lost since. */
-  isAway = false
+  readonly #loop: LoopGuard
+  #isLost = false
   #refusedPin: string | undefined
 
-  /** `find` looks up the token's own objects after each login. @throws UserError where one is not there */
-  constructor(options: TokenOptions, find: (session: Session) => T) {
+  /**
+   * `find` looks up the token's own objects after each login. @throws UserError where one is not there. `trial`: one call
+   * off the event loop, by which it is found whether the token is fast again.
+   */
+  constructor(
+    options: TokenOptions,
+    find: (session: Session) => T,
+    trial: (session: Session, objects: T) => Promise<unknown>,
+  ) {
     this.label = options.label
     this.#options = options
     this.#find = find
+    const now = () => options.module.now()
+    this.#loop = new LoopGuard(options.label, now, () => this.onThread(trial))
+  }
+
+  /** The last attempt to connect failed, it was lost since, or it is too slow to be asked now. */
+  get isAway(): boolean {
+    return this.#isLost || this.#loop.isResting()
   }
 
   /**
@@ -175,14 +164,18 @@ export class Token<T> {
   /** Nobody starts the library anew meanwhile: what is connected stays so. */
   #held<R>(life: number | undefined, work: (connection: Connection<T>) => R): R {
     const { module } = this.#options
+    this.#loop.requireRested()
     for (;;) {
       const connection = this.#connected(life)
       const done = module.gate.hold(() => {
         if (connection.restarts !== module.restarts) return undefined
+        const until = (connection.session.until = this.#loop.begin())
         try {
           return { answer: work(connection) }
         } catch (cause) {
           throw this.#after(connection, cause)
+        } finally {
+          this.#loop.end(until)
         }
       })
       if (done !== undefined) return done.answer
@@ -198,9 +191,9 @@ export class Token<T> {
     this.#notBefore = now + retrySeconds * 1000
     try {
       this.#connection = this.#connect()
-      this.isAway = false
+      this.#isLost = false
     } catch (cause) {
-      this.isAway = true
+      this.#isLost = true
       throw lost(this.label, cause)
     } finally {
       this.#seenRestarts = this.#options.module.restarts
@@ -277,10 +270,11 @@ export class Token<T> {
   }
 
   #after(connection: Connection<T>, cause: unknown): unknown {
+    if (cause instanceof TooSlow) return this.#loop.tooSlow()
     if (!isLoss(cause)) return cause
     if (this.#connection === connection) {
       this.#forget()
-      this.isAway = true
+      this.#isLost = true
     }
     return lost(this.label, cause)
   }

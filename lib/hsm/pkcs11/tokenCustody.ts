@@ -6,7 +6,7 @@ import { poolLabels } from './ownTokens.ts'
 import { copyOf, hasLostRecoveryKey, recoveryKeyIn } from './recoverable.ts'
 import { partitionToken } from './regionToken.ts'
 import type { Session } from './session.ts'
-import type { TokenOptions } from './token.ts'
+import type { TokenOptions } from './tokenOptions.ts'
 import { staying } from './tokenBackup.ts'
 
 /** Why what is made in a token from now on, or what is in it already, could not be brought back. */

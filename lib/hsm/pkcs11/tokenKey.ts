@@ -1,6 +1,7 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { rsaDoesNotOpen } from '../../errors.ts'
+import { KmsError, rsaDoesNotOpen } from '../../errors.ts'
 import {
+  curves,
   digestLengths,
   requireDigestLength,
   requireEcdsaSigning,
@@ -60,7 +61,8 @@ export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareK
       requireDigestLength(row.hash, messageType, message)
       const digest = digestOf(row.hash, messageType, message)
       const data = row.padding === 'PKCS1' ? digestInfo(row.hash, digest) : digest
-      return object.onThread((session) => session.signOnThread(rsaMechanism(row), object.handle, data))
+      const signature = await object.onThread((session) => session.signOnThread(rsaMechanism(row), object.handle, data))
+      return requireWhole(signature, modulusLength(publicKey))
     },
     async verify(algorithm, messageType, message, signature) {
       const row = requireRsaSigning(algorithm)
@@ -114,7 +116,8 @@ export function ecdsaTokenKey({ curveId }: Shape<'ECDSA'>, publicKeyPem: string,
       const row = requireEcdsaSigning(algorithm, curveId)
       requireDigestLength(row.hash, messageType, message)
       const digest = digestOf(row.hash, messageType, message)
-      return derSignature(await object.onThread((session) => session.signOnThread(ecdsa, object.handle, digest)))
+      const signature = await object.onThread((session) => session.signOnThread(ecdsa, object.handle, digest))
+      return derSignature(requireWhole(signature, 2 * curves[curveId].coordinate))
     },
     async verify(algorithm, messageType, message, signature) {
       const row = requireEcdsaSigning(algorithm, curveId)
@@ -123,6 +126,12 @@ export function ecdsaTokenKey({ curveId }: Shape<'ECDSA'>, publicKeyPem: string,
     },
     destroy: object.destroy,
   }
+}
+
+/** A token that says yes and writes less has made none. */
+function requireWhole(signature: Buffer, length: number): Buffer {
+  if (signature.length === length) return signature
+  throw new KmsError('unavailable', 'The HSM has made no whole signature; try again.', { retryAfter: 1 })
 }
 
 export const ecdsa = mechanism(CKM.ECDSA)

@@ -28,7 +28,7 @@ import { keksDestroyed } from '../software/vaultRoot.ts'
 import { CKA } from './constants.ts'
 import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from './templates.ts'
 import { type Template } from './encode.ts'
-import { unwrapOr, type HsmKek } from './hsmKek.ts'
+import { unwrapProven, type HsmKek } from './hsmKek.ts'
 import type { VaultToken } from './regionToken.ts'
 import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, type HeldObject } from './tokenKey.ts'
 import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
@@ -197,8 +197,7 @@ export class TokenVaultKeys implements VaultKeys {
     const kek = this.#requireKek()
     const blob = Buffer.from(wrapped.blob, 'base64')
     const handle = token.run((session, objects) =>
-      unwrapOr(
-        session,
+      unwrapProven(
         () => broken(context),
         () => session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
       ),
