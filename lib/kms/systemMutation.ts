@@ -5,7 +5,8 @@ import { unsignedEvent } from './unsignedEvent.ts'
 import type { Write } from '../ports.ts'
 
 /** What the service itself does when it falls due, as the audit names it. */
-export type SystemOperation = 'ImportVault' | 'DeleteVault' | 'DeleteKey' | 'DeleteKeyVersion' | 'RotateKey'
+export type SystemOperation =
+  'ImportVault' | 'DeleteVault' | 'DeleteKey' | 'DeleteKeyVersion' | 'RotateKey' | 'RefuseVaultTransfer'
 
 const service = 'keymanagementservice'
 const principal = { principalName: service, principalId: service, authType: 'service' } as const

@@ -4,12 +4,15 @@ import type { Vault } from '../kms/vaultCache.ts'
 import { listAtRisk } from './atRisk.ts'
 import { linkState, type LinkState } from './compared.ts'
 import { linkedPk } from './link/links.ts'
+import { hasRefused } from './link/refusedTransfers.ts'
 import type { ReplicationPorts } from './replicationPorts.ts'
 
 /** A vault of this region and how it stands with its replica. */
 export interface ReportedLink extends LinkState {
   readonly vaultId: string
   readonly peer: string
+  /** The vault's keys are not sent there: the audit says why. */
+  readonly isRefused?: true
 }
 
 type ReportPorts = Pick<ReplicationPorts, 'tables' | 'cache' | 'lag'>
@@ -25,7 +28,10 @@ export async function linkReport(ports: ReportPorts, limit: number): Promise<rea
     if (vault === undefined || peer == null) continue
     const unsent = atRisk.get(peer) ?? (await listAtRisk(ports.tables, peer, maxAtRisk)).items
     atRisk.set(peer, unsent)
-    reported.push({ vaultId, peer, ...(await linkState(ports, vault, unsent)) })
+    const { replicaStatus, handOffTo } = vault.row
+    const isBeingMade = replicaStatus === 'CREATING' && handOffTo === null
+    const refused = isBeingMade && (await hasRefused(ports, vault.row)) ? ({ isRefused: true } as const) : {}
+    reported.push({ vaultId, peer, ...refused, ...(await linkState(ports, vault, unsent)) })
   }
   return reported
 }

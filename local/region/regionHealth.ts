@@ -65,6 +65,8 @@ export interface RegionHealth {
     /** Vaults replicated there, and how many of them are behind. Counts alone: whoever asks here has not signed. */
     readonly vaults: number
     readonly behind: number
+    /** Of them those whose keys are not sent, because the transfer was refused; absent: none. */
+    readonly refused?: number
   }[]
   /** The threads that answer for crypto; none where the region's one thread does. */
   readonly workers: readonly WorkerFigures[]
@@ -102,7 +104,8 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
       peers.map(async (peer) => {
         const atRisk = (await listAtRisk(tables, peer, maxCounted)).items.length
         const there = vaults.filter((vault) => vault.peer === peer)
-        const behind = there.filter((vault) => isBehind(vault, now)).length
+        const refused = there.filter((vault) => vault.isRefused).length
+        const behind = there.filter((vault) => vault.isRefused === true || isBehind(vault, now)).length
         return {
           peer,
           lagMs: lag.figuresOf(peer),
@@ -110,6 +113,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
           diverged: lag.divergedOf(peer),
           vaults: there.length,
           behind,
+          ...(refused === 0 ? {} : { refused }),
         }
       }),
     ),

@@ -14,8 +14,16 @@ import { wrappingKeyWrite } from '../apply.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { fenceStands, knownFence } from './fence.ts'
+import { auditingRefusals, auditRefusal, type Transfer } from './refusedTransfers.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
-import { fenceSk, transportAt, transportUsed, waitingTransport, type TransportPlace } from './transport.ts'
+import {
+  expiredOffer,
+  fenceSk,
+  transportAt,
+  transportUsed,
+  waitingTransport,
+  type TransportPlace,
+} from './transport.ts'
 
 /** What a region does when it is asked to hold a replica. Each message may come twice, late, or not at all. */
 
@@ -46,7 +54,25 @@ async function standing(
   return row.fence >= fence ? 'isAccepted' : 'waits'
 }
 
-export async function onLinkRequest(
+export function onLinkRequest(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'linkRequest'>,
+): Promise<'wait' | undefined> {
+  return auditingRefusals(ports, transferOf(ports, envelope, body), () => takeRequest(ports, envelope, body))
+}
+
+/** Of a vault that is not here yet: it is told where the tenancy's own events are. */
+function transferOf(
+  { region }: ReplicationPorts,
+  { source, tenancyId }: Envelope,
+  { vaultId, fence }: { readonly vaultId: string; readonly fence: number },
+): Transfer {
+  const resource = { resourceId: vaultId, resourceName: vaultId, compartmentId: tenancyId }
+  return { tenancyId, ...resource, fence, source, destination: region }
+}
+
+async function takeRequest(
   ports: ReplicationPorts,
   envelope: Envelope,
   body: BodyOf<'linkRequest'>,
@@ -68,7 +94,7 @@ export async function onLinkRequest(
   } as const
   const stillWanted = [fenceStands(vaultId, known), vaultStands]
   const transport = await transportAt(ports, transportPlace(vaultId, fence), context, stillWanted)
-  if (transport === undefined) return onLinkRequest(ports, envelope, body)
+  if (transport === undefined) return takeRequest(ports, envelope, body)
   const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
   await sendOrPark(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })
   return undefined
@@ -91,7 +117,15 @@ function requireContext(
 }
 
 /** The vault's keys arrive: they are stored under this region's root together with the vault's row, or not at all. */
-export async function onLinkBundle(
+export function onLinkBundle(
+  ports: ReplicationPorts,
+  envelope: Envelope,
+  body: BodyOf<'linkBundle'>,
+): Promise<'wait' | undefined> {
+  return auditingRefusals(ports, transferOf(ports, envelope, body), () => takeBundle(ports, envelope, body))
+}
+
+async function takeBundle(
   ports: ReplicationPorts,
   envelope: Envelope,
   body: BodyOf<'linkBundle'>,
@@ -105,15 +139,20 @@ export async function onLinkBundle(
   if (state === 'isDropped') return undefined
   const place = transportPlace(vaultId, fence)
   const transport = await waitingTransport(ports, place)
-  if (transport?.offer.transportKeyId !== bundle.transportKeyId) {
+  if (transport?.key.offer.transportKeyId !== bundle.transportKeyId) {
     // Another delivery of the same bundle took it, or a deletion came: what stands then decides.
-    if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return onLinkBundle(ports, envelope, body)
+    if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return takeBundle(ports, envelope, body)
     // An answer to an offer before the present one, which has an answer of its own.
     if (transport !== undefined) return undefined
     throw new KmsError('integrityFailure', `No transfer of ${vaultId} was offered.`)
   }
+  if (transport.isExpired) {
+    await auditRefusal(ports, transferOf(ports, envelope, body), expiredOffer)
+    // As if it had been asked for again: the source answers the new offer, however long it was away.
+    return takeRequest(ports, envelope, { kind: 'linkRequest', vaultId, fence, context: bundle.context })
+  }
   const outcome = await storingKeys(ports.hsm, async () => {
-    const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport)
+    const wrapped = await ports.hsm.importVaultKeys(bundle.context, bundle, transport.key)
     const context = { realm, tenancyId: envelope.tenancyId, vaultId, isPrivate: bundle.context.isPrivate }
     const keys = ports.hsm.openVault(context, wrapped)
     const row = verifiedRow<VaultRow>(keys, 'vaultspan/vault/1', body.vault.vault)
@@ -133,7 +172,7 @@ export async function onLinkBundle(
     ])
   })
   // Another delivery of the same bundle was faster, or a deletion: what stands then decides.
-  if (!outcome.ok) return onLinkBundle(ports, envelope, body)
+  if (!outcome.ok) return takeBundle(ports, envelope, body)
   return accept(ports, envelope, vaultId, fence)
 }
 

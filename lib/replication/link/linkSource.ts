@@ -15,10 +15,11 @@ import { enqueue } from '../messages/send.ts'
 import type { Task } from '../messages/task.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { sendRecords } from '../handOff.ts'
-import { endLinkOperation } from './links.ts'
+import { endLinkOperation, noteKeeper } from './links.ts'
 import { coveredOrder, receiptRow, type Receipt } from '../messages/receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { auditingRefusals } from './refusedTransfers.ts'
 import { transferContext } from './transferContext.ts'
 
 /** What the primary does with its replica's answers, in the order they come. Each may come twice. */
@@ -52,7 +53,13 @@ export async function onLinkOffer(
   if (row.lifecycleState === 'DELETED') return giveUpLink(ports, vault)
   const wrapped = await livingVaultKeys(ports.tables, row.id)
   if (wrapped === undefined) throw new ChangedMeanwhile(row.id)
-  const bundle = await ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer)
+  const { tenancyId, id, compartmentId, fence } = row
+  const resource = { resourceId: id, resourceName: row.displayName, compartmentId }
+  const transfer = { tenancyId, ...resource, fence, source: ports.region, destination: envelope.source }
+  const bundle = await auditingRefusals(ports, transfer, () =>
+    ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer),
+  )
+  await noteKeeper(ports, row, body.offer)
   const to = { region: envelope.source, queue: 'inbox', tenancyId: row.tenancyId } as const
   await sendOrPark(ports, to, {
     kind: 'linkBundle',

@@ -2,6 +2,7 @@ import { endOf, markedAuditWrites, type AuditEvent } from '../../kms/audit.ts'
 import { KmsError, notFoundOrForbidden } from '../../errors.ts'
 import { finishChange } from '../../kms/handOffChange.ts'
 import { requireVaultState } from '../../kms/rows/lifecycle.ts'
+import type { TransportOffer } from '../../hsm/hsm.ts'
 import { putOver, type Mutation } from '../../kms/mutation.ts'
 import type { Item, Write } from '../../ports.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
@@ -25,6 +26,8 @@ import { withinBudget } from '../withinBudget.ts'
  */
 interface LinkRow extends Item {
   readonly begin: AuditEvent
+  /** What the replica's region said, under its signature, that it keeps the keys in. */
+  readonly replicaKeys?: 'token' | 'simulated'
 }
 
 function linkKey({ id, fence }: VaultRow): { pk: string; sk: string } {
@@ -131,16 +134,29 @@ export async function driveLink(ports: ReplicationPorts, row: VaultRow): Promise
   await sendOrPark(ports, to, { kind: 'linkRequest', vaultId, fence, context: transferContext(row, peer) })
 }
 
+/** For the event that ends the replica's creation: where the keys went. */
+export async function noteKeeper(
+  { tables }: Pick<ReplicationPorts, 'tables'>,
+  row: VaultRow,
+  { keeper }: TransportOffer,
+): Promise<void> {
+  const key = linkKey(row)
+  const link = (await tables.get('Replication', key.pk, key.sk)) as LinkRow | undefined
+  const replicaKeys = keeper ?? 'simulated'
+  if (link === undefined || link.replicaKeys === replicaKeys) return
+  await tables.write([{ op: 'put', table: 'Replication', item: { ...link, replicaKeys } }])
+}
+
 /** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */
 export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, change: VaultMembers): Promise<void> {
   const next = nextVault(ports, vault, change)
   const { pk, sk } = linkKey(vault.row)
   const link = (await ports.tables.get('Replication', pk, sk)) as LinkRow | undefined
   const { replicaRegion, replicaStatus } = next
-  const audit =
-    link === undefined
-      ? []
-      : markedAuditWrites(endOf(link.begin, ports.clock(), ports.random, { replicaRegion, replicaStatus }))
+  const { begin, replicaKeys } = link ?? {}
+  const keys = replicaKeys === undefined ? {} : { replicaKeys }
+  const current = { ...keys, replicaRegion, replicaStatus }
+  const audit = begin === undefined ? [] : markedAuditWrites(endOf(begin, ports.clock(), ports.random, current))
   const outcome = await ports.tables.write([
     putOver('Vaults', next, vault.row),
     ...(next.replicaRegion === null ? [unlinked(next)] : []),

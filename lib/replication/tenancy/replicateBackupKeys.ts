@@ -12,7 +12,8 @@ import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { storingKeys } from '../../kms/vaults/storingKeys.ts'
-import { transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
+import { auditingRefusals, auditRefusal, type Transfer } from '../link/refusedTransfers.ts'
+import { expiredOffer, transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
 
 /** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
 
@@ -22,6 +23,11 @@ function transportPlace(tenancyId: string): TransportPlace {
 
 function transferContext(ports: ReplicationPorts, tenancyId: string, destination: string): TransferContext {
   return { ...backupContext(tenancyId), source: ports.homeRegion, destination, epoch: '' }
+}
+
+function transferOf(tenancyId: string, between: Pick<Transfer, 'source' | 'destination'>): Transfer {
+  const resource = { resourceId: tenancyId, resourceName: 'backup keys', compartmentId: tenancyId }
+  return { tenancyId, ...resource, fence: 0, ...between }
 }
 
 const attempts = 3
@@ -49,7 +55,10 @@ export async function onBackupKeysOffer(
   if (ports.region !== ports.homeRegion)
     throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
   const { wrapped } = await backupKeys(ports, tenancyId)
-  const bundle = await ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer)
+  const transfer = transferOf(tenancyId, { source: ports.region, destination: source })
+  const bundle = await auditingRefusals(ports, transfer, () =>
+    ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer),
+  )
   await sendOrPark(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
 }
 
@@ -63,10 +72,15 @@ export async function onBackupKeysBundle(
   const place = transportPlace(tenancyId)
   const transport = await waitingTransport(ports, place)
   // A second answer, or one to an offer before the present one: asking twice at once makes both.
-  if (transport === undefined || transport.offer.transportKeyId !== bundle.transportKeyId) return
+  if (transport?.key.offer.transportKeyId !== bundle.transportKeyId) return
+  // The next backup or restore offers a new one.
+  const transfer = transferOf(tenancyId, { source, destination: ports.region })
+  if (transport.isExpired) return auditRefusal(ports, transfer, expiredOffer)
   const context = transferContext(ports, tenancyId, ports.region)
-  await storingKeys(ports.hsm, async () => {
-    const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport)
-    await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
-  })
+  await auditingRefusals(ports, transfer, () =>
+    storingKeys(ports.hsm, async () => {
+      const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport.key)
+      await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
+    }),
+  )
 }
