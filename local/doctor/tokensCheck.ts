@@ -56,10 +56,10 @@ async function ofTokens(
     const regions = inTokens.filter((region) => hasToken(tokens, region))
     if (tokens === null || regions.length === 0) return []
     const { tokenStatus } = await import('../hsm/tokenStatus.ts')
-    const { lines, isFit, custody } = await tokenStatus(tokens, regions, data)
+    const { isFit, unfit, custody } = await tokenStatus(tokens, regions, data)
     const use = isFit
       ? ok(`the tokens of ${regions.join(', ')} answer and compute right`)
-      : fail(`The tokens are not fit for use: ${lines.map((line) => line.trim()).join('; ')}`, remedy)
+      : fail(`The tokens are not fit for use: ${unfit.join('; ')}`, remedy)
     return [use, ...custody.map(({ region, trouble }) => custodyFinding(region, trouble))]
   } catch (cause) {
     return [fail(messageOf(cause), remedy)]

@@ -76,6 +76,7 @@ export async function holdCeremony(of: Ceremony, { check, make }: CeremonySteps)
       ),
       `  ${threshold} of ${shares.length} shares restore. Each custodian takes theirs away and compares its digest with ${of.transcript}; nothing of them stays here.`,
       `  recovery key ${short(fingerprint(key.publicKey))}, ceremony ${key.ceremony}`,
+      '  The shares alone bring nothing back: once each region was started, take a backup of it (hsm backup).',
     ]
   } catch (cause) {
     if (recoveryOf(data)?.ceremony !== key.ceremony) files.remove()

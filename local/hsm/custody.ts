@@ -8,6 +8,7 @@ import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { UserError } from '../../lib/userError.ts'
 import { typed } from '../typed.ts'
 import { backupNote, keptInState } from './backupNote.ts'
+import { keptState } from './keptState.ts'
 import { recoveryOf } from './recoveryFile.ts'
 
 /** What stands between a region and its custodians, for whoever runs it. */
@@ -34,8 +35,11 @@ export function custodyTroubles(data: string, region: string, where: Where): rea
   if (recovery === undefined || !Object.hasOwn(recovery.identities, region)) return []
   const tokens = where === undefined ? [] : tokenCustody(where, recovery.publicKey)
   const faults = tokens.flatMap((token) => (token.fault === undefined ? [] : [troubleOf(token, token.fault)]))
-  const kept = where === undefined ? stateKeys(data, region) : tokens.flatMap((token) => token.kept)
-  const due = dueIn(data, region, recovery, kept)
+  const state = stateOf(data, region)
+  const kept = where === undefined ? keptInState(state ?? '') : tokens.flatMap((token) => token.kept)
+  // Before the first start there is nothing to lose, and no backup is made.
+  const isStarted = Object.keys(keptState(state)?.tenancies ?? {}).length > 0
+  const due = isStarted ? dueIn(data, region, recovery, kept) : undefined
   // Where keys have no copy, no backup can be made: what is to be done is said by that.
   return due === undefined || faults.length > 0 ? faults : [due]
 }
@@ -68,9 +72,9 @@ export class CustodyWatch {
   }
 }
 
-function stateKeys(data: string, region: string): readonly string[] {
+function stateOf(data: string, region: string): string | undefined {
   const file = join(data, 'hsm', `${region}.json`)
-  return existsSync(file) ? keptInState(readFileSync(file, 'utf8')) : []
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 }
 
 function dueIn(
@@ -86,8 +90,8 @@ function dueIn(
     kind: 'backupIsDue',
     says:
       known.size === 0
-        ? 'no backup of its HSM was made for its custodians: with the HSM, every key would be lost'
-        : `the last backup of its HSM for its custodians (${note?.at ?? ''}) lacks keys that came since`,
+        ? 'no backup of its HSM was made for its custodians (hsm backup): with the HSM, every key would be lost'
+        : `the last backup of its HSM for its custodians (${note?.at ?? ''}) lacks keys that came since: take another (hsm backup)`,
     remedy: `Take one now: ${typed('hsm', 'backup', 'FILE', '--data', data, '--region', region)}`,
   }
 }

@@ -14,6 +14,7 @@ import { realm } from '../../lib/ocid.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
+import { statesIn } from '../directory/requireRows.ts'
 import { makeFolder } from '../makeFolder.ts'
 import { keptIn, noteBackup } from './backupNote.ts'
 import { backedUpSchema } from './backupRegion.ts'
@@ -83,6 +84,7 @@ async function restore(
   const begun = requireFollowing({ data, region, identity: recovery.identities[region] ?? '' }, { state, tokens })
   const lines: string[] = []
   const [{ label } = { label: '' }] = tokens
+  let missing: readonly string[] = []
   if (tokens.length > 0) {
     const { module: path, soPin, pin } = await access()
     useOwnTokens(path, data, { isNew: true })
@@ -103,6 +105,7 @@ async function restore(
     const file = existsSync(place) ? { file: place } : {}
     const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
     await finished({ audit, look, directory }, hsm, at)
+    missing = missingIn(data, module, label.slice(0, -region.length - 1))
   } else {
     putFiles(data, place, state, recovery)
     noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
@@ -112,8 +115,25 @@ async function restore(
   return [
     ...lines,
     ...rowsNext(data, region, at),
-    ...(label === '' ? [] : [`  start it with HSM=pkcs11 and PKCS11_LABEL="${label.slice(0, -region.length - 1)}"`]),
+    ...(label === '' ? [] : othersNext(data, missing, label.slice(0, -region.length - 1))),
   ]
+}
+
+/** All regions' tokens are there before the start. */
+function othersNext(data: string, missing: readonly string[], start: string): readonly string[] {
+  if (missing.length > 0)
+    return [
+      `  next, before the start: ${typed('hsm', 'restore', 'BACKUP', '--data', data)} … for ${missing.join(', ')}, whose tokens are missing`,
+    ]
+  return [`  start it with HSM=pkcs11 and PKCS11_LABEL="${start}"`]
+}
+
+/** Regions of this cloud whose keys are in tokens that the library does not see. */
+function missingIn(data: string, module: Pkcs11Module, start: string): readonly string[] {
+  const labels = module.labels()
+  return statesIn(data).flatMap(([region, { format }]) =>
+    format.startsWith('vaultspan/pkcs11-hsm/') && !labels.includes(`${start} ${region}`) ? [region] : [],
+  )
 }
 
 /** A start without the rows would make another cloud, and is refused. */

@@ -25,6 +25,8 @@ export interface TokenStatus {
   readonly lines: readonly string[]
   /** Whether all are fit for use. */
   readonly isFit: boolean
+  /** Those of them that say what is not fit for use. */
+  readonly unfit: readonly string[]
   readonly custody: readonly CustodyOfRegion[]
 }
 
@@ -44,13 +46,16 @@ export async function tokenStatus(
   const pin = pinFrom(tokens.pinFile)
   const lines: string[] = weaknessesOf(module.vendor).map((says) => `  WEAK: ${says}`)
   const custody: CustodyOfRegion[] = []
-  let isFit = true
+  const unfit: string[] = []
+  const sayUnfit = (line: string) => {
+    lines.push(line)
+    unfit.push(line.trim())
+  }
   let recovery: RecoveryKey | undefined
   try {
     recovery = recoveryOf(data)
   } catch (cause) {
-    isFit = false
-    lines.push(`  ${messageOf(cause)}`)
+    sayUnfit(`  ${messageOf(cause)}`)
   }
   for (const region of regions) {
     const label = tokenLabel(tokens, region)
@@ -64,16 +69,14 @@ export async function tokenStatus(
         token: { module, label, pin: () => pin, remedy: () => remedyFor(data, region), ...known },
       })
       if (isKnown(recovery, region, hsm.identityPublicKey) === false) {
-        isFit = false
-        lines.push(
+        sayUnfit(
           `  ${region}  is not the region that the ceremony of the custodians made: no backup of it can be restored`,
         )
       }
       try {
         requireOwnTokens({ module, label, pin: () => pin, owner: tokenOwner(data) }, false)
       } catch (cause) {
-        isFit = false
-        lines.push(`  ${region}  ${messageOf(cause)}`)
+        sayUnfit(`  ${region}  ${messageOf(cause)}`)
       }
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
@@ -94,22 +97,20 @@ export async function tokenStatus(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
       )
       if (away.length > 0) {
-        isFit = false
-        lines.push(
+        sayUnfit(
           `  ${region}  AWAY, with a private vault each: ${away.join(', ')} (hsm restore, from a backup that has them)`,
         )
       }
       if (hsm.rotation.isRotating()) lines.push(`  ${region}  a rotation of its root is under way`)
       hsm.close()
     } catch (cause) {
-      isFit = false
-      lines.push(`  ${region}  ${messageOf(cause)}`)
+      sayUnfit(`  ${region}  ${messageOf(cause)}`)
       // One wrong PIN is one of three in every token that has it.
       if (messageOf(cause).includes('refuses the PIN')) break
     }
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)
-  return { lines, isFit, custody }
+  return { lines, isFit: unfit.length === 0, unfit, custody }
 }
 
 /** Undefined: there are no custodians. */

@@ -18,7 +18,7 @@ import { eu, labelsOf, Place, regions, us } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './softHsm.ts'
 
 const noBackup = (region: string) =>
-  `^${region}: no backup of its HSM was made for its custodians: .* → "Take one now: .*hsm -- backup FILE --data .* --region ${region}"$`
+  `^${region}: no backup of its HSM was made for its custodians \\(hsm backup\\): .* → "Take one now: .*hsm -- backup FILE --data .* --region ${region}"$`
 
 describeWithToken('a cloud with custodians', () => {
   let place: Place
@@ -70,12 +70,17 @@ describeWithToken('a cloud with custodians', () => {
 
     // A vault that is in a token which the backup has makes none due.
     expect(await place.custody()).toEqual([])
-    // From there it is backed up again; the next time its state is lost as well.
-    const again = await place.backUp('again.backup')
+    // From there it is backed up again; the next time its state is lost as well, and the other region's tokens.
+    const [again, there] = [await place.backUp('again.backup'), await place.backUp('there.backup', us)]
     await place.stop()
-    place.losesTokens(eu)
+    for (const region of regions) place.losesTokens(region)
+    const examined = await tokensCheck(await openPatient(place.data), { HSM: 'pkcs11', ...place.environment })
+    expect(examined[0]?.says).not.toContain('state of the regions')
     for (const name of [`${eu}.json`, 'recovery.json']) rmSync(join(place.data, 'hsm', name))
-    await place.restore(again, [place.share(2), place.share(3)])
+    expect((await place.restore(again, [place.share(2), place.share(3)])).at(-1)).toBe(
+      `  next, before the start: npm run hsm -- restore BACKUP --data ${place.data} … for ${us}, whose tokens are missing`,
+    )
+    expect((await place.restore(there)).at(-1)).toContain('start it with HSM=pkcs11')
     await place.start()
     for (const each of [virtual, own]) await place.opens(each)
   })
@@ -121,6 +126,7 @@ describeWithToken('a cloud with custodians', () => {
 
   test('new tokens make a backup due, and a spent one does not', async () => {
     await initTokensWithCustodians(place.tokens(1), place.ceremony())
+    expect(await place.custody()).toEqual([])
     place.wasStarted()
     expect(await place.custody()).toEqual(['backupIsDue'])
     await place.backUp('one.backup')

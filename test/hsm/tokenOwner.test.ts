@@ -81,7 +81,7 @@ describeWithToken('a token and the data directory that it is of', () => {
       await expect(place.backUp('another.backup')).rejects.toThrow(refusal)
       await expect(place.restore(file)).rejects.toThrow(refusal)
       expect((await place.status()).lines.join('\n')).toContain(refusal)
-      expect((await place.status()).isFit).toBe(false)
+      expect((await place.status()).unfit).toEqual([expect.stringContaining(refusal) as string])
       await expect(place.start()).rejects.toThrow(`npm run hsm -- take --data ${other()}`)
     })
     expect({ objects: objectsOf(), files: filesIn(other()).filter((name) => !/-(wal|shm)$/.test(name)) }).toEqual(

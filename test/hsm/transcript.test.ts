@@ -69,8 +69,8 @@ test('a share is refused with what was written into it', async () => {
 
 test('a file that is not there is named in a sentence', async () => {
   const none = join(folder, 'none')
-  await expect(verifyCeremony(none, undefined)).rejects.toThrow(`${none} cannot be read.`)
+  await expect(verifyCeremony(none, undefined)).rejects.toThrow(`${none} cannot be read: there is no such file.`)
   const file = join(folder, 'ceremony.json')
   writeFileSync(file, text)
-  await expect(verifyCeremony(file, none)).rejects.toThrow(`${none} cannot be read.`)
+  await expect(verifyCeremony(file, none)).rejects.toThrow(`${none} cannot be read: there is no such file.`)
 })
