@@ -33,10 +33,13 @@ export const knownRsaPair: RsaGenerator = async (modulusLength) => {
   return { secret: Buffer.from(pair.secret), publicKey: pair.publicKey }
 }
 
-/** An RSA-2048 pair of the fixture, the last, for who signs requests: vaults' keys are made of the first ones. */
-export function knownCallersKey(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
-  const chosen = factors[2048]?.at(-1)
-  if (chosen === undefined) throw new Error('The fixture has no RSA pair of 2048 bits.')
+/** A pair of the fixture, the last, for who signs requests or is sent a key: vaults' keys are made of the first ones. */
+export function knownCallersKey(modulusLength = 2048): {
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+} {
+  const chosen = factors[modulusLength]?.at(-1)
+  if (chosen === undefined) throw new Error(`The fixture has no RSA pair of ${modulusLength} bits.`)
   const privateKey = privateKeyOf(chosen)
   return { privateKey, publicKey: createPublicKey(privateKey) }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { Hsm, KeyShape, MaterialContext, VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { aes256, aMaterial, aVault, altered, coded, ecdsaShapes, rsa2048 } from './fixtures.ts'
-import { anImporter, aRecipient, toTakeOut, type Importer } from './importer.ts'
+import { aKnownRecipient, anImporter, aRecipient, toTakeOut, type Importer } from './importer.ts'
 import { unwrapOutside } from './outside.ts'
 
 const schemes = ['RSA_OAEP_SHA256', 'RSA_OAEP_AES_SHA256'] as const
@@ -9,7 +9,7 @@ const schemes = ['RSA_OAEP_SHA256', 'RSA_OAEP_AES_SHA256'] as const
 /** Export under a caller's public key, opened by other code than the HSM's. */
 export function exportContract(openHsm: () => Promise<Hsm> | Hsm): void {
   describe('for a key to take out', () => {
-    const recipient = aRecipient(2048)
+    const recipient = aKnownRecipient(2048)
     let vault: VaultKeys
     let elsewhere: Importer
 
@@ -29,7 +29,7 @@ export function exportContract(openHsm: () => Promise<Hsm> | Hsm): void {
       [3072, 384],
       [4096, 512],
     ])('exports an AES key under RSA-%i in %i bytes, or 40 more by AES-KWP', async (bits, length) => {
-      const { privateKey, pem } = aRecipient(bits)
+      const { privateKey, pem } = aKnownRecipient(bits)
       const { context, wrapped } = await aKey(aes256)
       const [direct, wrappedTwice] = await Promise.all(
         schemes.map((scheme) => vault.exportUnder(context, wrapped, scheme, pem)),

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { Hsm, KeyShape, VaultKeys, WrappedKey, WrappingKey, WrappingScheme } from '../../lib/hsm/hsm.ts'
+import { knownCallersKey } from '../harness/knownRsaPair.ts'
 import { aes256, aMaterial, aVault, coded } from './fixtures.ts'
 import { unwrapOutside } from './outside.ts'
 
@@ -49,6 +50,12 @@ export async function anImporter(hsm: Hsm): Promise<Importer> {
 export async function aWrappingKey(vault: VaultKeys): Promise<WrappingKey> {
   const context = { keyId: 'ocid1.key.oc1.eu-test-1.v.wrapping', materialId: 'ab'.repeat(16) }
   return { context, wrapped: await vault.generateWrappingKey(context) }
+}
+
+/** One of the fixture: a fresh pair of 4096 bits costs a second of a core, and whose it is decides nothing. */
+export function aKnownRecipient(modulusLength: number): { privateKey: KeyObject; pem: string } {
+  const { privateKey, publicKey } = knownCallersKey(modulusLength)
+  return { privateKey, pem: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
 }
 
 export function aRecipient(modulusLength: number): { privateKey: KeyObject; pem: string } {

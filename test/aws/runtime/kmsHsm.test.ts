@@ -6,6 +6,7 @@ import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { aMaterial, aTransfer, aVault, coded, realm, tenancyId } from '../../hsm/fixtures.ts'
 import { hsmContract } from '../../hsm/hsmContract.ts'
 import { aKeyService, type TestKeyService } from '../../harness/aKeyService.ts'
+import { knownRsaPair } from '../../harness/knownRsaPair.ts'
 
 const region = 'eu-test-1'
 const state = newState(region)
@@ -19,10 +20,15 @@ function root() {
   return openSoftwareHsm({ realm, region, store: new MemoryState(state) })
 }
 
+// The simulated HSM itself is under this contract with fresh RSA pairs.
 hsmContract(
   'the simulated HSM under a key service',
   () =>
-    new KmsHsm(openSoftwareHsm({ realm, region }), { keys: aKeyService(), region, resourcePrefix: 'vaultspan-test' }),
+    new KmsHsm(openSoftwareHsm({ realm, region, generateRsa: knownRsaPair }), {
+      keys: aKeyService(),
+      region,
+      resourcePrefix: 'vaultspan-test',
+    }),
 )
 
 let keys: TestKeyService
