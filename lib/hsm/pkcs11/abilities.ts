@@ -42,11 +42,14 @@ function isKwp(session: Session, how: Mechanism): boolean {
   const [kek, material] = [randomBytes(32), randomBytes(32)]
   return isDone(() => {
     const key = session.create(aesObject(kek, [CKA.UNWRAP]))
-    const opened = session.unwrap(how, key, wrapKey(createSecretKey(kek), material), readableAes)
-    const [value] = session.attributes(opened, CKA.VALUE)
-    session.destroy(opened)
-    session.destroy(key)
-    return value?.equals(material) === true
+    try {
+      const opened = session.unwrap(how, key, wrapKey(createSecretKey(kek), material), readableAes)
+      const [value] = session.attributes(opened, CKA.VALUE)
+      session.destroy(opened)
+      return value?.equals(material) === true
+    } finally {
+      session.destroy(key)
+    }
   })
 }
 

@@ -7,7 +7,7 @@ import { mechanism, type Template } from './encode.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import { ecPublicKey, oids } from './publicKeys.ts'
 import { findRecoveryKey, keepWithCopy, removeCopy } from './recoverable.ts'
-import { allowing, ecPrivateTemplate, sessionPrivate } from './templates.ts'
+import { allowing, ecPrivateTemplate, sessionPrivate, signsOnly } from './templates.ts'
 import type { Handle, Session } from './session.ts'
 
 /** The two keys under which a token keeps what it is given. */
@@ -73,14 +73,7 @@ export function stayingTemplate({ vendor }: Pick<Session, 'vendor'>, label: stri
     return [...aes256, ...named, ...allowing([CKA.WRAP, CKA.UNWRAP]), ...bound]
   }
   if (label.startsWith(rootLabels.macRoot)) return [...aes256, ...named, ...allowing([CKA.SIGN])]
-  return [
-    [CKA.CLASS, CKO.PRIVATE_KEY],
-    [CKA.KEY_TYPE, CKK.EC],
-    ...named,
-    [CKA.SIGN, true],
-    [CKA.DECRYPT, false],
-    [CKA.UNWRAP, false],
-  ]
+  return [[CKA.CLASS, CKO.PRIVATE_KEY], [CKA.KEY_TYPE, CKK.EC], ...named, [CKA.SIGN, true], ...signsOnly]
 }
 
 /** Makes the objects of a region in an empty token. @throws Pkcs11Error */

@@ -43,6 +43,7 @@ export function rsaPrivateTemplate(
     [CKA.SIGN, uses.includes(CKA.SIGN)],
     [CKA.DECRYPT, uses.includes(CKA.DECRYPT)],
     [CKA.UNWRAP, uses.includes(CKA.UNWRAP)],
+    [CKA.DERIVE, false],
   ]
 }
 
@@ -89,8 +90,21 @@ export function aesTemplate(uses: readonly number[], { isExtractable }: Life): T
   return [[CKA.CLASS, CKO.SECRET_KEY], [CKA.KEY_TYPE, CKK.AES], ...sessionPrivate(isExtractable), ...allowing(uses)]
 }
 
+/** Of a private key that signs: SoftHSM takes the other uses for granted. */
+export const signsOnly: Template = [
+  [CKA.DECRYPT, false],
+  [CKA.UNWRAP, false],
+  [CKA.DERIVE, false],
+]
+
 export function ecPrivateTemplate({ isExtractable }: Life): Template {
-  return [[CKA.CLASS, CKO.PRIVATE_KEY], [CKA.KEY_TYPE, CKK.EC], ...sessionPrivate(isExtractable), [CKA.SIGN, true]]
+  return [
+    [CKA.CLASS, CKO.PRIVATE_KEY],
+    [CKA.KEY_TYPE, CKK.EC],
+    ...sessionPrivate(isExtractable),
+    [CKA.SIGN, true],
+    ...signsOnly,
+  ]
 }
 
 const forUse = {
