@@ -39,7 +39,7 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'two deliveries of one bundle are taken for a forgery',
     file: 'lib/replication/link/linkDestination.ts',
-    find: "if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return onLinkBundle(ports, envelope, body)",
+    find: "if ((await standing(ports, envelope, vaultId, fence)) !== 'isOpen') return takeBundle(ports, envelope, body)",
     replace: '',
   },
   {
