@@ -49,8 +49,9 @@ type BackedUp = v.InferOutput<typeof backedUpSchema>
  * is made or written; broken off, it may be begun again. @throws UserError
  */
 export async function restoreRegion(of: Restored): Promise<readonly string[]> {
-  const file = parseBackup(of.file, textOf(of.file))
-  const recovery = of.recoveryCopy === undefined ? file.recovery : recoveryCopyIn(of.recoveryCopy)
+  const copy = of.recoveryCopy === undefined ? undefined : recoveryCopyIn(of.recoveryCopy)
+  const file = parseBackup(of.file, textOf(of.file), copy)
+  const recovery = copy ?? file.recovery
   const shares = of.shareFiles.map(shareIn)
   const { content, recoveryKey } = await openBackup(file, shares, recovery)
   const backup = { ...file, recovery }

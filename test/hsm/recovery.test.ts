@@ -3,6 +3,8 @@ import { encryptBackup, openBackup, parseBackup, type BackupFile } from '../../l
 import { createRecoveryKey, endorsed, type RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { isAsMade, signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { parseShare, requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
+import { keysOf } from '../../lib/keysOf.ts'
+import { UserError } from '../../lib/userError.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { altered } from './fixtures.ts'
 
@@ -197,6 +199,27 @@ describe('what three of five custodians hold', () => {
     // The shares are not accused.
     const forged = await aBackup({ ...ceremony, recovery: { ...signed, shares: signed.shares.map(altered) } })
     await expect(opened(forged, those(1, 2, 3))).rejects.toThrow('is damaged in this backup')
+  })
+
+  test('whatever of it is damaged in a backup, another copy of it opens that', async () => {
+    const { recovery, signer } = ceremony
+    const signed = await signedBy(recovery, [{ region, sign: signer.sign }])
+    const whole = await aBackup({ ...ceremony, recovery: signed })
+    for (const member of keysOf(signed)) {
+      for (const value of [undefined, 7, 'AAAA', [], {}]) {
+        const text = JSON.stringify({ ...whole, recovery: { ...signed, [member]: value } })
+        await expect((async () => opened(parseBackup('it', text), those(1, 2, 3)))()).rejects.toThrow(UserError)
+        expect(await opened(parseBackup('it', text, signed), those(1, 2, 3), signed)).toBe(content)
+      }
+    }
+    for (const other of [undefined, null, 'none'])
+      expect(
+        await opened(parseBackup('it', JSON.stringify({ ...whole, recovery: other }), signed), those(1, 2, 3), signed),
+      ).toBe(content)
+    // And nothing else that was altered.
+    await expect(
+      opened({ ...whole, at: 'then', recovery: { ...signed, at: 'then' } }, those(1, 2, 3), signed),
+    ).rejects.toThrow('The backup was altered')
   })
 
   test('a root is cleared where no key comes to be, and so is the copy that is split', async () => {

@@ -86,7 +86,7 @@ describeWithToken('a ceremony and its restore', () => {
     await expect(place.restore(file, undefined, undefined, place.share(1))).rejects.toThrow('is no recovery.json')
     await expect(place.restore(file, undefined, undefined, damaged)).rejects.toThrow('is damaged')
     expect(labelsOf(place)).toEqual([])
-    for (const copy of [recovery, file]) await place.restore(file, undefined, undefined, copy)
+    for (const copy of [recovery, file]) await place.restore(damaged, undefined, undefined, copy)
   })
 
   test('the transcript tells its reader what was made and which share is whose; altered, it does not verify', async () => {

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto'
 import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
 import { parseUniqueJson } from '../../parseUniqueJson.ts'
@@ -61,8 +68,8 @@ export async function encryptBackup(
   }
 }
 
-/** @throws UserError */
-export function parseBackup(place: string, text: string): BackupFile {
+/** `copy`: of what the ceremony left, for a file in which that cannot even be read. @throws UserError */
+export function parseBackup(place: string, text: string, copy?: RecoveryKey): BackupFile {
   let content: unknown
   try {
     content = parseUniqueJson(text)
@@ -71,6 +78,8 @@ export function parseBackup(place: string, text: string): BackupFile {
   }
   const parsed = v.safeParse(schema, content)
   if (parsed.success) return parsed.output
+  const mended = v.safeParse(schema, Object.assign({}, content, { recovery: copy }))
+  if (mended.success) return mended.output
   throw new UserError(`${place} is no backup of hsm backup that this version reads (${format}).`)
 }
 
@@ -101,17 +110,20 @@ export async function openBackup(
 }
 
 /** By the identity that the ceremony names: whoever has the recovery key's public half could encrypt a file of their own. */
-async function requireSigned({ signature, ...unsigned }: BackupFile, recovery: RecoveryKey): Promise<void> {
-  const { region } = unsigned
+async function requireSigned(file: BackupFile, recovery: RecoveryKey): Promise<void> {
+  const { region } = file
   const signer = Object.hasOwn(recovery.identities, region)
     ? p384PublicKey(recovery.identities[region] ?? '')
     : undefined
-  const isSigned =
-    signer !== undefined && (await isP384Signature(signer, signedBytes(unsigned), Buffer.from(signature, 'base64')))
-  if (isSigned) return
+  // The file's own copy was damaged before it was signed, or since.
+  for (const each of [file, { ...file, recovery }]) if (signer !== undefined && (await isSignedBy(signer, each))) return
   throw new UserError(
     `The backup was altered, or is not of the region ${region} that the ceremony knew. Nothing was changed.`,
   )
+}
+
+function isSignedBy(signer: KeyObject, { signature, ...unsigned }: BackupFile): Promise<boolean> {
+  return isP384Signature(signer, signedBytes(unsigned), Buffer.from(signature, 'base64'))
 }
 
 async function decrypted(file: BackupFile, recoveryKey: Buffer): Promise<Buffer> {
