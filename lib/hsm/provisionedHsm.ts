@@ -32,6 +32,8 @@ export interface ProvisionedHsm extends Hsm {
   takenPartitions(): readonly VaultContext[]
   /** Names of private vaults' partitions that were needed and did not answer. */
   awayPartitions(): readonly string[]
+  /** What a person is to put right about one of them; undefined: nothing more is known. */
+  whyAway(partition: string): string | undefined
   /** Logs out, where there is anything to log out of. */
   close(): void
   /** PEM SubjectPublicKeyInfo, P-384. */

@@ -3,17 +3,19 @@ import { join } from 'node:path'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { tokenCustody, type CustodyFault, type TokenCustody } from '../../lib/hsm/pkcs11/tokenCustody.ts'
 import type { TokenOptions } from '../../lib/hsm/pkcs11/tokenOptions.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { UserError } from '../../lib/userError.ts'
 import { typed } from '../typed.ts'
 import { backupNote, keptInState } from './backupNote.ts'
-import { keptState } from './keptState.ts'
+import { keptState, takenTokens } from './keptState.ts'
 import { recoveryOf } from './recoveryFile.ts'
 
 /** What stands between a region and its custodians, for whoever runs it. */
 export interface CustodyTrouble {
-  readonly kind: CustodyFault | 'recoveryIsDamaged' | 'backupIsDue'
+  readonly kind: CustodyFault | 'recoveryIsDamaged' | 'backupIsDue' | 'tokenIsAnothers'
   /** Of the token that it is about. */
   readonly token?: string
   readonly says: string
@@ -23,8 +25,32 @@ export interface CustodyTrouble {
 /** In a region's token; undefined: it is simulated, and its keys are in the file of its state. */
 type Where = Pick<TokenOptions, 'module' | 'label' | 'pin'> | undefined
 
-/** None where the region has no custodians. @throws UserError, KmsError unavailable where a token does not answer. */
+/** What a token says of itself, and how the region stands to its custodians, where it has any. @throws UserError, KmsError unavailable where a token does not answer. */
 export function custodyTroubles(data: string, region: string, where: Where): readonly CustodyTrouble[] {
+  const foreign = where === undefined ? [] : foreignTokens(data, region, where)
+  return [...foreign, ...ofCustodians(data, region, where)]
+}
+
+/** Each private vault's token that names another vault: its own vault answers 503. One that is away is told elsewhere. */
+function foreignTokens(data: string, region: string, where: Exclude<Where, undefined>): readonly CustodyTrouble[] {
+  const kept = keptState(stateOf(data, region))
+  const there = where.module.labels()
+  return (kept === undefined ? [] : takenTokens(kept)).flatMap(({ label, vaultId, mark }) => {
+    const says = there.includes(label) ? partitionToken({ ...where, label }).bare(markIn) : undefined
+    if (says === undefined || says === mark) return []
+    return [
+      {
+        kind: 'tokenIsAnothers',
+        token: label,
+        says: `token ${label}: by what stands in it it is another vault's (${says}) than ${vaultId}, which answers 503`,
+        remedy:
+          'It, or the state of the HSM, was put back to an older copy: put the newest ones back, or restore the newest backup (docs/hsm.md, When the token fails).',
+      },
+    ]
+  })
+}
+
+function ofCustodians(data: string, region: string, where: Where): readonly CustodyTrouble[] {
   let recovery: RecoveryKey | undefined
   try {
     recovery = recoveryOf(data)
@@ -67,7 +93,9 @@ export class CustodyWatch {
     if (this.#data === undefined) return []
     const where = this.#hsm instanceof SoftwareHsm ? undefined : this.#hsm.tokenOptions
     const troubles = custodyTroubles(this.#data, this.#hsm.region, where)
-    this.withoutKey = troubles.flatMap(({ token }) => (token === undefined ? [] : [token]))
+    this.withoutKey = troubles.flatMap(({ kind, token }) =>
+      token === undefined || kind === 'tokenIsAnothers' ? [] : [token],
+    )
     return troubles
   }
 }

@@ -6,7 +6,7 @@ import { withUser, type NewToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { generations } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { backedUpSchema } from './backupRegion.ts'
-import { keptState, lackedRoot, lackedToken, type KeptState } from './keptState.ts'
+import { foreignToken, keptState, lackedRoot, lackedToken, type KeptState } from './keptState.ts'
 
 type Access = Pick<NewToken, 'module' | 'label' | 'pin'>
 
@@ -46,6 +46,11 @@ export function requireFollowing(
   if (token !== undefined)
     throw new UserError(
       `The backup is older than the token "${token}", which a private vault has: take a newer backup. Nothing was changed.`,
+    )
+  const foreign = foreignToken(kept, tokens)
+  if (foreign !== undefined)
+    throw new UserError(
+      `The backup is older than the token "${foreign.label}", which was made anew since: in the backup it is another vault's than ${foreign.vaultId}, which has it now. Take a newer backup. Nothing was changed.`,
     )
   const [known, revision] = [revisionOfRows(data, region), kept.revision ?? 0]
   if (revision >= known) return begun

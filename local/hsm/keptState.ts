@@ -1,12 +1,17 @@
 import * as v from 'valibot'
 import type { TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { vaultText } from '../../lib/hsm/pkcs11/vaultKeeper.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+
+const vaultSchema = v.looseObject({ realm: v.string(), tenancyId: v.string(), vaultId: v.string() })
 
 const schema = v.looseObject({
   format: v.string(),
   roots: v.exactOptional(v.array(v.number())),
   revision: v.exactOptional(v.number()),
-  partitions: v.exactOptional(v.record(v.string(), v.looseObject({ phase: v.string() }))),
+  partitions: v.exactOptional(
+    v.record(v.string(), v.looseObject({ phase: v.string(), vault: v.exactOptional(vaultSchema) })),
+  ),
   tenancies: v.record(
     v.string(),
     v.looseObject({
@@ -36,6 +41,28 @@ export function lackedRoot({ tenancies }: KeptState, [own]: readonly TokenCopies
   const labels = new Set(own.keys.map(({ label }) => label))
   const lacked = Object.entries(tenancies).find(([, { rootKey }]) => rootKey !== undefined && !labels.has(rootKey))
   return lacked?.[0]
+}
+
+interface TakenToken {
+  readonly label: string
+  readonly vaultId: string
+  /** What stands in it, as VaultMarker writes it. */
+  readonly mark: string
+}
+
+/** Tokens that private vaults have. */
+export function takenTokens({ partitions = {} }: KeptState): readonly TakenToken[] {
+  return Object.entries(partitions).flatMap(([label, { phase, vault }]) =>
+    phase === 'taken' && vault !== undefined
+      ? [{ label, vaultId: vault.vaultId, mark: vaultText({ ...vault, isPrivate: true }) }]
+      : [],
+  )
+}
+
+/** Of a token that was made anew since, and is another vault's now. */
+export function foreignToken(state: KeptState, tokens: readonly TokenCopies[]): TakenToken | undefined {
+  const marks = new Map(tokens.map(({ label, vault }) => [label, vault]))
+  return takenTokens(state).find(({ label, mark }) => (marks.get(label) ?? mark) !== mark)
 }
 
 /** The token of a private vault that these copies do not have. */

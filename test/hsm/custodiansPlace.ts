@@ -6,6 +6,7 @@ import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { CKA } from '../../lib/hsm/pkcs11/constants.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { isKmsError } from '../../lib/errors.ts'
 import { realm } from '../../lib/ocid.ts'
 import type { Logger } from '../../lib/ports.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
@@ -45,6 +46,8 @@ export class Place {
   regionsInTokens: readonly string[] | null = null
   /** What starts have warned of, with the remedy. */
   readonly warned: string[] = []
+  /** Why requests were answered 503. */
+  readonly failed: string[] = []
 
   constructor() {
     writeFileSync(this.pinFile, pins.pin, { mode: 0o600 })
@@ -88,7 +91,8 @@ export class Place {
       info: () => undefined,
       warn: (message, details) => this.warned.push(`${message} → ${JSON.stringify(details?.['remedy'])}`),
       error: (message, cause) => {
-        console.error(message, cause)
+        if (isKmsError(cause, 'unavailable')) this.failed.push(String(cause.cause))
+        else console.error(message, cause)
       },
     }
     this.warned.length = 0

@@ -30,5 +30,15 @@ test('an HSM that does not open what is in the rows is told with the vaults by n
     await expect(requireOpened({ ...rows, hsm: wrong })).rejects.toThrow(
       `do not open these vaults of ${region}: ${vaultId}. The backup is older`,
     )
+    // A private vault's rows verify without its token.
+    const away = (why?: string) =>
+      Object.assign(openSoftwareHsm({ region, realm, file: join(data, 'hsm', `${region}.json`) }), {
+        awayPartitions: () => ['t #1'],
+        whyAway: () => why,
+      })
+    await expect(requireOpened({ ...rows, hsm: away() })).rejects.toThrow('does not answer now (t #1)')
+    await expect(requireOpened({ ...rows, hsm: away('It is another vault’s.') })).rejects.toThrow(
+      `not all of ${region} open for their vaults: t #1. It is another vault’s. The backup is older`,
+    )
     await expect(requireOpened({ ...rows, file: join(directory, 'none.db'), hsm: wrong })).resolves.toBeUndefined()
   }))

@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
 import { askService } from '../../local/control/askService.ts'
+import { CKA, CKO } from '../../lib/hsm/pkcs11/constants.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { markAs } from '../../lib/hsm/pkcs11/vaultMarker.ts'
+import type { CloudStatus } from '../../local/status/cloudStatus.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
@@ -72,6 +76,49 @@ describeWithToken('a backup that the region would not start from', () => {
     await expect(place.backUp('eu.backup')).rejects.toThrow(
       'The token of eu-test-1 does not hold the root of the tenancy ocid1.tenancy.oc1..second',
     )
+  })
+
+  test('is not restored where a private vault’s token was made anew since for another vault, and a start, hsm status and doctor tell one that was', async () => {
+    initTokens({ ...place.tokens(1), regions: [eu] })
+    place.regionsInTokens = [eu]
+    await place.start()
+    const own = await place.makes('VIRTUAL_PRIVATE')
+    await place.backUp('eu.backup')
+    await place.stop()
+    const token = `${place.label} ${eu} #1`
+    const state = join(place.data, 'hsm', `${eu}.json`)
+    const kept = readFileSync(state, 'utf8')
+    // As a later one has it, for a vault that took the token when it had been made anew.
+    writeFileSync(state, kept.replaceAll(own.vault.id, 'ocid1.vault.oc1.eu-test-1.p.another'))
+    place.losesTokens(eu)
+    await expect(place.restore(join(place.folder, 'eu.backup'))).rejects.toThrow(
+      `The backup is older than the token "${token}", which was made anew since: in the backup it is another vault's than ocid1.vault.oc1.eu-test-1.p.another`,
+    )
+    expect(labelsOf(place).filter((label) => label.includes(eu))).toEqual([])
+    writeFileSync(state, kept)
+    await place.restore(join(place.folder, 'eu.backup'))
+    partitionToken({ module: softHsm(), label: token, pin: () => pins.pin }).bare((session) => {
+      const objects = session.find([[CKA.CLASS, CKO.DATA]], 64)
+      for (const object of objects)
+        if (String(session.attributes(object, CKA.LABEL)[0]) === 'vaultspan vault') session.remove(object)
+      markAs(session, 'another')
+    })
+    expect(await place.custody()).toEqual([`tokenIsAnothers ${token}`])
+    await place.start()
+    expect(place.warned[0]).toContain(
+      `token ${token}: by what stands in it it is another vault's (another) than ${own.vault.id}`,
+    )
+    const hsm = place.cloud?.parts[0]?.hsm
+    expect(hsm?.whyAway(token)).toBeUndefined()
+    for (const _ of [1, 2]) await expect(place.opens(own)).rejects.toThrow()
+    expect(hsm?.whyAway(token)).toContain("the token is another vault's (another)")
+    expect(place.failed).toEqual(
+      place.failed.map(() => expect.stringContaining("the token is another vault's (another)") as string),
+    )
+    expect(place.failed.length).toBeGreaterThan(1)
+    const state2 = JSON.parse(await askService(place.data, 'state')) as CloudStatus
+    expect(state2.regions[0]).toMatchObject({ custody: [{ kind: 'tokenIsAnothers', token }] })
+    expect(await place.cloud?.parts[0]?.health()).not.toHaveProperty('withoutCustodians')
   })
 
   test('brings back a private vault’s token that was lost, which no new root is begun without', async () => {

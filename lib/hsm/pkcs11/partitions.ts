@@ -127,6 +127,11 @@ export class Partitions {
       .map(([label]) => label)
   }
 
+  /** Of one of those; undefined where nothing is known but that it does not answer. */
+  whyAway(label: string): string | undefined {
+    return this.#open.get(label)?.token.whyAway()
+  }
+
   lookAgain(labels: readonly string[]): void {
     for (const label of labels) if (this.#vaultOf(label) !== undefined) isAnswering(this.#opened(label).token)
   }

@@ -189,6 +189,10 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return this.#partitions.away()
   }
 
+  whyAway(partition: string): string | undefined {
+    return this.#partitions.whyAway(partition)
+  }
+
   /** Labels of all tokens that did not answer when they were needed last, and do not now. */
   awayTokens(): readonly string[] {
     return [...(this.#token.isAway && !isAnswering(this.#token) ? [this.#token.label] : []), ...this.#partitions.away()]

@@ -35,6 +35,8 @@ export class Token<T> {
   #seenRestarts = 0
   readonly #loop: LoopGuard
   #isLost = false
+  /** Why, also for those that come before the next attempt. */
+  #cause: unknown
   #refusedPin: string | undefined
 
   /**
@@ -102,6 +104,11 @@ export class Token<T> {
   /** Milliseconds. */
   now(): number {
     return (this.#options.now ?? Date.now)()
+  }
+
+  /** What a person is to put right before it connects; undefined: nothing that is known. */
+  whyAway(): string | undefined {
+    return this.#isLost && this.#cause instanceof UserError ? this.#cause.message : undefined
   }
 
   isConnected(): boolean {
@@ -187,13 +194,15 @@ export class Token<T> {
     if (life !== undefined && life !== this.#life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
     const now = this.now()
-    if (now < this.#notBefore) throw lost(this.label)
+    if (now < this.#notBefore) throw lost(this.label, this.#cause)
     this.#notBefore = now + retrySeconds * 1000
     try {
       this.#connection = this.#connect()
       this.#isLost = false
+      this.#cause = undefined
     } catch (cause) {
       this.#isLost = true
+      this.#cause = cause
       throw lost(this.label, cause)
     } finally {
       this.#seenRestarts = this.#options.module.restarts
@@ -275,6 +284,7 @@ export class Token<T> {
     if (this.#connection === connection) {
       this.#forget()
       this.#isLost = true
+      this.#cause = cause
     }
     return lost(this.label, cause)
   }

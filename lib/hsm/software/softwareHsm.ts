@@ -189,6 +189,10 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     return []
   }
 
+  whyAway(): undefined {
+    return undefined
+  }
+
   awayPartitions(): readonly string[] {
     return []
   }
