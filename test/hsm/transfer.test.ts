@@ -201,6 +201,15 @@ describe.each(allPairings)('from a %s to a %s', (source, destination) => {
     await expect(home.exportVaultKeys(context, wrapped, offered.offer)).rejects.toEqual(coded('integrityFailure'))
   })
 
+  test('a region gives keys out as their source only, and takes those only that it has offered to', async () => {
+    const elsewhere = { ...context, source: 'ap-test-1' }
+    const { offer } = await away.createTransportKey(elsewhere)
+    await expect(home.exportVaultKeys(elsewhere, wrapped, offer)).rejects.toThrow('this region is not its source')
+    const other = aTransfer({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.other' })
+    const forged = await signedBy(home, { ...bundle, context: other })
+    await expect(away.importVaultKeys(other, forged, transportKey)).rejects.toThrow('made for another transfer')
+  })
+
   test('a transport key is made by the destination only', async () => {
     await expect(home.createTransportKey(context)).rejects.toEqual(coded('integrityFailure'))
   })
