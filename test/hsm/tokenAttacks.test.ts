@@ -1,26 +1,20 @@
 import { CKA, CKK, CKM, CKO, CKR, CKU } from '../../lib/hsm/pkcs11/constants.ts'
 import { mechanism, type Template } from '../../lib/hsm/pkcs11/encode.ts'
+import type { KeyShape } from '../../lib/hsm/hsm.ts'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aVault, coded, ecdsaShapes, textsOf } from './fixtures.ts'
+import { aMaterial, aVault, coded, ecdsaShapes, tenancyId, textsOf } from './fixtures.ts'
+import { aWrappingKey } from './importer.ts'
+import { wrapOutside } from './outside.ts'
 import { describeWithToken, newToken, pins, softHsm, tokenHsm } from './softHsm.ts'
+import { codeOf, expectKept, is, kwp, says, sessionKeys } from './tokenSight.ts'
 
-const kwp = mechanism(CKM.AES_KEY_WRAP_PAD)
 const aes: Template = [
   [CKA.CLASS, CKO.SECRET_KEY],
   [CKA.KEY_TYPE, CKK.AES],
   [CKA.TOKEN, false],
 ]
-
-function codeOf(work: () => unknown): number | string {
-  try {
-    work()
-    return 'done'
-  } catch (error) {
-    return (error as { code: number }).code
-  }
-}
 
 /** What a thief of the PIN and of the tables tries (docs/hsm.md). */
 describeWithToken('with the PIN in hand', () => {
@@ -136,28 +130,70 @@ describeWithToken('with the PIN in hand', () => {
     ).toBe(CKR.ATTRIBUTE_READ_ONLY)
   })
 
-  test('what the service holds of a vault neither encrypts nor leaves', async () => {
-    const before = new Set(session.find([[CKA.CLASS, CKO.SECRET_KEY]], 4_096))
-    const context = aMaterial()
-    const vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
-    const wrapped = await vault.generate(context)
+  test('each root and signer is for its one use, and stays as it is', () => {
+    hsm.createTenancyRoot(tenancyId)
+    const [wrapping = 0, mac = 0, identity = 0] = roots()
+    const tenancy = one(CKO.PRIVATE_KEY, `vaultspan tenancy ${tenancyId}`)
+    for (const [key, uses] of [
+      [wrapping, ['WRAP', 'UNWRAP']],
+      [mac, ['SIGN']],
+      [identity, ['SIGN']],
+      [tenancy, ['SIGN']],
+    ] as const) {
+      expect(says(session, key)).toEqual({ isSensitive: true, isExtractable: false, isInToken: true, uses })
+      const kept = [CKA.NEVER_EXTRACTABLE, CKA.ALWAYS_SENSITIVE, CKA.LOCAL].map((type) => is(session, key, type))
+      expect([...kept, is(session, key, CKA.MODIFIABLE), is(session, key, CKA.COPYABLE)]).toEqual([
+        true,
+        true,
+        true,
+        false,
+        false,
+      ])
+    }
+  })
+
+  const shapes: readonly (readonly [KeyShape, readonly string[]])[] = [
+    ...([16, 24, 32] as const).map((length) => [{ algorithm: 'AES', length }, ['SIGN']] as const),
+    ...([256, 384, 512] as const).map((length) => [{ algorithm: 'RSA', length }, ['DECRYPT', 'SIGN']] as const),
+    ...Object.values(ecdsaShapes).map((shape) => [shape, ['SIGN']] as const),
+  ]
+
+  test('what the service holds of a vault has its uses only, neither encrypts nor leaves, whatever its shape', async () => {
     const mine = session.generateKey(mechanism(CKM.AES_KEY_GEN), [...aes, [CKA.VALUE_LEN, 32], [CKA.WRAP, true]])
-    await vault.use(context, wrapped, () => {
-      const held = session
-        .find([[CKA.CLASS, CKO.SECRET_KEY]], 4_096)
-        .filter((each) => !before.has(each) && each !== mine)
-      // The vault's KEK and the key itself.
-      expect(held).toHaveLength(2)
-      for (const each of held) {
-        expect(codeOf(() => session.attributes(each, CKA.VALUE))).toBe(CKR.ATTRIBUTE_SENSITIVE)
-        expect(
-          codeOf(() => {
-            session.encryptInit(mechanism(CKM.AES_ECB), each)
-          }),
-        ).toBe(CKR.KEY_FUNCTION_NOT_PERMITTED)
-        expect(codeOf(() => session.wrap(kwp, mine, each))).toBe(CKR.KEY_UNEXTRACTABLE)
-      }
-    })
+    const before = new Set(sessionKeys(session))
+    const vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
+    const expected: (readonly string[])[] = [['WRAP', 'UNWRAP']] // of the vault's KEK
+    const hold = shapes.reduceRight<() => Promise<void>>(
+      (inner, [shape, uses]) =>
+        async () => {
+          expected.push(uses)
+          const context = aMaterial({ shape })
+          await vault.use(context, await vault.generate(context), inner)
+        },
+      async () => undefined,
+    )
+    await hold()
+    // Where they are cached they stay: this is what the process holds of them all.
+    const objects = sessionKeys(session).filter((each) => !before.has(each))
+    expect(objects.map((each) => String(says(session, each).uses)).sort()).toEqual(expected.map(String).sort())
+    for (const each of objects) expectKept(session, each, mine)
+  })
+
+  test('a vault’s wrapping key in use decrypts only, and does not leave', async () => {
+    const mine = session.generateKey(mechanism(CKM.AES_KEY_GEN), [...aes, [CKA.VALUE_LEN, 32], [CKA.WRAP, true]])
+    const vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
+    const wrappingKey = await aWrappingKey(vault)
+    await vault.use(aMaterial(), await vault.generate(aMaterial()), () => undefined) // the KEK is open
+    const before = new Set(sessionKeys(session))
+    const scheme = 'RSA_OAEP_SHA256'
+    const blob = await wrapOutside(wrappingKey.wrapped.publicKey ?? '', scheme, Buffer.alloc(32, 7))
+    const imported = vault.importWrapped(aMaterial(), wrappingKey, scheme, blob)
+    // Before anything is awaited: the key is open, and the RSA operation has not ended.
+    const [opened = 0, ...others] = sessionKeys(session).filter((each) => !before.has(each))
+    expect(others).toEqual([])
+    expect(says(session, opened).uses).toEqual(['DECRYPT'])
+    expectKept(session, opened, mine)
+    await imported
   })
 
   test('blobs of two rows, vaults or protection modes do not take each other’s place', async () => {

@@ -15,6 +15,7 @@ export const CKA = {
   WRAP: 0x106,
   UNWRAP: 0x107,
   SIGN: 0x108,
+  SIGN_RECOVER: 0x109,
   VERIFY: 0x10a,
   DERIVE: 0x10c,
   MODULUS: 0x120,

@@ -41,6 +41,7 @@ export function rsaPrivateTemplate(
     [CKA.KEY_TYPE, CKK.RSA],
     ...sessionPrivate(isExtractable),
     [CKA.SIGN, uses.includes(CKA.SIGN)],
+    [CKA.SIGN_RECOVER, false],
     [CKA.DECRYPT, uses.includes(CKA.DECRYPT)],
     [CKA.UNWRAP, uses.includes(CKA.UNWRAP)],
     [CKA.DERIVE, false],
@@ -92,6 +93,7 @@ export function aesTemplate(uses: readonly number[], { isExtractable }: Life): T
 
 /** Of a private key that signs: SoftHSM takes the other uses for granted. */
 export const signsOnly: Template = [
+  [CKA.SIGN_RECOVER, false],
   [CKA.DECRYPT, false],
   [CKA.UNWRAP, false],
   [CKA.DERIVE, false],
