@@ -12,6 +12,8 @@ interface InitFlags extends RegionsFlag {
   readonly soPinFile?: string
   readonly private: number
   readonly custodian?: readonly string[]
+  /** False: --no-custodians. */
+  readonly custodians: boolean
   readonly threshold?: number
   readonly transcript?: string
 }
@@ -54,6 +56,7 @@ export const hsm: CommandRow = {
         '--custodian <FILE...>',
         'where each custodian’s share of the recovery root is written; one file for each',
       )
+      .option('--no-custodians', 'where a ceremony of theirs did not end: the cloud is to have none')
       .option('--threshold <M>', 'so many shares restore', Number)
       .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
       .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
@@ -67,7 +70,8 @@ export const hsm: CommandRow = {
         }
         const [module, label] = [moduleOf(process.env), labelStart(process.env)]
         const { soPin, pin } = await bothPins(soPinFile)
-        const tokens = { data, module, label, regions, privateVaults, soPin, pin }
+        const isWithoutCustodians = !custody.custodians
+        const tokens = { data, module, label, regions, privateVaults, soPin, pin, isWithoutCustodians }
         if (ceremony === undefined) {
           const { initTokens } = await import('../hsm/initTokens.ts')
           console.log(initTokens(tokens).join('\n'))
@@ -229,8 +233,15 @@ async function bothPins(soPinFile: string | undefined): Promise<{ readonly soPin
 /** Undefined: without custodians. @throws UserError where one of the three flags is missing. */
 function ceremonyOf(
   data: string,
-  { custodian, threshold, transcript }: Pick<InitFlags, 'custodian' | 'threshold' | 'transcript'>,
+  {
+    custodian,
+    custodians,
+    threshold,
+    transcript,
+  }: Pick<InitFlags, 'custodian' | 'custodians' | 'threshold' | 'transcript'>,
 ): Ceremony | undefined {
+  if (!custodians && (custodian ?? threshold ?? transcript) !== undefined)
+    throw new UserError('--no-custodians stands without --custodian, --threshold and --transcript.')
   if (custodian === undefined && threshold === undefined && transcript === undefined) return undefined
   if (custodian !== undefined && threshold !== undefined && transcript !== undefined)
     return { data, shareFiles: custodian, threshold, transcript }

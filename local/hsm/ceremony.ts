@@ -61,7 +61,7 @@ export async function holdCeremony(of: Ceremony, { check, make }: CeremonySteps)
   })
   let isBegun = false
   try {
-    noteCeremony(data, { ceremony: key.ceremony, publicKey: key.publicKey })
+    noteCeremony(data, { ceremony: key.ceremony, publicKey: key.publicKey, shareFiles })
     for (const file of leftovers) rmSync(file)
     const shares = await splitRoot(key.root, key.ceremony, { custodians: shareFiles.length, threshold })
     for (const [index, share] of shares.entries()) files.write(shareFiles[index] ?? '', share, 0o600)

@@ -9,11 +9,16 @@ import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { requireRegionNames } from '../directory/chooseRegions.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
-import { recoveryOf } from './recoveryFile.ts'
+import { recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
-import { unfinishedCeremonies } from './unfinishedCeremonies.ts'
+import {
+  giveUpCeremonies,
+  requireNoneUnfinished,
+  tidyCeremonies,
+  unfinishedCeremonies,
+} from './unfinishedCeremonies.ts'
 
 export interface NewTokens {
   readonly data: string
@@ -24,6 +29,8 @@ export interface NewTokens {
   readonly privateVaults: number
   readonly soPin: string
   readonly pin: string
+  /** Somebody has said that the cloud is to have none, whatever ceremony was begun. */
+  readonly isWithoutCustodians?: boolean
 }
 
 const says = {
@@ -85,6 +92,10 @@ function moduleFor({ module, data }: NewTokens): Pkcs11Module {
 function initAll(tokens: NewTokens, newKey: string | undefined): readonly string[] {
   const { data, label, regions, privateVaults, soPin, pin } = tokens
   const recovery = newKey === undefined ? recoveryOf(data) : undefined
+  const isWithout = tokens.isWithoutCustodians ?? false
+  if (isWithout && recovery !== undefined)
+    throw new UserError(`This cloud has its custodians (${recoveryFile(data)}): its tokens are made for them.`)
+  if (newKey === undefined && !isWithout) requireNoneUnfinished(data)
   const stranger = regions.find((region) => recovery !== undefined && !Object.hasOwn(recovery.identities, region))
   if (stranger !== undefined)
     throw new UserError(
@@ -105,6 +116,8 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     for (const each of [name, ...poolLabels({ module, label: name })])
       requireInitiable({ module, label: each, pin, owner })
   }
+  tidyCeremonies(data)
+  const givenUp = isWithout ? giveUpCeremonies(data) : []
   const outcomes = new Set<keyof typeof says>()
   const said = (done: keyof typeof says) => {
     outcomes.add(done)
@@ -119,7 +132,7 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
       ...pool.map((each) => `  ${each}  ${said(initPartition({ ...common, label: each }))}`),
     ]
   })
-  if (recovery === undefined) return lines
+  if (recovery === undefined) return [...lines, ...givenUp]
   return [
     ...lines,
     `  recovery key ${fingerprint(recovery.publicKey)}: compare it with the ceremony's transcript`,

@@ -12,7 +12,7 @@ import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
 import { tokenOwner } from './tokenOwner.ts'
-import { requireFinished } from './unfinishedCeremonies.ts'
+import { requireFinished, tidyCeremonies } from './unfinishedCeremonies.ts'
 
 interface RegionHsmParts {
   readonly region: string
@@ -60,6 +60,7 @@ export function openRegionHsm({
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
   if (data !== undefined) requireFinished(data, region, token)
+  if (data !== undefined && !isLookedAt) tidyCeremonies(data)
   if (file === undefined) requireNobodysTokens(token)
   else requireOwnTokens(token, !existsSync(file))
   const hsm = openPkcs11Hsm({ ...options, token, allowsSoftwareReplicas, ...told })

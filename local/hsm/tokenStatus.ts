@@ -19,6 +19,7 @@ import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
+import { requireFinished } from './unfinishedCeremonies.ts'
 
 export interface TokenStatus {
   /** For each region's token. */
@@ -74,6 +75,7 @@ export async function tokenStatus(
         )
       }
       try {
+        requireFinished(data, region, { module, label, pin: () => pin })
         requireOwnTokens({ module, label, pin: () => pin, owner: tokenOwner(data) }, false)
       } catch (cause) {
         sayUnfit(`  ${region}  ${messageOf(cause)}`)

@@ -17,7 +17,16 @@ import { recoveryOf } from './recoveryFile.ts'
  */
 const schema = v.strictObject({
   format: v.literal('vaultspan/unfinished-ceremonies/1'),
-  ceremonies: v.array(v.strictObject({ ceremony: v.string(), publicKey: v.string() })),
+  ceremonies: v.array(
+    v.strictObject({
+      ceremony: v.string(),
+      publicKey: v.string(),
+      /** Where its shares were written. */
+      shareFiles: v.optional(v.array(v.string())),
+      /** Somebody has said that it is not held again. */
+      isGivenUp: v.optional(v.literal(true)),
+    }),
+  ),
 })
 
 export type UnfinishedCeremony = v.InferOutput<typeof schema>['ceremonies'][number]
@@ -28,6 +37,12 @@ function fileIn(data: string): string {
 
 /** @throws UserError */
 export function unfinishedCeremonies(data: string): readonly UnfinishedCeremony[] {
+  // One whose file is there has ended, whatever came next.
+  const ended = recoveryOf(data)?.ceremony
+  return notedIn(data).filter(({ ceremony }) => ceremony !== ended)
+}
+
+function notedIn(data: string): readonly UnfinishedCeremony[] {
   const file = fileIn(data)
   if (!existsSync(file)) return []
   let content: unknown
@@ -38,14 +53,48 @@ export function unfinishedCeremonies(data: string): readonly UnfinishedCeremony[
   }
   const parsed = v.safeParse(schema, content)
   if (!parsed.success) throw new UserError(`${file} is damaged, or of another version.`)
-  // One whose file is there has ended, whatever came next.
-  const ended = recoveryOf(data)?.ceremony
-  return parsed.output.ceremonies.filter(({ ceremony }) => ceremony !== ended)
+  return parsed.output.ceremonies
 }
 
 /** Durable when it returns. */
-export function noteCeremony(data: string, { ceremony, publicKey }: UnfinishedCeremony): void {
-  put(data, [...unfinishedCeremonies(data), { ceremony, publicKey }])
+export function noteCeremony(data: string, begun: UnfinishedCeremony): void {
+  put(data, [...unfinishedCeremonies(data), begun])
+}
+
+/** What a kill has left of one that has ended. */
+export function tidyCeremonies(data: string): void {
+  const unfinished = unfinishedCeremonies(data)
+  if (unfinished.length < notedIn(data).length) put(data, unfinished)
+}
+
+/** A cloud gets no tokens without custodians by a command that was to go on with a ceremony. @throws UserError */
+export function requireNoneUnfinished(data: string): void {
+  if (recoveryOf(data) !== undefined) return
+  const open = unfinishedCeremonies(data).filter(({ isGivenUp }) => isGivenUp === undefined)
+  if (open.length === 0) return
+  throw new UserError(
+    `A ceremony of custodians did not end in ${data}: hold it again (the same command, with --custodian, --threshold and --transcript), or make the tokens without custodians (--no-custodians). Nothing was made.`,
+  )
+}
+
+/** Those that did not end are not held again. Resolves with a line of each share that is worthless now. */
+export function giveUpCeremonies(data: string): readonly string[] {
+  const unfinished = unfinishedCeremonies(data)
+  const open = unfinished.filter(({ isGivenUp }) => isGivenUp === undefined)
+  if (open.length === 0 || recoveryOf(data) !== undefined) return []
+  put(
+    data,
+    unfinished.map((each) => ({ ...each, isGivenUp: true as const })),
+  )
+  const left = open.flatMap(({ shareFiles = [] }) => shareFiles).filter((file) => mayBeLeft(file, open))
+  const files = [...new Set(left)].map((file) => `  ${file}  is a share of it, and worthless: destroy it`)
+  const ids = open.map(({ ceremony }) => ceremony).join(', ')
+  return [`  the ceremony ${ids} is given up: no share of it opens anything`, ...files]
+}
+
+/** On a medium that is away there may be one. */
+function mayBeLeft(file: string, unfinished: readonly UnfinishedCeremony[]): boolean {
+  return !existsSync(dirname(file)) || isLeftover(file, unfinished)
 }
 
 export function forgetCeremony(data: string, ended: string): void {
@@ -73,7 +122,7 @@ export function requireFinished(data: string, region: string, token: TokenOption
   const pem = own === undefined ? undefined : publicKeyPem(own)
   if (!unfinished.some(({ publicKey }) => publicKey === pem)) return
   throw new UserError(
-    `The ceremony that made the token ${token.label} did not end, and nobody has its shares: hsm init, with custodians or without, makes it anew.`,
+    `The ceremony that made the token ${token.label} did not end, and nobody has its shares: hold it again (hsm init with --custodian, the same command), or hsm init --no-custodians makes it anew.`,
   )
 }
 

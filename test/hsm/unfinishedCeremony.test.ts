@@ -5,6 +5,8 @@ import { initialize, initPartition, initToken } from '../../lib/hsm/pkcs11/initT
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { holdCeremony } from '../../local/hsm/ceremony.ts'
+import { recoveryOf } from '../../local/hsm/recoveryFile.ts'
+import { noteCeremony } from '../../local/hsm/unfinishedCeremonies.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { eu, labelsOf, Place, us } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './softHsm.ts'
@@ -22,6 +24,11 @@ describeWithToken('a ceremony that does not end', () => {
     }
     await expect(holdCeremony(place.ceremony(), { check: () => undefined, make })).rejects.toThrow('broken off')
   }
+
+  const noted = () =>
+    JSON.parse(readFileSync(join(place.data, 'hsm', 'unfinished-ceremonies.json'), 'utf8')) as {
+      readonly ceremonies: readonly { readonly ceremony: string }[]
+    }
 
   beforeEach(() => {
     place = new Place()
@@ -47,9 +54,24 @@ describeWithToken('a ceremony that does not end', () => {
     await place.opens(made)
   })
 
-  test('may be followed by tokens without custodians', async () => {
-    await breaksOff()
-    expect(initTokens(place.tokens(1)).filter((line) => line.includes('left by a ceremony'))).toHaveLength(4)
+  test('is followed by tokens without custodians where that is meant alone, and names the shares that are worthless', async () => {
+    await breaksOff(2)
+    // As a kill leaves them; of the third its medium is away.
+    const { ceremonies } = noted()
+    writeFileSync(place.share(1), JSON.stringify({ ceremony: ceremonies[0]?.ceremony }))
+    expect(() => initTokens(place.tokens(1))).toThrow(/did not end in .*: hold it again .*--no-custodians.*Nothing was/)
+    expect(await place.status()).toMatchObject({
+      isFit: false,
+      lines: expect.arrayContaining([expect.stringContaining('nobody has its shares: hold it again')]) as unknown,
+    })
+    const lines = initTokens({ ...place.tokens(1), isWithoutCustodians: true })
+    expect(lines.filter((line) => line.includes('left by a ceremony'))).toHaveLength(4)
+    expect(lines.filter((line) => line.includes('worthless'))).toEqual([
+      `  ${place.share(1)}  is a share of it, and worthless: destroy it`,
+    ])
+    expect((await place.status()).isFit).toBe(true)
+    // It was said once; tokens beyond those that were asked for are left of it, too.
+    expect(initTokens(place.tokens(2)).filter((line) => line.includes('left by a ceremony'))).toHaveLength(2)
     await place.start()
     await place.opens(await place.makes('VIRTUAL_PRIVATE'))
   })
@@ -63,9 +85,7 @@ describeWithToken('a ceremony that does not end', () => {
 
   test('killed, it leaves shares that the next one replaces, and no file of anybody else', async () => {
     await breaksOff()
-    const { ceremonies } = JSON.parse(readFileSync(join(place.data, 'hsm', 'unfinished-ceremonies.json'), 'utf8')) as {
-      readonly ceremonies: readonly { readonly ceremony: string }[]
-    }
+    const { ceremonies } = noted()
     writeFileSync(place.share(1), JSON.stringify(ceremonies[0]))
     writeFileSync(place.share(2), JSON.stringify({ ceremony: 'of others' }))
     const again = () => initTokensWithCustodians(place.tokens(1), place.ceremony())
@@ -94,6 +114,19 @@ describeWithToken('a ceremony that does not end', () => {
     expect(existsSync(join(place.data, 'hsm', 'unfinished-ceremonies.json'))).toBe(false)
   })
 
+  test('of one that was killed after its last file nothing stays noted', async () => {
+    await initTokensWithCustodians(place.tokens(0), place.ceremony())
+    const file = join(place.data, 'hsm', 'unfinished-ceremonies.json')
+    const { ceremony, publicKey } = recoveryOf(place.data) ?? { ceremony: '', publicKey: '' }
+    noteCeremony(place.data, { ceremony: 'other', publicKey: 'other' })
+    const text = readFileSync(file, 'utf8')
+    const kept = JSON.stringify({ ceremony, publicKey })
+    writeFileSync(file, text.replace('"ceremonies":[', `"ceremonies":[${kept},`))
+    initTokens(place.tokens(0))
+    expect(readFileSync(file, 'utf8')).toBe(text)
+    expect(() => initTokens({ ...place.tokens(0), isWithoutCustodians: true })).toThrow('has its custodians')
+  })
+
   test('a pool’s token of no custodians is not taken for one of theirs', async () => {
     await initTokensWithCustodians(place.tokens(0), place.ceremony())
     initPartition({ module: softHsm(), label: label(`${eu} #1`), ...pins })
@@ -105,7 +138,7 @@ describeWithToken('a ceremony that does not end', () => {
     mkdirSync(join(place.data, 'hsm'), { recursive: true })
     writeFileSync(join(place.data, 'hsm', `${eu}.json`), JSON.stringify({ format: 'vaultspan/pkcs11-hsm/2' }))
     await expect(initTokensWithCustodians(place.tokens(1), place.ceremony())).rejects.toThrow('is there already')
-    expect(() => initTokens(place.tokens(1))).toThrow('was made with custodians')
+    expect(() => initTokens({ ...place.tokens(1), isWithoutCustodians: true })).toThrow('was made with custodians')
   })
 
   test('a medium that takes no file is found before anything is made', async () => {
