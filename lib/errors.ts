@@ -45,6 +45,13 @@ export class KmsError extends Error {
   }
 }
 
+/** What is in a token goes to no process elsewhere unless the settings say so: no fault, and the same however often it is asked. */
+export class KeptInToken extends KmsError {
+  constructor(message: string) {
+    super('integrityFailure', message)
+  }
+}
+
 interface KmsErrorOptions {
   readonly retryAfter?: number
   readonly reason?: RefusalReason

@@ -18,6 +18,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
   const label = `beside ${process.pid}`
   let folder: string
   let cloud: Cloud | undefined
+  const logged: string[] = []
 
   const settings = (allowsSoftwareReplicas: boolean) => {
     const pinFile = join(folder, 'user.pin')
@@ -31,6 +32,11 @@ describeWithToken('a region in a token beside a simulated one', () => {
       regions,
       settings: { tokens: settings(allowsSoftwareReplicas), requiresServicePolicy: false },
       generateRsa: knownRsaPair,
+      log: {
+        info: () => undefined,
+        warn: (message) => logged.push(message),
+        error: (message, cause) => logged.push(`${message} ${String(cause)}`),
+      },
     })
     return cloud
   }
@@ -61,6 +67,10 @@ describeWithToken('a region in a token beside a simulated one', () => {
     // A vault whose primary is simulated goes where it likes.
     await replicate(caller(), endpoint(us), await createVault(caller(), endpoint(us), tenancyId), eu)
     await cloud?.idle()
+    // However often they are asked for: at the start, and with each change of identity.
+    expect(logged).toEqual([
+      expect.stringMatching(/^The backup keys of the tenancy \S+ are in a token and do not go to us-test-1, .*\.$/),
+    ])
     await stop()
 
     await start(true)

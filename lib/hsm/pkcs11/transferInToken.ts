@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { KmsError } from '../../errors.ts'
+import { KeptInToken } from '../../errors.ts'
 import { refusedTransfer, requireThat } from '../formats/transfer.ts'
 import type { OaepWrap, TransferBundle, TransportOffer, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
@@ -192,8 +192,7 @@ export function requireKeeper(
   { allowsSoftwareReplicas = false }: Pick<Pkcs11HsmOptions, 'allowsSoftwareReplicas'>,
 ): void {
   if (keeper === 'token' || allowsSoftwareReplicas) return
-  throw new KmsError(
-    'integrityFailure',
+  throw new KeptInToken(
     `The keys of ${context.vaultId} are in a token, and region ${context.destination} would keep them in its process; PKCS11_SOFTWARE_REPLICAS=on allows that.`,
   )
 }

@@ -1,4 +1,4 @@
-import type { TransferContext } from '../../hsm/hsm.ts'
+import type { TransferBundle, TransferContext } from '../../hsm/hsm.ts'
 import {
   backupContext,
   backupKeys,
@@ -7,7 +7,7 @@ import {
   onTheirWay,
   storedBackupKeys,
 } from '../../kms/backup/backupKeys.ts'
-import { KmsError } from '../../errors.ts'
+import { KeptInToken, KmsError } from '../../errors.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
@@ -56,10 +56,30 @@ export async function onBackupKeysOffer(
     throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
   const { wrapped } = await backupKeys(ports, tenancyId)
   const transfer = transferOf(tenancyId, { source: ports.region, destination: source })
-  const bundle = await auditingRefusals(ports, transfer, () =>
-    ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer),
-  )
+  let bundle: TransferBundle
+  try {
+    bundle = await auditingRefusals(ports, transfer, () =>
+      ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer),
+    )
+  } catch (cause) {
+    if (!(cause instanceof KeptInToken)) throw cause
+    // Sent again it would end the same, and that region asks with each change of identity.
+    warnOnce(ports, source, tenancyId)
+    return
+  }
   await sendOrPark(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
+}
+
+const warned = new WeakMap<object, Set<string>>()
+
+function warnOnce({ hsm, log }: ReplicationPorts, source: string, tenancyId: string): void {
+  const known = warned.get(hsm) ?? new Set()
+  warned.set(hsm, known)
+  if (known.has(`${source} ${tenancyId}`)) return
+  known.add(`${source} ${tenancyId}`)
+  log.warn(
+    `The backup keys of the tenancy ${tenancyId} are in a token and do not go to ${source}, which is simulated: it makes and restores no backups (PKCS11_SOFTWARE_REPLICAS=on allows it).`,
+  )
 }
 
 /** In the region that asked. */
