@@ -10,6 +10,7 @@ const services = {
   ForgetRegion: 'IdentityControlPlane',
   RecoverRegion: 'KeyManagementService',
   RestoreHsm: 'KeyManagementService',
+  SetSoftwareReplicas: 'KeyManagementService',
   TakeTokens: 'KeyManagementService',
 } as const
 

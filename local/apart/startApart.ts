@@ -93,7 +93,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
       await process.open(placed.opening)
       await process.commands.selfTest()
       await faults.tell(process)
-      await process.commands.run()
+      await process.commands.run(tenancyId)
       await process.commands.advertise(placed.origins)
       await process.commands.listen(own.port)
     },
@@ -110,7 +110,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     const [userId, key] = [directory.fact('administratorId') ?? '', administratorKey(directory)]
     await provisionHome(host, { directory, tenancyId, userId, key })
   }
-  await host.run()
+  await host.run(tenancyId)
   const sendIdentity = async () => {
     if (!own.isHome) return
     for (const peer of placed.opening.regions) if (peer !== region) await host.resendIdentity(tenancyId, peer)

@@ -47,7 +47,7 @@ export async function bringUp(
   await Promise.all(hosts.map((host) => introduce(home, host, tenancyId)))
   await requireNotPutBack(prepared, hosts, log)
   await provisionHome(home, prepared)
-  await Promise.all(hosts.map((host) => host.run()))
+  await Promise.all(hosts.map((host) => host.run(tenancyId)))
   await home.sendIdentity(tenancyId)
   await identityEverywhere(hosts, home, tenancyId, log)
   writeTrustRoot(directory, root)

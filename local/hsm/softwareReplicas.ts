@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { markedAuditWrites } from '../../lib/kms/audit.ts'
+import { operatorEvent } from '../../lib/kms/operatorAudit.ts'
 import { vaultSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
+import type { Item } from '../../lib/ports.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError } from '../../lib/userError.ts'
-import type { DataFiles } from '../region/startRegion.ts'
+import type { DataFiles, Region } from '../region/startRegion.ts'
 import { hasToken, type TokenSettings } from './tokenSettings.ts'
 
 /**
@@ -33,6 +36,30 @@ export function requireReplicasInTokens(
   throw new UserError(
     `Vault ${found.id} has a replica in ${there}, which is simulated: keys that are made in the token would go on to its process. Set PKCS11_SOFTWARE_REPLICAS=on where that is meant, to delete the replica, or while ${there} is to be migrated next. Nothing was changed.`,
   )
+}
+
+/** What the audit was told last; absent: off. */
+interface ToldRow extends Item {
+  readonly isOn: boolean
+}
+
+const toldKey = { pk: 'setting', sk: 'softwareReplicas' } as const
+
+/** Says in the audit that keys of this region's tokens may go on to processes, or may not any more: before any does. */
+export async function auditSoftwareReplicas(
+  { name, runtime, allowsSoftwareReplicas: isOn }: Pick<Region, 'name' | 'runtime' | 'allowsSoftwareReplicas'>,
+  tenancyId: string,
+): Promise<void> {
+  const { tables } = runtime
+  const told = (await tables.get('Replication', toldKey.pk, toldKey.sk)) as ToldRow | undefined
+  if ((told?.isOn ?? false) === isOn) return
+  const setting = (is: boolean) => ({ PKCS11_SOFTWARE_REPLICAS: is ? 'on' : 'off' })
+  const effect = { resourceId: tenancyId, resourceName: name, previous: setting(!isOn), current: setting(isOn) }
+  const item: ToldRow = { ...toldKey, isOn }
+  await tables.write([
+    { op: 'put', table: 'Replication', item },
+    ...markedAuditWrites(operatorEvent(runtime, tenancyId, 'SetSoftwareReplicas', effect)),
+  ])
 }
 
 /** A region whose state is on another machine says itself, with each offer, where its keys are. */

@@ -97,7 +97,7 @@ async function start(
         await open(options, prepared, process, workers)
         await process.commands.selfTest()
         await faults.tell(process)
-        await process.commands.run()
+        await process.commands.run(prepared.tenancyId)
         await process.commands.advertise(origins)
         await ports.listenAll(name)
         await process.commands.listen(listening[index] ?? 0)

@@ -15,6 +15,7 @@ import { importVaultRecord } from './importVaultRecord.ts'
 import { putBackHost, type PutBackHost } from './putBackHost.ts'
 import type { CustodyTrouble } from '../hsm/custody.ts'
 import { rotateRoot } from '../hsm/rotateRoot.ts'
+import { auditSoftwareReplicas } from '../hsm/softwareReplicas.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from '../directory/requireComplete.ts'
 import type { NameOrigins } from '../names/advertised.ts'
@@ -40,8 +41,8 @@ export interface RegionHost extends PutBackHost, HsmHost {
   /** Writes the first entry of the identity log, or brings an older log up to date. Home region only. */
   provision(tenancy: NewTenancy): Promise<void>
   requireKnownKey(administrator: Administrator, path: string): Promise<void>
-  /** Starts its queues and streams. */
-  run(): Promise<void>
+  /** Starts its queues and streams, after the tenancy's audit says what has been set anew. */
+  run(tenancyId: string): Promise<void>
   sendIdentity(tenancyId: string): Promise<void>
   /** Has it sent as soon as the region can be reached. */
   resendIdentity(tenancyId: string, peer: string): Promise<void>
@@ -105,7 +106,8 @@ export function regionHost(region: Region): RegionHost {
     requireOwnRoot: (tenancyId, path) => requireOwnRoot(region, tenancyId, path),
     provision: (tenancy) => provisionTenancy(runtime, tenancy),
     requireKnownKey: (administrator, path) => requireKnownKey(region, administrator, path),
-    run: async () => {
+    run: async (tenancyId) => {
+      await auditSoftwareReplicas(region, tenancyId)
       await settlePartitions(runtime, hsm.takenPartitions())
       await store.queues.releaseHeld()
       region.run()

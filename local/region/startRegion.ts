@@ -85,6 +85,8 @@ export interface Region {
   readonly store: SqliteRegionStore
   readonly hsm: ProvisionedHsm
   readonly custody: CustodyWatch
+  /** What its tokens keep may go on to processes elsewhere. */
+  readonly allowsSoftwareReplicas: boolean
   /** Starts the pumps. */
   run(): void
   /**
@@ -252,6 +254,7 @@ export function openRegion(parts: RegionParts): Region {
     store,
     hsm,
     custody,
+    allowsSoftwareReplicas: !(hsm instanceof SoftwareHsm) && tokens?.allowsSoftwareReplicas === true,
     run: () => {
       audited.run(runtime)
       running = startPumps(store, runtime, parts, (kind, ids) => {

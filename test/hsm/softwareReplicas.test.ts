@@ -15,7 +15,8 @@ const regions = ['eu-test-1', 'us-test-1']
 const [eu = '', us = ''] = regions
 
 describeWithToken('a region in a token beside a simulated one', () => {
-  const label = `beside ${process.pid}`
+  let count = 0
+  let label: string
   let folder: string
   let cloud: Cloud | undefined
   const logged: string[] = []
@@ -52,6 +53,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'vaultspan-beside-'))
+    label = `beside ${process.pid} ${(count += 1)}`
   })
 
   afterEach(async () => {
@@ -88,6 +90,48 @@ describeWithToken('a region in a token beside a simulated one', () => {
     if (region !== undefined) await rotateRoot(region)
     expect(await status()).not.toContain('rotation')
   })
+
+  test('says in the audit that keys may go on to a process, when that is over, and where each replica’s keys went', async () => {
+    initTokens({
+      data: join(folder, 'data'),
+      module: softHsmPath ?? '',
+      label,
+      regions: [eu],
+      privateVaults: 0,
+      ...pins,
+    })
+    const { tenancyId } = await start(false)
+    expect(await eventsOf(eu, 'SetSoftwareReplicas')).toEqual([])
+    for (const allows of [true, true, false, false, true]) {
+      await stop()
+      await start(allows)
+    }
+    const set = (was: string, is: string) => ({
+      previous: { PKCS11_SOFTWARE_REPLICAS: was },
+      current: { PKCS11_SOFTWARE_REPLICAS: is },
+    })
+    const inOrder = [set('off', 'on'), set('on', 'off'), set('off', 'on')]
+    expect(await eventsOf(eu, 'SetSoftwareReplicas')).toEqual(inOrder)
+    expect(await eventsOf(us, 'SetSoftwareReplicas')).toEqual([])
+    await replicate(caller(), endpoint(eu), await createVault(caller(), endpoint(eu), tenancyId), us)
+    await replicate(caller(), endpoint(us), await createVault(caller(), endpoint(us), tenancyId), eu)
+    await cloud?.idle()
+    const ended = 'CreateVaultReplica.end'
+    expect(await eventsOf(eu, ended)).toMatchObject([{ current: { replicaKeys: 'simulated', replicaRegion: us } }])
+    expect(await eventsOf(us, ended)).toMatchObject([{ current: { replicaKeys: 'token', replicaRegion: eu } }])
+  })
+
+  /** What each says of the state before and after, the oldest first. */
+  async function eventsOf(region: string, operation: string): Promise<readonly unknown[]> {
+    const range = 'startTime=2000-01-01T00:00:00Z&endTime=2100-01-01T00:00:00Z'
+    const tenancyId = cloud?.tenancyId ?? ''
+    const path = `/20190901/auditEvents?compartmentId=${tenancyId}&${range}`
+    const { list } = await caller()('GET', `${endpoint(region)}${path}`)
+    return list
+      .filter(({ eventType }) => String(eventType).endsWith(`.${operation}`))
+      .toSorted((one, other) => (String(one['eventTime']) < String(other['eventTime']) ? -1 : 1))
+      .map(({ data }) => (data as { readonly stateChange: unknown }).stateChange)
+  }
 
   function caller() {
     if (cloud === undefined) throw new Error('It was not started.')
