@@ -1,8 +1,12 @@
 import { createPublicKey } from 'node:crypto'
-import type { KeyShape, SigningAlgorithm } from '../../lib/hsm/hsm.ts'
+import type { KeyShape, SigningAlgorithm, TransferBundle, TransportKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import { CKA, CKO } from '../../lib/hsm/pkcs11/constants.ts'
+import { readUlong } from '../../lib/hsm/pkcs11/encode.ts'
+import { Session } from '../../lib/hsm/pkcs11/session.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { aMaterial, aTransfer, aVault, ecdsaShapes, realm, rsa2048, tenancyId } from './fixtures.ts'
-import { describeWithToken, tokenHsm } from './softHsm.ts'
+import { describeWithToken, newToken, softHsm, tokenHsm } from './softHsm.ts'
 
 // The contract's RSA pairs come from a fixture; these the token makes, and others open.
 describeWithToken('a pair that the token makes', () => {
@@ -69,5 +73,104 @@ describeWithToken('a vault in a token', () => {
     // What it says of itself is signed.
     const claimed = { ...offer, keeper: 'token' } as const
     await expect(source.exportVaultKeys(aTransfer(), keys, claimed)).rejects.toThrow('does not verify')
+  })
+})
+
+type Called = 'create' | 'generateKey' | 'wrap' | 'unwrap' | 'attributes'
+
+/** Does the work while each of these calls of any session's is seen, and may be made to fail. */
+async function watching<T>(
+  seen: (name: Called, result: () => number, session: Session) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const names = ['create', 'generateKey', 'wrap', 'unwrap', 'attributes'] as const
+  const real = names.map((name) => [name, Object.getOwnPropertyDescriptor(Session.prototype, name)] as const)
+  for (const [name, descriptor] of real) {
+    const method = descriptor?.value as (this: Session, ...args: unknown[]) => number
+    Object.defineProperty(Session.prototype, name, {
+      ...descriptor,
+      value(this: Session, ...args: unknown[]) {
+        let result: number | undefined
+        seen(name, () => (result ??= method.apply(this, args)), this)
+        return result ?? method.apply(this, args)
+      },
+    })
+  }
+  try {
+    return await work()
+  } finally {
+    for (const [name, descriptor] of real) if (descriptor) Object.defineProperty(Session.prototype, name, descriptor)
+  }
+}
+
+describeWithToken('a transfer between tokens', () => {
+  const labels = [newToken(), newToken()] as const
+  const [home, away] = [
+    tokenHsm({ generateRsa: knownRsaPair }, labels[0]),
+    tokenHsm({ region: 'us-test-1', generateRsa: knownRsaPair }, labels[1]),
+  ]
+  /** Keys of no lasting kind, in all sessions of this process. */
+  const objectsIn = (label: string) => {
+    const session = Session.open(softHsm(), softHsm().slotOf(label) ?? -1)
+    try {
+      return session.find([[CKA.TOKEN, false]], 256).length
+    } finally {
+      session.close()
+    }
+  }
+  let keys: WrappedVaultKeys
+  let transport: TransportKey
+  let bundle: TransferBundle
+  const sends = () => home.exportVaultKeys(aTransfer(), keys, transport.offer)
+  const takes = () => away.importVaultKeys(aTransfer(), bundle, transport)
+  const offers = () => away.createTransportKey(aTransfer())
+
+  beforeAll(async () => {
+    const root = home.createTenancyRoot(tenancyId)
+    await away.acceptStatement(root, home.issueStatement(tenancyId, 'us-test-1', away.identityPublicKey))
+    keys = await home.createVaultKeys(aVault())
+    transport = await offers()
+    bundle = await sends()
+    await takes()
+  })
+
+  test.each<[string, string, () => Promise<unknown>]>([
+    ['sends leaves no ephemeral key, KEK or peer’s key in its token', labels[0], sends],
+    ['takes leaves no transport key, ephemeral key, KEK or MAC key in its token', labels[1], takes],
+    ['offers leaves no transport key in its token', labels[1], offers],
+  ])('%s, done or refused, whichever call fails', async (_what, label, work) => {
+    const before = objectsIn(label)
+    let calls = 0
+    await watching(() => {
+      calls += 1
+    }, work)
+    expect(calls).toBeGreaterThan(1)
+    expect(objectsIn(label)).toBe(before)
+    for (let failing = 1; failing <= calls; failing += 1) {
+      let call = 0
+      const failed = watching(() => {
+        call += 1
+        if (call === failing) throw new Error('This call fails.')
+      }, work)
+      await expect(failed).rejects.toThrow('This call fails.')
+      expect([failing, objectsIn(label)]).toEqual([failing, before])
+    }
+  })
+
+  test('unwraps the transport key and the ephemeral key so that they do not come out again', async () => {
+    const unwrapped: (readonly [number, boolean, boolean])[] = []
+    await watching((name, result, session) => {
+      if (name !== 'unwrap') return
+      const read = (type: number) => session.attributes(result(), type)[0] ?? Buffer.alloc(0)
+      unwrapped.push([readUlong(read(CKA.CLASS)), read(CKA.SENSITIVE)[0] === 1, read(CKA.EXTRACTABLE)[0] === 1])
+    }, takes)
+    // Class, sensitive, extractable: the KEK for HSM keys is wrapped once more, and the other two are the process's.
+    expect(unwrapped).toEqual([
+      [CKO.PRIVATE_KEY, true, false],
+      [CKO.SECRET_KEY, true, false],
+      [CKO.SECRET_KEY, true, true],
+      [CKO.SECRET_KEY, false, true],
+      [CKO.SECRET_KEY, false, true],
+    ])
   })
 })

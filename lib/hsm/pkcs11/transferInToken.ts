@@ -27,9 +27,12 @@ export async function wrappedTransportPair(
   generateRsa: RsaGenerator | undefined,
 ): Promise<{ readonly blob: Buffer; readonly publicKey: string; readonly wraps: readonly OaepWrap[] }> {
   const { handle, publicKey } = await transportPair(session, objects, generateRsa)
-  const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
-  session.destroy(handle)
-  return { blob, publicKey: publicKeyPem(publicKey), wraps: objects.wraps }
+  try {
+    const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle)
+    return { blob, publicKey: publicKeyPem(publicKey), wraps: objects.wraps }
+  } finally {
+    session.destroy(handle)
+  }
 }
 
 /** A pair for one transfer. `generateRsa`: for tests, which do not wait for a new one each time. */
