@@ -1,5 +1,6 @@
 import { KmsError } from '../../../lib/errors.ts'
 import { KmsHsm } from '../../../lib/aws/kms/kmsHsm.ts'
+import { fromKms, underKms } from '../../../lib/aws/kms/wrappedKeks.ts'
 import type { VaultContext, VaultKeys, WrappedKey, WrappedVaultKeys } from '../../../lib/hsm/hsm.ts'
 import { MemoryState, newState } from '../../../lib/hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
@@ -147,6 +148,61 @@ test('what an older version stored opens as it did; put under the key service it
     expect(await decrypted(each.openVault(aVault(), upgraded), key, ciphertext)).toBe('x')
   keys.refuses = denied
   await expect(decrypted(anInstance(keys).openVault(aVault(), upgraded), key, ciphertext)).rejects.toBe(denied)
+})
+
+describe('what is under a data key', () => {
+  /** One data key for whatever context, as if the service did not look at it: what is left is what we bind ourselves. */
+  function careless() {
+    const given: Buffer[] = []
+    const give = () => {
+      const key = Buffer.alloc(32, 7)
+      given.push(key)
+      return key
+    }
+    const keys = {
+      generateDataKey: async () => ({ plaintext: give(), wrapped: Buffer.from('data key') }),
+      decrypt: async () => give(),
+      reEncrypt: async (wrapped: Uint8Array) => wrapped,
+    }
+    return { given, ports: { keys, region, resourcePrefix: 'vaultspan-test' } }
+  }
+
+  const otherwise = expect.stringContaining('were not wrapped for this vault') as unknown
+
+  test.each<[string, Partial<VaultContext>]>([
+    ['realm', { realm: 'oc2' }],
+    ['tenancy', { tenancyId: 'ocid1.tenancy.oc1..other' }],
+    ['vault', { vaultId: 'ocid1.vault.oc1.eu-test-1.v.other' }],
+    ['privacy', { isPrivate: true }],
+  ])('opens for its own %s alone, whatever the key service gives out', async (_what, change) => {
+    const { ports } = careless()
+    const plain = await root().createVaultKeys(aVault())
+    const wrapped = await underKms(ports, aVault(), plain)
+    await expect(fromKms(ports, aVault(change), wrapped)).rejects.toMatchObject({ message: otherwise })
+    expect(await fromKms(ports, aVault(), wrapped)).toMatchObject({ hsmKek: plain.hsmKek })
+  })
+
+  test('does not open in the other KEK’s place', async () => {
+    const { ports } = careless()
+    const wrapped = await underKms(ports, aVault(), await root().createVaultKeys(aVault()))
+    const { hsmKek, softwareKek } = wrapped
+    for (const exchanged of [
+      { ...wrapped, hsmKek: softwareKek, softwareKek: hsmKek },
+      { ...wrapped, hsmKek: softwareKek },
+      { ...wrapped, softwareKek: hsmKek },
+    ])
+      await expect(fromKms(ports, aVault(), exchanged)).rejects.toMatchObject({ message: otherwise })
+  })
+
+  test('leaves no data key in the process, wrapped, opened or refused', async () => {
+    const { given, ports } = careless()
+    const wrapped = await underKms(ports, aVault(), await root().createVaultKeys(aVault()))
+    await fromKms(ports, aVault(), wrapped)
+    await expect(fromKms(ports, aVault({ isPrivate: true }), wrapped)).rejects.toEqual(coded('integrityFailure'))
+    const cut = { ...wrapped, hsmKek: '' }
+    await expect(fromKms(ports, aVault(), cut)).rejects.toEqual(coded('integrityFailure'))
+    expect(given.map((key) => key.every((byte) => byte === 0))).toEqual([true, true, true, true])
+  })
 })
 
 test('KEKs that are destroyed while they are being opened are not used, and no data key is left of them', async () => {

@@ -127,6 +127,30 @@ test.each([
   }
 })
 
+test.each(['HsmStateKey', 'VaultKeksKey'])(
+  'who is not named in the policy of %s is denied its uses, whatever else a statement of that policy were to allow',
+  (key) => {
+    const context = key === 'HsmStateKey' ? ofState : ofVault
+    const opened = [...policyOf(key), { Effect: 'Allow', Principal: { AWS: '*' }, Action: '*', Resource: '*' }]
+    const may = (principal: string, action: string) =>
+      mayUseKey({ principal, action, key, context }, { ofPrincipal: everything, ofKey: opened }, region)
+    const all = [...uses, 'ReEncryptTo', 'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext']
+    const administrator = `arn:aws:iam::${account}:role/Administrator`
+    expect(all.filter((use) => may(administrator, `kms:${use}`))).toEqual([])
+    for (const use of all) {
+      const allowed = functions.filter((name) => may(roleOf(name).arn, `kms:${use}`))
+      const named = functions.filter((name) =>
+        mayUseKey(
+          { principal: roleOf(name).arn, action: `kms:${use}`, key, context },
+          { ofPrincipal: everything, ofKey: policyOf(key) },
+          region,
+        ),
+      )
+      expect([use, allowed]).toEqual([use, named])
+    }
+  },
+)
+
 test('a function whose own policies allow everything still opens no KEK that is not its own to open', () => {
   const ofKey = policyOf('VaultKeksKey')
   const may = functions.filter((name) =>
