@@ -1,9 +1,12 @@
 import { createSecretKey, randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
 import { adoptRegion, type AdoptingRegion } from '../../lib/hsm/pkcs11/adoptRegion.ts'
-import type { WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import type { VaultContext, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
+import type { PartitionEntry } from '../../lib/hsm/partitionEntry.ts'
 import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { hasPartition, type PartitionStore } from '../../lib/hsm/pkcs11/partitions.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { requireTokensFor } from '../../lib/hsm/pkcs11/requireTokensFor.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { parseState, type HsmState } from '../../lib/hsm/software/hsmState.ts'
 import { VaultRoot } from '../../lib/hsm/software/vaultRoot.ts'
@@ -58,41 +61,40 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
       pin: () => pinFrom(tokens.pinFile),
     }
     requireOwnTokens(token, false)
-    const adopting = adoptRegion({
-      region,
-      realm,
-      state,
-      file: draft,
-      token,
+    const store = openSqliteRegionStore({
+      file: directory.file('regions', `${region}.db`) ?? '',
+      clock: Date.now,
+      newId: randomUUID,
     })
     try {
-      const store = openSqliteRegionStore({
-        file: directory.file('regions', `${region}.db`) ?? '',
-        clock: Date.now,
-        newId: randomUUID,
-      })
+      // What is refused is refused before the token is touched.
+      requireReplicasInTokens(store, region, tokens, directory)
+      requireNoneOnItsWay(store, region)
+      const rows = keysIn(store)
+      const vaults = rows.filter(isInPartition).map(({ context }) => context)
+      const left = existsSync(draft) ? readFileSync(draft, 'utf8') : undefined
+      requireTokensFor(vaults, partitionsIn(left), token)
+      const adopting = adoptRegion({ region, realm, state, file: draft, token, vaults })
       try {
-        requireReplicasInTokens(store, region, tokens, directory)
-        const moved = moveRows(store, state, adopting, region)
+        const moved = moveRows(store, state, adopting, rows)
         putInPlace(file, draft)
         return [
           `  ${region}  ${moved} vaults’ keys are in the token ${tokenLabel(tokens, region)} now, with the identity; its file is overwritten`,
           `  ${region}  start it with HSM=pkcs11 from now on, with PKCS11_REGIONS where others are simulated`,
         ]
       } finally {
-        store.close()
+        adopting.close()
       }
     } finally {
-      adopting.close()
+      store.close()
     }
   } finally {
     directory.close()
   }
 }
 
-/** All or none: a crash before the end leaves every row as it was. */
-function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, region: string): number {
-  const { database } = store
+/** @throws UserError */
+function requireNoneOnItsWay({ database }: Store, region: string): void {
   const waiting = database
     .prepare(`SELECT count(*) AS n FROM item WHERE tbl = 'Replication' AND pk LIKE ?`)
     .get(`${transportPk('')}%`)?.['n']
@@ -100,27 +102,50 @@ function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, regio
     throw new UserError(
       `A replica is being made in ${region}, whose keys are on their way; start the service once more until it is there.`,
     )
-  const root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(state.root, 'base64'))))
-  const rows = database
+}
+
+interface KeysRow {
+  readonly pk: string
+  readonly sk: string
+  readonly body: { readonly wrapped: WrappedVaultKeys }
+  readonly context: VaultContext
+}
+
+/** Of all vaults, and of the tenancies' backups. */
+function keysIn({ database }: Store): readonly KeysRow[] {
+  const vaultOf = database.prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND pk = ? AND sk = '${vaultSk}'`)
+  return database
     .prepare(`SELECT pk, sk, body FROM item WHERE tbl = 'Vaults' AND (sk = '${vaultKeysSk}' OR sk = 'backupKeys')`)
     .all()
-  const vaultOf = database.prepare(`SELECT body FROM item WHERE tbl = 'Vaults' AND pk = ? AND sk = '${vaultSk}'`)
+    .flatMap((row) => {
+      const [pk, sk] = [String(row['pk']), String(row['sk'])]
+      const body = parseJson(String(row['body'])) as KeysRow['body']
+      if (sk !== vaultKeysSk) return [{ pk, sk, body, context: backupContext(pk.slice(backupPk.length)) }]
+      const vault = vaultOf.get(pk)?.['body']
+      return vault === undefined ? [] : [{ pk, sk, body, context: vaultContext(parseJson(String(vault)) as VaultRow) }]
+    })
+}
+
+/** Of a vault that is deleted its MAC key is left, which the region keeps. */
+function isInPartition({ context, body: { wrapped } }: KeysRow): boolean {
+  return hasPartition(context) && wrapped.hsmKek !== null && wrapped.softwareKek !== null
+}
+
+function partitionsIn(draft: string | undefined): Readonly<Record<string, PartitionEntry>> {
+  const { partitions = {} } = draft === undefined ? {} : (parseJson(draft) as Partial<PartitionStore>)
+  return partitions
+}
+
+/** All or none: a crash before the end leaves every row as it was. */
+function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, rows: readonly KeysRow[]): number {
+  const { database } = store
+  const root = new VaultRoot(new Cmac(createSecretKey(Buffer.from(state.root, 'base64'))))
   const put = database.prepare(`UPDATE item SET body = ? WHERE tbl = 'Vaults' AND pk = ? AND sk = ?`)
-  let moved = 0
   database.exec('BEGIN IMMEDIATE')
   try {
-    for (const row of rows) {
-      const [pk, sk] = [String(row['pk']), String(row['sk'])]
-      const body = parseJson(String(row['body'])) as { readonly wrapped: WrappedVaultKeys }
-      const vault = vaultOf.get(pk)?.['body']
-      if (sk === vaultKeysSk && vault === undefined) continue
-      const context =
-        sk === vaultKeysSk
-          ? vaultContext(parseJson(String(vault)) as VaultRow)
-          : backupContext(pk.slice(backupPk.length))
+    for (const { pk, sk, body, context } of rows) {
       const wrapped = adopting.adopt(root, context, body.wrapped)
       if (wrapped !== undefined) put.run(JSON.stringify({ ...body, wrapped }), pk, sk)
-      moved += sk === vaultKeysSk ? 1 : 0
     }
     // From here on the simulated state is the older one.
     revisionNotes(store).note(adopting.revision())
@@ -129,7 +154,7 @@ function moveRows(store: Store, state: HsmState, adopting: AdoptingRegion, regio
     if (database.inTransaction) database.exec('ROLLBACK')
     throw cause
   }
-  return moved
+  return rows.filter(({ sk }) => sk === vaultKeysSk).length
 }
 
 /** The state of the token takes the simulated one's place in one step; what the latter's file held is overwritten then. */

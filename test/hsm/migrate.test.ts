@@ -1,12 +1,14 @@
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
+import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
 import { suiteBase } from '../local/suiteBase.ts'
@@ -118,14 +120,35 @@ describeWithToken('a simulated region that moves into a token', () => {
 
   test('changes nothing where a token is missing, and goes on when there is one', async () => {
     init(0)
-    await expect(migrate(eu)).rejects.toThrow('make more with "hsm init --private"')
+    const draft = join(data, 'hsm', `${eu}.migrating.json`)
+    await expect(migrate(eu)).rejects.toThrow('(1 wanted, 0 free): make more with "hsm init --private"')
+    expect(existsSync(draft)).toBe(false)
     await open([])
-    for (const each of [virtual, own]) await opens(each)
+    await aVaultWithAKey('VIRTUAL_PRIVATE')
     await cloud.close()
     init(1)
+    await expect(migrate(eu)).rejects.toThrow('(2 wanted, 1 free): make more with "hsm init --private"')
+    expect(existsSync(draft)).toBe(false)
+    expect((await tokenStatus({ ...place(), regions: null }, [eu], data)).lines.join()).toContain('1 free, 0 taken')
+    init(2)
     await migrate(eu)
     await open([eu])
     for (const each of [virtual, own]) await opens(each)
+  })
+
+  test('has a token free again that a cut off attempt took for a vault that is gone since', async () => {
+    init(1)
+    const [file, rows] = [join(data, 'hsm', `${eu}.json`), join(data, 'regions', `${eu}.db`)]
+    for (const each of [file, rows]) copyFileSync(each, `${each}.before`)
+    await migrate(eu)
+    copyFileSync(file, join(data, 'hsm', `${eu}.migrating.json`))
+    for (const each of [file, rows]) copyFileSync(`${each}.before`, each)
+    const database = new DatabaseSync(rows)
+    database.prepare(`DELETE FROM item WHERE tbl = 'Vaults' AND pk = ?`).run(own.vault.id)
+    database.close()
+    expect((await migrate(eu)).join()).toContain('1 vaults’ keys are in the token')
+    const { lines } = await tokenStatus({ ...place(), regions: null }, [eu], data)
+    expect(lines.join()).toContain('1 free, 0 taken, 0 spent')
   })
 
   test('is refused where a vault has a replica in a simulated region, unless that is meant', async () => {

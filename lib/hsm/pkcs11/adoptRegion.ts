@@ -1,4 +1,5 @@
 import { UserError } from '../../userError.ts'
+import { isSameContext } from '../formats/sameContext.ts'
 import type { VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { HsmState } from '../software/hsmState.ts'
 import type { VaultRoot } from '../software/vaultRoot.ts'
@@ -23,6 +24,8 @@ export interface Adopted {
   /** Of the token's state, which is complete when all is adopted. */
   readonly file: string
   readonly token: TokenOptions
+  /** The private vaults that there are: others' tokens, which an attempt that was cut off has taken, are free again. */
+  readonly vaults: readonly VaultContext[]
 }
 
 export interface AdoptingRegion {
@@ -34,7 +37,7 @@ export interface AdoptingRegion {
 }
 
 /** Makes a token the home of what a simulated HSM has kept. Each step may be done again. @throws UserError */
-export function adoptRegion({ region, state, file, token: options }: Adopted): AdoptingRegion {
+export function adoptRegion({ region, state, file, token: options, vaults }: Adopted): AdoptingRegion {
   // The identity may be missing, where the last attempt ended between taking one away and making the other.
   partitionToken(options).bare((session) => {
     requireFresh(session, state)
@@ -57,6 +60,8 @@ export function adoptRegion({ region, state, file, token: options }: Adopted): A
   }
   const partitions = new Partitions(options, keeper, kept)
   partitions.settle()
+  for (const each of partitions.taken())
+    if (!vaults.some((vault) => isSameContext(vault, each))) partitions.release(each, 'neverWas')
   return {
     adopt: (root, context, wrapped) => {
       if (wrapped.format === regionFormat || wrapped.format === partitionFormat) return undefined
@@ -69,7 +74,7 @@ export function adoptRegion({ region, state, file, token: options }: Adopted): A
           macKey: keeper.wrapHeld(context, 'macKey', macKey.export()),
         }
       }
-      const home = hasPartition(context) ? takenBy(partitions, context) : keeper
+      const home = hasPartition(context) ? partitions.take(context) : keeper
       const adopted = adoptVaultKeys(home, context, root.openVaultKeys(context, wrapped))
       // What does not open again would be lost with the simulated root.
       home.token.run((session, objects) => home.kek(context, adopted.hsmKek).lend(session, objects, [], false, () => 0))
@@ -100,15 +105,4 @@ function requireFresh(session: Session, { tenancies }: HsmState): void {
   throw new UserError(
     `The token is another cloud's: it has "${foreign}". Make one of its own for this cloud, by another PKCS11_LABEL.`,
   )
-}
-
-function takenBy(partitions: Partitions, context: VaultContext): VaultKeeper {
-  try {
-    return partitions.take(context)
-  } catch (cause) {
-    throw new UserError(
-      'Each private vault needs a token of its own, and there are not enough: make more with "hsm init --private" and begin again. Nothing was changed.',
-      { cause },
-    )
-  }
 }
