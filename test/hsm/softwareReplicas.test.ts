@@ -121,6 +121,27 @@ describeWithToken('a region in a token beside a simulated one', () => {
     expect(await eventsOf(us, ended)).toMatchObject([{ current: { replicaKeys: 'token', replicaRegion: eu } }])
   })
 
+  test('says in the audit and in its health that it sends no keys to a process, once for the backup keys and once for each vault', async () => {
+    const tokens = { data: join(folder, 'data'), module: softHsmPath ?? '', label, regions: [eu], ...pins }
+    initTokens({ ...tokens, privateVaults: 0 })
+    const { tenancyId } = await start(false)
+    const { id } = await createVault(caller(), endpoint(eu), tenancyId)
+    await caller()('POST', `${endpoint(eu)}/20180608/vaults/${id}/actions/createReplica`, { replicaRegion: us })
+    const refusedOf = async () => {
+      const found = (await eventsOf(eu, 'RefuseVaultTransfer')) as readonly { current: { reason: string } }[]
+      return found.filter(({ current }) => current.reason.includes(id))
+    }
+    while ((await refusedOf()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    const part = cloud?.parts.find(({ name }) => name === eu)
+    expect((await part?.health())?.links).toMatchObject([{ peer: us, vaults: 1, behind: 1, refused: 1 }])
+    await part?.runDue()
+    await cloud?.idle()
+    const kept = expect.stringContaining('PKCS11_SOFTWARE_REPLICAS=on') as unknown
+    const current = { source: eu, destination: us, reason: kept }
+    expect(await refusedOf()).toMatchObject([{ current }])
+    expect(await eventsOf(eu, 'RefuseVaultTransfer')).toMatchObject([{ current }, { current }])
+  })
+
   /** What each says of the state before and after, the oldest first. */
   async function eventsOf(region: string, operation: string): Promise<readonly unknown[]> {
     const range = 'startTime=2000-01-01T00:00:00Z&endTime=2100-01-01T00:00:00Z'
