@@ -10,10 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { WrappingScheme } from '../../lib/hsm/hsm.ts'
+import type { Template } from '../../lib/hsm/pkcs11/encode.ts'
 import type { KeyVersionRow, VaultRow } from '../../lib/kms/rows/rows.ts'
 import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
 import type { VaultKeysRow } from '../../lib/kms/vaultCache.ts'
-import { CKA } from '../../lib/hsm/pkcs11/constants.ts'
+import { CKA, CKK, CKO } from '../../lib/hsm/pkcs11/constants.ts'
 import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { regionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { readableAes } from '../../lib/hsm/pkcs11/templates.ts'
@@ -24,6 +27,7 @@ import { freeBase } from '../local/freePorts.ts'
 import { callerByProfile } from '../local/signedCaller.ts'
 import { isReady, startService, withDirectory } from '../local/startedService.ts'
 import { createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
+import { wrapOutside } from './outside.ts'
 import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
 
 const region = 'us-ashburn-1'
@@ -60,19 +64,47 @@ function filesIn(folder: string): readonly string[] {
     .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true)
 }
 
-/** As bytes, and as texts that somebody might have made of them. */
-function forms(key: Buffer): readonly (readonly [string, Buffer])[] {
+type Forms = (key: Buffer) => readonly (readonly [string, Buffer])[]
+
+/** Texts that somebody might have made of a key. */
+const textForms: Forms = (key) => {
   return [
-    ['bytes', key],
     ['hex', Buffer.from(key.toString('hex'))],
     ['base64', Buffer.from(key.toString('base64').slice(0, -2))],
   ]
 }
 
-function placesOf(key: Buffer, places: readonly (readonly [string, Buffer])[]): readonly string[] {
+const allForms: Forms = (key) => [['bytes', key], ...textForms(key)]
+
+type Places = readonly (readonly [string, Buffer])[]
+
+function placesOf(key: Buffer, places: Places, forms = allForms): readonly string[] {
   return places.flatMap(([place, content]) =>
     forms(key).flatMap(([form, bytes]) => (content.includes(bytes) ? [`${place} (${form})`] : [])),
   )
+}
+
+const readableEc: Template = [
+  [CKA.CLASS, CKO.PRIVATE_KEY],
+  [CKA.KEY_TYPE, CKK.EC],
+  [CKA.TOKEN, false],
+  [CKA.PRIVATE, true],
+  [CKA.SENSITIVE, false],
+  [CKA.EXTRACTABLE, true],
+]
+
+/** From the middle of a number: where it begins depends on who wrote it. */
+function pieceOf(number: Buffer): Buffer {
+  return number.subarray(-48, -16)
+}
+
+/** An RSA pair that its owner brings: PKCS#8, and pieces of its secret numbers. */
+function aPair() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { d = '', p = '', q = '', dp = '' } = privateKey.export({ format: 'jwk' })
+  const numbers = Object.entries({ d, p, q, dp })
+  const pieces = numbers.map(([name, text]) => [name, pieceOf(Buffer.from(text, 'base64url'))] as const)
+  return { pkcs8: privateKey.export({ type: 'pkcs8', format: 'der' }), pieces }
 }
 
 // Memory is read as Linux shows it.
@@ -93,6 +125,7 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
         PKCS11_LABEL: label,
       })
       const memory: (readonly [string, Buffer])[] = []
+      const brought = { aes: randomBytes(32), pair: aPair() }
       const made: { vaultId?: string; readonly keyIds: string[] } = { keyIds: [] }
       try {
         await isReady(service)
@@ -103,17 +136,37 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
         }
         const vault = await createVault(call, regions[0]?.endpoint ?? '', tenancyId)
         made.vaultId = vault.id
-        for (const protectionMode of ['HSM', 'SOFTWARE']) {
-          const { body } = await call('POST', `${vault.endpoint}/20180608/keys`, {
-            compartmentId: tenancyId,
-            displayName: protectionMode,
-            keyShape: { algorithm: 'AES', length: 32 },
-            protectionMode,
-          })
-          const id = String(body['id'])
-          made.keyIds.push(id)
-          for (let time = 0; time < 3; time++) {
+        const make = async (path: string, members: object) => {
+          const details = { compartmentId: tenancyId, displayName: 'canary', protectionMode: 'HSM', ...members }
+          const { status, body } = await call('POST', `${vault.endpoint}/20180608/${path}`, details)
+          expect(status).toBe(200)
+          return String(body['id'])
+        }
+        const aes256 = { algorithm: 'AES', length: 32 }
+        const { body: wrapping } = await call('GET', `${vault.endpoint}/20180608/wrappingKeys`)
+        const bring = async (keyShape: object, wrappingAlgorithm: WrappingScheme, material: Buffer) => {
+          const blob = await wrapOutside(String(wrapping['publicKey']), wrappingAlgorithm, material)
+          const wrappedImportKey = { keyMaterial: blob.toString('base64'), wrappingAlgorithm }
+          return make('keys/import', { keyShape, wrappedImportKey })
+        }
+        made.keyIds.push(
+          await make('keys', { keyShape: aes256 }),
+          await make('keys', { keyShape: aes256, protectionMode: 'SOFTWARE' }),
+          await make('keys', { keyShape: { algorithm: 'ECDSA', length: 32, curveId: 'NIST_P256' } }),
+          await bring(aes256, 'RSA_OAEP_SHA256', brought.aes),
+          await bring({ algorithm: 'RSA', length: 256 }, 'RSA_OAEP_AES_SHA256', brought.pair.pkcs8),
+        )
+        const [one = '', two = '', ecdsa = '', three = '', rsa = ''] = made.keyIds
+        for (let time = 0; time < 3; time++) {
+          for (const id of [one, two, three, rsa]) {
             expect(await decrypt(call, vault.endpoint, id, await encrypt(call, vault.endpoint, id))).toBe(plaintext)
+          }
+          for (const [keyId, signingAlgorithm] of [
+            [rsa, 'SHA_256_RSA_PKCS_PSS'],
+            [ecdsa, 'ECDSA_SHA_256'],
+          ]) {
+            const request = { keyId, message: plaintext, messageType: 'RAW', signingAlgorithm }
+            expect(await call('POST', `${vault.endpoint}/20180608/sign`, request)).toMatchObject({ status: 200 })
           }
         }
         for (const pid of family(service.pid ?? 0)) {
@@ -141,23 +194,37 @@ describeHere('known key bytes, looked for in all that a service leaves', () => {
         }),
       )
       store.close()
-      const [hsmBlob = Buffer.alloc(0), softwareBlob = Buffer.alloc(0)] = versions
+      const [hsmBlob = Buffer.alloc(0), softwareBlob = Buffer.alloc(0), ecdsaBlob = Buffer.alloc(0)] = versions
       const keeper = new VaultKeeper(own)
-      const hsmKey = own.run((session, objects) =>
-        keeper
-          .kek(vaultContext(row), wrapped.hsmKek)
-          .lend(session, objects, [CKA.UNWRAP], false, (kek) =>
-            session.attributes(session.unwrap(objects.kwp, kek, hsmBlob, readableAes), CKA.VALUE),
-          ),
-      )[0]
+      const read = (blob: Buffer, template: Template) =>
+        own.run((session, objects) =>
+          keeper
+            .kek(vaultContext(row), wrapped.hsmKek)
+            .lend(session, objects, [CKA.UNWRAP], false, (kek) =>
+              session.attributes(session.unwrap(objects.kwp, kek, blob, template), CKA.VALUE),
+            ),
+        )[0]
+      const hsmKey = read(hsmBlob, readableAes)
+      const ecdsaKey = read(ecdsaBlob, readableEc)
       const softwareKey = unwrapKey(keeper.heldKey(vaultContext(row), 'softwareKek', wrapped.softwareKek), softwareBlob)
       own.close()
-      if (hsmKey?.length !== 32 || softwareKey?.length !== 32) throw new Error('The keys were not found.')
+      if (hsmKey?.length !== 32 || softwareKey?.length !== 32 || ecdsaKey === undefined)
+        throw new Error('The keys were not found.')
 
       const files = filesIn(directory).map((file) => [file, readFileSync(file)] as const)
       const said = [['the log', Buffer.from(service.said.out + service.said.err)] as const]
       expect(placesOf(softwareKey, memory)).not.toEqual([])
       expect(placesOf(softwareKey, [...files, ...said])).toEqual([])
-      expect(placesOf(hsmKey, [...files, ...said, ...memory])).toEqual([])
+      for (const [name, secret] of [
+        ['made', hsmKey],
+        ['imported', brought.aes],
+      ] as const) {
+        expect({ [name]: placesOf(secret, [...files, ...said, ...memory]) }).toEqual({ [name]: [] })
+      }
+      // OpenSSL, which the token uses as well, frees memory with a pair's bytes as it is: we make no texts or numbers of them.
+      for (const [name, secret] of [['made on a curve', ecdsaKey.subarray(-32)] as const, ...brought.pair.pieces]) {
+        const found = [...placesOf(secret, [...files, ...said]), ...placesOf(secret, memory, textForms)]
+        expect({ [name]: found }).toEqual({ [name]: [] })
+      }
     }))
 })

@@ -1,6 +1,8 @@
 import { checkPrime, createPublicKey, type KeyObject } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { KeyShape } from '../hsm.ts'
+import { bitLength, ClearableNumbers, compare } from '../primitives/clearableNumbers.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { keyFromMaterial, type Material } from './material.ts'
 
@@ -12,9 +14,10 @@ const SEQUENCE = 0x30
  * fills `secret` with zeros; the material of an RSA key is encoded anew, so that what is kept is what was checked.
  */
 export async function importedMaterial(shape: KeyShape, secret: Buffer): Promise<Material | undefined> {
+  // No key object is made of an AES key: its copy would stay until it is collected.
+  if (shape.algorithm === 'AES') return secret.length === shape.length ? { secret } : undefined
   const key = keyFromMaterial(shape, secret)
   if (key === undefined) return undefined
-  if (shape.algorithm === 'AES') return { secret }
   // OpenSSL ignores what comes after the outer sequence.
   const isAccepted = isWholeSequence(secret) && key.asymmetricKeyType === 'rsa' && (await isConsistent(key))
   if (!isAccepted) return undefined
@@ -23,36 +26,54 @@ export async function importedMaterial(shape: KeyShape, secret: Buffer): Promise
 
 /**
  * Two primes of half the modulus's length and the numbers that follow from them. A signature would prove none of it:
- * OpenSSL takes another way where one number is wrong. JavaScript's numbers cannot be overwritten after use, which
- * is why this runs once in a key's life.
+ * OpenSSL takes another way where one number is wrong. Neither texts nor BigInts are made of them: nobody can overwrite those.
  */
 async function isConsistent(key: KeyObject): Promise<boolean> {
   const der = key.export({ type: 'pkcs1', format: 'der' })
+  const numbers = new ClearableNumbers()
   try {
-    const integers = integersOf(der)
-    const [version, n = 0n, e = 0n, d = 0n, p = 0n, q = 0n, dp, dq, qInverse = 0n] = integers.map(numberOf)
-    const [first, second] = integers.slice(4)
-    const half = BigInt((key.asymmetricKeyDetails?.modulusLength ?? 0) / 2)
+    const [version, n, e, d, p, q, dp, dq, qInverse] = integersOf(der)
+    if (!version || !n || !e || !d || !p || !q || !dp || !dq || !qInverse) return false
+    const half = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 2
+    const parts = { n, e, d, p, q, dp, dq, qInverse }
     return (
-      version === 0n && // any other has more than two primes
-      isPublicExponent(e) &&
-      p >> (half - 1n) === 1n &&
-      q >> (half - 1n) === 1n &&
-      p * q === n &&
-      (d * e) % (p - 1n) === 1n &&
-      (d * e) % (q - 1n) === 1n &&
-      d % (p - 1n) === dp &&
-      d % (q - 1n) === dq &&
-      qInverse < p &&
-      (qInverse * q) % p === 1n &&
-      // As bytes: of a number Node would make a text and a copy that nobody clears.
-      (await isPrime(first ?? der)) &&
-      (await isPrime(second ?? der))
+      version.every((byte) => byte === 0) && // any other has more than two primes
+      isPublicExponent(key.asymmetricKeyDetails?.publicExponent ?? 0n) &&
+      (await areConsistent(numbers, half, parts)) &&
+      (await isPrime(p)) &&
+      (await isPrime(q))
     )
   } finally {
+    numbers.clear()
     der.fill(0)
   }
 }
+
+type Parts = Readonly<Record<'n' | 'e' | 'd' | 'p' | 'q' | 'dp' | 'dq' | 'qInverse', Buffer>>
+
+/** The event loop has a turn between two divisions. */
+async function areConsistent(numbers: ClearableNumbers, half: number, parts: Parts): Promise<boolean> {
+  const [n, e, d, p, q] = [parts.n, parts.e, parts.d, parts.p, parts.q].map((part) => numbers.of(part))
+  const [dp, dq, qInverse, one] = [parts.dp, parts.dq, parts.qInverse, ONE].map((part) => numbers.of(part))
+  if (!n || !e || !d || !p || !q || !dp || !dq || !qInverse || !one) return false
+  if (bitLength(p) !== half || bitLength(q) !== half || compare(qInverse, p) >= 0) return false
+  if (compare(numbers.product(p, q), n) !== 0) return false
+  const de = numbers.product(d, e)
+  const [lessP, lessQ] = [numbers.lessOne(p), numbers.lessOne(q)]
+  for (const [number, modulus, rest] of [
+    [de, lessP, one],
+    [de, lessQ, one],
+    [d, lessP, dp],
+    [d, lessQ, dq],
+    [numbers.product(qInverse, q), p, one],
+  ] as const) {
+    if (compare(numbers.remainder(number, modulus), rest) !== 0) return false
+    await setImmediate()
+  }
+  return true
+}
+
+const ONE = Buffer.from([1])
 
 /** Odd, at least 3, and of 64 bits at most: OpenSSL verifies with no longer one where the modulus is long. */
 function isPublicExponent(e: bigint): boolean {
@@ -68,10 +89,6 @@ function integersOf(der: Buffer): Buffer[] {
     at = end
   }
   return integers
-}
-
-function numberOf(integer: Buffer): bigint {
-  return BigInt(`0x${integer.toString('hex')}`)
 }
 
 function isWholeSequence(der: Buffer): boolean {
