@@ -17,6 +17,11 @@ export interface Trouble {
 export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
   const between: Partial<Pkcs11Module> = {
     now: () => trouble.now ?? module.now(),
+    openSession: (slot, flags) => {
+      const code = trouble.code?.('C_OpenSession', [])
+      if (code !== undefined) throw new Pkcs11Error('C_OpenSession', code)
+      return module.openSession(slot, flags)
+    },
     code: (name, ...args) => trouble.code?.(name, args) ?? module.code(name, ...args),
     callOnThread: async (name, ...args) => {
       await trouble.delay?.(name)

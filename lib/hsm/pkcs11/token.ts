@@ -224,13 +224,13 @@ export class Token<T> {
   }
 
   #connect(): Connection<T> {
-    const { module, maxWaitMs } = this.#options
+    const { module } = this.#options
     return this.#inSlot((slot) => {
       const session = Session.open(module, slot)
       try {
         this.#login(session)
         const objects = this.#find(session)
-        const pool = new SessionPool(() => Session.open(module, slot), maxWaitMs)
+        const pool = new SessionPool(() => Session.open(module, slot), this.#options)
         return { restarts: module.restarts, session, pool, objects }
       } catch (cause) {
         session.close()
