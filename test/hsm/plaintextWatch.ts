@@ -129,7 +129,8 @@ export function startWatching(): void {
   const pair = original.generateKeyPairSync('ed25519')
   replace(crypto, 'randomBytes', (was) => seen(was))
   replace(crypto, 'hkdfSync', (was) =>
-    seen(was, (_, got) => {
+    seen(was, ([, from], got) => {
+      learn(from as Uint8Array)
       learn(new Uint8Array(got as ArrayBuffer))
     }),
   )

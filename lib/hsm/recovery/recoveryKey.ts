@@ -63,6 +63,9 @@ export async function createRecoveryKey(ceremony: string, generateRsa: RsaGenera
   try {
     const privateKey = wrapKey(keyOf(root, ceremony, 'private key'), secret).toString('base64')
     return { ceremony, publicKey, privateKey, root }
+  } catch (cause) {
+    root.fill(0)
+    throw cause
   } finally {
     secret.fill(0)
   }
