@@ -37,7 +37,7 @@ interface VerifyFlags {
 
 const regionsFlag = [
   '--regions <a,b,c>',
-  `the regions that have a token each (those of PKCS11_REGIONS, or ${defaultRegions.join(',')})`,
+  `the regions that have a token each (those of PKCS11_REGIONS, or of the directory, or ${defaultRegions.join(',')})`,
   (text: string) => text.split(',').map((each) => each.trim()),
 ] as const
 
@@ -61,7 +61,7 @@ export const hsm: CommandRow = {
       .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
       .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
       .action(async ({ data, regions: wanted, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
-        const regions = regionsOf(wanted)
+        const regions = await regionsOf(data, wanted)
         const ceremony = ceremonyOf(data, custody)
         if (ceremony !== undefined && process.env['HSM'] === 'simulated') {
           const { initSimulatedCustodians } = await import('../hsm/initCustodians.ts')
@@ -87,7 +87,7 @@ export const hsm: CommandRow = {
       .option(...regionsFlag)
       .addHelpText('after', `\n${environment}`)
       .action(async ({ data, regions: wanted }: RegionsFlag) => {
-        const regions = regionsOf(wanted)
+        const regions = await regionsOf(data, wanted)
         if (process.env['HSM'] === 'simulated') {
           const { simulatedStatus } = await import('../hsm/simulatedStatus.ts')
           console.log(simulatedStatus(data, regions).join('\n'))
@@ -215,10 +215,11 @@ export const hsm: CommandRow = {
   },
 }
 
-/** Those of the flag; otherwise those that have a token. @throws UserError */
-function regionsOf(wanted: readonly string[] | undefined): readonly string[] {
+/** @throws UserError */
+async function regionsOf(data: string, wanted: readonly string[] | undefined): Promise<readonly string[]> {
   if (wanted !== undefined) return wanted
-  return (process.env['HSM'] === 'simulated' ? null : tokenRegions(process.env)) ?? defaultRegions
+  const { regionsHere } = await import('../hsm/regionsHere.ts')
+  return regionsHere(data, process.env['HSM'] === 'simulated' ? null : tokenRegions(process.env))
 }
 
 /** The security officer's and the service's. @throws UserError */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isEmpty } from '../../lib/hsm/pkcs11/requireTokensFor.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
@@ -94,6 +95,7 @@ export async function tokenStatus(
         label,
         join(data, 'hsm', `${region}.json`),
         namesVault,
+        (each) => isEmpty({ module, label: each, pin: () => pin }),
       )
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
@@ -129,7 +131,13 @@ interface Pool {
 }
 
 /** As the region's state has it, for a person, whatever its MAC; what a token says itself counts where that says nothing. */
-function poolOf(labels: readonly string[], region: string, file: string, namesVault: (label: string) => boolean): Pool {
+function poolOf(
+  labels: readonly string[],
+  region: string,
+  file: string,
+  namesVault: (label: string) => boolean,
+  isMadeAnew: (label: string) => boolean,
+): Pool {
   const phases = phasesIn(file)
   const start = partitionLabel(region, 0).slice(0, -1)
   const seen = labels.filter((label) => label.startsWith(start) && /^[1-9]\d*$/.test(label.slice(start.length)))
@@ -137,10 +145,13 @@ function poolOf(labels: readonly string[], region: string, file: string, namesVa
   const known = seen.filter((label) => Object.hasOwn(phases, label))
   const others = seen.filter((label) => !Object.hasOwn(phases, label))
   const named = others.filter(namesVault)
+  const ended = known.filter((label) => phases[label]?.phase !== 'taken')
+  // Of one that hsm init has made anew the state knows from the next start on.
+  const anew = ended.filter((label) => phases[label]?.phase === 'spent' && isMadeAnew(label))
   return {
-    free: others.length - named.length,
+    free: others.length - named.length + anew.length,
     taken: taken.length + named.length,
-    spent: known.filter((label) => phases[label]?.phase !== 'taken').length,
+    spent: ended.length - anew.length,
     away: taken.filter((label) => !seen.includes(label)),
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import type { PartitionCounts } from '../../lib/hsm/pkcs11/partitions.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
+import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
@@ -19,6 +20,8 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
   const label = `private ${process.pid}`
   const regions = ['eu-test-1', 'us-test-1']
   let folder: string
+  /** After hsm init, before the start. */
+  let said = ''
   let cloud: Cloud
   let call: SignedCaller
   const refusals: string[] = []
@@ -31,11 +34,13 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
     const data = join(folder, 'data')
     const module = softHsmPath ?? ''
     const lines = initTokens({ data, module, label, regions, privateVaults, ...pins })
+    const tokens = { module, pinFile, label, regions: null, allowsSoftwareReplicas: false }
+    said = (await tokenStatus(tokens, regions, data)).lines.join()
     cloud = await startCloud({
       directory: data,
       port: await suiteBase(),
       regions,
-      settings: { tokens: { module, pinFile, label, regions: null, allowsSoftwareReplicas: false }, ...noHurry },
+      settings: { tokens, ...noHurry },
       generateRsa: knownRsaPair,
       log: { info: () => undefined, warn: () => undefined, error: (_message, cause) => refusals.push(String(cause)) },
     })
@@ -129,6 +134,7 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
       [`${label} us-test-1 #1`, 'was spent; it is initialized anew, with new roots'],
       [`${label} us-test-1 #2`, 'was there with its roots; nothing is changed'],
     ])
+    expect(said).toMatch(/eu-test-1 {2}tokens for private vaults: 1 free, 1 taken, 0 spent,/)
     const restored = await restore(home)
     expect(restored).toMatchObject({ status: 200, body: { id: vault.id, lifecycleState: 'ACTIVE' } })
     expect(await decrypt(call, String(restored.body['cryptoEndpoint']), key, ciphertext)).toBe(plaintext)

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { tokensCheck } from '../../local/doctor/tokensCheck.ts'
+import { regionsHere } from '../../local/hsm/regionsHere.ts'
 import { requireTokensIn } from '../../local/hsm/requireTokensIn.ts'
 import { requireOwnToken, requireTokenRegions, tokenLabel, tokenSettings } from '../../local/hsm/tokenSettings.ts'
 
@@ -79,5 +80,23 @@ test('commands on a directory say it of the regions of its last start, or of its
   } finally {
     directory.close()
     rmSync(folder, { recursive: true })
+  }
+})
+
+test.each([
+  ['of a directory that is new', [], null, [home, other]],
+  ['of PKCS11_REGIONS', [], ['eu-test-1'], ['eu-test-1']],
+  ['that served last', ['endpoints.json'], null, ['eu-test-1']],
+  ['of PKCS11_REGIONS, one of which is made now', ['endpoints.json'], [home], [home]],
+  ['of a region’s own machine', ['regions/us-phoenix-1.db', 'peer/cert.pem', 'endpoints.json'], null, [other]],
+  ['of it, which PKCS11_REGIONS names with its peers', ['regions/us-phoenix-1.db', 'peer/a'], [home, other], [other]],
+])('hsm init and status take the regions %s', (_which, files, named, regions) => {
+  const data = mkdtempSync(join(tmpdir(), 'vaultspan-regions-'))
+  try {
+    for (const folder of ['regions', 'peer']) if (files.join().includes(folder)) mkdirSync(join(data, folder))
+    for (const file of files) writeFileSync(join(data, file), '{ "regions": [{ "region": "eu-test-1" }] }')
+    expect(regionsHere(data, named)).toEqual(regions)
+  } finally {
+    rmSync(data, { recursive: true })
   }
 })

@@ -79,6 +79,9 @@ describeWithToken('regions on machines of their own whose keys are in tokens', (
   test('a region that was made in a token is not opened without it', () =>
     withMachines(async (machines) => {
       await introduce(machines)
+      // The other machine's region is asked for by nobody.
+      const status = await run('local/main.ts', ['hsm', 'status', '--data', machines.data(other)])
+      expect({ code: status.code, others: status.out.includes(home) }).toEqual({ code: 0, others: false })
       process.env['HSM'] = 'simulated'
       expect(await refused('start', '--data', machines.data(other))).toContain('set HSM=pkcs11')
     }, withToken))

@@ -35,7 +35,7 @@ export function requireTokensFor(
 }
 
 /** With its roots, and no vault's: one that was emptied or is half made has none. */
-function isEmpty(token: TokenOptions): boolean {
+export function isEmpty(token: TokenOptions): boolean {
   try {
     return partitionToken(token).bare((session) => {
       findVaultObjects(session)
