@@ -1,15 +1,24 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
-import { initPartition, initToken, requireInitiable, requireReplaceable } from '../../lib/hsm/pkcs11/initToken.ts'
+import {
+  initPartition,
+  initToken,
+  isHalfMade,
+  requireInitiable,
+  requireReplaceable,
+} from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import { requireOfficer, requirePins } from '../../lib/hsm/pkcs11/requirePins.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { requireRegionNames } from '../directory/chooseRegions.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
+import { keptState, takenTokens } from './keptState.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
+import { forgetRefusedPins } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
@@ -89,6 +98,15 @@ function moduleFor({ module, data }: NewTokens): Pkcs11Module {
   return Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
 }
 
+/** Tokens that private vaults have, and that are not there: a new one of the name would stand in the way of what was in it. */
+function lostIn(module: Pkcs11Module, data: string, region: string): readonly string[] {
+  const file = join(data, 'hsm', `${region}.json`)
+  const kept = existsSync(file) ? keptState(readFileSync(file, 'utf8')) : undefined
+  return (kept === undefined ? [] : takenTokens(kept))
+    .map(({ label }) => label)
+    .filter((each) => module.slotOf(each) === undefined || isHalfMade(module, each))
+}
+
 function initAll(tokens: NewTokens, newKey: string | undefined): readonly string[] {
   const { data, label, regions, privateVaults, soPin, pin } = tokens
   const recovery = newKey === undefined ? recoveryOf(data) : undefined
@@ -109,12 +127,21 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
   for (const region of regions) {
     const name = tokenLabel({ label }, region)
     if (module.slotOf(name) === undefined) requireNeverMade(data, region, name)
+    else if (isHalfMade(module, name)) requireNeverMade(data, region, name, `The token ${name} is half made.`)
   }
   const owner = tokenOwner(data)
   for (const region of regions) {
     const name = tokenLabel({ label }, region)
     for (const each of [name, ...poolLabels({ module, label: name })])
       requireInitiable({ module, label: each, pin, owner })
+  }
+  const [first] = regions
+  if (first !== undefined) requirePins({ module, label: tokenLabel({ label }, first), soPin, pin })
+  for (const region of regions) {
+    const name = tokenLabel({ label }, region)
+    const isWhole = (each: string) => module.slotOf(each) !== undefined && !isHalfMade(module, each)
+    const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
+    if (isWhole(name) && !pool.every(isWhole)) requireOfficer({ module, label: name, soPin })
   }
   tidyCeremonies(data)
   const givenUp = isWithout ? giveUpCeremonies(data) : []
@@ -126,12 +153,18 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
     const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
+    const lost = lostIn(module, data, region)
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     return [
       `  ${name}  ${said(initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished }))}`,
-      ...pool.map((each) => `  ${each}  ${said(initPartition({ ...common, label: each }))}`),
+      ...pool.map((each) =>
+        lost.includes(each)
+          ? `  ${each}  IS NOT MADE: a private vault has it, and it is not there; hsm restore brings it back`
+          : `  ${each}  ${said(initPartition({ ...common, label: each }))}`,
+      ),
     ]
   })
+  for (const region of regions) forgetRefusedPins(data, region)
   if (recovery === undefined) return [...lines, ...givenUp]
   return [
     ...lines,

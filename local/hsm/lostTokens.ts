@@ -38,10 +38,14 @@ export function wasMade(data: string, region: string): boolean {
 }
 
 /** New roots would open nothing of what is there, and stand in the way of those that do. @throws UserError */
-export function requireNeverMade(data: string, region: string, label: string): void {
+export function requireNeverMade(
+  data: string,
+  region: string,
+  label: string,
+  says = `No token has the label ${label}.`,
+): void {
   const witness = witnessOf(data, region)
-  if (witness !== undefined)
-    throw new UserError(`No token has the label ${label}. ${lost(data, region, witness)} Nothing was made.`)
+  if (witness !== undefined) throw new UserError(`${says} ${lost(data, region, witness)} Nothing was made.`)
 }
 
 function lost(data: string, region: string, witness: string): string {

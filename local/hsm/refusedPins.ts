@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import type { RefusedPins } from '../../lib/hsm/pkcs11/tokenOptions.ts'
@@ -26,6 +27,11 @@ export function refusedPins(pinFile: string, file: string): RefusedPins {
       writeFileDurably(file, JSON.stringify(content), { mode: 0o600 })
     },
   }
+}
+
+/** Each token of the region takes the PIN now. */
+export function forgetRefusedPins(data: string, region: string): void {
+  rmSync(join(data, 'hsm', `${region}${refusedPinsSuffix}`), { force: true })
 }
 
 function markOf(pinFile: string): string {

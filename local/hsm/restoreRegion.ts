@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { restoreToken } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import { requireInitiable } from '../../lib/hsm/pkcs11/initToken.ts'
+import { requirePins } from '../../lib/hsm/pkcs11/requirePins.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
@@ -24,6 +25,7 @@ import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
+import { forgetRefusedPins } from './refusedPins.ts'
 import { textOf } from './textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { typed } from '../typed.ts'
@@ -91,6 +93,7 @@ async function restore(
     useOwnTokens(path, data, { isNew: true })
     const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
     const owner = tokenOwner(data)
+    requirePins({ module, label, soPin, pin })
     for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
     requireBegunRoot({ module, label, pin }, region, begun)
     // What stands on newer roots than the backup's, and has its own too, stays.
@@ -100,6 +103,7 @@ async function restore(
       const done = restoreToken(token, copies, recoveryKey, { mayHaveMore })
       lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
     }
+    forgetRefusedPins(data, region)
     putFiles(data, place, state, recovery)
     noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
     // What does not belong together says so here, not at the next start.

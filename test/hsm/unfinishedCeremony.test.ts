@@ -1,9 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { initialize, initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
+import { refusedPins } from '../../local/hsm/refusedPins.ts'
 import { holdCeremony } from '../../local/hsm/ceremony.ts'
 import { recoveryOf } from '../../local/hsm/recoveryFile.ts'
 import { noteCeremony } from '../../local/hsm/unfinishedCeremonies.ts'
@@ -81,6 +91,66 @@ describeWithToken('a ceremony that does not end', () => {
     initialize({ module, label: label(eu), ...pins })
     await initTokensWithCustodians(place.tokens(0), place.ceremony())
     expect(existsSync(join(place.data, 'hsm', 'unfinished-ceremonies.json'))).toBe(false)
+  })
+
+  test('a token that was cut off before its PIN is said to be half made, and is made by init or restore', async () => {
+    await initTokensWithCustodians(place.tokens(1), place.ceremony())
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    place.losesTokens(eu)
+    const module = softHsm()
+    const officer = Buffer.from(pins.soPin)
+    for (const each of [eu, `${eu} #1`, `${eu} #2`])
+      module.call(
+        'C_InitToken',
+        module.emptySlot(label(each)) ?? -1,
+        officer,
+        officer.length,
+        Buffer.from(label(each).padEnd(32)),
+      )
+    const refusals = join(place.data, 'hsm', `${eu}.pin-refused`)
+    expect((await place.status()).lines.join('\n')).toContain(`The token ${label(eu)} is half made`)
+    expect(existsSync(refusals)).toBe(false)
+    expect(() => initTokens(place.tokens(1))).toThrow(/ is half made\. It was there once .*hsm restore brings it back/)
+    // Of an earlier PIN that was wrong, in the same file.
+    for (const again of [() => place.restore(file), async () => initTokens(place.tokens(2))]) {
+      refusedPins(place.pinFile, refusals).note(label(eu))
+      expect((await again()).join('\n')).toMatch(/made, with its keys|#2 {2}was left by a ceremony/)
+      expect(existsSync(refusals)).toBe(false)
+    }
+    expect((await place.status()).isFit).toBe(true)
+  })
+
+  test('PINs that the token would refuse are told before it is made, and another officer’s before others are made beside it', () => {
+    for (const wrong of [{ pin: 'ab' }, { soPin: 'ab' }, { pin: 'x'.repeat(300) }])
+      expect(() => initTokens({ ...place.tokens(1), ...wrong })).toThrow(
+        /PIN has \d+ bytes, and the token .* takes \d+ to \d+/,
+      )
+    expect(labelsOf(place)).toEqual([])
+    initTokens(place.tokens(1))
+    const before = labelsOf(place)
+    expect(() => initTokens({ ...place.tokens(2), soPin: 'another officer’s' })).toThrow(
+      `The token ${label(eu)} refuses the security officer’s PIN (C_Login answered CKR_PIN_INCORRECT)`,
+    )
+    expect(() => initTokens({ ...place.tokens(2), pin: 'another service’s' })).toThrow(
+      `The token ${label(eu)} refuses the PIN (C_Login answered CKR_PIN_INCORRECT)`,
+    )
+    expect(labelsOf(place)).toEqual(before)
+    initTokens({ ...place.tokens(1), soPin: 'another officer’s' })
+    initTokens(place.tokens(2))
+    expect(labelsOf(place)).toHaveLength(6)
+  })
+
+  test('a private vault’s token that is lost is not made anew beside what was in it', async () => {
+    initTokens({ ...place.tokens(1), regions: [eu] })
+    place.regionsInTokens = [eu]
+    await place.start()
+    await place.makes('VIRTUAL_PRIVATE')
+    await place.stop()
+    initialize({ module: softHsm(), label: label('lost'), ...pins }, softHsm().slotOf(label(`${eu} #1`)))
+    const lines = initTokens({ ...place.tokens(2), regions: [eu] })
+    expect(lines[1]).toContain('#1  IS NOT MADE: a private vault has it')
+    expect(lines[2]).toContain('#2  made')
   })
 
   test('killed, it leaves shares that the next one replaces, and no file of anybody else', async () => {

@@ -2,6 +2,7 @@ import { UserError } from '../../userError.ts'
 import { markOwner, requireOwner, type TokenOwner } from './ownerMark.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { CKA, CKO, CKU } from './constants.ts'
+import { refusedOf, requirePinLengths } from './requirePins.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
 import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
@@ -85,6 +86,12 @@ function putBackRecoveryKey({ module, soPin, pin, recoveryKey }: NewToken, slot:
   }
 }
 
+/** Cut off between C_InitToken and C_InitPIN. */
+export function isHalfMade(module: Pkcs11Module, label: string): boolean {
+  const slot = module.slotOf(label)
+  return slot !== undefined && module.vendor.hasOfficer && !module.tokenInfo(slot).hasUserPin
+}
+
 /** Before there are keys: a token that has any and no mark is of an older version. */
 function markAsOwn(session: Session, { owner }: NewToken): void {
   if (owner !== undefined) markOwner(session, owner)
@@ -155,7 +162,11 @@ function madeWithoutThem(label: string): UserError {
 export function withUser<R>(module: Pkcs11Module, slot: number, pin: string, work: (session: Session) => R): R {
   const session = Session.open(module, slot)
   try {
-    session.login(CKU.USER, pin)
+    try {
+      session.login(CKU.USER, pin)
+    } catch (cause) {
+      throw refusedOf(module.tokenInfo(slot).label, 'the PIN', cause)
+    }
     return work(session)
   } finally {
     session.close()
@@ -187,9 +198,14 @@ export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken,
   const name = Buffer.alloc(32, ' ')
   if (name.write(label) < Buffer.byteLength(label))
     throw new UserError(`A token's label has at most 32 bytes: ${label}`)
+  requirePinLengths({ module, label, soPin, pin }, empty)
   const [officer, user] = [Buffer.from(soPin), Buffer.from(pin)]
   try {
-    module.call('C_InitToken', empty, officer, officer.length, name)
+    try {
+      module.call('C_InitToken', empty, officer, officer.length, name)
+    } catch (cause) {
+      throw refusedOf(label, 'the security officer’s PIN', cause)
+    }
     // The slot may have another number from now on.
     const slot = module.slotOf(label) ?? empty
     const session = Session.open(module, slot)

@@ -1,23 +1,27 @@
 import { KmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR } from './constants.ts'
+import { isPkcs11Error } from './pkcs11Error.ts'
 
 export const retrySeconds = 1
 
 /** These say that the PIN is not to be tried again: three wrong ones lock most tokens. */
-export const pinRefusals = [
-  CKR.PIN_INCORRECT,
-  CKR.PIN_LEN_RANGE,
-  CKR.PIN_EXPIRED,
-  CKR.PIN_LOCKED,
-  CKR.USER_PIN_NOT_INITIALIZED,
-]
+export const pinRefusals = [CKR.PIN_INCORRECT, CKR.PIN_LEN_RANGE, CKR.PIN_EXPIRED, CKR.PIN_LOCKED]
 
 export function lost(label: string, cause?: unknown): KmsError {
   return new KmsError('unavailable', `The HSM does not answer (token ${label}); try again.`, {
     retryAfter: retrySeconds,
     ...(cause === undefined ? {} : { cause }),
   })
+}
+
+/** Cut off between C_InitToken and C_InitPIN: no PIN was refused, and nothing is in it. Undefined: `cause` says something else. */
+export function halfMade(label: string, cause: unknown): UserError | undefined {
+  if (!isPkcs11Error(cause, CKR.USER_PIN_NOT_INITIALIZED)) return undefined
+  return new UserError(
+    `The token ${label} is half made: hsm init, or hsm restore, was cut off before it had a user's PIN. Nothing is in it: run that again.`,
+    { cause },
+  )
 }
 
 export function pinRefused(label: string, cause?: unknown): UserError {

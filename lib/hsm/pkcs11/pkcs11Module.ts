@@ -243,6 +243,7 @@ export class Pkcs11Module {
       firmware: versionAt(info, 186),
       isInitialized: (flags & CKF.TOKEN_INITIALIZED) !== 0,
       hasUserPin: (flags & CKF.USER_PIN_INITIALIZED) !== 0,
+      pinLength: { min: readUlong(info.subarray(144)), max: readUlong(info.subarray(136)) || Infinity },
     }
   }
 }
@@ -268,4 +269,6 @@ export interface TokenInfo {
   readonly firmware: string
   readonly isInitialized: boolean
   readonly hasUserPin: boolean
+  /** Bytes. */
+  readonly pinLength: { readonly min: number; readonly max: number }
 }

@@ -4,7 +4,7 @@ import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { LoopGuard, TooSlow } from './loopGuard.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
-import { lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
+import { halfMade, lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
 import type { TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -270,7 +270,7 @@ export class Token<T> {
         session.login(CKU.USER, pin)
       } catch (cause) {
         if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
-        if (!isPkcs11Error(cause, ...pinRefusals)) throw cause
+        if (!isPkcs11Error(cause, ...pinRefusals)) throw halfMade(this.label, cause) ?? cause
         this.#refusedPin = digest
         refusedPins?.note(this.label)
         throw pinRefused(this.label, cause)

@@ -88,7 +88,8 @@ export function restoreToken(
 ): 'made' | 'there already' {
   const { module, label, pin } = token
   const known = module.slotOf(label)
-  if (known !== undefined && holds(token, known, copies, mayHaveMore)) return 'there already'
+  if (known !== undefined && module.tokenInfo(known).hasUserPin && holds(token, known, copies, mayHaveMore))
+    return 'there already'
   withUser(module, initialize(token, known), pin, (session) => {
     if (token.owner !== undefined) markOwner(session, token.owner)
     const { kwp } = findAbilities(session)

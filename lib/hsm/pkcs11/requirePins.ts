@@ -1,0 +1,56 @@
+import { UserError } from '../../userError.ts'
+import { CKU } from './constants.ts'
+import { pinRefusals } from './lostToken.ts'
+import { isPkcs11Error } from './pkcs11Error.ts'
+import type { Pkcs11Module } from './pkcs11Module.ts'
+import { Session } from './session.ts'
+
+interface Pins {
+  readonly module: Pkcs11Module
+  readonly label: string
+  readonly soPin: string
+  readonly pin: string
+}
+
+/** Before anything is made, by what the first token says: a PIN that is refused later leaves a token half made. @throws UserError */
+export function requirePins(pins: Pins): void {
+  const slot = pins.module.slotOf(pins.label) ?? pins.module.emptySlot(pins.label)
+  if (slot !== undefined) requirePinLengths(pins, slot)
+}
+
+/** @throws UserError */
+export function requirePinLengths({ module, label, soPin, pin }: Pins, slot: number): void {
+  const { min, max } = module.tokenInfo(slot).pinLength
+  const whose = { 'The service’s': pin, ...(module.vendor.hasOfficer ? { 'The security officer’s': soPin } : {}) }
+  for (const [which, each] of Object.entries(whose)) {
+    const length = Buffer.byteLength(each)
+    if (length < min || length > max)
+      throw new UserError(
+        `${which} PIN has ${length} bytes, and the token ${label} takes ${min} to ${max}: openssl rand -hex 16 makes one. Nothing was made.`,
+      )
+  }
+}
+
+/** That this officer made the token that is there: others beside it would be another one's. A wrong PIN costs one try. @throws UserError */
+export function requireOfficer({ module, label, soPin }: Omit<Pins, 'pin'>): void {
+  const slot = module.slotOf(label)
+  if (slot === undefined || !module.vendor.hasOfficer) return
+  const session = Session.open(module, slot)
+  try {
+    session.login(CKU.SO, soPin)
+    module.call('C_Logout', session.handle)
+  } catch (cause) {
+    throw refusedOf(label, 'the security officer’s PIN', cause)
+  } finally {
+    session.close()
+  }
+}
+
+/** In a sentence, where it is about a PIN: most tokens lock after some wrong ones. */
+export function refusedOf(label: string, what: string, cause: unknown): unknown {
+  if (!isPkcs11Error(cause, ...pinRefusals)) return cause
+  return new UserError(
+    `The token ${label} refuses ${what} (${cause.message.replace(/\.$/, '')}): find out which is right before the next attempt, for each counts. Nothing was made.`,
+    { cause },
+  )
+}
