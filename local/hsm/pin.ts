@@ -5,17 +5,39 @@ import { UserError } from '../../lib/userError.ts'
 
 /** A PIN from a file that its owner alone can read; its first line. @throws UserError */
 export function pinFrom(file: string): string {
-  let text: string
+  let bytes: Buffer
   try {
+    // A pipe may never be written to.
+    if (!statSync(file).isFile())
+      throw new UserError(`The PIN file ${file} is no file, but a directory, a pipe or a device.`)
     requireOwn(file, 'The PIN file')
-    text = readFileSync(file, 'utf8')
+    bytes = readFileSync(file)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError(`The PIN file ${file} cannot be read.`, { cause })
   }
-  const [pin = ''] = text.split(/\r?\n/)
+  const [pin = ''] = textIn(file, bytes).split(/\r?\n/)
   if (pin === '') throw new UserError(`The PIN file ${file} is empty.`)
+  const wrong = pin.startsWith(byteOrderMark) ? 'a byte order mark' : pin.trim() === pin ? undefined : 'a blank'
+  if (wrong !== undefined)
+    throw new UserError(
+      `The PIN file ${file} begins or ends with ${wrong}, which would be part of the PIN: write it without. It was not tried.`,
+    )
   return pin
+}
+
+const byteOrderMark = '\uFEFF'
+
+/** Bytes that are no text would all become one and the same character, and such a PIN is easily guessed. @throws UserError */
+function textIn(file: string, bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (cause) {
+    throw new UserError(
+      `The PIN file ${file} is no text in UTF-8, and a PIN of its bytes would be easily guessed: make one with openssl rand -hex 16, and change the PIN of tokens that are there by their vendor's program. It was not tried.`,
+      { cause },
+    )
+  }
 }
 
 /** Whether its owner alone may read it. */
