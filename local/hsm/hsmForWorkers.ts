@@ -1,4 +1,5 @@
 import type { CopiedTokenHsm } from '../../lib/hsm/pkcs11/pkcs11HsmOptions.ts'
+import type { TokenOwner } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module, type SharedLibrary } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import type { HsmState } from '../../lib/hsm/software/hsmState.ts'
@@ -23,6 +24,8 @@ export type WorkerHsm =
       readonly pinFile: string
       /** Where it stands which tokens have refused the PIN. */
       readonly refusals: string
+      /** Whose the token must be; null: it lies in the data directory itself. */
+      readonly owner: Pick<TokenOwner, 'id' | 'path' | 'adopts' | 'howToTake'> | null
     }
 
 /** A region's HSM as its workers have it. */
@@ -56,7 +59,8 @@ export function hsmForWorkers(
     start: (index) => {
       const library = module.forThread(index + 1)
       started.set(index, library)
-      return { kind: 'token', of: hsm.copied(), library, module: module.path, label, pinFile, refusals }
+      const owner = ownerOf(hsm)
+      return { kind: 'token', of: hsm.copied(), library, module: module.path, label, pinFile, refusals, owner }
     },
     ended: (index) => {
       const library = started.get(index)
@@ -69,6 +73,12 @@ export function hsmForWorkers(
   }
 }
 
+function ownerOf({ tokenOptions: { owner } }: Pkcs11Hsm) {
+  if (owner === undefined) return null
+  const { id, path, adopts, howToTake } = owner
+  return { id, path, adopts, howToTake }
+}
+
 /** Keys are made by the region's own thread, in the one bounded share of the pool that all threads have. */
 const noGeneration = { atOnce: 0, maxWaiting: 0 } as const
 
@@ -78,12 +88,14 @@ export function openWorkerHsm(region: string, from: WorkerHsm, beforeOpening: ()
   if (from.kind === 'simulated') {
     return openSoftwareHsm({ ...options, store: new MemoryState(from.state), beforeOpening })
   }
-  const { of, library, label, pinFile, refusals } = from
+  const { of, library, label, pinFile, refusals, owner } = from
   const token = {
     module: Pkcs11Module.inThread(from.module, library),
     label,
     pin: () => pinFrom(pinFile),
     refusedPins: refusedPins(pinFile, refusals),
+    // The region's own thread marks.
+    ...(owner === null ? {} : { owner: { ...owner, keep: () => undefined } }),
   }
   return openPkcs11Hsm({ ...options, token, copy: { of, beforeOpening } })
 }

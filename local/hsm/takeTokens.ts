@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { markOwner } from '../../lib/hsm/pkcs11/ownerMark.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { markOwner, ownerPathIn } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
@@ -48,9 +49,11 @@ export async function takeTokens(
       opened.push(openPkcs11Hsm({ region, realm, file: join(data, 'hsm', `${region}.json`), token }))
       return token
     })
+    const labels = tokens.flatMap(labelsOf)
+    const paths = labels.map((label) => partitionToken({ module, label, pin }).bare(ownerPathIn))
+    for (const path of new Set(paths)) if (path !== undefined) requireUnused(path, data)
     const owner = beginAsOwner(data)
     if (owner === undefined) return [`  the tokens lie in ${data} and are its own: there is nothing to take`]
-    const labels = tokens.flatMap(labelsOf)
     const tenancyId = directory.fact('tenancyId') ?? ''
     for (const hsm of opened) {
       const { region } = hsm
@@ -68,6 +71,26 @@ export async function takeTokens(
   } finally {
     for (const hsm of opened) hsm.close()
     directory.close()
+  }
+}
+
+/** Of another directory on this machine; what runs on another is not seen. @throws UserError where a service uses it. */
+function requireUnused(path: string, data: string): void {
+  if (!existsSync(join(path, 'host.db')) || realpathSync(path) === realpathSync(data)) return
+  try {
+    const host = new DatabaseSync(join(path, 'host.db'), { readOnly: true, timeout: 0 })
+    try {
+      host.prepare('SELECT name FROM sqlite_schema').all()
+    } finally {
+      host.close()
+    }
+  } catch (cause) {
+    // SQLITE_BUSY: its process holds it exclusively. What cannot be read for another reason says nothing.
+    if (((cause as { readonly errcode?: number }).errcode ?? 0) % 256 !== 5) return
+    throw new UserError(
+      `A Vaultspan process uses ${path}, whose tokens these are: two services on the same tokens destroy each other's keys. Stop it, for good, then take them. Nothing was changed.`,
+      { cause },
+    )
   }
 }
 

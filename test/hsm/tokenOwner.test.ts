@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
+import { setTimeout } from 'node:timers/promises'
+import { markOwner, ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
@@ -11,7 +12,7 @@ import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
 import { takeTokens } from '../../local/hsm/takeTokens.ts'
-import { tokenOwner } from '../../local/hsm/tokenOwner.ts'
+import { beginAsOwner, tokenOwner } from '../../local/hsm/tokenOwner.ts'
 import { restoreSnapshot } from '../../local/snapshot/restoreSnapshot.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
 import { eu, labelsOf, Place, us } from './custodiansPlace.ts'
@@ -89,17 +90,38 @@ describeWithToken('a token and the data directory that it is of', () => {
     )
     await place.start()
     await place.opens(made)
-    // While it runs another takes them: it makes no roots any more.
+    await expect(take()).rejects.toThrow(`A Vaultspan process uses ${place.data}, whose tokens these are`)
+    await place.opens(made)
+    // Another takes them all the same, from where that is not seen: it makes no roots any more, and uses none.
+    const taker = beginAsOwner(other())
+    for (const label of labelsOf(place))
+      token(label).bare((session) => {
+        if (taker !== undefined) markOwner(session, taker)
+      })
+    await expect(askService(place.data, 'rotate-root -')).rejects.toThrow(sharing)
+    for (const part of place.cloud?.parts ?? []) {
+      // It is looked at once a second.
+      for (let tries = 0; tries < 40 && part.hsm.isAnswering(); tries += 1) await setTimeout(50)
+      expect(await part.health()).toMatchObject({ status: 'degraded', isHsmAnswering: false })
+    }
+    await expect(place.opens(made)).rejects.toThrow()
+    expect(place.failed.at(-1)).toContain(sharing)
+    await place.stop()
     expect((await take()).join('\n')).toContain('must not be started again')
     const { reports } = await verifyAudit([other()], { now: Date.now() })
     for (const region of [eu, us]) {
       expect(operatorEvents(other(), region)).toMatchObject([
-        ['TakeTokens', { tokens: labelsOf(place).filter((label) => label.includes(region)) }],
+        [
+          'TakeTokens',
+          {
+            tokens: labelsOf(place)
+              .filter((label) => label.includes(region))
+              .toSorted(),
+          },
+        ],
       ])
       expect(reports).toContainEqual(expect.objectContaining({ region, findings: [] }))
     }
-    await expect(askService(place.data, 'rotate-root -')).rejects.toThrow(sharing)
-    await place.stop()
     await expect(place.start()).rejects.toThrow(`is of the data directory ${place.folder}/other`)
     await at(other(), async () => {
       await place.start()

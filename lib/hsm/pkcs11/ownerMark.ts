@@ -74,6 +74,11 @@ export function ownerMarks(session: Session): readonly Handle[] {
   return session.find(labelled(CKO.DATA, label))
 }
 
+/** The directory that it names. */
+export function ownerPathIn(session: Session): string | undefined {
+  return ownerIn(session)?.path
+}
+
 function ownerIn(session: Session): Mark | undefined {
   const [found] = ownerMarks(session)
   if (found === undefined) return undefined

@@ -5,7 +5,7 @@ import type { VaultContext } from '../hsm.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
-import { markIfUnmarked, ownerMarks } from './ownerMark.ts'
+import { markIfUnmarked, ownerMarks, requireOwner } from './ownerMark.ts'
 import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
@@ -227,7 +227,9 @@ export class Partitions {
 
   #keepAsOwn(session: Session, label: string): void {
     const { owner } = this.#region
-    if (owner !== undefined) markIfUnmarked(session, label, owner)
+    if (owner === undefined) return
+    if (this.#isCopy) requireOwner(session, label, owner)
+    else markIfUnmarked(session, label, owner)
   }
 
   #shut(label: string): void {

@@ -9,6 +9,8 @@ import {
   type Roots,
   type VaultObjects,
 } from './regionObjects.ts'
+import { UserError } from '../../userError.ts'
+import { requireOwner } from './ownerMark.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import type { Session } from './session.ts'
 import { Token } from './token.ts'
@@ -22,7 +24,35 @@ export type RegionToken = Token<RegionObjects & Abilities>
 
 /** A region's token. What it can do is found out at the first connection: a lost session does not change it. */
 export function regionToken(options: TokenOptions): RegionToken {
-  return tokenWith(options, findRegionObjects)
+  const token = tokenWith(options, (session) => {
+    requireStillOwn(session, options)
+    return findRegionObjects(session)
+  })
+  optionsOf.set(token, options)
+  return token
+}
+
+/** Of regions' tokens. */
+const optionsOf = new WeakMap<VaultToken, TokenOptions>()
+
+function requireStillOwn(session: Session, { label, owner }: TokenOptions): void {
+  if (owner !== undefined && session.vendor.keepsData) requireOwner(session, label, owner)
+}
+
+/** Another directory may have taken it meanwhile: then no thread keeps a session, and at each connection it is looked at again. */
+function isStillOwn(token: VaultToken): boolean {
+  const options = optionsOf.get(token)
+  if (options === undefined) return true
+  try {
+    token.run((session) => {
+      requireStillOwn(session, options)
+    })
+    return true
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause
+    if (!options.module.restart()) token.close()
+    return false
+  }
 }
 
 /** A private vault's own. `see` looks at what else is in it, at each connection. */
@@ -71,16 +101,17 @@ const lastMacs = new WeakMap<VaultToken, { readonly life: number; readonly at: n
  */
 export function isAnswering(token: VaultToken): boolean {
   try {
-    token.run((session, { roots: [{ macRoot }] }) => {
+    const isLooked = token.run((session, { roots: [{ macRoot }] }) => {
       const [{ life }, last, now] = [token, lastMacs.get(token), token.now()]
       if (last?.life === life && Math.abs(now - last.at) < macEveryMs) {
         session.attributes(macRoot, CKA.LABEL)
-        return
+        return true
       }
       session.sign(cmac, macRoot, probe)
       lastMacs.set(token, { life, at: now })
+      return false
     })
-    return true
+    return isLooked || isStillOwn(token)
   } catch (cause) {
     if (isKmsError(cause, 'unavailable') || isPkcs11Error(cause)) return false
     throw cause
