@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto'
-import { canonicalJson } from '../../canonicalJson.ts'
 import { isKmsError } from '../../errors.ts'
 import { isSameMac } from '../formats/blobMac.ts'
 import { unsignedBytes } from '../formats/statement.ts'
@@ -7,6 +6,7 @@ import type { TransportOffer, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import { keksDestroyed, notOurs, VAULT_KEY_LENGTH, VaultRoot } from '../software/vaultRoot.ts'
 import { HsmKek } from './hsmKek.ts'
 import { macRootOf, type VaultToken } from './regionToken.ts'
+import { vaultText } from './vaultText.ts'
 
 /** AES keys have 16, 24 or 32 bytes, and AES-KWP makes 8 more: the length of a key in a token is not told by every token. */
 export function isWrappedVaultKey(blob: Buffer): boolean {
@@ -146,9 +146,4 @@ function ifOurs<T>(work: () => T): T | undefined {
     if (isKmsError(cause, 'integrityFailure')) return undefined
     throw cause
   }
-}
-
-/** One text for each vault. */
-export function vaultText({ realm, tenancyId, vaultId, isPrivate }: VaultContext): string {
-  return canonicalJson({ realm, tenancyId, vaultId, isPrivate })
 }

@@ -1,5 +1,5 @@
 import { UserError } from '../../userError.ts'
-import { vaultText } from './vaultKeeper.ts'
+import { vaultText } from './vaultText.ts'
 import type { VaultContext } from '../hsm.ts'
 import { CKA, CKO } from './constants.ts'
 import { createMark, labelled } from './regionObjects.ts'
