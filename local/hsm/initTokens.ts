@@ -46,7 +46,7 @@ const says = {
   made: 'made, with its roots',
   completed: 'was there; its roots are made',
   'made anew': 'was spent; it is initialized anew, with new roots',
-  replaced: 'was left by a ceremony that did not end; it is initialized anew, with new roots',
+  replaced: 'was left by a ceremony that did not end, or half made; it is initialized anew, with new roots',
   'there already': 'was there with its roots; nothing is changed',
 } as const
 

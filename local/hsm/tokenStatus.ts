@@ -98,7 +98,7 @@ export async function tokenStatus(
         (each) => isEmpty({ module, label: each, pin: () => pin }),
       )
       lines.push(
-        `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}`,
+        `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}${free === 0 && taken + spent > 0 ? '; another private vault is refused until there are more (hsm init --private)' : ''}`,
       )
       if (away.length > 0) {
         sayUnfit(

@@ -93,7 +93,9 @@ describeWithToken('after tokens were lost', () => {
     loses(`${place.label} ${eu} #1`)
     const { text, isFit } = await status()
     expect(isFit).toBe(false)
-    expect(text).toContain(`${eu}  tokens for private vaults: 0 free, 1 taken, 0 spent`)
+    expect(text).toContain(
+      `${eu}  tokens for private vaults: 0 free, 1 taken, 0 spent; another private vault is refused until there are more (hsm init --private)`,
+    )
     expect(text).toContain(`AWAY, with a private vault each: ${place.label} ${eu} #1`)
   })
 
