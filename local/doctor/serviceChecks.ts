@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { createConnection } from 'node:net'
 import { freePort } from '../gateway/requireFreePorts.ts'
 import type { ApartPlace } from '../status/cloudStatus.ts'
+import type { RegionHealth } from '../region/regionHealth.ts'
 import { faultLines, troubles } from '../status/statusText.ts'
 import { typed } from '../typed.ts'
 import { custodyFinding } from './custodyFinding.ts'
@@ -26,8 +27,19 @@ export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>)
     const wrong = [...faultLines(fault).map((says) => ({ says, remedy: heal })), ...troubles(health, unverified)]
     const found = wrong.map(({ says, remedy }) => (how === 'ok' ? warn : fail)(`${region}: ${says}`, remedy))
     const serves = wrong.length === 0 ? [ok(`${region} serves, and its peers take messages`)] : found
-    return [...serves, ...custody.map((trouble) => custodyFinding(region, trouble))]
+    return [...serves, ...poolFindings(region, health), ...custody.map((trouble) => custodyFinding(region, trouble))]
   })
+}
+
+/** One that has given all its tokens away serves what it has. */
+function poolFindings(region: string, { privateTokens }: RegionHealth): readonly Finding[] {
+  if (privateTokens === undefined || privateTokens.free > 0) return []
+  return [
+    warn(
+      `${region}: no token is free for another private vault (${privateTokens.taken} taken, ${privateTokens.spent} spent)`,
+      'Where there is to be another: stop the service and run hsm init --private N, with a higher N, or the same where one is spent (docs/hsm.md).',
+    ),
+  ]
 }
 
 /** Where a running service is to be reached, or where one that is stopped would listen. */

@@ -37,6 +37,11 @@ export class RegionMetrics {
       'hsm_away_tokens',
       'Tokens that do not answer, with a private vault each that answers 503.',
     ),
+    privateTokens: this.#gauge(
+      'hsm_private_tokens',
+      'Tokens for private vaults, where the region has any: free, taken, spent.',
+      'state',
+    ),
     putBack: this.#gauge('put_back', '1: this start found the region put back to an older copy of its data.'),
     workers: this.#gauge('workers', 'Threads that answer requests.'),
     answering: this.#gauge('peer_answering', '0: the peer takes no messages now.', 'peer'),
@@ -96,11 +101,21 @@ export class RegionMetrics {
     }
   }
 
-  #setRegion({ takesWrites, isHsmAnswering, awayTokens = [], putBack, queues, audit }: RegionHealth): void {
+  #setRegion({
+    takesWrites,
+    isHsmAnswering,
+    awayTokens = [],
+    privateTokens,
+    putBack,
+    queues,
+    audit,
+  }: RegionHealth): void {
     const gauges = this.#gauges
     gauges.takesWrites.set(takesWrites ? 1 : 0)
     gauges.hsmAnswering.set(isHsmAnswering ? 1 : 0)
     gauges.awayTokens.set(awayTokens.length)
+    for (const state of ['free', 'taken', 'spent'] as const)
+      if (privateTokens !== undefined) gauges.privateTokens.set({ state }, privateTokens[state])
     gauges.putBack.set(putBack === undefined ? 0 : 1)
     gauges.queues.set({ queue: 'inbox' }, queues.inbox)
     gauges.queues.set({ queue: 'outbox' }, queues.outbox)

@@ -1,3 +1,4 @@
+import type { PartitionCounts } from '../../lib/hsm/pkcs11/partitions.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'
@@ -19,7 +20,10 @@ export interface Watched {
   readonly audit: { readonly lost: number }
   readonly found: { putBack?: PutBack }
   readonly workers: () => readonly WorkerFigures[]
-  readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering' | 'awayPartitions'>
+  readonly hsm: Pick<ProvisionedHsm, 'name' | 'isAnswering' | 'awayPartitions'> & {
+    /** Its tokens for private vaults; undefined: it has none. */
+    readonly pool?: () => PartitionCounts | undefined
+  }
   readonly custody: Pick<CustodyWatch, 'withoutKey'>
 }
 
@@ -52,6 +56,8 @@ export interface RegionHealth {
   readonly isHsmAnswering: boolean
   /** Tokens of private vaults that do not answer, whose vaults alone answer 503; absent: none is known. */
   readonly awayTokens?: readonly string[]
+  /** Tokens for private vaults; absent: the region has none. Without a free one no private vault is made. */
+  readonly privateTokens?: PartitionCounts
   /** Tokens without the custodians' key, or whose keys have no copy for them, as last looked at; absent: none. */
   readonly withoutCustodians?: readonly string[]
   readonly replicationAck: CloudSettings['replicationAck']
@@ -122,6 +128,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   const takesWrites = !store.isRefused()
   const isHsmAnswering = hsm.isAnswering()
   const awayTokens = hsm.awayPartitions()
+  const privateTokens = isHsmAnswering ? hsm.pool?.() : undefined
   return {
     status:
       notAnswering.length === 0 &&
@@ -140,6 +147,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
     hsm: hsm.name,
     isHsmAnswering,
     ...(awayTokens.length === 0 ? {} : { awayTokens }),
+    ...(privateTokens === undefined ? {} : { privateTokens }),
     ...(custody.withoutKey.length === 0 ? {} : { withoutCustodians: custody.withoutKey }),
     replicationAck: settings.replicationAck,
     links,

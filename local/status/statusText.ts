@@ -32,15 +32,20 @@ function regionText(
 ): string {
   const head = `${region.padEnd(width)}  ${status.padEnd(8)}  ${endpoint}${isHome ? '   home region' : ''}`
   if (health === null) return `${head}\n  its process does not answer; it is started again by itself where it ended`
-  const { queues, links, audit } = health
+  const { queues, links, audit, privateTokens } = health
   return [
     head,
     ...faultLines(fault).map((line) => `  ! ${line}`),
     ...[...troubles(health, unverified), ...(custody ?? [])].map(({ says }) => `  ! ${says}`),
     `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
+    ...(privateTokens === undefined ? [] : [`  ${poolText(privateTokens)}`]),
     ...links.map((link) => `  ${linkText(link)}`),
     `  queues: inbox ${queues.inbox}, outbox ${queues.outbox}, dead letters ${queues.deadLetters}; audit events lost: ${audit.lost}`,
   ].join('\n')
+}
+
+function poolText({ free, taken, spent }: NonNullable<RegionHealth['privateTokens']>): string {
+  return `tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${free > 0 ? '' : ' (hsm init --private makes more)'}`
 }
 
 /** Of what is broken on purpose. */

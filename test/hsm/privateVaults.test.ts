@@ -99,6 +99,12 @@ describeWithToken('a cloud whose private vaults have tokens of their own', () =>
     const third = await call('POST', `${home}/20180608/vaults`, body)
     expect(third).toMatchObject({ status: 400, body: { code: 'LimitExceeded' } })
     expect(third.body['message']).toContain('hsm init --private')
+    const seen = async (path: string) => await (await fetch(`${home}${path}`)).text()
+    expect(JSON.parse(await seen('/healthz'))).toMatchObject({
+      status: 'ok',
+      privateTokens: { free: 0, taken: 2, spent: 0 },
+    })
+    expect(await seen('/metrics')).toContain('vaultspan_hsm_private_tokens{state="free"} 0\n')
     await createVault(call, home, cloud.tenancyId)
 
     const backup = await call('POST', `${home}/20180608/vaults/${vault.id}/actions/backup`, {

@@ -7,7 +7,14 @@ function seen({
   workers = [],
   isAnswering = true,
 }: Partial<Record<'own' | 'workers', readonly string[]>> & { isAnswering?: boolean }) {
-  const hsm = { name: 'a token', label, isAnswering: () => isAnswering, awayPartitions: () => own }
+  const none = { free: 0, taken: 0, spent: 0 }
+  const hsm = {
+    name: 'a token',
+    label,
+    isAnswering: () => isAnswering,
+    awayPartitions: () => own,
+    partitionCounts: () => none,
+  }
   const all = seenByAll(hsm, () => workers)
   return { isAnswering: all.isAnswering(), away: all.awayPartitions() }
 }

@@ -177,6 +177,17 @@ test.each([
   ])
 })
 
+test('a region that has no token for another private vault is told, and serves', async () => {
+  const status = await statusOf({ ...well, privateTokens: { free: 0, taken: 3, spent: 1 } })
+  expect(statusText(status)).toContain(
+    '\n  tokens for private vaults: 0 free, 3 taken, 1 spent (hsm init --private makes more)\n',
+  )
+  const says = `${ashburn}: no token is free for another private vault (3 taken, 1 spent)`
+  expect(regionsCheck({ data: 'd', status })).toContainEqual(expect.objectContaining({ level: 'warn', says }))
+  const others = await statusOf({ ...well, privateTokens: { free: 1, taken: 3, spent: 0 } })
+  expect(regionsCheck({ data: 'd', status: others })).toHaveLength(1)
+})
+
 test('each trouble has a remedy of its own', async () => {
   const health = { ...well, status: 'degraded', notAnswering: [phoenix], takesWrites: false, awayTokens: ['v #1'] }
   const status = await statusOf(health as RegionHealth)

@@ -56,6 +56,7 @@ export class Partitions {
   readonly #store: PartitionStore
   readonly #isCopy: boolean
   readonly #open = new Map<string, { readonly token: VaultToken; readonly keeper: VaultKeeper }>()
+  #seen: readonly string[] | undefined
 
   /** `isCopy`: in another thread than the one that takes tokens and gives them back. */
   constructor(region: TokenOptions, keeper: VaultKeeper, store: PartitionStore, isCopy = false) {
@@ -146,9 +147,10 @@ export class Partitions {
     return this.#open.get(label)?.token
   }
 
+  /** By the tokens that were there when they were last looked for: hsm init makes more while the service stands still alone. */
   counts(): PartitionCounts {
     const entries = Object.entries(this.#store.partitions)
-    const labels = this.#labels()
+    const labels = this.#seen ?? this.#labels()
     const taken = entries.filter(([, { phase }]) => phase === 'taken').length
     const spent = entries.filter(([label, { phase }]) => phase !== 'taken' && labels.includes(label)).length
     return { free: labels.filter((label) => this.#store.partitions[label] === undefined).length, taken, spent }
@@ -173,12 +175,13 @@ export class Partitions {
   /** Of the pool's tokens that the library sees, by number. */
   #labels(): readonly string[] {
     const { module, label } = this.#region
-    return module
+    this.#seen = module
       .labels()
       .filter((each) => isPoolLabel(label, each))
       .map((each) => Number(each.slice(label.length + 2)))
       .sort((one, other) => one - other)
       .map((number) => partitionLabel(label, number))
+    return this.#seen
   }
 
   /** A spent one that has roots and names no vault was made anew by hsm init: in what was only emptied there is nothing. */
