@@ -39,6 +39,7 @@ function asked(name: string, ask: Ask): PutBackRegion {
   return {
     name,
     peerMark: (peer) => ask('peerMark', peer),
+    knownMark: (peer) => ask('knownMark', peer),
     identityEntries: (tenancyId, after) => ask('identityEntries', tenancyId, after),
     identityHead: (tenancyId) => ask('identityHead', tenancyId),
     statement: (tenancyId) => ask('statement', tenancyId),

@@ -171,7 +171,7 @@ export class AwsRegion {
       backups: awsBackups(settings, maxLambdaFileBytes),
       requestWatch: this.requestWatch,
       lag: lagMetric(resourcePrefix, writeLine),
-      commitMark: () => this.standing.mark,
+      commitMark: () => ({ mark: this.standing.mark }),
     })
     const flush = async () => {
       await audit.flush()

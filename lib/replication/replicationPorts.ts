@@ -1,3 +1,4 @@
+import type { CommitMark } from '../commitMark.ts'
 import type { KmsPorts } from '../kms/kmsPorts.ts'
 import type { LagFigures } from './lagWindow.ts'
 
@@ -20,8 +21,8 @@ export type ReplicationPorts = Pick<
   /** All regions of the deployment; identity goes to each. */
   readonly regions: readonly string[]
   readonly lag: LagMeter
-  /** How many changes of its tables this region has ever committed; undefined where nobody counts them. */
-  readonly commitMark?: () => number
+  /** How many changes of its tables this region has ever committed, and by whom the last; undefined where nobody counts them. */
+  readonly commitMark?: () => CommitMark
   /** Whether wrapping keys and backup keys are made in the background, or only when they are first needed. */
   readonly preparesKeys: boolean
 }

@@ -1,3 +1,4 @@
+import type { CommitMark } from '../commitMark.ts'
 import type { Hsm } from '../hsm/hsm.ts'
 import { FailedAuthentications, failureLimit, type TakeFailure } from '../http/failedAuthentications.ts'
 import type { DeadMessages, HttpPorts, VaultNames } from '../http/httpPorts.ts'
@@ -49,7 +50,7 @@ export interface RegionOptions {
   /** Undefined: a limit of this composition's own. */
   readonly takeFailure?: TakeFailure
   readonly lag?: LagMeter
-  readonly commitMark?: () => number
+  readonly commitMark?: () => CommitMark
   readonly maxFileBytes: number
   readonly backups: BackupStore
   readonly deadMessages?: DeadMessages

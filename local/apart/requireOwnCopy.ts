@@ -1,7 +1,7 @@
 import type { Logger } from '../../lib/ports.ts'
 import { UserError } from '../../lib/userError.ts'
 import { putBackRefusal } from '../cloud/putBack.ts'
-import type { FoundBehind } from '../processes/comparedPeer.ts'
+import type { FoundBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import type { RegionCommands } from '../processes/protocol.ts'
 
 /**

@@ -1,4 +1,5 @@
 import type { Logger } from '../../lib/ports.ts'
+import type { FoundBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import { recover, type PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
 import type { Prepared } from './prepareStart.ts'
 import type { RegionHost } from '../region/regionHost.ts'
@@ -7,8 +8,8 @@ import { UserError } from '../../lib/userError.ts'
 type Cloud = Pick<Prepared, 'directory' | 'homeRegion' | 'tenancyId' | 'recover'>
 
 /**
- * Every message between regions names how many changes its sender had committed. A region that now has fewer than a peer
- * knows of was put back to an older copy of its file: it would write revisions a second time, with other content. So the
+ * Every message between regions names how many changes its sender had committed, and which run of it made the last. A region
+ * that now has fewer than a peer knows of, or another one there, was put back to an older copy of its file: it would write revisions a second time, with other content. So the
  * start ends here, unless it is told to take back from the others what they have.
  * @throws UserError naming the region, what is missing, and the ways on.
  */
@@ -35,29 +36,28 @@ export async function requireNotPutBack(cloud: Cloud, hosts: readonly RegionHost
   await recover({ homeRegion, tenancyIds: [tenancyId] }, first.host, peers, first, log)
 }
 
-/** A region that has fewer changes than a peer knows of. */
-export interface Behind {
+/** A region that lacks changes that a peer knows of. */
+export interface Behind extends FoundBehind {
   readonly host: RegionHost
-  readonly peer: string
-  readonly has: number
-  readonly knows: number
 }
 
 export async function comparedWith(
   host: RegionHost,
-  peers: readonly Pick<PutBackPeer, 'name' | 'peerMark'>[],
+  peers: readonly Pick<PutBackPeer, 'name' | 'knownMark'>[],
 ): Promise<readonly Behind[]> {
-  const has = await host.commitMark()
-  const known = await Promise.all(
-    peers.map(async (peer) => ({ peer: peer.name, knows: await peer.peerMark(host.name) })),
+  const compared = await Promise.all(
+    peers.map(async (peer) => ({
+      peer: peer.name,
+      missing: await host.missingChanges(await peer.knownMark(host.name)),
+    })),
   )
-  return known.flatMap(({ peer, knows }) => (knows > has ? [{ host, peer, has, knows }] : []))
+  return compared.flatMap(({ peer, missing }) => (missing === undefined ? [] : [{ host, peer, ...missing }]))
 }
 
 export function putBackRefusal(
   path: string | undefined,
   region: string,
-  { peer, has, knows }: Omit<Behind, 'host'>,
+  { peer, has, knows }: FoundBehind,
   flag = `--recover ${region}`,
 ): UserError {
   const file = `${path ?? ''}/regions/${region}.db`

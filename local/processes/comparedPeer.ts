@@ -1,5 +1,8 @@
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
+import type { FoundBehind } from '../../lib/replication/takeBack/foundBehind.ts'
+import type { MissingChanges } from '../../lib/replication/takeBack/missingChanges.ts'
 import type { PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
+import type { CommitMark } from '../../lib/commitMark.ts'
 import type { Peer } from '../region/startRegion.ts'
 import type { PeerQuestion } from './peerQuestions.ts'
 import { PeerRefusal, type PeerTls } from './peerTls.ts'
@@ -7,19 +10,14 @@ import { PeerRefusal, type PeerTls } from './peerTls.ts'
 /** Far longer than an answer between two data centres takes. */
 const answerMs = 5_000
 
-/** What stands between this region and a peer that knows more of it than it has. */
-export interface FoundBehind {
-  readonly peer: string
-  readonly has: number
-  readonly knows: number
-}
-
 export interface ComparedPeerOptions {
   readonly region: string
   readonly name: string
   readonly peer: PeerTls
-  /** How many changes this region had committed when it was opened. */
-  readonly has: () => number
+  /** What of it was missing here when this region was opened. */
+  readonly missing: (known: CommitMark) => MissingChanges | undefined
+  /** Has it stand, whatever the next start finds. */
+  readonly note: (found: FoundBehind) => Promise<void>
   readonly onBehind: (found: FoundBehind) => void
 }
 
@@ -68,6 +66,7 @@ export class ComparedPeer implements Peer {
     return {
       name,
       peerMark: (region) => ask('peerMark', region),
+      knownMark: (region) => ask('knownMark', region),
       statement: (tenancyId) => ask('statement', tenancyId),
       identityEntries: (tenancyId, after) => ask('identityEntries', tenancyId, after),
       standingVaults: (tenancyId) => ask('standingVaults', tenancyId),
@@ -84,13 +83,26 @@ export class ComparedPeer implements Peer {
   }
 
   async #ask(): Promise<FoundBehind | undefined> {
-    const { region, name, peer, has } = this.#options
-    const own = has()
-    const knows = await peer.ask('peerMark', [region], answerMs).catch((cause: unknown) => {
-      // One of an older version knows no such question.
-      if (cause instanceof PeerRefusal && cause.status === 404) return 0
-      throw cause
-    })
-    return typeof knows === 'number' && knows > own ? { peer: name, has: own, knows } : undefined
+    const { name, missing, note } = this.#options
+    const found = missing(await this.#known())
+    if (found === undefined) return undefined
+    const behind = { peer: name, ...found }
+    await note(behind)
+    return behind
   }
+
+  async #known(): Promise<CommitMark> {
+    const { region, peer } = this.#options
+    // One of an older version tells a number, or knows no such question.
+    const told =
+      (await peer.ask('knownMark', [region], answerMs).catch(orUnknown)) ??
+      (await peer.ask('peerMark', [region], answerMs).catch(orUnknown))
+    if (typeof told === 'number') return { mark: told }
+    // INVARIANT: what peerQuestions.ts answers.
+    return (told as CommitMark | undefined) ?? { mark: 0 }
+  }
+}
+
+function orUnknown(cause: unknown): undefined {
+  if (!(cause instanceof PeerRefusal && cause.status === 404)) throw cause
 }

@@ -28,6 +28,7 @@ export function peerAnswers({ host, tenancyId, vaultOf }: AskedRegion): Readonly
   }
   return {
     peerMark: (asker) => host.peerMark(asker),
+    knownMark: (asker) => host.knownMark(asker),
     statement: () => host.statement(tenancyId),
     identityEntries: (_, [, after]) => host.identityEntries(tenancyId, Number(after)),
     standingVaults: async (asker) =>

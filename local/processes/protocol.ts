@@ -4,7 +4,7 @@ import type { FaultCommands } from '../control/faultServer.ts'
 import type { PortRow } from '../directory/hostDirectory.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import type { Certificate } from '../tls/certificateFiles.ts'
-import type { FoundBehind } from './comparedPeer.ts'
+import type { FoundBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import type { PinnedPeer } from './peerTls.ts'
 
 /** What a region's process is told before all else. */

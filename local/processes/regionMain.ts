@@ -48,7 +48,7 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
   const machines =
     apart === undefined
       ? undefined
-      : new ApartRegions(region, apart, (behind) => void cloud.isBehind(behind).catch(() => undefined))
+      : new ApartRegions(region, apart, (behind) => void cloud.isBehind(behind).catch(() => undefined), log)
   const others: readonly (readonly [string, PeerSocket | ComparedPeer])[] =
     machines?.peers.map((peer) => [peer.name, peer]) ??
     rest.regions.filter((name) => name !== region).map((name) => [name, new PeerSocket(path, name)])
@@ -69,7 +69,7 @@ async function open({ region, path, settings, logLevel, workers, ports: rows, ap
     peers,
   })
   peers.set(region, opened.store.queues)
-  machines?.openedWith(opened.store.tables.commitMark())
+  machines?.openedWith(opened.store)
   const gate = new InboxGate()
   let serves = false
   const inboxOf = (from?: string) => ({

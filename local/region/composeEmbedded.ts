@@ -31,12 +31,18 @@ export function composeEmbedded(
   },
 ): Runtime {
   const { region, homeRegion, regions, faults, settings, log, clock, peers } = parts
+  // Before its first change.
+  store.runs.begin(store.tables.commitMark())
   return composeRegion({
     region,
     homeRegion,
     regions,
     tables,
-    commitMark: () => store.tables.commitMark(),
+    commitMark: () => {
+      const mark = store.tables.commitMark()
+      const run = store.runs.of(mark)
+      return run === undefined ? { mark } : { mark, run: run.id }
+    },
     queues: { send: (to, messages) => faults.send(region, to, messages, peers.get(to.region)) },
     hsm,
     endpoints: hosts.endpoints,

@@ -60,28 +60,41 @@ test('an older database is noticed at the start, and by --recover takes back wha
     await opens(kms, replica, after, await encrypt(kms.call, vault.endpoint, after))
   }))
 
-test('an older database is noticed when the other region comes, before anything is sent to it; the region ends', () =>
+test('an older database that has gone on by itself is noticed when the other region comes; the region ends, and stays so', () =>
   withMachines(async (machines) => {
     await introduce(machines)
     const copy = join(machines.directory, 'copy')
     let first = await machines.start(home)
-    const second = await machines.start(other)
+    let second = await machines.start(other)
     const kms = kmsOf(machines)
-    const { vault } = await aReplicatedKey(kms)
+    const { vault, replica } = await aReplicatedKey(kms)
     await stopped(first)
     cpSync(join(machines.data(home), 'regions'), copy, { recursive: true })
     first = await machines.start(home)
-    await createKey(kms.call, vault, kms.tenancyId)
+    const keyId = await createKey(kms.call, vault, kms.tenancyId)
+    const ciphertext = await encrypt(kms.call, vault.endpoint, keyId)
+    await opens(kms, replica, keyId, ciphertext)
     await stopped(first)
     await stopped(second)
     putBack(machines, copy)
     first = await machines.start(home)
-    await machines.start(other)
+    // More than it lacks: from the next start on it has as many changes as the other region knows of.
+    for (let made = 0; made < 3; made += 1) await createKey(kms.call, vault, kms.tenancyId)
+    await stopped(first)
+    first = await machines.start(home)
+    second = await machines.start(other)
     // Where the clock goes on, what is done every minute is done at once.
     await run('local/main.ts', ['faults', 'clock', '+1s', '--data', machines.data(home)])
     expect(await first.exited).toBe(1)
     expect(first.said.err).toMatch(olderCopy)
+    await stopped(second)
+    // Nobody is there to ask.
     expect(await refused('start', '--data', machines.data(home))).toMatch(olderCopy)
+    await machines.start(other)
+    first = await machines.start(home, '--recover')
+    expect(await decrypt(kms.call, vault.endpoint, keyId, ciphertext)).toBe(plaintext)
+    await stopped(first)
+    await machines.start(home)
   }))
 
 test('a snapshot of one region, taken while it runs, is restored, and takes back what came since', () =>

@@ -79,4 +79,11 @@ export const durableFaults: readonly SeededFault[] = [
     replace: '  void [pk, sk, revision]',
     caughtBy: { test: 'test/replication/disbelieved.test.ts' },
   },
+  {
+    name: 'an older copy that has made as many changes as it lacks is believed',
+    file: 'lib/replication/takeBack/missingChanges.ts',
+    find: 'own === undefined || own.id === run ?',
+    replace: 'own === undefined || own.id !== null ?',
+    caughtBy: { test: 'test/store/commitRuns.test.ts' },
+  },
 ]

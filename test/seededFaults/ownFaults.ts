@@ -214,8 +214,8 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a region that was put back to an older copy starts as if it were not',
     file: 'local/cloud/putBack.ts',
-    find: 'knows > has ? [',
-    replace: 'knows < 0 ? [',
+    find: 'missing === undefined ? []',
+    replace: 'missing !== null ? []',
     caughtBy: { test: 'test/local/putBack.test.ts' },
   },
   {

@@ -6,6 +6,7 @@ import type { AuditHead } from '../../kms/auditChain/auditHead.ts'
 import type { Compared, Comparison } from './comparison.ts'
 import { provesAll, type Receipts } from './receipts.ts'
 import type { IdentityRecord, RecordBody, VaultRecord } from './record.ts'
+import type { CommitMark } from '../../commitMark.ts'
 import { parseJson } from '../../parseJson.ts'
 
 /** What regions tell each other. Requests to the inbox of the destination; answers to the outcome queue of the source. */
@@ -59,6 +60,7 @@ interface EnvelopeText extends JsonObject {
   readonly tenancyId: string
   readonly sentAt: number
   readonly mark?: number
+  readonly run?: string
   /** The body as canonical text. What is signed is its SHA-256 or, for receipts, their Merkle root. */
   readonly body: string
   readonly statement: RegionStatement & JsonObject
@@ -72,6 +74,8 @@ export interface Envelope {
   readonly sentAt: number
   /** How many changes the sender had committed by then, where it counts them. */
   readonly mark?: number
+  /** The run of the sender that made the last of them, where it tells them apart. */
+  readonly run?: string
   readonly body: Body
   /** What was signed and by whom: kept with a receipt as its proof. */
   readonly proof: JsonObject
@@ -88,17 +92,16 @@ export async function signMessage(
   { tenancyId, destination }: Address,
   sentAt: number,
   body: Body,
-  mark?: number,
+  committed?: CommitMark,
 ): Promise<string> {
   const text = canonicalJson(body as unknown as Json)
-  const marked = mark === undefined ? {} : { mark }
   const head = {
     format: 'vaultspan/envelope/1',
     source: hsm.region,
     destination,
     tenancyId,
     sentAt,
-    ...marked,
+    ...committed,
   } as const
   const digest = body.kind === 'receipts' ? body.root : textDigest(text)
   const signature = await hsm.sign(signedBytes(head, digest))
@@ -126,10 +129,23 @@ export async function verifyMessage(hsm: Hsm, text: string): Promise<Envelope> {
   if (!(await hsm.isSignedBy(statement, bytes, Buffer.from(signature, 'base64')))) {
     throw new KmsError('integrityFailure', `The envelope from ${source} is not signed by it.`)
   }
-  const { mark } = head as { readonly mark?: unknown }
-  const marked = typeof mark === 'number' ? { mark } : {}
-  return { source, tenancyId, sentAt, ...marked, body: content, proof: { ...head, digest, signature, statement } }
+  return {
+    source,
+    tenancyId,
+    sentAt,
+    ...committedIn(head),
+    body: content,
+    proof: { ...head, digest, signature, statement },
+  }
 }
+
+function committedIn({ mark, run }: { readonly mark?: unknown; readonly run?: unknown }): Partial<CommitMark> {
+  if (typeof mark !== 'number') return {}
+  return typeof run === 'string' && run.length <= maxRunLength ? { mark, run } : { mark }
+}
+
+/** Of an id that is kept. */
+const maxRunLength = 100
 
 function parse(text: string): EnvelopeText {
   try {

@@ -1,7 +1,8 @@
 import type { RegionStatement } from '../../hsm/hsm.ts'
 import type { TreePlace } from '../../kms/rows/digestTree.ts'
 import type { Item } from '../../ports.ts'
-import { peerMark } from '../peerMarks.ts'
+import { knownMark, peerMark } from '../peerMarks.ts'
+import type { CommitMark } from '../../commitMark.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import {
   fenceOf,
@@ -18,6 +19,8 @@ import { dropReplica, replicateAnew, takeBackIdentity, takeBackKey, takeBackVaul
 export interface PutBackHost {
   /** How many of a peer's changes this region knows of. */
   peerMark(peer: string): Promise<number>
+  /** The same, and which run of the peer made the last of them. */
+  knownMark(peer: string): Promise<CommitMark>
   identityEntries(tenancyId: string, after: number): Promise<readonly Item[]>
   standingVaults(tenancyId: string): Promise<readonly StandingVault[]>
   standingKeys(vaultId: string, from: TreePlace): Promise<StandingKeys>
@@ -33,6 +36,7 @@ export interface PutBackHost {
 export function putBackHost(ports: ReplicationPorts): PutBackHost {
   return {
     peerMark: (peer) => peerMark(ports.tables, peer),
+    knownMark: (peer) => knownMark(ports.tables, peer),
     identityEntries: (tenancyId, after) => identityEntries(ports, tenancyId, after),
     standingVaults: (tenancyId) => standingVaults(ports, tenancyId),
     standingKeys: (vaultId, from) => standingKeys(ports, vaultId, from),

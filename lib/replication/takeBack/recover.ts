@@ -4,6 +4,7 @@ import { operatorEvent } from '../../kms/operatorAudit.ts'
 import { treeStart, type TreePlace } from '../../kms/rows/digestTree.ts'
 import type { Logger } from '../../ports.ts'
 import type { RegionStatement } from '../../hsm/hsm.ts'
+import type { MissingChanges } from './missingChanges.ts'
 import type { PutBackHost } from './putBackHost.ts'
 
 /** What a start, or an operator, has done about a region that was put back to an older copy of its data. */
@@ -42,6 +43,7 @@ export type PutBackPeer = Pick<
   PutBackRegion,
   | 'name'
   | 'peerMark'
+  | 'knownMark'
   | 'statement'
   | 'identityEntries'
   | 'standingVaults'
@@ -53,12 +55,6 @@ export type PutBackPeer = Pick<
 export interface PutBackCloud {
   readonly homeRegion: string
   readonly tenancyIds: readonly string[]
-}
-
-/** How far a region had come, and how far it is known to have come. */
-export interface MissingChanges {
-  readonly has: number
-  readonly knows: number
 }
 
 /** Takes back from all peers what they have of a region that is behind. Before it serves anybody. Resolves with what was found. */

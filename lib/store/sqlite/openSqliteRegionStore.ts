@@ -1,3 +1,4 @@
+import { CommitRuns } from './commitRuns.ts'
 import { GroupCommit, type Schedule } from './groupCommit.ts'
 import { SqliteDatabase } from './sqliteDatabase.ts'
 import { SqliteQueues, type SqliteQueuesOptions } from './sqliteQueues.ts'
@@ -17,6 +18,8 @@ export interface SqliteRegionStoreOptions extends Omit<SqliteTablesOptions, Open
 export interface SqliteRegionStore {
   readonly tables: SqliteTables
   readonly queues: SqliteQueues
+  /** Whoever lets the region make changes begins one first. */
+  readonly runs: CommitRuns
   /** The file itself, for what no port can do. */
   readonly database: SqliteDatabase
   /** Whether the disk had no room for the last write that was tried. */
@@ -42,6 +45,7 @@ export function openSqliteRegionStore({
   const commit = new GroupCommit(database, schedule)
   const tables = new SqliteTables({ ...options, database, commit })
   const queues = new SqliteQueues({ ...options, database, commit })
+  const runs = new CommitRuns(database, options.newId)
   const close = (): void => {
     if (database.isOpen) commit.flush()
     database.close()
@@ -53,5 +57,5 @@ export function openSqliteRegionStore({
   const thaw = (): void => {
     if (database.isOpen) database.goOnWithCheckpoints()
   }
-  return { tables, queues, database, isRefused: () => commit.isRefused, freeze, thaw, close }
+  return { tables, queues, runs, database, isRefused: () => commit.isRefused, freeze, thaw, close }
 }

@@ -26,5 +26,6 @@ export const regionStoreSchema = `
     first_sent_at INTEGER NOT NULL, visible_at INTEGER NOT NULL, receive_count INTEGER NOT NULL, reason TEXT
   ) STRICT;
   CREATE INDEX IF NOT EXISTS message_visible ON message (queue, visible_at, seq);
-  CREATE TABLE IF NOT EXISTS hsm_state (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT
+  CREATE TABLE IF NOT EXISTS hsm_state (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS commit_run (first INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT
 `
