@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
@@ -15,7 +14,6 @@ describeWithToken('a token that is slow or fails now and then', () => {
   const trouble: {
     code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
     delay?: (name: FunctionName) => Promise<void> | undefined
-    now?: number
   } = {}
   const aes = aMaterial()
   const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
@@ -32,7 +30,6 @@ describeWithToken('a token that is slow or fails now and then', () => {
     delete trouble.code
     delete trouble.delay
     label = newToken(1)
-    delete trouble.now
     const token = {
       module: troubled(softHsm(), trouble),
       label,
@@ -144,100 +141,6 @@ describeWithToken('a token that is slow or fails now and then', () => {
     await used()
   })
 
-  describe('where each call stands in the event loop for long', () => {
-    let calls = 0
-    let at = 1_000_000
-    const pass = (ms: number) => {
-      at += ms
-      trouble.now = at
-    }
-    const each = (ms: number) => {
-      calls = 0
-      pass(0)
-      trouble.code = (name) => {
-        if (name !== 'C_Sign') return undefined
-        calls += 1
-        pass(ms)
-        return undefined
-      }
-    }
-    // On a thread, where it is tried whether it is fast again.
-    const neverTried = () => {
-      trouble.delay = () => new Promise(() => undefined)
-    }
-    const slow = (retryAfter: number) => expect.objectContaining({ code: 'unavailable', retryAfter }) as Error
-
-    test('is asked for a tenth of the time, answers 503 in between and says so, and is used again once it is fast', async () => {
-      neverTried()
-      each(300)
-      await encrypt()
-      expect(hsm.isAnswering()).toBe(true)
-      await encrypt()
-      expect(hsm.isAnswering()).toBe(false)
-      expect(hsm.awayTokens()).toHaveLength(1)
-      calls = 0
-      await expect(encrypt()).rejects.toEqual(slow(12))
-      pass(11_000)
-      await expect(encrypt()).rejects.toEqual(slow(1))
-      expect(calls).toBe(0)
-      pass(1_000)
-      await encrypt()
-      await expect(encrypt()).rejects.toEqual(slow(12))
-      each(0)
-      pass(12_000)
-      await encrypt()
-      await encrypt()
-      expect(hsm.isAnswering()).toBe(true)
-      expect(hsm.awayTokens()).toEqual([])
-    })
-
-    test('is used again before that where a call off the loop was fast', async () => {
-      each(300)
-      await encrypt()
-      await encrypt()
-      each(0)
-      while (!hsm.isAnswering()) await setImmediate()
-      await encrypt()
-    })
-
-    test('rests on where that call was slow, too', async () => {
-      each(300)
-      await encrypt()
-      await encrypt()
-      each(200)
-      // Whoever asks begins the next trial where the former is over.
-      while (calls < 3) {
-        expect(hsm.isAnswering()).toBe(false)
-        await setImmediate()
-      }
-    })
-
-    test('one slow work, as of a machine that paused, changes nothing', async () => {
-      await encrypt()
-      each(300)
-      await encrypt()
-      each(0)
-      await encrypt()
-      each(300)
-      await encrypt()
-      each(0)
-      await encrypt()
-    })
-
-    test('is given up between two calls of one work, and never rests for more than a minute', async () => {
-      neverTried()
-      await encrypt()
-      each(9_000)
-      await expect(encrypt()).rejects.toEqual(slow(1))
-      await expect(encrypt()).rejects.toEqual(slow(1))
-      expect(calls).toBe(2)
-      await expect(encrypt()).rejects.toEqual(slow(60))
-      each(0)
-      pass(60_000)
-      await encrypt()
-    })
-  })
-
   test('a key whose MAC fits is not called damaged where the token says nothing of use to it', async () => {
     trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.GENERAL_ERROR : undefined)
     await expect(encrypt()).rejects.toEqual(unavailable)
@@ -255,6 +158,19 @@ describeWithToken('a token that is slow or fails now and then', () => {
     await expect(sign()).rejects.toEqual(unavailable)
     const signed = vault.use(rsa, rsaKey, (key) => key.sign('SHA_256_RSA_PKCS1_V1_5', 'RAW', message))
     await expect(signed).rejects.toEqual(unavailable)
+  })
+
+  test('no new root is begun while a private vault’s token shows its objects and computes nothing', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.own' })
+    hsm.openVault(own, await hsm.createVaultKeys(own))
+    trouble.code = (name) => (name === 'C_Sign' ? CKR.DEVICE_REMOVED : undefined)
+    await expect(hsm.rotation.begin()).rejects.toThrow(`is away: ${partitionLabel(label, 1)} (of ${own.vaultId})`)
+    expect(hsm.rotation.isRotating()).toBe(false)
+    delete trouble.code
+    now += 1_000
+    await hsm.rotation.begin()
+    expect(hsm.rotation.isRotating()).toBe(true)
+    hsm.rotation.end()
   })
 
   test('an error that is no loss ends that operation alone', async () => {

@@ -5,6 +5,7 @@ const slowMs = 1_000
 /** So much longer than that work the loop is left to others. */
 const rest = 10
 const longestRestMs = 60_000
+const togetherMs = 60_000
 /** Of one call off the loop, after which the token counts as fast: work in the loop has eight of them. */
 const fastMs = slowMs / 8
 
@@ -17,17 +18,17 @@ export function requireInTime(now: number, until: number): void {
 }
 
 /**
- * Keeps the event loop from a token that is slow. Two slow works in a row, which no pause of the machine makes, and the token
- * is asked in it for a tenth of the time at most until it was fast once. In between callers get 503, and the token is tried
- * off the loop.
+ * Keeps the event loop from a token that is slow. Two slow works within a minute, which no pause of the machine makes, and the
+ * token is asked in it for a tenth of the time at most. In between callers get 503, and it is tried off the loop: once that was
+ * fast it is asked as ever. A fast work says nothing: it may have asked the library for what costs it nothing.
  */
 export class LoopGuard {
   readonly #label: string
   readonly #now: () => number
   readonly #trial: () => Promise<unknown>
   #isTrying = false
-  #slowInARow = 0
-  #notBefore = 0
+  #lastSlow = -Infinity
+  #notBefore = -Infinity
 
   /** `now`: milliseconds, from anywhere on. `trial`: one call off the loop. */
   constructor(label: string, now: () => number, trial: () => Promise<unknown>) {
@@ -37,7 +38,7 @@ export class LoopGuard {
   }
 
   isResting(): boolean {
-    return this.#slowInARow > 1 && this.#now() < this.#notBefore
+    return this.#now() < this.#notBefore
   }
 
   /** @throws KmsError unavailable while it rests. */
@@ -52,7 +53,7 @@ export class LoopGuard {
     const began = this.#now()
     try {
       await this.#trial()
-      if (this.#now() - began < fastMs) this.#slowInARow = 0
+      if (this.#now() - began < fastMs) this.#forget()
     } catch {
       // It rests on; whoever uses it afterwards is told what is the matter.
     } finally {
@@ -68,11 +69,15 @@ export class LoopGuard {
   /** Of work that was to be over by then. */
   end(until: number): void {
     const now = this.#now()
-    // What took neither little nor much may be one call of a slow token.
-    if (now - until + slowMs < fastMs) this.#slowInARow = 0
     if (now < until) return
-    this.#slowInARow += 1
-    this.#notBefore = now + Math.min((now - until + slowMs) * rest, longestRestMs)
+    const took = now - until + slowMs
+    if (now - took - this.#lastSlow < togetherMs) this.#notBefore = now + Math.min(took * rest, longestRestMs)
+    this.#lastSlow = now
+  }
+
+  #forget(): void {
+    this.#lastSlow = -Infinity
+    this.#notBefore = -Infinity
   }
 
   tooSlow(): KmsError {

@@ -6,7 +6,7 @@ import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
 import { findRecoveryKey } from './recoverable.ts'
 import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
-import { rootsOf, type VaultToken } from './regionToken.ts'
+import { macRootOf, rootsOf, type VaultToken } from './regionToken.ts'
 import { rsaPrivateTemplate } from './templates.ts'
 import type { TokenState } from './tokenState.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
@@ -65,7 +65,10 @@ export class TokenRotation implements RootRotation {
     const away = partitions.taken().flatMap((vault) => {
       const own = partitions.of(vault)
       try {
-        if (own !== undefined) findKeyIn(own)
+        if (own === undefined) return []
+        // A library may list a token that was taken away, but computes nothing in it.
+        macRootOf(own.token, own.generations()[0] ?? 1).tag(probe)
+        findKeyIn(own)
         return []
       } catch (cause) {
         if (!isKmsError(cause, 'unavailable')) throw cause
@@ -150,6 +153,8 @@ export class TokenRotation implements RootRotation {
     this.#of.onRoots(token.label, false)
   }
 }
+
+const probe = Buffer.from('vaultspan/is the token there')
 
 function findKeyIn({ token }: VaultKeeper): void {
   token.run((session) => {
