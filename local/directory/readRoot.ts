@@ -1,12 +1,16 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { p384PublicKey } from '../../lib/hsm/primitives/p384.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { UserError } from '../../lib/userError.ts'
 
-/** A tenancy's root, from whatever the service writes it into; undefined where no root is in there. */
+/** A tenancy's root, from whatever the service writes it into; undefined where no root is in there. @throws UserError */
 export function readRoot(path: string): KeyObject | undefined {
-  const text = readFileSync(statSync(path).isDirectory() ? join(path, 'tenancyRoot.pem') : path, 'utf8')
+  const isFolder = existsSync(path) && statSync(path).isDirectory()
+  const file = isFolder ? join(path, 'tenancyRoot.pem') : path
+  if (!existsSync(file)) throw new UserError(`There is no ${file}: name the tenancy's root.`)
+  const text = readFileSync(file, 'utf8')
   return p384PublicKey(text) ?? p384PublicKey(trustRootIn(text))
 }
 

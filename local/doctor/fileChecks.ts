@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { isMemoryFolder } from '../directory/memoryFolder.ts'
+import { statesIn } from '../directory/requireRows.ts'
 import { typed } from '../typed.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import { namesIn, type Patient } from './patient.ts'
@@ -24,6 +25,14 @@ export function filesCheck({ data, file, stored, endpoints, apart }: Patient): r
         fail(
           `There is no directory ${data}.`,
           `Name the one of the cloud by --data, or make a cloud there: ${typed('start', '--data', data)}`,
+        ),
+      ]
+    const states = statesIn(data).map(([region]) => file('hsm', `${region}.json`))
+    if (states.length > 0)
+      return [
+        fail(
+          `The HSM's state is there (${states.join(', ')}), and the rows that its keys are of are not.`,
+          `Restore the snapshot into a directory that is not there yet: ${typed('restore', 'SNAPSHOT', '--data', 'NEW')}`,
         ),
       ]
     return [warn(`There is no cloud in ${data} yet.`, `Make one: ${typed('start', '--data', data)}`)]

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, rmSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { PinRefused } from '../../lib/hsm/pkcs11/lostToken.ts'
 import { peerMark } from '../../lib/replication/peerMarks.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'
@@ -90,7 +91,12 @@ async function requireOneMoment(
     const isToTake = Object.keys(marks).some(isThere) && tokenOwner(data) !== undefined
     return { isApart: directory.fact('apart') !== undefined, withoutTokens, isToTake }
   } catch (cause) {
-    throw new UserError(`The snapshot does not belong together: ${messageOf(cause)}.`, { cause })
+    if (cause instanceof PinRefused && existsSync(join(data, 'hsm', 'tokens')))
+      throw new UserError(
+        `The tokens of the snapshot open by the PIN that they had then, which PKCS11_PIN_FILE does not hold. Where that is lost, have SOFTHSM2_CONF name an empty place of tokens, and restore again: the custodians' backups make the tokens anew there, by hsm restore. Nothing was restored.`,
+        { cause },
+      )
+    throw new UserError(`The snapshot does not belong together: ${messageOf(cause).replace(/\.$/, '')}.`, { cause })
   } finally {
     for (const store of stores.values()) store.close()
     directory.close()

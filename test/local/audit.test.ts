@@ -177,6 +177,7 @@ describe('an export', () => {
     expect(await exportAudit(many, { data, now })).toEqual(inOne)
     expect(readdirSync(many)).toEqual([`${ashburn}.jsonl`, `${phoenix}.jsonl`])
     for (const path of [one, many]) {
+      await expect(verifyAudit([path], { now, root: join(data, 'none.pem') })).rejects.toThrow('name the tenancy')
       const { reports } = await verifyAudit([path], { now, root: join(data, 'tenancyRoot.pem') })
       expect(reports.map(({ region, events, findings }) => ({ region, events, findings }))).toEqual(
         inOne.map((region) => ({ ...region, findings: [] })),

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { examine } from '../../local/doctor/examine.ts'
 import type { Finding } from '../../local/doctor/finding.ts'
@@ -145,4 +155,8 @@ test('the command prints a line each, and ends with 1 where one is fail', () =>
     const empty = await run('local/main.ts', ['doctor', '--data', to])
     expect(empty.code).toBe(0)
     expect(empty.out).toMatch(/^warn {2}There is no cloud in/m)
+    cpSync(join(data, 'hsm'), join(to, 'hsm'), { recursive: true })
+    const rowless = await run('local/main.ts', ['doctor', '--data', to])
+    expect(rowless).toMatchObject({ code: 1, err: '' })
+    expect(rowless.out).toMatch(/^fail {2}The HSM's state is there .*\n {6}→ Restore the snapshot/m)
   }))

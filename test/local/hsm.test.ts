@@ -255,6 +255,12 @@ describeWithToken('with the regions’ keys in tokens', () => {
         code: 1,
         err: expect.stringContaining('names eu-nowhere-1, which is no region here') as string,
       })
+      writeFileSync(join(directory, 'other.pin'), 'of another time\n', { mode: 0o600 })
+      const other = { ...environment, PKCS11_PIN_FILE: join(directory, 'other.pin') }
+      expect(await run('local/main.ts', ['restore', kept, '--data', restored], other)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('The tokens of the snapshot open by the PIN that they had then') as string,
+      })
       expect(existsSync(restored)).toBe(false)
       expect(await run('local/main.ts', ['restore', kept, '--data', restored], environment)).toMatchObject({ code: 0 })
       const again = startService(restored, await freeBase(), [], environment)

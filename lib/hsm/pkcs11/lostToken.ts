@@ -24,8 +24,10 @@ export function halfMade(label: string, cause: unknown): UserError | undefined {
   )
 }
 
-export function pinRefused(label: string, cause?: unknown): UserError {
-  return new UserError(
+export class PinRefused extends UserError {}
+
+export function pinRefused(label: string, cause?: unknown): PinRefused {
+  return new PinRefused(
     `The token ${label} refuses the PIN. It is not tried again, by another start neither, until the file of PKCS11_PIN_FILE is written anew.`,
     cause === undefined ? {} : { cause },
   )
