@@ -144,7 +144,9 @@ export async function noteKeeper(
   const link = (await tables.get('Replication', key.pk, key.sk)) as LinkRow | undefined
   const replicaKeys = keeper ?? 'simulated'
   if (link === undefined || link.replicaKeys === replicaKeys) return
-  await tables.write([{ op: 'put', table: 'Replication', item: { ...link, replicaKeys } }])
+  // Not where it went meanwhile: nothing is to be left of a link that is no more.
+  const isAsItWas = { kind: 'fields', fields: { replicaKeys: link.replicaKeys ?? null } } as const
+  await tables.write([{ op: 'put', table: 'Replication', item: { ...link, replicaKeys }, condition: isAsItWas }])
 }
 
 /** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */
