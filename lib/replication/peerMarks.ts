@@ -34,7 +34,7 @@ export async function noteMarks(
 
 /** 0 where the peer never named one. */
 export async function peerMark(tables: Pick<Tables, 'get'>, peer: string): Promise<number> {
-  return (await tables.get('Replication', peerMarksPk, peer))?.revision ?? 0
+  return (await knownMark(tables, peer)).mark
 }
 
 /** The same, with the run that made the last of those changes, where the peer told it. */

@@ -3,7 +3,7 @@ import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { CKA, CKM, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { aesTemplate } from './templates.ts'
-import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
+import { isLoss, isPkcs11Error, type Pkcs11Error } from './pkcs11Error.ts'
 import { rootsOf, type VaultToken, type VaultTokenObjects } from './regionToken.ts'
 import type { Handle, Session } from './session.ts'
 
@@ -90,21 +90,20 @@ export class HsmKek {
 
 /** Of bytes whose MAC fits: where the token says nothing of use to them, it is the token that fails, and not they. */
 export function unwrapProven<T>(refused: () => Error, unwrap: () => T): T {
-  try {
-    return unwrap()
-  } catch (cause) {
-    if (isPkcs11Error(cause) && !isLoss(cause)) throw refused()
-    throw cause
-  }
+  return refusing((cause) => !isLoss(cause), refused, unwrap)
 }
 
 /** What the token answers to anybody's bytes that do not open differs from token to token; what says that it is gone does not. */
 export function unwrapOr<T>({ vendor }: Pick<Session, 'vendor'>, refused: () => Error, unwrap: () => T): T {
+  const isOfBytes = (cause: Pkcs11Error) =>
+    (vendor.saysDeviceErrorOfBytes && isPkcs11Error(cause, CKR.DEVICE_ERROR)) || !isLoss(cause, { isGeneralOne: false })
+  return refusing(isOfBytes, refused, unwrap)
+}
+
+function refusing<T>(isOfBytes: (cause: Pkcs11Error) => boolean, refused: () => Error, unwrap: () => T): T {
   try {
     return unwrap()
   } catch (cause) {
-    const isOfBytes = vendor.saysDeviceErrorOfBytes && isPkcs11Error(cause, CKR.DEVICE_ERROR)
-    if (isOfBytes || (isPkcs11Error(cause) && !isLoss(cause, { isGeneralOne: false }))) throw refused()
-    throw cause
+    throw isPkcs11Error(cause) && isOfBytes(cause) ? refused() : cause
   }
 }

@@ -91,6 +91,12 @@ export function rootsOf({ roots }: VaultObjects, generation: number): Roots {
 }
 
 const probe = Buffer.from('vaultspan/is the token answering')
+
+/** That it computes: a library may list the objects of a token that was taken away. @throws Pkcs11Error */
+export function requireMac(session: Session, { roots: [{ macRoot }] }: VaultObjects): void {
+  session.sign(cmac, macRoot, probe)
+}
+
 const macEveryMs = 1_000
 /** Of each token: when it last made a MAC for us, and in which life. */
 const lastMacs = new WeakMap<VaultToken, { readonly life: number; readonly at: number }>()
@@ -101,13 +107,13 @@ const lastMacs = new WeakMap<VaultToken, { readonly life: number; readonly at: n
  */
 export function isAnswering(token: VaultToken): boolean {
   try {
-    const isLooked = token.run((session, { roots: [{ macRoot }] }) => {
+    const isLooked = token.run((session, objects) => {
       const [{ life }, last, now] = [token, lastMacs.get(token), token.now()]
       if (last?.life === life && Math.abs(now - last.at) < macEveryMs) {
-        session.attributes(macRoot, CKA.LABEL)
+        session.attributes(objects.roots[0].macRoot, CKA.LABEL)
         return true
       }
-      session.sign(cmac, macRoot, probe)
+      requireMac(session, objects)
       lastMacs.set(token, { life, at: now })
       return false
     })

@@ -6,7 +6,7 @@ import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
 import { findRecoveryKey } from './recoverable.ts'
 import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
-import { macRootOf, rootsOf, type VaultToken } from './regionToken.ts'
+import { requireMac, rootsOf, type VaultToken } from './regionToken.ts'
 import { rsaPrivateTemplate } from './templates.ts'
 import type { TokenState } from './tokenState.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
@@ -66,8 +66,7 @@ export class TokenRotation implements RootRotation {
       const own = partitions.of(vault)
       try {
         if (own === undefined) return []
-        // A library may list a token that was taken away, but computes nothing in it.
-        macRootOf(own.token, own.generations()[0] ?? 1).tag(probe)
+        own.token.run(requireMac)
         findKeyIn(own)
         return []
       } catch (cause) {
@@ -153,8 +152,6 @@ export class TokenRotation implements RootRotation {
     this.#of.onRoots(token.label, false)
   }
 }
-
-const probe = Buffer.from('vaultspan/is the token there')
 
 function findKeyIn({ token }: VaultKeeper): void {
   token.run((session) => {
