@@ -1,13 +1,11 @@
 import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { p384PublicKey, publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { realm } from '../../lib/ocid.ts'
 import { changeOf, checkProof, proofFailures } from '../../lib/replication/messages/checkProof.ts'
 import type { ProofOfArrival } from '../../lib/replication/messages/proofOfArrival.ts'
-import { UserError } from '../../lib/userError.ts'
-import { fileReason } from '../fileReason.ts'
 import { readRoot } from '../directory/readRoot.ts'
+import { textOf } from '../textOf.ts'
 
 /** What a proof of arrival says, or what is wrong with it. */
 interface Verdict {
@@ -17,26 +15,15 @@ interface Verdict {
 
 /** Checks an answer of GetReplicationReceipt, by itself and offline. `root`: a file that holds the tenancy's. */
 export async function verifyReceipt(file: string, root: string | undefined): Promise<Verdict> {
-  const pinned = root === undefined ? undefined : read(root, readRoot)
+  const pinned = root === undefined ? undefined : readRoot(root)
   if (root !== undefined && pinned === undefined) return refused(`${root} holds no P-384 public key in PEM.`)
-  const checked = await checkProof(
-    read(file, (path) => readFileSync(path, 'utf8')),
-    (named) => {
-      const key = pinned ?? p384PublicKey(named)
-      return key === undefined ? undefined : signaturesUnder(key, realm)
-    },
-  )
+  const checked = await checkProof(textOf(file), (named) => {
+    const key = pinned ?? p384PublicKey(named)
+    return key === undefined ? undefined : signaturesUnder(key, realm)
+  })
   if (checked === 'format') return refused(proofFailures.format)
   if (checked.failures.length > 0) return refused(...checked.failures.map((kind) => proofFailures[kind]))
   return { failures: [], says: [saidBy(checked.proof), ...(pinned === undefined ? [rootOf(checked.proof)] : [])] }
-}
-
-function read<T>(path: string, reader: (path: string) => T): T {
-  try {
-    return reader(path)
-  } catch (cause) {
-    throw new UserError(`${path} cannot be read: ${fileReason(cause)}.`, { cause })
-  }
 }
 
 function refused(...failures: readonly string[]): Verdict {

@@ -1,16 +1,17 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { p384PublicKey } from '../../lib/hsm/primitives/p384.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
+import { textOf } from '../textOf.ts'
 
 /** A tenancy's root, from whatever the service writes it into; undefined where no root is in there. @throws UserError */
 export function readRoot(path: string): KeyObject | undefined {
   const isFolder = existsSync(path) && statSync(path).isDirectory()
   const file = isFolder ? join(path, 'tenancyRoot.pem') : path
   if (!existsSync(file)) throw new UserError(`There is no ${file}: name the tenancy's root.`)
-  const text = readFileSync(file, 'utf8')
+  const text = textOf(file)
   return p384PublicKey(text) ?? p384PublicKey(trustRootIn(text))
 }
 

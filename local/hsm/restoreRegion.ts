@@ -26,7 +26,7 @@ import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { forgetRefusedPins } from './refusedPins.ts'
-import { textOf } from './textOf.ts'
+import { textOf } from '../textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { typed } from '../typed.ts'
 

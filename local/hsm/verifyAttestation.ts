@@ -3,7 +3,7 @@ import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { readRoot } from '../directory/readRoot.ts'
-import { textOf } from './textOf.ts'
+import { textOf } from '../textOf.ts'
 
 /** Checks what hsm attest has written, offline. Resolves with lines for a person. @throws UserError where it proves nothing. */
 export async function verifyAttestation(

@@ -3,7 +3,7 @@ import { fingerprint, isSignedByAll, parseTranscript, type Transcript } from '..
 import { UserError } from '../../lib/userError.ts'
 import { short } from './ceremony.ts'
 import { isOwn } from './pin.ts'
-import { textOf } from './textOf.ts'
+import { textOf } from '../textOf.ts'
 
 /**
  * Checks the transcript of a ceremony offline, and whether a share is of it. That the regions' keys are theirs it cannot say:

@@ -128,7 +128,7 @@ test.each([
   [['hsm', 'migrate', '--bogus'], /^Unknown option '--bogus'\. Run npm run hsm -- migrate --help\.\n$/],
   [['hsm', 'migrate'], /^Required option '--region <NAME>' not specified\. Run npm run hsm -- migrate --help\.\n$/],
   [['receipt', 'verify', '/nope'], /^\/nope cannot be read: there is no such file\.\n$/],
-  [['receipt', 'verify', '/nope', '--root', '/none'], /^\/none cannot be read: there is no such file\.\n$/],
+  [['receipt', 'verify', '/nope', '--root', '/none'], /^There is no \/none: name the tenancy's root\.\n$/],
   // Node's mkdir of a path below /proc tries for ever.
   [
     ['start', '--data', '/proc/x'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { UserError } from '../../lib/userError.ts'
-import { fileReason } from '../fileReason.ts'
+import { UserError } from '../lib/userError.ts'
+import { fileReason } from './fileReason.ts'
 
 /** Of a file that somebody named. @throws UserError */
 export function textOf(file: string): string {
