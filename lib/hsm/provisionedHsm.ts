@@ -14,7 +14,7 @@ export interface RootRotation {
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined
   rewrapTransportKey(transportKey: TransportKey): TransportKey | undefined
   /** The former root is destroyed: nothing that it wrapped opens any more. */
-  end(): void
+  end(): Promise<void>
 }
 
 /** What whoever sets up a region asks of its HSM beside. */

@@ -7,7 +7,7 @@ import { vaultSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
 import { vaultKeysSk, type VaultKeysRow } from '../../lib/kms/vaultCache.ts'
 import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { keysStored } from '../../lib/kms/vaults/storingKeys.ts'
-import type { Item, TableName, Write } from '../../lib/ports.ts'
+import type { Item, TableName, Tables, Write } from '../../lib/ports.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { Region } from '../region/startRegion.ts'
@@ -17,11 +17,13 @@ import { recoveryFile } from './recoveryFile.ts'
 
 type Rotated = Pick<Region, 'name' | 'hsm' | 'store'>
 
-/**
- * How many rows are wrapped anew, or found to be so already, in one turn of the event loop: each computes for up to a
- * millisecond in a token. What they write commits together, and requests come in between.
- */
+/** At most so many rows are wrapped anew, or found to be so already, in one turn of the event loop: what they write commits together. */
 export const rowsATurn = 8
+/** Milliseconds. Once a turn has taken so long no further row begins in it: requests come first. */
+export const turnMs = 5
+
+/** Milliseconds, from anywhere on. */
+type Now = () => number
 
 const underWay = new WeakMap<object, Promise<number>>()
 
@@ -30,44 +32,41 @@ const underWay = new WeakMap<object, Promise<number>>()
  * is destroyed once two looks at all rows found nothing under it. One that was cut off goes on. Resolves with how many were
  * wrapped anew. @throws UserError where a row opens under neither root: then both stay.
  */
-export function rotateRoot(region: Rotated): Promise<number> {
+export function rotateRoot(region: Rotated, now: Now = () => performance.now()): Promise<number> {
   const known = underWay.get(region.hsm)
   if (known !== undefined) return known
-  const rotation = rotate(region).finally(() => underWay.delete(region.hsm))
+  const rotation = rotate(region, now).finally(() => underWay.delete(region.hsm))
   underWay.set(region.hsm, rotation)
   return rotation
 }
 
-async function rotate(region: Rotated): Promise<number> {
+async function rotate(region: Rotated, now: Now): Promise<number> {
   const { hsm } = region
   await hsm.rotation.begin()
   let total = 0
   for (let clean = 0; clean < 2;) {
     // What was wrapped before and is not stored yet would be missed; what was read before is written again.
     await keysStored(hsm)
-    const rewrapped = await pass(region)
+    const rewrapped = await pass(region, now)
     total += rewrapped
     clean = rewrapped === 0 ? clean + 1 : 0
   }
-  hsm.rotation.end()
+  await hsm.rotation.end()
   return total
 }
 
-async function pass(region: Rotated): Promise<number> {
+async function pass(region: Rotated, now: Now): Promise<number> {
   const broken: string[] = []
   let rewrapped = 0
   for (const { table, sk, pk, rewrap } of kinds) {
     for (const rows of pages(region, table, pk, sk)) {
-      const done = await Promise.all(
-        rows.map((row) =>
-          rewrap(region, row).catch((cause: unknown) => {
-            broken.push(`${row.pk} (${cause instanceof Error ? cause.message : String(cause)})`)
-            return false
-          }),
-        ),
-      )
-      rewrapped += done.filter(Boolean).length
-      await setImmediate()
+      for (let left = rows; left.length > 0;) {
+        const turn = await oneTurn(region, rewrap, left, now)
+        broken.push(...turn.broken)
+        rewrapped += turn.rewrapped
+        left = left.slice(turn.looked)
+        await setImmediate()
+      }
     }
   }
   if (broken.length === 0) return rewrapped
@@ -76,13 +75,33 @@ async function pass(region: Rotated): Promise<number> {
   )
 }
 
+/** So many of the rows as a turn has time for, one after the other; the first in any case. */
+async function oneTurn({ hsm, store: { tables } }: Rotated, rewrap: Kind['rewrap'], rows: readonly RowKey[], now: Now) {
+  const until = now() + turnMs
+  const broken: string[] = []
+  const puts: Promise<unknown>[] = []
+  let looked = 0
+  for (const row of rows) {
+    const breaks = (cause: unknown) => {
+      broken.push(`${row.pk} (${cause instanceof Error ? cause.message : String(cause)})`)
+    }
+    const writes = await rewrap(hsm, tables, row).catch(breaks)
+    if (writes !== undefined) puts.push(tables.write(writes).catch(breaks))
+    looked += 1
+    if (now() >= until) break
+  }
+  await Promise.all(puts)
+  // Of a row that another has changed meanwhile as well, so that it is looked at again.
+  return { looked, rewrapped: puts.length, broken }
+}
+
 interface Kind {
   readonly table: TableName
   readonly pk: string
   /** Undefined: any. */
   readonly sk: string | undefined
-  /** False where there is nothing to do. */
-  readonly rewrap: (region: Rotated, row: RowKey) => Promise<boolean>
+  /** What is to be written; undefined where there is nothing to do. */
+  readonly rewrap: (hsm: Rotated['hsm'], tables: Tables, row: RowKey) => Promise<readonly Write[] | undefined>
 }
 
 interface RowKey {
@@ -91,13 +110,6 @@ interface RowKey {
 }
 
 const backupPk = 'backup#'
-
-/** What is under a root, by where it is kept. */
-const kinds: readonly Kind[] = [
-  { table: 'Vaults', pk: '', sk: vaultKeysSk, rewrap: rewrapVault },
-  { table: 'Vaults', pk: backupPk, sk: 'backupKeys', rewrap: rewrapBackupKeys },
-  { table: 'Replication', pk: transportPk(''), sk: undefined, rewrap: rewrapTransport },
-]
 
 /** In the order of the keys, of each page what is there when it is read. */
 function* pages(
@@ -119,49 +131,46 @@ function* pages(
   }
 }
 
-async function rewrapVault({ hsm, store: { tables } }: Rotated, { pk, sk }: RowKey): Promise<boolean> {
+const rewrapVault: Kind['rewrap'] = async ({ rotation }, tables, { pk, sk }) => {
   // The vault before its keys: whoever empties those moves its revision.
   const row = (await tables.get('Vaults', pk, vaultSk)) as unknown as VaultRow | undefined
   const stored = (await tables.get('Vaults', pk, sk)) as VaultKeysRow | undefined
-  if (row === undefined || stored === undefined) return false
-  const wrapped = hsm.rotation.rewrapVaultKeys(vaultContext(row), stored.wrapped)
-  const check: Write = {
-    op: 'check',
-    table: 'Vaults',
-    pk,
-    sk: vaultSk,
-    condition: { kind: 'revision', revision: row.revision },
-  }
-  return wrapped !== undefined && putRow(tables, { ...stored, wrapped: { ...wrapped } }, 'Vaults', [check])
+  if (row === undefined || stored === undefined) return undefined
+  const wrapped = rotation.rewrapVaultKeys(vaultContext(row), stored.wrapped)
+  if (wrapped === undefined) return undefined
+  const condition = { kind: 'revision', revision: row.revision } as const
+  return [
+    put('Vaults', { ...stored, wrapped: { ...wrapped } }),
+    { op: 'check', table: 'Vaults', pk, sk: vaultSk, condition },
+  ]
 }
 
-async function rewrapBackupKeys({ hsm, store: { tables } }: Rotated, { pk, sk }: RowKey): Promise<boolean> {
+const rewrapBackupKeys: Kind['rewrap'] = async ({ rotation }, tables, { pk, sk }) => {
   const stored = await tables.get('Vaults', pk, sk)
-  if (stored === undefined) return false
+  if (stored === undefined) return undefined
   const context: VaultContext = backupContext(pk.slice(backupPk.length))
-  const wrapped = hsm.rotation.rewrapVaultKeys(context, stored['wrapped'] as unknown as WrappedVaultKeys)
-  return wrapped !== undefined && putRow(tables, { ...stored, wrapped: { ...wrapped } }, 'Vaults')
+  const wrapped = rotation.rewrapVaultKeys(context, stored['wrapped'] as unknown as WrappedVaultKeys)
+  return wrapped && [put('Vaults', { ...stored, wrapped: { ...wrapped } })]
 }
 
-async function rewrapTransport({ hsm, store: { tables } }: Rotated, { pk, sk }: RowKey): Promise<boolean> {
+const rewrapTransport: Kind['rewrap'] = async ({ rotation }, tables, { pk, sk }) => {
   const stored = await tables.get('Replication', pk, sk)
-  if (stored === undefined) return false
-  const next = hsm.rotation.rewrapTransportKey(stored['transport'] as unknown as TransportKey)
-  if (next === undefined) return false
-  return putRow(tables, { ...stored, transport: { ...next } as TransportKey & JsonObject }, 'Replication')
+  if (stored === undefined) return undefined
+  const next = rotation.rewrapTransportKey(stored['transport'] as unknown as TransportKey)
+  return next && [put('Replication', { ...stored, transport: { ...next } as TransportKey & JsonObject })]
 }
 
-/** True where it was there still, and nobody else has changed it: counted as done also where not, so that it is looked at again. */
-async function putRow(
-  tables: Rotated['store']['tables'],
-  item: Item,
-  table: TableName,
-  checks: readonly Write[] = [],
-): Promise<boolean> {
-  const condition = { kind: 'fields', fields: { pk: item.pk } } as const
-  await tables.write([{ op: 'put', table, item, condition }, ...checks])
-  return true
+/** Where it is there still. */
+function put(table: TableName, item: Item): Write {
+  return { op: 'put', table, item, condition: { kind: 'fields', fields: { pk: item.pk } } }
 }
+
+/** What is under a root, by where it is kept. */
+const kinds: readonly Kind[] = [
+  { table: 'Vaults', pk: '', sk: vaultKeysSk, rewrap: rewrapVault },
+  { table: 'Vaults', pk: backupPk, sk: 'backupKeys', rewrap: rewrapBackupKeys },
+  { table: 'Replication', pk: transportPk(''), sk: undefined, rewrap: rewrapTransport },
+]
 
 /** Answers `rotate-root REGION`; `-` stands for all. @throws where there is no such one. */
 export async function rotateRootCommand(

@@ -64,7 +64,7 @@ test('opens what is under a new root, and what is still under the former one', a
   follow()
   copy.openVault(context, next)
   copy.openVault(context, former)
-  hsm.rotation.end()
+  await hsm.rotation.end()
   follow()
   expect(() => copy.openVault(context, { ...former, softwareKek: next.softwareKek })).toThrow('were not wrapped')
 })

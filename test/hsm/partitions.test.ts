@@ -161,7 +161,7 @@ describeWithToken('a private vault’s token', () => {
     const next = hsm.rotation.rewrapVaultKeys(first, wrapped)
     if (next === undefined) throw new Error('It was under the former root.')
     expect(roots()).toHaveLength(4)
-    hsm.rotation.end()
+    await hsm.rotation.end()
     expect(roots()).toEqual(['vaultspan root: wrapping 2', 'vaultspan root: MAC 2'])
     expect(() => hsm.openVault(first, wrapped)).toThrow()
     hsm.openVault(first, next)

@@ -167,6 +167,6 @@ describeWithToken('a token with the custodians’ key', () => {
     hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token: { module, label, pin: () => pins.pin } })
     await hsm.rotation.begin()
     expect(hsm.rotation.isRotating()).toBe(true)
-    hsm.rotation.end()
+    await hsm.rotation.end()
   })
 })

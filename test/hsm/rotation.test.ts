@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
-import { rotateRoot, rowsATurn } from '../../local/hsm/rotateRoot.ts'
+import { rotateRoot, rowsATurn, turnMs } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { aVault, realm, tenancyId } from './fixtures.ts'
 import { rotationContract } from './rotationContract.ts'
@@ -26,38 +26,45 @@ describe('in a simulated HSM', () => {
     openSoftwareHsm({ realm, region: 'eu-test-1', generateRsa: knownRsaPair, file: join(folder, 'state.json') })
   rotationContract(open, open)
 
-  test('wraps a few rows anew in a turn of the event loop, and looks at a few, so that requests come in between', async () => {
-    const hsm = open()
-    const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
-    for (const id of Array.from({ length: 100 }, (_, index) => `vault ${index}`)) {
-      const wrapped = { ...(await hsm.createVaultKeys(aVault({ vaultId: id }))) }
-      const row = { pk: id, sk: 'vault', id, tenancyId, vaultType: 'DEFAULT', revision: 1 }
-      await store.tables.write([
-        { op: 'put', table: 'Vaults', item: row },
-        { op: 'put', table: 'Vaults', item: { pk: id, sk: 'keys', wrapped } },
-      ])
-    }
-    const counts = { all: 0, inTurn: 0, mostInTurn: 0 }
-    const { rotation } = hsm
-    const rewrap = rotation.rewrapVaultKeys.bind(rotation)
-    rotation.rewrapVaultKeys = (...args) => {
-      counts.all += 1
-      counts.mostInTurn = Math.max(counts.mostInTurn, ++counts.inTurn)
-      return rewrap(...args)
-    }
-    let next: NodeJS.Immediate | undefined
-    const turn = () => {
-      counts.inTurn = 0
-      next = setImmediate(turn)
-    }
-    turn()
-    expect(await rotateRoot({ name: 'eu-test-1', hsm, store })).toBe(100)
-    clearImmediate(next)
-    // Once to wrap it, twice to find that it is; our look at each turn may come before its rows or after them.
-    expect(counts.all).toBe(300)
-    expect(counts.mostInTurn).toBeLessThanOrEqual(2 * rowsATurn)
-    store.close()
-  })
+  test.each([
+    ['no time', 0, rowsATurn],
+    ['two fifths of the time of a turn', turnMs * 0.4, 3],
+    ['more time than a turn has', turnMs * 2, 1],
+  ])(
+    'rows that take %s each end a turn of the event loop, so that requests come in between',
+    async (_what, ms, most) => {
+      const hsm = open()
+      const store = openSqliteRegionStore({ file: ':memory:', clock: Date.now, newId: randomUUID })
+      for (const id of Array.from({ length: 25 }, (_, index) => `vault ${index}`)) {
+        const wrapped = { ...(await hsm.createVaultKeys(aVault({ vaultId: id }))) }
+        const row = { pk: id, sk: 'vault', id, tenancyId, vaultType: 'DEFAULT', revision: 1 }
+        await store.tables.write([
+          { op: 'put', table: 'Vaults', item: row },
+          { op: 'put', table: 'Vaults', item: { pk: id, sk: 'keys', wrapped } },
+        ])
+      }
+      const counts = { all: 0, inTurn: 0, mostInTurn: 0 }
+      let now = 1_000
+      const { rotation } = hsm
+      const rewrap = rotation.rewrapVaultKeys.bind(rotation)
+      rotation.rewrapVaultKeys = (...args) => {
+        now += ms
+        counts.all += 1
+        counts.mostInTurn = Math.max(counts.mostInTurn, ++counts.inTurn)
+        // Whatever waits for the event loop comes before the next turn.
+        if (counts.inTurn === 1)
+          setImmediate(() => {
+            counts.inTurn = 0
+          })
+        return rewrap(...args)
+      }
+      expect(await rotateRoot({ name: 'eu-test-1', hsm, store }, () => now)).toBe(25)
+      // Once to wrap it, twice to find that it is.
+      expect(counts.all).toBe(3 * 25)
+      expect(counts.mostInTurn).toBe(most)
+      store.close()
+    },
+  )
 })
 
 describeWithToken('in a token', () => {

@@ -48,7 +48,7 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
         hsm.openVault(context, next)
         const gone = hsm.rotation.rewrapVaultKeys(context, destroyed)
         expect(gone).toMatchObject({ hsmKek: null, softwareKek: null })
-        hsm.rotation.end()
+        await hsm.rotation.end()
         for (const again of [hsm, reopened(hsm)]) {
           hsm = again
           expect(hsm.rotation.isRotating()).toBe(false)
@@ -83,7 +83,7 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
       const moved = hsm.rotation.rewrapTransportKey(offered)
       if (moved === undefined) throw new Error('It is under the former root.')
       expect(hsm.rotation.rewrapTransportKey(moved)).toBeUndefined()
-      hsm.rotation.end()
+      await hsm.rotation.end()
       hsm = reopened(hsm)
       const mac = away.openVault(aVault(), keys).rowMac('row')
       const imported = await hsm.importVaultKeys(context, bundle, moved)

@@ -1,8 +1,10 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
+import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
 import { troubled } from './slowToken.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
@@ -170,7 +172,7 @@ describeWithToken('a token that is slow or fails now and then', () => {
     now += 1_000
     await hsm.rotation.begin()
     expect(hsm.rotation.isRotating()).toBe(true)
-    hsm.rotation.end()
+    await hsm.rotation.end()
   })
 
   test('an error that is no loss ends that operation alone', async () => {
@@ -190,7 +192,63 @@ describeWithToken('a token that is slow or fails now and then', () => {
     await begun
     expect(hsm.rotation.isRotating()).toBe(true)
     await encrypt()
-    hsm.rotation.end()
+    await hsm.rotation.end()
+  })
+
+  test('makes one that custodians have a copy of off the event loop, too, with all that is written to the token’s disk', async () => {
+    const own = `custodians ${process.pid}`
+    const { publicKey: recoveryKey } = await knownRsaPair(4096)
+    initToken({ module: softHsm(), label: own, recoveryKey, ...pins })
+    const token = { module: troubled(softHsm(), trouble), label: own, pin: () => pins.pin }
+    const other = openPkcs11Hsm({ realm, region: 'eu-test-1', token })
+    const [seen, end] = [Promise.withResolvers<string>(), Promise.withResolvers<undefined>()]
+    const onThread: FunctionName[] = []
+    trouble.delay = (name) => {
+      onThread.push(name)
+      seen.resolve('on a thread')
+      return end.promise
+    }
+    const begun = other.rotation.begin()
+    expect(await Promise.race([seen.promise, begun])).toBe('on a thread')
+    expect(other.isAnswering()).toBe(true)
+    end.resolve(undefined)
+    await begun
+    expect(onThread).toEqual(['C_CreateObject', 'C_UnwrapKey', 'C_CreateObject', 'C_UnwrapKey'])
+    other.close()
+  })
+
+  test('looks at each private vault’s token, and destroys its former roots, in a turn of the event loop of its own', async () => {
+    const many = openPkcs11Hsm({
+      realm,
+      region: 'eu-test-1',
+      token: { module: troubled(softHsm(), trouble), label: newToken(2), pin: () => pins.pin },
+    })
+    for (const vaultId of ['ocid1.vault.oc1.eu-test-1.v.one', 'ocid1.vault.oc1.eu-test-1.v.two'])
+      await many.createVaultKeys(aVault({ isPrivate: true, vaultId }))
+    let turn = 0
+    let next = setImmediate(function count() {
+      turn += 1
+      next = setImmediate(count)
+    })
+    const turns: number[] = []
+    let isMaking = false
+    trouble.code = (name) => {
+      isMaking ||= name === 'C_GenerateKey'
+      if (name === 'C_Sign' && !isMaking) turns.push(turn)
+      return undefined
+    }
+    await many.rotation.begin()
+    expect([turns.length, new Set(turns).size]).toEqual([2, 2])
+    turns.length = 0
+    trouble.code = (name) => {
+      if (name === 'C_DestroyObject') turns.push(turn)
+      return undefined
+    }
+    await many.rotation.end()
+    // Two roots in each of three tokens.
+    expect([turns.length, new Set(turns).size]).toEqual([6, 3])
+    clearImmediate(next)
+    many.close()
   })
 
   test.each([

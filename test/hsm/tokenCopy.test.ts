@@ -84,7 +84,7 @@ describeWithToken('a copy of an HSM with a token', () => {
     if (next === undefined) throw new Error('It is under the former root.')
     await encrypted(copy.openVault(context, next), key)
     await encrypted(copy.openVault(context, former), key)
-    hsm.rotation.end()
+    await hsm.rotation.end()
     // What ends is told before it is gone.
     expect(changes.map((change) => change.kind === 'tokenRoots' && change.isEnded)).toContain(true)
     follow()

@@ -5,7 +5,7 @@ import { UserError } from '../../userError.ts'
 import type { OaepWrap } from '../hsm.ts'
 import { oaepWraps } from '../formats/transfer.ts'
 import { keysOf } from '../../keysOf.ts'
-import { findAbilities, oaepMechanism } from './abilities.ts'
+import { findAbilities, oaepMechanism, type Abilities } from './abilities.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { rsaPublicKey } from './publicKeys.ts'
@@ -80,35 +80,59 @@ export function recoveryKeyIn(session: Session): KeyObject | undefined {
 }
 
 /** `made` is an extractable key of this session, and is destroyed. The one that stays has this label and template. */
-export function keepWithCopy(
-  session: Session,
-  {
-    made,
-    recoveryKey,
-    label,
-    template,
-  }: {
-    readonly made: Handle
-    readonly recoveryKey: Handle
-    readonly label: string
-    readonly template: Template
-  },
-): Handle {
-  const { kwp, wraps } = findAbilities(session)
-  const wrap: OaepWrap = wraps.includes('oaep-sha256') ? 'oaep-sha256' : 'oaep-sha1'
-  const ephemeral = session.generateKey(mechanism(CKM.AES_KEY_GEN), [
-    ...aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true }),
-    [CKA.VALUE_LEN, 32],
-  ])
+interface Kept {
+  readonly made: Handle
+  readonly recoveryKey: Handle
+  readonly label: string
+  readonly template: Template
+}
+
+export function keepWithCopy(session: Session, kept: Kept): Handle {
+  const abilities = findAbilities(session)
+  const ephemeral = ephemeralFor(session, kept)
   try {
-    const blob = session.wrap(kwp, ephemeral, made)
-    const oaep = session.wrap(oaepMechanism(wrap), recoveryKey, ephemeral)
-    putCopy(session, label, JSON.stringify({ wrap, oaep: oaep.toString('base64'), kwp: blob.toString('base64') }))
-    return session.unwrap(kwp, ephemeral, blob, unmodifiableLast(template))
+    const { blob, copy } = copied(session, abilities, ephemeral, kept)
+    removeCopy(session, kept.label)
+    session.create(stayingCopy(kept.label, copy))
+    return session.unwrap(abilities.kwp, ephemeral, blob, unmodifiableLast(kept.template))
   } finally {
     session.destroy(ephemeral)
-    session.destroy(made)
+    session.destroy(kept.made)
   }
+}
+
+/** The same with what is written to the token's disk off the event loop. */
+export async function keepWithCopyOnThread(session: Session, abilities: Abilities, kept: Kept): Promise<Handle> {
+  const ephemeral = ephemeralFor(session, kept)
+  try {
+    const { blob, copy } = copied(session, abilities, ephemeral, kept)
+    removeCopy(session, kept.label)
+    await session.createOnThread(stayingCopy(kept.label, copy))
+    return await session.unwrapOnThread(abilities.kwp, ephemeral, blob, unmodifiableLast(kept.template))
+  } finally {
+    session.destroy(ephemeral)
+    session.destroy(kept.made)
+  }
+}
+
+function ephemeralFor(session: Session, { made }: Kept): Handle {
+  try {
+    return session.generateKey(mechanism(CKM.AES_KEY_GEN), [
+      ...aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true }),
+      [CKA.VALUE_LEN, 32],
+    ])
+  } catch (cause) {
+    session.destroy(made)
+    throw cause
+  }
+}
+
+function copied(session: Session, { kwp, wraps }: Abilities, ephemeral: Handle, { made, recoveryKey }: Kept) {
+  const wrap: OaepWrap = wraps.includes('oaep-sha256') ? 'oaep-sha256' : 'oaep-sha1'
+  const blob = session.wrap(kwp, ephemeral, made)
+  const oaep = session.wrap(oaepMechanism(wrap), recoveryKey, ephemeral)
+  const copy = JSON.stringify({ wrap, oaep: oaep.toString('base64'), kwp: blob.toString('base64') })
+  return { blob, copy }
 }
 
 /** From its copy, by the recovery key's private half in this session. @throws Pkcs11Error, SyntaxError */
@@ -125,7 +149,8 @@ export function keepFromCopy(
     aesTemplate([CKA.UNWRAP], { isExtractable: false }),
   )
   try {
-    putCopy(session, label, copy)
+    removeCopy(session, label)
+    session.create(stayingCopy(label, copy))
     const how = findAbilities(session).kwp
     return session.unwrap(how, ephemeral, Buffer.from(kwp, 'base64'), unmodifiableLast(template))
   } finally {
@@ -143,15 +168,14 @@ export function removeCopy(session: Session, label: string): void {
   for (const object of session.find(copyTemplate(label))) session.remove(object)
 }
 
-function putCopy(session: Session, label: string, copy: string): void {
-  removeCopy(session, label)
-  session.create([
+function stayingCopy(label: string, copy: string): Template {
+  return [
     ...copyTemplate(label),
     [CKA.TOKEN, true],
     [CKA.PRIVATE, true],
     [CKA.MODIFIABLE, false],
     [CKA.VALUE, Buffer.from(copy)],
-  ])
+  ]
 }
 
 function copyTemplate(label: string): Template {

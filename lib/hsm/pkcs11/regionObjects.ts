@@ -2,11 +2,12 @@ import { setImmediate } from 'node:timers/promises'
 import type { KeyObject } from 'node:crypto'
 import { keysOf } from '../../keysOf.ts'
 import { UserError } from '../../userError.ts'
+import type { Abilities } from './abilities.ts'
 import { CKA, CKK, CKM, CKO, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import { ecPublicKey, oids } from './publicKeys.ts'
-import { findRecoveryKey, keepWithCopy, removeCopy } from './recoverable.ts'
+import { findRecoveryKey, keepWithCopy, keepWithCopyOnThread, removeCopy } from './recoverable.ts'
 import { allowing, ecPrivateTemplate, sessionPrivate, signsOnly } from './templates.ts'
 import type { Handle, Session } from './session.ts'
 
@@ -88,26 +89,27 @@ export function createRoots(session: Session, generation = 1): void {
   for (const which of keysOf(rootLabels)) createRoot(session, rootLabel(which, generation))
 }
 
-/** As `createRoots`, off the event loop: what stays in a token is written to a disk. With custodians the copies are made in it. */
-export async function createRootsOnThread(session: Session, generation: number): Promise<void> {
+/** As `createRoots`, off the event loop: what stays in a token is written to a disk, and so is the custodians' copy of it. */
+export async function createRootsOnThread(session: Session, abilities: Abilities, generation: number): Promise<void> {
   destroyRoots(session, generation)
   for (const which of keysOf(rootLabels)) {
     const label = rootLabel(which, generation)
-    if (findRecoveryKey(session) === undefined)
-      await session.generateKeyOnThread(newAes, [...stayingTemplate(session, label), ...length])
-    else createRoot(session, label)
+    const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(session, label)]
+    if (recoveryKey === undefined) await session.generateKeyOnThread(newAes, [...template, ...length])
+    else
+      await keepWithCopyOnThread(session, abilities, { made: extractableRoot(session), recoveryKey, label, template })
     await setImmediate()
   }
 }
 
 function createRoot(session: Session, label: string): void {
   const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(session, label)]
-  if (recoveryKey === undefined) {
-    session.generateKey(newAes, [...template, ...length])
-    return
-  }
-  const made = session.generateKey(newAes, [...aes256, ...sessionPrivate(true), ...allowing([]), ...length])
-  keepWithCopy(session, { made, recoveryKey, label, template })
+  if (recoveryKey === undefined) session.generateKey(newAes, [...template, ...length])
+  else keepWithCopy(session, { made: extractableRoot(session), recoveryKey, label, template })
+}
+
+function extractableRoot(session: Session): Handle {
+  return session.generateKey(newAes, [...aes256, ...sessionPrivate(true), ...allowing([]), ...length])
 }
 
 export function destroyRoots(session: Session, generation: number): void {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { isKmsError } from '../../errors.ts'
 import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { RootRotation } from '../provisionedHsm.ts'
@@ -40,7 +41,7 @@ export class TokenRotation implements RootRotation {
     const { requireOwn, keeper, partitions, state } = this.#of
     requireOwn()
     if (this.isRotating()) return
-    this.#requireAll()
+    await this.#requireAll()
     await this.#newRoots(keeper)
     state.rotated(keeper.generations())
     for (const vault of partitions.taken()) {
@@ -59,21 +60,22 @@ export class TokenRotation implements RootRotation {
    * lost keeps is wrapped anew by nobody, so that the rotation would not end, and no backup of before brings it back after one.
    * @throws UserError
    */
-  #requireAll(): void {
+  async #requireAll(): Promise<void> {
     const { keeper, partitions } = this.#of
     findKeyIn(keeper)
-    const away = partitions.taken().flatMap((vault) => {
+    const away: string[] = []
+    for (const vault of partitions.taken()) {
+      // Each in a turn of the event loop of its own, for there may be many.
+      await setImmediate()
       const own = partitions.of(vault)
       try {
-        if (own === undefined) return []
-        own.token.run(requireMac)
-        findKeyIn(own)
-        return []
+        own?.token.run(requireMac)
+        if (own !== undefined) findKeyIn(own)
       } catch (cause) {
         if (!isKmsError(cause, 'unavailable')) throw cause
-        return [`${own?.token.label ?? ''} (of ${vault.vaultId})`]
+        away.push(`${own?.token.label ?? ''} (of ${vault.vaultId})`)
       }
-    })
+    }
     if (away.length > 0)
       throw new UserError(
         `No new root is made while a private vault's token is away: ${away.join(', ')}. Put it back, and see what hsm status says; where it is lost, the service is stopped and hsm restore brings it back from the custodians' last backup, or its vault is deleted. Then run hsm rotate-root again. Nothing was changed.`,
@@ -112,11 +114,13 @@ export class TokenRotation implements RootRotation {
   }
 
   /** The region's last: until it is gone, a rotation that was cut off here goes on. */
-  end(): void {
+  async end(): Promise<void> {
     const { partitions, keeper, state, onEnd } = this.#of
     for (const vault of partitions.taken()) {
       const own = partitions.of(vault)
-      if (own !== undefined) this.#destroyFormer(own)
+      if (own === undefined) continue
+      this.#destroyFormer(own)
+      await setImmediate()
     }
     state.rotated(keeper.generations().slice(0, 1))
     this.#destroyFormer(keeper)
@@ -124,7 +128,7 @@ export class TokenRotation implements RootRotation {
   }
 
   async #newRoots({ token }: VaultKeeper): Promise<void> {
-    await token.onThread((session, { roots: [newest] }) => createRootsOnThread(session, newest.generation + 1))
+    await token.onThread((session, objects) => createRootsOnThread(session, objects, objects.roots[0].generation + 1))
     this.#madeIn(token)
   }
 

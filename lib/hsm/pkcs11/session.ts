@@ -124,6 +124,12 @@ export class Session {
     })
   }
 
+  async createOnThread(template: Template): Promise<Handle> {
+    const [encoded, place] = [encodeTemplate(template), ulong(0)]
+    await this.#module.callOnThread('C_CreateObject', this.handle, encoded, encoded.count, place)
+    return readUlong(place)
+  }
+
   copy(object: Handle, template: Template): Handle {
     const encoded = encodeTemplate(template)
     return this.#handleOf((place) => {
@@ -173,13 +179,24 @@ export class Session {
   }
 
   unwrap(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Handle {
+    const place = this.#word
+    const args = this.#unwrapArguments(how, unwrappingKey, wrapped, template, place)
+    required('C_UnwrapKey', this.#module.code('C_UnwrapKey', ...args))
+    return readUlong(place)
+  }
+
+  async unwrapOnThread(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Promise<Handle> {
+    const place = ulong(0)
+    const args = this.#unwrapArguments(how, unwrappingKey, wrapped, template, place)
+    await this.#module.callOnThread('C_UnwrapKey', ...args)
+    return readUlong(place)
+  }
+
+  #unwrapArguments(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template, place: Buffer) {
     const { ecUnwrapTemplate } = this.vendor
     const isWhole = ecUnwrapTemplate.length === 0 || !isEcPrivate(template)
     const encoded = encodeTemplate(isWhole ? template : [...template, ...ecUnwrapTemplate])
-    const [{ length }, { count }, place] = [wrapped, encoded, this.#word]
-    const args = [this.handle, how, unwrappingKey, wrapped, length, encoded, count, place] as const
-    required('C_UnwrapKey', this.#module.code('C_UnwrapKey', ...args))
-    return readUlong(place)
+    return [this.handle, how, unwrappingKey, wrapped, wrapped.length, encoded, encoded.count, place] as const
   }
 
   sign(how: Mechanism, key: Handle, data: Buffer): Buffer {

@@ -46,7 +46,7 @@ export class SoftwareRoots implements RootRotation {
     return pkcs8 && { offer, privateKey: this.wrappedTransportKey(offer, pkcs8) }
   }
 
-  end(): void {
+  async end(): Promise<void> {
     this.#set({ root: this.#store.state.root })
     this.#onEnd()
   }
