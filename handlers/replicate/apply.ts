@@ -14,7 +14,7 @@ export function applyFunction(ports: ReplicationPorts): (event: SQSEvent) => Pro
     const failed = await Promise.all(
       Records.map(async (record, index) => {
         const outcome = delivered[index]?.outcome
-        if (outcome === 'done') return []
+        if (outcome === 'done' || outcome === 'refused') return []
         return outcome === 'wait' && (await renew(ports, record)) ? [] : [record.messageId]
       }),
     )

@@ -1,4 +1,5 @@
 import type { SQSEvent } from 'aws-lambda'
+import { TransferRefused } from '../../lib/replication/link/refusedTransfers.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { PeerUnreachable } from '../../lib/replication/messages/send.ts'
 import type { ReplicationPorts } from '../../lib/replication/replicationPorts.ts'
@@ -9,7 +10,14 @@ export function outcomeFunction(ports: ReplicationPorts): (event: SQSEvent) => P
   return batchFunction(({ Records }) =>
     failedOf(
       Records.map(({ messageId: itemIdentifier, body }) => ({ itemIdentifier, body })),
-      ({ body }) => workOutcome(ports, body),
+      async ({ body }) => {
+        try {
+          await workOutcome(ports, body)
+        } catch (cause) {
+          // It was told, and is asked for anew.
+          if (!(cause instanceof TransferRefused)) throw cause
+        }
+      },
       (cause) => {
         if (cause instanceof PeerUnreachable)
           ports.log.warn('A message of the outcome queue waits for a peer.', { cause: cause.message })

@@ -4,6 +4,7 @@ import { freePort } from '../gateway/requireFreePorts.ts'
 import type { ApartPlace } from '../status/cloudStatus.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import { faultLines, troubles } from '../status/statusText.ts'
+import { stuckTroubles } from '../status/stuckTroubles.ts'
 import { typed } from '../typed.ts'
 import { custodyFinding } from './custodyFinding.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
@@ -15,7 +16,7 @@ const patienceMs = 2_000
 export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>): readonly Finding[] {
   if (status === undefined) return [ok('no service runs on it now')]
   const heal = `It is broken on purpose: ${typed('faults', 'heal', '--data', data)} ends that.`
-  return status.regions.flatMap(({ region, status: how, fault, unverified, custody = [], health }) => {
+  return status.regions.flatMap(({ region, status: how, fault, unverified, custody = [], stuckReplicas, health }) => {
     if (health === null) {
       return [
         fail(
@@ -24,7 +25,11 @@ export function regionsCheck({ data, status }: Pick<Patient, 'data' | 'status'>)
         ),
       ]
     }
-    const wrong = [...faultLines(fault).map((says) => ({ says, remedy: heal })), ...troubles(health, unverified)]
+    const wrong = [
+      ...faultLines(fault).map((says) => ({ says, remedy: heal })),
+      ...troubles(health, unverified),
+      ...stuckTroubles(stuckReplicas),
+    ]
     const found = wrong.map(({ says, remedy }) => (how === 'ok' ? warn : fail)(`${region}: ${says}`, remedy))
     const serves = wrong.length === 0 ? [ok(`${region} serves, and its peers take messages`)] : found
     return [...serves, ...poolFindings(region, health), ...custody.map((trouble) => custodyFinding(region, trouble))]

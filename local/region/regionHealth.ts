@@ -6,7 +6,7 @@ import { parkedCount } from '../../lib/replication/lane/parked.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import type { CloudSettings } from '../cloudSettings.ts'
 import type { LinkState } from '../../lib/replication/compared.ts'
-import { linkReport } from '../../lib/replication/linkReport.ts'
+import { linkReport, type ReportedLink } from '../../lib/replication/linkReport.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { LagFigures, LagWindow } from '../../lib/replication/lagWindow.ts'
 import type { CustodyWatch } from '../hsm/custody.ts'
@@ -94,6 +94,11 @@ function isBehind({ oldestWaitingSince, comparison }: LinkState, now: number): b
   return comparison !== null && now - comparison.comparedAt > 3 * minuteMs
 }
 
+/** It is no replica yet, and does not become one by itself. */
+function isStuck({ isRefused, isNotTaken }: ReportedLink): boolean {
+  return isRefused === true || isNotTaken === true
+}
+
 export async function regionHealth(sources: Sources): Promise<RegionHealth> {
   const { region, peers, store, lag, audit, found, settings, runtime, answers, workers, hsm, custody } = sources
   const { tables, queues } = store
@@ -111,7 +116,7 @@ export async function regionHealth(sources: Sources): Promise<RegionHealth> {
         const atRisk = (await listAtRisk(tables, peer, maxCounted)).items.length
         const there = vaults.filter((vault) => vault.peer === peer)
         const refused = there.filter((vault) => vault.isRefused).length
-        const behind = there.filter((vault) => vault.isRefused === true || isBehind(vault, now)).length
+        const behind = there.filter((vault) => isStuck(vault) || isBehind(vault, now)).length
         return {
           peer,
           lagMs: lag.figuresOf(peer),

@@ -4,6 +4,7 @@ import { operatorEvent, type OperatorAct, type OperatorEffect } from '../../lib/
 import { fanOut } from '../../lib/replication/fanOut.ts'
 import { forgetPeer } from '../../lib/replication/forgetPeer.ts'
 import { enqueue } from '../../lib/replication/messages/send.ts'
+import { stuckReplicas, type StuckReplica } from '../../lib/replication/stuckReplicas.ts'
 import { provisionTenancy, type NewTenancy } from '../../lib/runtime/provisionTenancy.ts'
 import type { HttpResponse } from '../../lib/http/wireRequest.ts'
 import { settlePartitions } from '../../lib/kms/vaults/partition.ts'
@@ -59,6 +60,8 @@ export interface RegionHost extends PutBackHost, HsmHost {
   heldVaults(tenancyId: string): Promise<HeldVaults>
   /** What its custodians could not bring back of its HSM, and why. @throws where that does not answer */
   custody(): Promise<readonly CustodyTrouble[]>
+  /** Vaults whose replica does not come, here or from here, and why as far as it is known. */
+  stuckReplicas(): Promise<readonly StuckReplica[]>
   listDead(places: readonly Place[]): Promise<readonly DeadLetters[]>
   /** Puts dead letters back to be worked again; resolves with how many there were. */
   redrive(places: readonly Place[]): Promise<number>
@@ -126,6 +129,7 @@ export function regionHost(region: Region): RegionHost {
     health: () => region.health(),
     custody: async () => region.custody.look(),
     heldVaults: (tenancyId) => heldVaults(runtime, tenancyId),
+    stuckReplicas: () => stuckReplicas(runtime),
     listDead: (places) => listDead(region, places),
     redrive: (places) => redrive(region, places),
     auditOperator: (tenancyId, act, effect) => runtime.audit.written(operatorEvent(runtime, tenancyId, act, effect)),

@@ -4,6 +4,7 @@ import type { Faults } from '../region/faults.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import type { CustodyTrouble } from '../hsm/custody.ts'
+import type { StuckReplica } from '../../lib/replication/stuckReplicas.ts'
 import { version } from '../version.ts'
 
 /** What `vaultspan status --json` prints. */
@@ -39,11 +40,13 @@ export interface RegionStatus {
   readonly unverified?: readonly string[]
   /** What stands between its HSM and its custodians; absent: nothing, or it has none. */
   readonly custody?: readonly CustodyTrouble[]
+  /** Vaults whose replica does not come, in its source and in its destination; absent: there are none. */
+  readonly stuckReplicas?: readonly StuckReplica[]
   /** As GET /healthz. */
   readonly health: RegionHealth | null
 }
 
-type Asked = Pick<RegionHost, 'name' | 'health' | 'heldVaults' | 'custody'>
+type Asked = Pick<RegionHost, 'name' | 'health' | 'heldVaults' | 'custody' | 'stuckReplicas'>
 
 /** A region that takes longer is called down. */
 const patienceMs = 3_000
@@ -76,7 +79,11 @@ export async function cloudStatus(
 async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionStatus, 'region' | 'endpoint'>> {
   // First: health says what it has found.
   const custody = await host.custody().catch(() => [])
-  const [health, { vaults, unverified, unopened }] = await Promise.all([host.health(), host.heldVaults(tenancyId)])
+  const [health, { vaults, unverified, unopened }, stuck] = await Promise.all([
+    host.health(),
+    host.heldVaults(tenancyId),
+    host.stuckReplicas(),
+  ])
   const all = [...vaults, ...unopened]
   const replicas = all.filter(({ isReplica }) => isReplica).length
   return {
@@ -86,6 +93,7 @@ async function figuresOf(host: Asked, tenancyId: string): Promise<Omit<RegionSta
     replicas,
     ...(unverified.length === 0 ? {} : { unverified }),
     ...(custody.length === 0 ? {} : { custody }),
+    ...(stuck.length === 0 ? {} : { stuckReplicas: stuck }),
     health,
   }
 }

@@ -1,6 +1,7 @@
 import { nothingBroken } from '../region/faults.ts'
 import type { RegionHealth } from '../region/regionHealth.ts'
 import type { CloudStatus, RegionStatus } from './cloudStatus.ts'
+import { stuckTroubles } from './stuckTroubles.ts'
 
 /** For a person: a region after the other, with what wants one first. */
 export function statusText({ homeRegion, faults, regions, version }: CloudStatus): string {
@@ -26,7 +27,7 @@ function summary(faults: string, regions: CloudStatus['regions']): string {
 }
 
 function regionText(
-  { region, endpoint, status, fault, vaults, replicas, unverified, custody, health }: RegionStatus,
+  { region, endpoint, status, fault, vaults, replicas, unverified, custody, stuckReplicas, health }: RegionStatus,
   width: number,
   isHome: boolean,
 ): string {
@@ -37,6 +38,8 @@ function regionText(
     head,
     ...faultLines(fault).map((line) => `  ! ${line}`),
     ...[...troubles(health, unverified), ...(custody ?? [])].map(({ says }) => `  ! ${says}`),
+    // What helps stands beside it, because the reason alone is seldom enough.
+    ...stuckTroubles(stuckReplicas).map(({ says, remedy }) => `  ! ${says} ${remedy}`),
     `  ${counted(vaults ?? 0, 'vault')}, ${counted(replicas ?? 0, 'replica')}`,
     ...(privateTokens === undefined ? [] : [`  ${poolText(privateTokens)}`]),
     ...links.map((link) => `  ${linkText(link)}`),

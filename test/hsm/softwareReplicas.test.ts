@@ -71,7 +71,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
     await cloud?.idle()
     // However often they are asked for: at the start, and with each change of identity.
     expect(logged).toEqual([
-      expect.stringMatching(/^The backup keys of the tenancy \S+ are in a token and do not go to us-test-1, .*\.$/),
+      expect.stringMatching(/^The tenancy's backup keys do not go from eu-test-1 to us-test-1, .*\.$/),
     ])
     await stop()
 

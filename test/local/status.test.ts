@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StuckReplica } from '../../lib/replication/stuckReplicas.ts'
 import type { CustodyTrouble } from '../../local/hsm/custody.ts'
 import type { RegionHealth } from '../../local/region/regionHealth.ts'
 import { regionsCheck } from '../../local/doctor/serviceChecks.ts'
@@ -98,6 +99,7 @@ test('a region that does not answer is down, and the rest is told of the other',
     health: async () => ({ status: 'ok' }) as RegionHealth,
     heldVaults: async () => ({ vaults: [], unverified: [], unopened: [] }),
     custody: async () => [],
+    stuckReplicas: async () => [],
   }
   const down = { ...up, name: phoenix, health: () => Promise.reject(new Error('It is not running.')) }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
@@ -127,12 +129,14 @@ async function statusOf(
   faults = new Faults([ashburn]),
   unverified: readonly string[] = [],
   custody: readonly CustodyTrouble[] = [],
+  stuck: readonly StuckReplica[] = [],
 ): Promise<CloudStatus> {
   const host = {
     name: ashburn,
     health: async () => health,
     heldVaults: async () => ({ vaults: [], unverified, unopened: [] }),
     custody: async () => custody,
+    stuckReplicas: async () => stuck,
   }
   const cloud = { tenancyId: 't', homeRegion: ashburn, endpoints: [{ region: ashburn, endpoint: 'http://a' }] }
   return JSON.parse(await cloudStatus(cloud, [host], faults)) as CloudStatus
@@ -175,6 +179,28 @@ test.each([
     { level: 'ok', says: `${ashburn} serves, and its peers take messages` },
     { level, says: `${ashburn}: something of the custodians`, remedy: 'what helps' },
   ])
+})
+
+test.each([
+  ['keptInToken', 'start us-ashburn-1 with that setting'],
+  ['noFreeToken', 'hsm init --private N'],
+  ['refused', 'RefuseVaultTransfer'],
+  ['notTaken', 'status in us-phoenix-1 says why'],
+] as const)('a replica that does not come is told with its reason and what helps: %s', async (why, helps) => {
+  const one = { vaultId: 'ocid1.vault.a', source: ashburn, destination: phoenix, why, reason: 'It is not to be.' }
+  const status = await statusOf(well, new Faults([ashburn]), [], [], [one])
+  expect(statusText(status)).toContain(
+    '\n  ! vault ocid1.vault.a of us-ashburn-1 gets no replica in us-phoenix-1: It is not to be. ',
+  )
+  expect(statusText(status)).toContain(helps)
+  expect(areAllServing(status)).toBe(true)
+  expect(regionsCheck({ data: 'd', status })).toMatchObject([
+    { level: 'warn', remedy: expect.stringContaining(helps) as unknown },
+  ])
+  const many = Array.from({ length: 13 }, () => one)
+  expect(statusText(await statusOf(well, new Faults([ashburn]), [], [], many))).toContain(
+    '\n  ! 3 further vaults get no replica',
+  )
 })
 
 test('a region that has no token for another private vault is told, and serves', async () => {

@@ -42,7 +42,7 @@ async function sourceVault(vaultId: string): Promise<Vault> {
   return vault
 }
 
-const refused = { outcome: 'failed', cause: expect.objectContaining({ code: 'integrityFailure' }) as unknown }
+const refused = { outcome: 'refused', cause: expect.objectContaining({ code: 'integrityFailure' }) as unknown }
 
 async function isRefused(text: string, { runtime } = cloud.b): Promise<void> {
   expect(await workInbox(runtime, [text])).toEqual([refused])

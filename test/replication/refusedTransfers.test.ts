@@ -100,7 +100,7 @@ test('the destination says once for each reason why it takes no keys, and nothin
   ]
   for (const [, wrong] of [...refused, ...refused])
     expect(await workInbox(cloud.b.runtime, [await signed(cloud.a, regionB, { ...body, bundle: wrong })])).toEqual([
-      expect.objectContaining({ outcome: 'failed' }),
+      expect.objectContaining({ outcome: 'refused' }),
     ])
   const told = await reasonsIn(cloud.b)
   const wanted = [...new Set(refused.map(([reason]) => reason))]
@@ -122,7 +122,7 @@ test('a bundle that comes again where its keys are not is refused, and that is t
   const [row] = (await tables.query('Replication', transportPk(vaultId), '', { limit: 10 })).items
   if (row === undefined) throw new Error('No transport key waits.')
   await tables.write([{ op: 'delete', table: 'Replication', pk: row.pk, sk: row.sk }])
-  expect(await workInbox(cloud.b.runtime, [text])).toEqual([expect.objectContaining({ outcome: 'failed' })])
+  expect(await workInbox(cloud.b.runtime, [text])).toEqual([expect.objectContaining({ outcome: 'refused' })])
   expect(await reasonsIn(cloud.b)).toEqual([
     expect.objectContaining({ reason: `No transfer of ${vaultId} was offered.` }),
   ])

@@ -14,7 +14,7 @@ import { wrappingKeyWrite } from '../apply.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import { fenceStands, knownFence } from './fence.ts'
-import { auditingRefusals, auditRefusal, type Transfer } from './refusedTransfers.ts'
+import { auditRefusal, tellingRefusals, type Transfer } from './refusedTransfers.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import {
   expiredOffer,
@@ -59,7 +59,7 @@ export function onLinkRequest(
   envelope: Envelope,
   body: BodyOf<'linkRequest'>,
 ): Promise<'wait' | undefined> {
-  return auditingRefusals(ports, transferOf(ports, envelope, body), () => takeRequest(ports, envelope, body))
+  return tellingRefusals(ports, transferOf(ports, envelope, body), () => takeRequest(ports, envelope, body))
 }
 
 /** Of a vault that is not here yet: it is told where the tenancy's own events are. */
@@ -122,7 +122,7 @@ export function onLinkBundle(
   envelope: Envelope,
   body: BodyOf<'linkBundle'>,
 ): Promise<'wait' | undefined> {
-  return auditingRefusals(ports, transferOf(ports, envelope, body), () => takeBundle(ports, envelope, body))
+  return tellingRefusals(ports, transferOf(ports, envelope, body), () => takeBundle(ports, envelope, body))
 }
 
 async function takeBundle(

@@ -19,7 +19,7 @@ import { endLinkOperation, noteKeeper } from './links.ts'
 import { coveredOrder, receiptRow, type Receipt } from '../messages/receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
-import { auditingRefusals } from './refusedTransfers.ts'
+import { tellingRefusals } from './refusedTransfers.ts'
 import { transferContext } from './transferContext.ts'
 
 /** What the primary does with its replica's answers, in the order they come. Each may come twice. */
@@ -56,7 +56,7 @@ export async function onLinkOffer(
   const { tenancyId, id, compartmentId, fence } = row
   const resource = { resourceId: id, resourceName: row.displayName, compartmentId }
   const transfer = { tenancyId, ...resource, fence, source: ports.region, destination: envelope.source }
-  const bundle = await auditingRefusals(ports, transfer, () =>
+  const bundle = await tellingRefusals(ports, transfer, () =>
     ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer),
   )
   await noteKeeper(ports, row, body.offer)

@@ -149,6 +149,16 @@ export async function noteKeeper(
   await tables.write([{ op: 'put', table: 'Replication', item: { ...link, replicaKeys }, condition: isAsItWas }])
 }
 
+/** When the vault's present link was asked for, Unix milliseconds; undefined where nobody kept it. */
+export async function linkBegunAt(
+  { tables }: Pick<ReplicationPorts, 'tables'>,
+  row: VaultRow,
+): Promise<number | undefined> {
+  const { pk, sk } = linkKey(row)
+  const link = (await tables.get('Replication', pk, sk)) as LinkRow | undefined
+  return link && Date.parse(link.begin.eventTime)
+}
+
 /** Ends an asynchronous operation: the vault's row, and the audit event that says so, in one transaction. */
 export async function endLinkOperation(ports: ReplicationPorts, vault: Vault, change: VaultMembers): Promise<void> {
   const next = nextVault(ports, vault, change)

@@ -1,7 +1,9 @@
-import { isKmsError } from '../../errors.ts'
+import { isKmsError, KeptInToken, KmsError } from '../../errors.ts'
 import { systemAudit } from '../../kms/systemMutation.ts'
+import { LruCache } from '../../lruCache.ts'
 import type { Item, Tables } from '../../ports.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
+import { noteRefusal, type Refusal } from './standingRefusals.ts'
 
 /** Keys that are on their way from one region to another, as the audit of the region that refuses them names it. */
 export interface Transfer {
@@ -16,7 +18,17 @@ export interface Transfer {
   readonly destination: string
 }
 
-type Ports = Pick<ReplicationPorts, 'tables' | 'clock' | 'random'>
+/**
+ * Keys that do not cross. It is told by then, and the message is done with: the same again would end the same. Whoever wants
+ * the keys asks anew, a source of a vault each minute and at its start, and is judged by what holds then.
+ */
+export class TransferRefused extends KmsError {
+  constructor(cause: KmsError) {
+    super(cause.code, cause.message, { cause })
+  }
+}
+
+type Ports = Pick<ReplicationPorts, 'tables' | 'clock' | 'random' | 'log' | 'hsm' | 'region'>
 
 /** That it was audited, and when first. */
 interface RefusedRow extends Item {
@@ -27,14 +39,45 @@ function refusedPk(resourceId: string): string {
   return `refused#${resourceId}`
 }
 
-/** Does what may refuse a transfer. A refusal goes on to whoever retries, and into the audit. */
-export async function auditingRefusals<T>(ports: Ports, transfer: Transfer, work: () => Promise<T>): Promise<T> {
+/** Does what may refuse a transfer, and tells a refusal: in the log, to whoever looks at the region, and in the audit. @throws TransferRefused */
+export async function tellingRefusals<T>(ports: Ports, transfer: Transfer, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    if (isKmsError(cause, 'integrityFailure')) await auditRefusal(ports, transfer, cause.message)
-    throw cause
+    if (!isKmsError(cause, 'integrityFailure', 'limitExceeded')) throw cause
+    if (cause.code === 'integrityFailure') await auditRefusal(ports, transfer, cause.message)
+    await noteRefusal(ports, transfer, { why: whyOf(cause), reason: cause.message })
+    logOnce(ports, transfer, cause)
+    throw new TransferRefused(cause)
   }
+}
+
+function whyOf(cause: KmsError): Refusal['why'] {
+  if (cause instanceof KeptInToken) return 'keptInToken'
+  return cause.code === 'limitExceeded' ? 'noFreeToken' : 'refused'
+}
+
+/** What a process has logged, by its HSM: the next start says it again. */
+const logged = new WeakMap<object, LruCache<true>>()
+const maxLogged = 1_000
+
+function logOnce(
+  { hsm, log }: Ports,
+  { tenancyId, resourceId, fence, source, destination }: Transfer,
+  cause: KmsError,
+) {
+  const known = logged.get(hsm) ?? new LruCache<true>(maxLogged)
+  logged.set(hsm, known)
+  const name = JSON.stringify([resourceId, fence, source, destination, cause.message])
+  if (known.get(name) !== undefined) return
+  known.set(name, true)
+  const isOfBackups = resourceId === tenancyId
+  const message = isOfBackups
+    ? `The tenancy's backup keys do not go from ${source} to ${destination}, which makes and restores no backups without them.`
+    : `A vault's keys do not go from ${source} to ${destination}: its replica stays CREATING and is tried again each minute.`
+  const details = { ...(isOfBackups ? { tenancy: tenancyId } : { vault: resourceId }), reason: cause.message }
+  if (cause instanceof KeptInToken) log.warn(message, details)
+  else log.error(message, cause, details)
 }
 
 /** One event for each link and reason, however often it is tried: a peer that goes on asking floods nothing. */

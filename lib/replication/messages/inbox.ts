@@ -10,13 +10,18 @@ import { noteMarks } from '../peerMarks.ts'
 import { applyIdentity } from '../tenancy/replicateIdentity.ts'
 import { onLinkBundle, onLinkRequest } from '../link/linkDestination.ts'
 import { onPurge, purgeKeys } from '../link/purge.ts'
+import { TransferRefused } from '../link/refusedTransfers.ts'
 import { receiptBatch, type Receipt } from './receipts.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { parseJson } from '../../parseJson.ts'
 
 /** What became of a message: done, or to be delivered again later because something before it is still under way. */
 export type Delivered =
-  { readonly outcome: 'done' } | { readonly outcome: 'wait' } | { readonly outcome: 'failed'; readonly cause: unknown }
+  | { readonly outcome: 'done' }
+  | { readonly outcome: 'wait' }
+  /** Keys on their way that this region does not take or give; it was told, and the message is not wanted again. */
+  | { readonly outcome: 'refused'; readonly cause: TransferRefused }
+  | { readonly outcome: 'failed'; readonly cause: unknown }
 
 interface Worked {
   readonly delivered: Delivered
@@ -99,6 +104,7 @@ async function workMessage(ports: ReplicationPorts, text: string): Promise<Worke
     const envelope = await verifyMessage(ports.hsm, text)
     return { envelope, ...(await retryIfChanged(ports, () => workEnvelope(ports, envelope))) }
   } catch (cause) {
+    if (cause instanceof TransferRefused) return { delivered: { outcome: 'refused', cause } }
     ports.log.error('A message of the inbox failed.', cause)
     return { delivered: { outcome: 'failed', cause } }
   }

@@ -1,4 +1,4 @@
-import type { TransferBundle, TransferContext } from '../../hsm/hsm.ts'
+import type { TransferContext } from '../../hsm/hsm.ts'
 import {
   backupContext,
   backupKeys,
@@ -7,12 +7,12 @@ import {
   onTheirWay,
   storedBackupKeys,
 } from '../../kms/backup/backupKeys.ts'
-import { KeptInToken, KmsError } from '../../errors.ts'
+import { KmsError } from '../../errors.ts'
 import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { BodyOf, Envelope } from '../messages/signedMessage.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { storingKeys } from '../../kms/vaults/storingKeys.ts'
-import { auditingRefusals, auditRefusal, type Transfer } from '../link/refusedTransfers.ts'
+import { auditRefusal, tellingRefusals, type Transfer } from '../link/refusedTransfers.ts'
 import { expiredOffer, transportAt, transportUsed, waitingTransport, type TransportPlace } from '../link/transport.ts'
 
 /** How a tenancy's backup keys reach a region: it offers a transport key, and the home region's HSM wraps them for it. */
@@ -56,30 +56,10 @@ export async function onBackupKeysOffer(
     throw new KmsError('integrityFailure', `${source} asked a region that is not home.`)
   const { wrapped } = await backupKeys(ports, tenancyId)
   const transfer = transferOf(tenancyId, { source: ports.region, destination: source })
-  let bundle: TransferBundle
-  try {
-    bundle = await auditingRefusals(ports, transfer, () =>
-      ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer),
-    )
-  } catch (cause) {
-    if (!(cause instanceof KeptInToken)) throw cause
-    // Sent again it would end the same, and that region asks with each change of identity.
-    warnOnce(ports, source, tenancyId)
-    return
-  }
-  await sendOrPark(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
-}
-
-const warned = new WeakMap<object, Set<string>>()
-
-function warnOnce({ hsm, log }: ReplicationPorts, source: string, tenancyId: string): void {
-  const known = warned.get(hsm) ?? new Set()
-  warned.set(hsm, known)
-  if (known.has(`${source} ${tenancyId}`)) return
-  known.add(`${source} ${tenancyId}`)
-  log.warn(
-    `The backup keys of the tenancy ${tenancyId} are in a token and do not go to ${source}, which is simulated: it makes and restores no backups (PKCS11_SOFTWARE_REPLICAS=on allows it).`,
+  const bundle = await tellingRefusals(ports, transfer, () =>
+    ports.hsm.exportVaultKeys(transferContext(ports, tenancyId, source), wrapped, offer),
   )
+  await sendOrPark(ports, { region: source, queue: 'inbox', tenancyId }, { kind: 'backupKeysBundle', bundle })
 }
 
 /** In the region that asked. */
@@ -97,7 +77,7 @@ export async function onBackupKeysBundle(
   const transfer = transferOf(tenancyId, { source, destination: ports.region })
   if (transport.isExpired) return auditRefusal(ports, transfer, expiredOffer)
   const context = transferContext(ports, tenancyId, ports.region)
-  await auditingRefusals(ports, transfer, () =>
+  await tellingRefusals(ports, transfer, () =>
     storingKeys(ports.hsm, async () => {
       const wrapped = await ports.hsm.importVaultKeys(context, bundle, transport.key)
       await ports.tables.write([backupKeysWrite(tenancyId, wrapped), transportUsed(place)])
