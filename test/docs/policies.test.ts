@@ -1,23 +1,19 @@
 import { addUser } from '../harness/addUser.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
 import type { Answered, Call } from '../harness/signedCall.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { taskCalls, type TaskPlace } from './taskCalls.ts'
 import { tasks, type Task } from './tasks.ts'
 
 /** What docs/policies.md says that a group may and may not, tried by a user in it. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ preparesKeys: true })
 let shop: TaskPlace
 let elsewhere: TaskPlace
 beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
   shop = await stockedCompartment('shop')
   elsewhere = await stockedCompartment('elsewhere')
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function stockedCompartment(name: string): Promise<TaskPlace> {

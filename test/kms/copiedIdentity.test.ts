@@ -5,7 +5,7 @@ import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import { headSeq, verifyIdentity } from '../../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** Somebody who can write to the tables, with an API key of their own, and the administrator. */
@@ -16,10 +16,9 @@ const pem = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export
 const ownFingerprint = fingerprint(createPublicKey(pem))
 const own = 'ocid1.user.oc1..own'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let administrator: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   const { runtime } = cloud.a
   const { items } = await runtime.tables.query('Identity', cloud.tenancyId, 'user#', { limit: 9 })
   administrator = items[0]?.sk.slice('user#'.length) ?? ''
@@ -36,9 +35,6 @@ beforeEach(async () => {
       },
     ],
   })
-})
-afterEach(() => {
-  cloud.close()
 })
 
 /** Tables in which a signed row lies, as it is, under another sort key too. */

@@ -1,17 +1,11 @@
 import { IdentityCache } from '../../lib/kms/identity/identityCache.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import type { Tables } from '../../lib/ports.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 
 /** A change that is made, and told to the cache, while a reading of what was before is still on its way. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 /** Tables of which one read has its answer but keeps it, until it is let go. */
 function heldReads(of: Tables) {

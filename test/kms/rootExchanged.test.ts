@@ -1,16 +1,10 @@
 import { VaultCache, vaultKeysSk } from '../../lib/kms/vaultCache.ts'
 import type { Item } from '../../lib/ports.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 /** A cache whose first readings of a vault's keys are what no root of this region opens for it any more. */
 async function cacheReading(vaultId: string, timesOld: number): Promise<VaultCache> {

@@ -4,18 +4,13 @@ import { identitySk, type LogEntry } from '../../lib/kms/identity/identityRows.t
 import { tenancyState } from '../../lib/kms/identity/tenancyState.ts'
 import { coveredText, headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import type { Item, Tables } from '../../lib/ports.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** What was valid once and is put back, as whoever can write to the tables can do it. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const altered = { code: 'integrityFailure' }
 const policies = '/20160918/policies'

@@ -2,16 +2,11 @@ import { KmsError } from '../../lib/errors.ts'
 import { VaultCache } from '../../lib/kms/vaultCache.ts'
 import { linkReport } from '../../lib/replication/linkReport.ts'
 import { heldVaults } from '../../local/region/heldVaults.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestCloud } from '../harness/twoRegions.ts'
 import { makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test('vaults and replicas are told apart, whatever the index shows', async () => {
   const [replicated, alone] = [await makeReplicatedVault(cloud), await makeVault(cloud)]

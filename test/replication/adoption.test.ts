@@ -4,22 +4,19 @@ import type { Tables } from '../../lib/ports.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { taskText } from '../../lib/replication/messages/task.ts'
 import { taken, workInboxOf } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** Vaults of 0.1.0, which had no digests: each region takes its keys into them, a page at a time. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   for (let count = 0; count < 3; count += 1) await makeKey(cloud, vaultId)
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 /** As a region of 0.1.0 left it. */

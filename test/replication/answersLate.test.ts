@@ -2,16 +2,15 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { bodyOf, loseTheStream, taken, workInboxOf, workOutcomeOf } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** A replica's answer to a comparison speaks of the moment of the question: what came after it is no finding. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   keyId = String((await makeKey(cloud, vaultId)).body['id'])
   await cloud.settle()
@@ -24,9 +23,6 @@ beforeEach(async () => {
   // Asked which leaves differ, the replica tells; the next question, which lies in its inbox now, is for the keys there.
   await workInboxOf(cloud.b)
   await workOutcomeOf(cloud.a)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const rename = (displayName: string) =>

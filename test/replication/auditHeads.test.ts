@@ -15,16 +15,11 @@ import { send } from '../../lib/replication/messages/send.ts'
 import { tellAuditHeads } from '../../lib/replication/auditHeads.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
 import { auditsIn } from '../../local/audit/storeAudit.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 async function verify(): Promise<AuditReport> {
   const now = cloud.clock.now / 1000

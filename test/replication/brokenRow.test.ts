@@ -2,18 +2,12 @@ import { fanOutFunction } from '../../handlers/replicate/fanOut.ts'
 import { vaultSk } from '../../lib/kms/rows/rows.ts'
 import type { Item } from '../../lib/ports.ts'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { allowReplication, createReplica, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 
 /** A row that does not verify is one tenant's misfortune: the stream goes on at once, for all others. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 async function breakVault(vaultId: string): Promise<void> {
   const { tables } = cloud.a.runtime

@@ -1,19 +1,15 @@
 import { requestSk } from '../../lib/kms/mutation.ts'
 import { vaultKeysSk } from '../../lib/kms/vaultCache.ts'
 import { workInboxOf } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What a record brings beside its row. Only the hand-off runs here, and each message comes once. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 test('a key’s record brings the retry token that made it', async () => {

@@ -1,26 +1,23 @@
 import type { VaultKeys } from '../../lib/hsm/hsm.ts'
 import { versionContext } from '../../lib/kms/rows/versionContext.ts'
 import { materialIdOf } from '../../lib/ocid.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 import { deleteReplica, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What a region has open of a key or a vault goes with it, in the region that destroys it and in its replica. */
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyId: string
 let versionId: string
 
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   const { body } = await makeKey(cloud, vaultId)
   ;[keyId, versionId] = [String(body['id']), String(body['currentKeyVersion'])]
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const post = (target: string, body?: object) =>

@@ -1,5 +1,6 @@
 import { firstContained } from '../../lib/kms/identity/compartmentContents.ts'
-import { regionA, regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB, type TestRegion } from '../harness/twoRegions.ts'
 import {
   compartmentState,
   deleteCompartment,
@@ -11,15 +12,11 @@ import {
 } from '../harness/compartmentStory.ts'
 import { allowReplication } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let compartmentId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   compartmentId = await makeCompartment(cloud, 'team')
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function auditedEnds(): Promise<readonly unknown[]> {

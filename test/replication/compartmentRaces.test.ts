@@ -8,17 +8,14 @@ import {
   makeVaultIn,
   vaultIn,
 } from '../harness/compartmentStory.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let compartmentId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   compartmentId = await makeCompartment(cloud, 'team')
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 /** Lets something happen just before a region commits a put of this kind of row. */

@@ -1,18 +1,15 @@
 import { dropReplica } from '../../lib/replication/takeBack/takeBack.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB, type TestCloud } from '../harness/twoRegions.ts'
 import { makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What ends a link whose other side is gone, in a region that serves meanwhile. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const rowIn = async ({ runtime }: TestCloud['a']) => (await runtime.cache.freshVault(vaultId))?.row

@@ -5,17 +5,14 @@ import { receiptBatch } from '../../lib/replication/messages/receipts.ts'
 import { vaultRecord } from '../../lib/replication/messages/record.ts'
 import { signMessage, type Body } from '../../lib/replication/messages/signedMessage.ts'
 import { taken } from '../harness/deliveries.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function sourceVault() {

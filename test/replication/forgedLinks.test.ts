@@ -6,7 +6,8 @@ import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { receiptBatch } from '../../lib/replication/messages/receipts.ts'
 import { signMessage, type Body, type BodyOf } from '../../lib/replication/messages/signedMessage.ts'
 import { bodyOf, taken, workOutcomeOf } from '../harness/deliveries.ts'
-import { regionA, regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB, type TestRegion } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -18,13 +19,7 @@ import {
 
 /** A link between two regions: whose words about it count. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 interface From {
   readonly by?: TestRegion

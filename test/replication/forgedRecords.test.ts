@@ -5,17 +5,17 @@ import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { keyRecords, vaultRecord, type KeyRecord, type VaultRecord } from '../../lib/replication/messages/record.ts'
 import { signMessage, type Body } from '../../lib/replication/messages/signedMessage.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** What a region of the tenancy can sign, with rows under the vault's own MAC key, and must not be believed. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vault: Vault
 let keyRecord: KeyRecord
 beforeEach(async () => {
-  cloud = await twoRegions()
   const vaultId = await makeReplicatedVault(cloud)
   const { body } = await makeKey(cloud, vaultId)
   await cloud.call(cloud.a, 'GET', '/20180608/wrappingKeys', undefined, { host: vaultId })
@@ -24,9 +24,6 @@ beforeEach(async () => {
   vault = (await cache.freshVault(vaultId)) as Vault
   const key = (await cache.freshKey(vault.keys, String(body['id']))) as KeyRow
   ;[keyRecord] = (await keyRecords(tables, key, { whole: null })) as [KeyRecord]
-})
-afterEach(() => {
-  cloud.close()
 })
 
 type Signer = Pick<Hsm, 'region' | 'sign' | 'statement'>

@@ -2,7 +2,8 @@ import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { taskText } from '../../lib/replication/messages/task.ts'
 import { bodyOf, taken, workOutcomeOf } from '../harness/deliveries.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import {
   createReplica,
   decrypt,
@@ -17,14 +18,10 @@ import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** A replica that is deleted, and one that is made anew after it. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 test('what never reached a replica that is gone is at no risk any more', async () => {

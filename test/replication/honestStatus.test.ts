@@ -7,7 +7,8 @@ import type { Vault } from '../../lib/kms/vaultCache.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import type { Item, QueueName } from '../../lib/ports.ts'
-import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB, type TestRegion } from '../harness/twoRegions.ts'
 import {
   changeIn,
   createReplica,
@@ -17,14 +18,10 @@ import {
   type ReplicatedChange,
 } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function newKey(): Promise<ReplicatedChange> {

@@ -10,20 +10,17 @@ import { workOutbox } from '../../lib/replication/outbox.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** What waits for a peer that cannot be reached: how it is tried, and how it goes over once the peer is back. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const regionC = 'eu-frankfurt-1'

@@ -2,20 +2,17 @@ import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { signMessage } from '../../lib/replication/messages/signedMessage.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
 /** Messages overtake each other: what a replica has is never put back to an older state. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const works = async (texts: readonly string[]) => {

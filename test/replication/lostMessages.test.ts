@@ -3,19 +3,16 @@ import { lastReceipt } from '../../lib/replication/messages/receipts.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { loseTheStream, taken, workInboxOf } from '../harness/deliveries.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB } from '../harness/twoRegions.ts'
 import { allowReplication, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What a replica's inbox took and lost, what the stream lost, and what a crash left behind. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const rename = (target: string, displayName: string, host?: string) =>

@@ -2,16 +2,15 @@ import type { Item, TableName } from '../../lib/ports.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { deleteReplica, makeKey, makeReplicatedVault, replicaStatus } from '../harness/vaultStory.ts'
 
 /** After a replica was deleted nothing of it is left in any table, and no late message brings anything back. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let sent: readonly string[]
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   await cloud.call(cloud.a, 'GET', '/20180608/wrappingKeys', undefined, { host: vaultId })
   const { body } = await makeKey(cloud, vaultId)
@@ -24,9 +23,6 @@ beforeEach(async () => {
     .filter(({ to, queue }) => to === cloud.b.hsm.region && queue === 'inbox')
     .map(({ body: text }) => text)
   await deleteReplica(cloud, vaultId)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const tables: readonly TableName[] = ['Vaults', 'Keys', 'Replication']

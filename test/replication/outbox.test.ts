@@ -6,22 +6,19 @@ import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { workOutbox } from '../../lib/replication/outbox.ts'
 import { parseTask, taskText, type Task } from '../../lib/replication/messages/task.ts'
 import { taken } from '../harness/deliveries.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 
 /** What the stream tells, where it goes when the peer is away, and what the outbox makes of it. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   keyId = String((await makeKey(cloud, vaultId)).body['id'])
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const rename = (target: string, host?: string) =>

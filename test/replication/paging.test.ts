@@ -6,19 +6,16 @@ import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { vaultRecord } from '../../lib/replication/messages/record.ts'
 import { signMessage, type BodyOf } from '../../lib/replication/messages/signedMessage.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
-import { regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB, type TestRegion } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What does not fit into one message, page or run goes on in the next. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vault: Vault
 beforeEach(async () => {
-  cloud = await twoRegions()
   vault = await vaultAt(cloud.a, await makeReplicatedVault(cloud))
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function vaultAt({ runtime }: TestRegion, vaultId: string): Promise<Vault> {

@@ -11,7 +11,7 @@ import {
   type Signatures,
 } from '../../lib/replication/messages/checkProof.ts'
 import { unsignedProofBytes, type ProofOfArrival } from '../../lib/replication/messages/proofOfArrival.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import {
   changeIn,
   createReplica,
@@ -22,14 +22,10 @@ import {
 } from '../harness/vaultStory.ts'
 import { run, withDirectory } from '../local/startedService.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function arrivedKey(): Promise<ReplicatedChange> {

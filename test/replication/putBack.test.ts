@@ -1,22 +1,19 @@
 import type { Item } from '../../lib/ports.ts'
 import { recount } from '../../lib/replication/recount.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** A primary that was put back to an older state: the comparison says so, and overwrites nothing. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   keyId = String((await makeKey(cloud, vaultId)).body['id'])
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const keyAt = ({ store }: TestRegion) => store.tables.get('Keys', keyId, 'key')

@@ -2,19 +2,13 @@ import { treeEntry } from '../../lib/kms/rows/digestTree.ts'
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { recount, recountSome } from '../../lib/replication/recount.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { createReplica, deleteReplica, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 import { tablesWith } from '../../lib/tablesWith.ts'
 
 /** A run of reconciliation has an end, and the next one goes on from there. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 /** The vaults that a run asks about, in its order. */
 async function asked(clock = cloud.a.runtime.clock): Promise<readonly string[]> {

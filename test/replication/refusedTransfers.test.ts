@@ -9,22 +9,19 @@ import { signMessage, type Body, type BodyOf } from '../../lib/replication/messa
 import { reconcile } from '../../lib/replication/reconcile.ts'
 import { wantBackupKeys } from '../../lib/replication/tenancy/replicateBackupKeys.ts'
 import { bodyOf, taken, workOutcomeOf } from '../harness/deliveries.ts'
-import { regionA, regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB, type TestRegion } from '../harness/twoRegions.ts'
 import { allowReplication, createReplica, makeVault, replicaStatus } from '../harness/vaultStory.ts'
 
 /** A vault's keys that are refused on their way: each link and reason is in the audit once, and what has expired comes right. */
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeVault(cloud)
   await allowReplication(cloud)
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function events(region: TestRegion, operation: string): Promise<readonly Record<string, unknown>[]> {

@@ -1,5 +1,6 @@
 import { workInboxOf, loseTheStream, taken } from '../harness/deliveries.ts'
-import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered, TestCloud } from '../harness/twoRegions.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { storedRows } from './sameRows.ts'
 
@@ -32,19 +33,15 @@ const changes: Record<string, (story: Story, of: TestCloud) => Change> = {
   ScheduleVaultDeletion: ({ vaultId }) => ['POST', `/20180608/vaults/${vaultId}/actions/scheduleDeletion`, {}],
 }
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ isStrict: true })
 let story: Story
 beforeEach(async () => {
-  cloud = await twoRegions({ isStrict: true })
   const vaultId = await makeReplicatedVault(cloud)
   const { body } = await makeKey(cloud, vaultId)
   const keyId = String(body['id'])
   await cloud.call(cloud.a, 'POST', `${keys}/${keyId}/keyVersions`, {}, { host: vaultId })
   await cloud.settle()
   story = { vaultId, keyId, version: String(body['currentKeyVersion']) }
-})
-afterEach(() => {
-  cloud.close()
 })
 
 test.each(Object.keys(changes))('%s', async (operation) => {

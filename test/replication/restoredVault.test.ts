@@ -1,7 +1,8 @@
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { taken, workInboxOf, workOutcomeOf } from '../harness/deliveries.ts'
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -18,13 +19,7 @@ import { tablesWith } from '../../lib/tablesWith.ts'
 /** A vault that goes while its replica cannot be told, or before it is there; and what is left of offers that came to nothing. */
 
 const day = 86_400_000
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const place = { destination: 'BUCKET', namespace: 'ns', bucketName: 'b', objectName: 'saved' }
 const post = (target: string, body: object) => cloud.call(cloud.a, 'POST', `/20180608/vaults/${target}`, body)

@@ -1,23 +1,19 @@
 import type { Tables, Write } from '../../lib/ports.ts'
 import { taken, workInboxOf } from '../harness/deliveries.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 /** What a replica does for a record, and what it does not: a record that says nothing new costs no write, a new key no count. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyId: string
 let record: readonly string[]
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   await cloud.settle()
   keyId = String((await makeKey(cloud, vaultId)).body['id'])
   record = (await taken(cloud.b, 'inbox')).filter((text) => text.includes(keyId))
-})
-afterEach(() => {
-  cloud.close()
 })
 
 interface Uses {

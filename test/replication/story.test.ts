@@ -1,4 +1,5 @@
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -11,13 +12,7 @@ import {
   replicaStatus,
 } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const shapes = [
   { keyShape: { algorithm: 'AES', length: 16 }, protectionMode: 'HSM' },

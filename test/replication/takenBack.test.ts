@@ -4,7 +4,7 @@ import { putBackHost } from '../../lib/replication/takeBack/putBackHost.ts'
 import { replicateAnew } from '../../lib/replication/takeBack/takeBack.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import {
   createReplica,
   decrypt,
@@ -19,21 +19,17 @@ import { storedRows } from './sameRows.ts'
 
 /** A primary that was put back to an older copy takes back, with each row, what was written beside it. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let leaving: string
 let keyIds: readonly string[]
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
   leaving = await makeVault(cloud)
   const made: string[] = []
   for (let count = 0; count < 3; count += 1) made.push(String((await makeKey(cloud, vaultId)).body['id']))
   keyIds = made
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const tables: readonly TableName[] = ['Vaults', 'Keys', 'Replication', 'Requests']

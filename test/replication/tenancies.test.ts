@@ -1,14 +1,8 @@
 import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test("another tenancy's vault, key and policy answer exactly as ones that do not exist", async () => {
   const vaultId = await makeReplicatedVault(cloud)

@@ -1,4 +1,5 @@
-import { regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionB } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -10,13 +11,7 @@ import {
   replicaStatus,
 } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test("records that come long before their vault's keys are kept, and applied when these arrive", async () => {
   const vaultId = await makeReplicatedVault(cloud)

@@ -1,5 +1,5 @@
 import type { Tables } from '../../lib/ports.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import {
   allowReplication,
   createReplica,
@@ -13,11 +13,10 @@ import {
 import { storedRows } from './sameRows.ts'
 
 /** What must see every key goes by primary key: here the listing index of both regions shows nothing at all. */
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 let keyIds: string[]
 beforeEach(async () => {
-  cloud = await twoRegions()
   for (const { store } of [cloud.a, cloud.b]) {
     const nothing: Tables['queryIndex'] = async () => ({ items: [] })
     Object.assign(store.tables, { queryIndex: nothing })
@@ -26,9 +25,6 @@ beforeEach(async () => {
   await allowReplication(cloud)
   keyIds = []
   for (let i = 0; i < 30; i += 1) keyIds.push(String((await makeKey(cloud, vaultId)).body['id']))
-})
-afterEach(() => {
-  cloud.close()
 })
 
 test('an index that lags behind hides no key from the initial copy: CREATED means every row', async () => {

@@ -3,26 +3,23 @@ import { canonicalJson, type JsonObject } from '../../lib/canonicalJson.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
 import { materialIdOf } from '../../lib/ocid.ts'
 import { verifyMessage, signMessage } from '../../lib/replication/messages/signedMessage.ts'
-import { regionA, regionB, twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 import { changePolicy, newer, openedVault, places, storedAt, writeChanged, type Place } from './newerRows.ts'
 
 /** While a deployment is upgraded, this version meets what the next one writes. */
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ preparesKeys: true })
 let vaultId: string
 let keyId: string
 let materialId: string
 beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
   vaultId = await makeReplicatedVault(cloud)
   const { body } = await makeKey(cloud, vaultId)
   keyId = String(body['id'])
   materialId = materialIdOf(String(body['currentKeyVersion'])) ?? ''
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const onKey = (method: string, rest: string, body?: unknown) =>

@@ -1,16 +1,11 @@
 import { addUser } from '../harness/addUser.ts'
 import { makeVault } from '../harness/vaultStory.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 
 /** For how long a tenancy keeps its audit: said once, carried out in every region. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const day = 86_400_000
 const target = () => `/20190901/configuration?compartmentId=${cloud.tenancyId}`

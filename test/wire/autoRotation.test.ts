@@ -1,14 +1,9 @@
-import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 
 const day = 86_400_000
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 function create(vaultId: string, details: object): Promise<Answered> {
   const body = {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { twoRegions, type Answered, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered, TestRegion } from '../harness/twoRegions.ts'
 import {
   allowReplication,
   createReplica,
@@ -11,15 +12,11 @@ import {
 } from '../harness/vaultStory.ts'
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ preparesKeys: true })
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
   vaultId = await makeVault(cloud)
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 function post(target: string, body?: unknown, region: TestRegion = cloud.a, host = vaultId): Promise<Answered> {

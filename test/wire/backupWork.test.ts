@@ -1,16 +1,11 @@
 import { addUser } from '../harness/addUser.ts'
-import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
 /** Each answer of a backup or a restore names a work request, and GetWorkRequest knows it. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest({ preparesKeys: true })
 
 const place = (objectName: string) => ({
   backupLocation: { destination: 'BUCKET', namespace: 'n', bucketName: 'b', objectName },

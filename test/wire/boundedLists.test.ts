@@ -3,18 +3,12 @@ import { auditWrite, minuteMark, type AuditEvent } from '../../lib/kms/audit.ts'
 import { newOcid } from '../../lib/ocid.ts'
 import type { Item, Page, Write } from '../../lib/ports.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
 /** No list reads more than it shows, but for a bound, and none answers with more than fits. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 interface CountedPage {
   readonly list: readonly Readonly<Record<string, unknown>>[]

@@ -1,16 +1,11 @@
 import { deleteCompartment, makeCompartment, makeKeyIn, makeVaultIn, vaultIn } from '../harness/compartmentStory.ts'
 import { addUser } from '../harness/addUser.ts'
-import { twoRegions, type Answered, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered } from '../harness/twoRegions.ts'
 
 /** Compartments that go to another parent, come back from the dead, and what GetWorkRequest says of it. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const target = '/20160918/compartments'
 const move = (id: string, targetCompartmentId: string, call = cloud.call, headers = {}) =>

@@ -5,16 +5,12 @@ import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { bindStoredPolicies } from '../../lib/runtime/bindStoredPolicies.ts'
 import { deleteCompartment, makeCompartment, makePolicyIn, makeVaultIn } from '../harness/compartmentStory.ts'
 import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let compartmentId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   compartmentId = await makeCompartment(cloud, 'alpha')
-})
-afterEach(() => {
-  cloud.close()
 })
 
 /** From here on the caller may do this and look after policies, and nothing else. */

@@ -1,16 +1,13 @@
 import { versionSkPrefix } from '../../lib/kms/rows/rows.ts'
-import { twoRegions, type Answered, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered, TestRegion } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault, makeVault } from '../harness/vaultStory.ts'
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 function post(target: string, body?: object, region: TestRegion = cloud.a): Promise<Answered> {

@@ -1,14 +1,8 @@
 import { makeCompartment, makeVaultIn } from '../harness/compartmentStory.ts'
 import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test('who may make or rename compartments gets nothing by a name that a condition keeps out, nor by taking it away', async () => {
   const [prod, sand] = [await makeCompartment(cloud, 'prod'), await makeCompartment(cloud, 'sand')]

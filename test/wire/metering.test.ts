@@ -1,16 +1,13 @@
-import { regionA, regionB, twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import { regionA, regionB, type TestRegion } from '../harness/twoRegions.ts'
 import { createReplica, deleteReplica, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   cloud.clock.now = Date.parse('2026-03-01T12:00:00Z')
   vaultId = await makeReplicatedVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 async function usage(region: TestRegion, from: string, to: string, more = '') {

@@ -1,17 +1,13 @@
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
 /** What the service does by itself when it falls due is in the audit, in the change's own transaction: nobody asked, so nothing else says it. */
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest()
 let vaultId: string
 beforeEach(async () => {
-  cloud = await twoRegions()
   vaultId = await makeVault(cloud)
-})
-afterEach(() => {
-  cloud.close()
 })
 
 /** Schedules a deletion at the earliest time and lets it come. */

@@ -1,14 +1,9 @@
 import { makePolicyIn } from '../harness/compartmentStory.ts'
 import { ordinaryAdminPolicy } from '../harness/ordinaryAdminPolicy.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../harness/twoRegions.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test.each([
   ["request.region = 'iad'", [200, 404]],

@@ -1,23 +1,20 @@
 import { parseBackup, type KeyBackup } from '../../lib/kms/backup/backupDocument.ts'
 import { restoreKey } from '../../lib/kms/backup/restoreKey.ts'
 import { compartmentState, deleteCompartment, makeCompartment, makeKeyIn } from '../harness/compartmentStory.ts'
-import { twoRegions, type Answered, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered, TestRegion } from '../harness/twoRegions.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
 /** What is restored counts as what is in its compartment, and comes into no compartment that is going. */
 
 const day = 86_400_000
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ preparesKeys: true })
 let vaultId: string
 let compartmentId: string
 beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
   vaultId = await makeVault(cloud)
   compartmentId = await makeCompartment(cloud, 'home')
   await cloud.settle()
-})
-afterEach(() => {
-  cloud.close()
 })
 
 function post(target: string, body?: unknown, region: TestRegion = cloud.a): Promise<Answered> {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { addUser } from '../harness/addUser.ts'
 import { deleteCompartment, makeCompartment, makeKeyIn, vaultIn } from '../harness/compartmentStory.ts'
 import type { Call } from '../harness/signedCall.ts'
-import { twoRegions, type Answered, type TestCloud, type TestRegion } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
+import type { Answered, TestRegion } from '../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey } from '../harness/vaultStory.ts'
 import type { KeyBackup } from '../../lib/kms/backup/backupDocument.ts'
 import { newOcid } from '../../lib/ocid.ts'
@@ -11,14 +12,13 @@ import { newOcid } from '../../lib/ocid.ts'
 
 const day = 86_400_000
 const refusal = { status: 404, body: { code: 'NotAuthorizedOrNotFound' } }
-let cloud: TestCloud
+const cloud = cloudOfEachTest({ preparesKeys: true })
 let vaultId: string
 let here: string
 let there: string
 /** Restores and reads in `here` only. */
 let restorer: Call
 beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
   here = await makeCompartment(cloud, 'here')
   there = await makeCompartment(cloud, 'there')
   await cloud.settle()
@@ -27,9 +27,6 @@ beforeEach(async () => {
     'Allow group Restorers to manage keys in compartment here',
     'Allow group Restorers to manage vaults in compartment here',
   ])
-})
-afterEach(() => {
-  cloud.close()
 })
 
 const place = (objectName: string) => ({

@@ -1,18 +1,12 @@
 import { storeReminder, type Due } from '../../lib/kms/reminders.ts'
 import { materialIdOf } from '../../lib/ocid.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeVault } from '../harness/vaultStory.ts'
 
 /** A reminder that says another time than its resource's row destroys nothing. */
 
 const day = 86_400_000
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 type Place = Pick<Due, 'keyId' | 'materialId'>
 

@@ -1,13 +1,7 @@
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import { makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test('an update of a key sets what is there, leaves the rest, and arrives in the replica', async () => {
   const vaultId = await makeReplicatedVault(cloud)

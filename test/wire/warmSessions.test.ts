@@ -2,17 +2,11 @@ import { createPublicKey } from 'node:crypto'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import { sessionToken } from '../../lib/kms/identity/sessionToken.ts'
 import { publicKeyPem, signedCall } from '../harness/signedCall.ts'
-import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 
 /** What is kept of a session from one use to the next lives no longer than what it was made of. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 const print = fingerprint(createPublicKey(publicKeyPem))
 const lifetimeSeconds = 600

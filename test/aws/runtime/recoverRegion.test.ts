@@ -2,16 +2,11 @@ import { recoverRegion, recoverSteps } from '../../../lib/aws/putBack/recoverReg
 import type { StandingVaults } from '../../../lib/replication/takeBack/standing.ts'
 import { tablesWith } from '../../../lib/tablesWith.ts'
 import { makeVault } from '../../harness/vaultStory.ts'
-import { twoRegions, type TestCloud, type TestRegion } from '../../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../../harness/cloudOfEachTest.ts'
+import type { TestRegion } from '../../harness/twoRegions.ts'
 import { putBackAndRecover } from '../harness/putBackAndRecover.ts'
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions()
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest()
 
 test('what the peer has comes back, and a vault that was made since is told as lost', async () => {
   const { takenBack, lost } = await putBackAndRecover(cloud, (work) => work())

@@ -10,19 +10,14 @@ import { createVault } from '../../../lib/kms/vaults/vaults.ts'
 import { storedVaultKeys } from '../../../lib/kms/vaultCache.ts'
 import type { Tables } from '../../../lib/ports.ts'
 import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
-import { composeTestRegion, regionA, twoRegions, type TestCloud, type TestRegion } from '../../harness/twoRegions.ts'
+import { cloudOfEachTest } from '../../harness/cloudOfEachTest.ts'
+import { composeTestRegion, regionA, type TestRegion } from '../../harness/twoRegions.ts'
 import { decrypt, encrypt, makeKey, makeReplicatedVault, makeVault } from '../../harness/vaultStory.ts'
 import { tablesWith } from '../../../lib/tablesWith.ts'
 
 /** A cloud of an older version, whose vaults' keys no key service has wrapped, and what becomes of it. */
 
-let cloud: TestCloud
-beforeEach(async () => {
-  cloud = await twoRegions({ preparesKeys: true })
-})
-afterEach(() => {
-  cloud.close()
-})
+const cloud = cloudOfEachTest({ preparesKeys: true })
 
 function underKms({ hsm, keks: keys, runtime: { region } }: TestRegion): KmsHsm {
   if (!(hsm instanceof SoftwareHsm)) throw new Error('unreachable')
