@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
+import { MemoryState, newState } from '../../lib/hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { openBackend, pairings, twoRegions } from './backends.ts'
-import { altered, coded, tenancyId } from './fixtures.ts'
+import { altered, coded, realm, tenancyId } from './fixtures.ts'
 
 describe.each(pairings)('with a %s as home and a %s away', (source, destination) => {
   const bytes = Buffer.from('signed bytes')
@@ -111,4 +112,15 @@ describe.each(pairings)('with a %s as home and a %s away', (source, destination)
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
     expect(() => home.issueStatement(tenancyId, 'ap-test-1', pem)).toThrow(coded('integrityFailure'))
   })
+})
+
+test('the same root’s word for another realm is not believed', async () => {
+  const [region, store, bytes] = ['eu-test-1', new MemoryState(newState('eu-test-1')), Buffer.from('signed bytes')]
+  const hsm = openSoftwareHsm({ realm, region, store })
+  hsm.createTenancyRoot(tenancyId)
+  const elsewhere = openSoftwareHsm({ realm: 'oc2', region, store })
+  const [own, other] = [hsm, elsewhere].map((each) => each.issueStatement(tenancyId, region, hsm.identityPublicKey))
+  const signature = await hsm.sign(bytes)
+  const believed = [own, other].map((each) => each && hsm.isSignedBy(each, bytes, signature))
+  expect(await Promise.all(believed)).toEqual([true, false])
 })

@@ -192,6 +192,30 @@ describe.each(allPairings)('from a %s to a %s', (source, destination) => {
     await expect(away.importVaultKeys(context, forged, transportKey)).rejects.toThrow('not from its source')
   })
 
+  test('nobody offers or sends by the word of another tenancy’s root, or for another realm', async () => {
+    const [other, stranger] = ['ocid1.tenancy.oc1..other', openBackend('software', 'us-test-1')]
+    const root = stranger.createTenancyRoot(other)
+    for (const hsm of [home, away])
+      await hsm.acceptStatement(root, stranger.issueStatement(other, hsm.region, hsm.identityPublicKey))
+    const says = (region: string) => stranger.issueStatement(other, region, stranger.identityPublicKey)
+    const offer = await signedBy(stranger, { ...transportKey.offer, statement: says(away.region) })
+    await expect(home.exportVaultKeys(context, wrapped, offer)).rejects.toThrow('not from its destination')
+    const forged = await signedBy(stranger, { ...bundle, statement: says(home.region) })
+    await expect(away.importVaultKeys(context, forged, transportKey)).rejects.toThrow('not from its source')
+    const elsewhere = { ...context, realm: 'oc2' }
+    const [keys, waiting] = [await home.createVaultKeys(elsewhere), await away.createTransportKey(elsewhere)]
+    await expect(home.exportVaultKeys(elsewhere, keys, waiting.offer)).rejects.toThrow('not from its destination')
+    const { transportKeyId, challenge } = waiting.offer
+    const sent = await signedBy(home, { ...bundle, context: elsewhere, transportKeyId, challenge })
+    await expect(away.importVaultKeys(elsewhere, sent, waiting)).rejects.toThrow('not from its source')
+  })
+
+  test('an offer of a format that is to come is not answered, though its destination signed it', async () => {
+    const format = 'vaultspan/transport-offer/2' as TransportOffer['format']
+    const offer = await signedBy(away, { ...transportKey.offer, format })
+    await expect(home.exportVaultKeys(context, wrapped, offer)).rejects.toThrow('the offer has an unknown format')
+  })
+
   test('a bundle opens with its own transport key only', async () => {
     const { offer, privateKey } = transportKey
     const other = await away.createTransportKey(context)

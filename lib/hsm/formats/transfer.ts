@@ -65,21 +65,21 @@ export async function requireOffer(hsm: Verifier, context: TransferContext, offe
   requireThat(await isSigned(hsm, offer), 'the signature of the offer does not verify')
 }
 
-/** The destination's checks, against the offer that it made itself. @throws KmsError integrityFailure */
+/** The destination's checks, against the offer that it made itself. Resolves with how it was wrapped. @throws KmsError integrityFailure */
 export async function requireBundle(
   hsm: Verifier,
   context: TransferContext,
   bundle: TransferBundle,
   offer: TransportOffer,
-): Promise<void> {
-  wrapOf(bundle, offer)
-  requireThat(context.destination === hsm.region, 'this region is not its destination')
+): Promise<OaepWrap> {
+  const wrap = wrapOf(bundle, offer)
   requireThat(isSame(offer.context, context), 'the transport key was made for another transfer')
   requireThat(isSame(bundle.context, context), 'the bundle is for another transfer')
   requireThat(bundle.transportKeyId === offer.transportKeyId, 'the bundle is for another transport key')
   requireThat(bundle.challenge === offer.challenge, 'the bundle answers another challenge')
   requireThat(isStatementFor(bundle.statement, context, context.source), 'the bundle is not from its source')
   requireThat(await isSigned(hsm, bundle), 'the signature of the bundle does not verify')
+  return wrap
 }
 
 /** @throws KmsError integrityFailure */

@@ -1,14 +1,6 @@
 import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import type { AttestedToken } from '../formats/attestation.ts'
-import {
-  chooseWrap,
-  requireBundle,
-  requireOffer,
-  requireThat,
-  signBundle,
-  signOffer,
-  wrapOf,
-} from '../formats/transfer.ts'
+import { chooseWrap, requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
 import type {
   HsmCapabilities,
   OaepWrap,
@@ -273,12 +265,12 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     bundle: TransferBundle,
     { offer, privateKey }: TransportKey,
   ): Promise<WrappedVaultKeys> {
-    await requireBundle(this, context, bundle, offer)
+    const wrap = await requireBundle(this, context, bundle, offer)
     const keeper = this.#newKeeper(context)
     const transportKey = keeper.transportKey(offer, privateKey)
     requireThat(transportKey !== undefined, 'the transport key was not made by this HSM for this offer')
     return keeper.token.run((session, objects) =>
-      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap: wrapOf(bundle, offer) }),
+      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap }),
     )
   }
 

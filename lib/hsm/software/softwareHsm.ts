@@ -33,7 +33,6 @@ import {
   requireThat,
   signBundle,
   signOffer,
-  wrapOf,
 } from '../formats/transfer.ts'
 import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial, type RsaGenerator } from './material.ts'
@@ -255,8 +254,8 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     bundle: TransferBundle,
     transportKey: TransportKey,
   ): Promise<WrappedVaultKeys> {
-    await requireBundle(this, context, bundle, transportKey.offer)
-    const kek = await this.#ephemeralKey(bundle, transportKey)
+    const wrap = await requireBundle(this, context, bundle, transportKey.offer)
+    const kek = await this.#ephemeralKey(bundle, transportKey, wrap)
     return this.#roots.current.wrapVaultKeys(context, (name) => {
       const secret = unwrapKey(kek, Buffer.from(bundle.kwp[name], 'base64'))
       requireThat(secret?.length === TRANSPORT_KEY_LENGTH, 'a vault key does not unwrap')
@@ -264,13 +263,12 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     })
   }
 
-  async #ephemeralKey(bundle: TransferBundle, transportKey: TransportKey): Promise<KeyObject> {
+  async #ephemeralKey(bundle: TransferBundle, transportKey: TransportKey, wrap: OaepWrap): Promise<KeyObject> {
     const pkcs8 = this.#roots.transportKey(transportKey)
     requireThat(pkcs8 !== undefined, 'the transport key was not made by this HSM for this offer')
     let ephemeral: Buffer | undefined
     try {
       const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-      const wrap = wrapOf(bundle, transportKey.offer)
       ephemeral = await rsaDecrypt(key, oaepWraps[wrap], Buffer.from(bundle.oaep, 'base64'))
       requireThat(ephemeral?.length === TRANSPORT_KEY_LENGTH, 'its ephemeral key does not decrypt')
       return createSecretKey(ephemeral)
