@@ -241,8 +241,12 @@ describe('what three of five custodians hold', () => {
     await expect(opened(elsewhere, those(1, 2, 3))).rejects.toThrow('is not of the region us-test-1')
   })
 
-  test('nothing in the file is its content, and no two files are alike', async () => {
+  test('nothing in the file is its content, which is cleared, and no two files are alike', async () => {
     expect(Buffer.from(JSON.stringify(backup)).includes(content)).toBe(false)
+    const { recovery, signer } = ceremony
+    const given = Buffer.from(content)
+    await encryptBackup({ at: '', version: '1', region, recovery, content: given }, signer.sign)
+    expect(given).toEqual(Buffer.alloc(content.length))
     const again = await aBackup(ceremony)
     for (const member of ['key', 'iv', 'content'] as const) expect(again[member]).not.toBe(backup[member])
     expect(createPublicKey(backup.recovery.publicKey).asymmetricKeyDetails).toMatchObject({ modulusLength: 4096 })

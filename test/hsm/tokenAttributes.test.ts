@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { KeyShape } from '../../lib/hsm/hsm.ts'
 import { CKA, CKO } from '../../lib/hsm/pkcs11/constants.ts'
+import type { Template } from '../../lib/hsm/pkcs11/encode.ts'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { identityLabel, stayingTemplate } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import {
+  aesObject,
+  aesTemplate,
+  extractableTemplate,
+  masterTemplate,
+  readableAes,
+} from '../../lib/hsm/pkcs11/templates.ts'
+import { vendorOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { aes256, aMaterial, aTransfer, aVault, ecdsaShapes, rsa2048, tenancyId } from './fixtures.ts'
 import { aWrappingKey } from './importer.ts'
@@ -154,4 +164,29 @@ describeWithToken('a token’s keys', () => {
       'private extractable modifiable copyable',
     ])
   })
+})
+
+const secretUses = [CKA.ENCRYPT, CKA.DECRYPT, CKA.SIGN, CKA.VERIFY, CKA.WRAP, CKA.UNWRAP, CKA.DERIVE]
+const privateUses = [CKA.SIGN, CKA.SIGN_RECOVER, CKA.DECRYPT, CKA.UNWRAP, CKA.DERIVE]
+const vendor = vendorOf({ manufacturer: 'another' })
+
+// SoftHSM takes for forbidden, and for private, what nothing is said of; others do not.
+test.each<[string, Template, string]>([
+  ['a KEK', aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: false }), 'private sensitive'],
+  ['an AES key from its bytes', aesObject(Buffer.alloc(32), [CKA.UNWRAP]), 'private sensitive'],
+  ['what the process is to hold', readableAes, 'private extractable'],
+  ['a root', stayingTemplate({ vendor }, 'vaultspan root: wrapping'), 'token private sensitive'],
+  ['a MAC root', stayingTemplate({ vendor }, 'vaultspan root: MAC'), 'token private sensitive'],
+  ['a signer', stayingTemplate({ vendor }, identityLabel), 'token private sensitive'],
+  ...([aes256, rsa2048, ecdsaShapes.NIST_P256] as const).flatMap((shape): [string, Template, string][] => [
+    [`a key of ${shape.algorithm} in use`, masterTemplate(shape), 'private sensitive'],
+    [`a key of ${shape.algorithm} that is made`, extractableTemplate(shape), 'private sensitive extractable'],
+  ]),
+])('the template of %s says of each use whether it is allowed, and who gets at the key', (_what, template, guarded) => {
+  const said = new Map(template)
+  const uses = said.get(CKA.CLASS) === CKO.PRIVATE_KEY ? privateUses : secretUses
+  expect([...said.keys()]).toEqual(expect.arrayContaining(uses))
+  const guards = { token: CKA.TOKEN, private: CKA.PRIVATE, sensitive: CKA.SENSITIVE, extractable: CKA.EXTRACTABLE }
+  const all = Object.entries(guards).map(([name, type]) => [name, said.get(type)])
+  expect(all).toEqual(Object.keys(guards).map((name) => [name, guarded.split(' ').includes(name)]))
 })

@@ -112,9 +112,7 @@ export async function openBackup(
 /** By the identity that the ceremony names: whoever has the recovery key's public half could encrypt a file of their own. */
 async function requireSigned(file: BackupFile, recovery: RecoveryKey): Promise<void> {
   const { region } = file
-  const signer = Object.hasOwn(recovery.identities, region)
-    ? p384PublicKey(recovery.identities[region] ?? '')
-    : undefined
+  const signer = p384PublicKey(recovery.identities[region] ?? '')
   // The file's own copy was damaged before it was signed, or since.
   for (const each of [file, { ...file, recovery }]) if (signer !== undefined && (await isSignedBy(signer, each))) return
   throw new UserError(
