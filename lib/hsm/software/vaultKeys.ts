@@ -1,5 +1,4 @@
 import { hash, type KeyObject } from 'node:crypto'
-import { canonicalJson } from '../../canonicalJson.ts'
 import { KmsError } from '../../errors.ts'
 import { requireFormat } from '../../requireFormat.ts'
 import { blobText, isSameMac, labelledMac, type BlobContext } from '../formats/blobMac.ts'
@@ -26,6 +25,7 @@ import { isText, refusedMaterial, unusableImport } from './importRefusal.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
 import { keyGenerationShare, makingCost, type PoolShare } from './poolShare.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
+import { isSameContext, isSameMaterial } from './sameContext.ts'
 import { keksDestroyed } from './vaultRoot.ts'
 
 export const WRAPPING_KEY_LENGTH = 512
@@ -38,6 +38,13 @@ export interface OpenedVaultKeys {
 
 /** What a process may hold of a vault's keys: with the KEK for HSM keys in a token, the others; without KEKs, the MAC key. */
 export type HeldVaultKeys = Pick<OpenedVaultKeys, 'macKey'> & Partial<OpenedVaultKeys>
+
+interface KnownKey {
+  readonly context: MaterialContext
+  readonly id: string
+  /** Its MAC was found to fit this context. */
+  isBound: boolean
+}
 
 interface Keks {
   readonly HSM: KeyObject | undefined
@@ -52,7 +59,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   /** Tells this vault's handles from another's in the cache that all vaults share. */
   readonly #handlePrefix: string
   /** Of wrapped keys as rows hold them: a row is read once and used often, and nothing of it changes. */
-  readonly #handleIds = new WeakMap<WrappedKey, { readonly context: MaterialContext; readonly id: string }>()
+  readonly #known = new WeakMap<WrappedKey, KnownKey>()
   readonly #generateRsa: RsaGenerator
   readonly #share: PoolShare
 
@@ -178,15 +185,20 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
   handleId(context: MaterialContext, wrapped: WrappedKey): string {
-    const named = this.#handleIds.get(wrapped)
-    if (named !== undefined && isSame(named.context, context)) return named.id
+    const known = this.#knownAs(context, wrapped)
+    if (known !== undefined) return known.id
     const { keyId, materialId, shape, protectionMode, isExportable } = context
     const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
     const { format, blob, mac, publicKey = '' } = wrapped
     const parts = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
     const id = this.#handlePrefix + JSON.stringify([...parts, format, blob, mac, publicKey])
-    this.#handleIds.set(wrapped, { context, id })
+    this.#known.set(wrapped, { context, id, isBound: false })
     return id
+  }
+
+  #knownAs(context: BlobContext, wrapped: WrappedKey): KnownKey | undefined {
+    const known = this.#known.get(wrapped)
+    return known !== undefined && 'shape' in context && isSameContext(known.context, context) ? known : undefined
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
@@ -224,10 +236,13 @@ export class SoftwareVaultKeys implements VaultKeys {
     return { ...unsigned, mac: this.#blobMac(context, unsigned).toString('base64') }
   }
 
-  /** @throws KmsError integrityFailure where the blob is not bound to this context. */
+  /** Once for each key as a row holds it. @throws KmsError integrityFailure where the blob is not bound to this context. */
   requireBound(context: BlobContext, wrapped: WrappedKey): void {
+    const known = this.#knownAs(context, wrapped)
+    if (known?.isBound === true) return
     requireFormat(`The material ${context.materialId}`, wrapped, 'vaultspan/key/1')
     if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
+    if (known !== undefined) known.isBound = true
   }
 
   /** Verifies, unwraps and gives the material to `work`; it is filled with zeros afterwards. */
@@ -256,24 +271,6 @@ export class SoftwareVaultKeys implements VaultKeys {
   #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
-}
-
-function isSame(one: MaterialContext, other: MaterialContext): boolean {
-  return (
-    one.keyId === other.keyId &&
-    one.materialId === other.materialId &&
-    one.shape === other.shape &&
-    one.protectionMode === other.protectionMode &&
-    one.isExportable === other.isExportable
-  )
-}
-
-/** Everything but the key's name, which is what a restore changes. */
-function isSameMaterial(from: MaterialContext, to: MaterialContext): boolean {
-  return (
-    canonicalJson({ ...from, shape: { ...from.shape }, keyId: '' }) ===
-    canonicalJson({ ...to, shape: { ...to.shape }, keyId: '' })
-  )
 }
 
 export function requireMaterialId(materialId: string): void {
