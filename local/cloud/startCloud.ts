@@ -15,7 +15,8 @@ import { rotateRootCommand } from '../hsm/rotateRoot.ts'
 import { redriveCommand } from '../region/redrive.ts'
 import { regionHost } from '../region/regionHost.ts'
 import { cloudStatus } from '../status/cloudStatus.ts'
-import { openRegion, type Peer, type Region } from '../region/startRegion.ts'
+import { openRegion } from '../region/openRegion.ts'
+import type { Peer, Region } from '../region/region.ts'
 
 export interface CloudOptions extends StartOptions {
   readonly settings?: Partial<CloudSettings>

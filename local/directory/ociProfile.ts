@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { fingerprint } from '../../lib/iam/fingerprint.ts'
 import type { HostDirectory } from './hostDirectory.ts'
-import type { DataFiles } from '../region/startRegion.ts'
+import type { DataFiles } from '../region/region.ts'
 import { typed } from '../typed.ts'
 import { UserError } from '../../lib/userError.ts'
 

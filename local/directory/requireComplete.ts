@@ -6,7 +6,7 @@ import type { HostDirectory } from './hostDirectory.ts'
 import { requireRowsOfStates } from './requireRows.ts'
 import { typed } from '../typed.ts'
 import type { Administrator } from '../region/regionHost.ts'
-import type { Region } from '../region/startRegion.ts'
+import type { Region } from '../region/region.ts'
 import { UserError } from '../../lib/userError.ts'
 
 /**

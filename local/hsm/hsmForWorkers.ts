@@ -9,7 +9,7 @@ import { openSoftwareHsm, SoftwareHsm } from '../../lib/hsm/software/softwareHsm
 import { realm } from '../../lib/ocid.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
-import type { DataFiles } from '../region/startRegion.ts'
+import type { DataFiles } from '../region/region.ts'
 import type { TokenSettings } from './tokenSettings.ts'
 
 /** What a worker is started with of its region's HSM. */

@@ -6,7 +6,7 @@ import type { Item } from '../../lib/ports.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError } from '../../lib/userError.ts'
-import type { DataFiles, Region } from '../region/startRegion.ts'
+import type { DataFiles, Region } from '../region/region.ts'
 import { hasToken, type TokenSettings } from './tokenSettings.ts'
 
 /**

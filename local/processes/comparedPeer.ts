@@ -3,7 +3,7 @@ import type { FoundBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import type { MissingChanges } from '../../lib/replication/takeBack/missingChanges.ts'
 import type { PutBackPeer } from '../../lib/replication/takeBack/recover.ts'
 import type { CommitMark } from '../../lib/commitMark.ts'
-import type { Peer } from '../region/startRegion.ts'
+import type { Peer } from '../region/region.ts'
 import type { PeerQuestion } from './peerQuestions.ts'
 import { PeerRefusal, type PeerTls } from './peerTls.ts'
 

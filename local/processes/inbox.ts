@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
-import type { Peer } from '../region/startRegion.ts'
+import type { Peer } from '../region/region.ts'
 import type { InboxGate } from './inboxGate.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 

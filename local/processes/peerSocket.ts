@@ -1,7 +1,7 @@
 import { Agent, createServer, request as requestOver } from 'node:http'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
 import { listenPrivately, socketPath } from '../control/privateSocket.ts'
-import type { Peer } from '../region/startRegion.ts'
+import type { Peer } from '../region/region.ts'
 import { answerInbox, type Inbox } from './inbox.ts'
 import { postMessages } from './postMessages.ts'
 

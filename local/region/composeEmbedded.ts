@@ -11,7 +11,7 @@ import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionS
 import { deadMessages } from './deadMessages.ts'
 import type { RegionHosts } from '../names/regionHosts.ts'
 import { maxFileBytes } from './openBackups.ts'
-import type { RegionParts } from './startRegion.ts'
+import type { RegionParts } from './region.ts'
 
 /** A region as its own thread has it. */
 export function composeEmbedded(

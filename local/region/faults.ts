@@ -1,6 +1,6 @@
 import type { Clock, QueueAddress, QueueMessage } from '../../lib/ports.ts'
 import type { FaultCommands } from '../control/faultServer.ts'
-import type { Peer } from './startRegion.ts'
+import type { Peer } from './region.ts'
 
 /** How a region may be broken: nobody reaches it, it takes what comes and never answers, or it answers 503. */
 const broken = {

@@ -2,7 +2,7 @@ import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import { HttpGateway, type GatewayOptions } from '../gateway/httpGateway.ts'
 import type { RegionHosts } from '../names/regionHosts.ts'
 import { maxFileBytes } from './openBackups.ts'
-import type { RegionParts } from './startRegion.ts'
+import type { RegionParts } from './region.ts'
 import type { ServedCertificate } from '../tls/watchedCertificate.ts'
 
 /** Of a region whose own thread answers. */

@@ -3,7 +3,7 @@ import { forgetBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import { missingChanges, type MissingChanges } from '../../lib/replication/takeBack/missingChanges.ts'
 import { auditRecovery, type PutBack } from '../../lib/replication/takeBack/recover.ts'
 import type { CommitMark } from '../../lib/commitMark.ts'
-import type { Region } from './startRegion.ts'
+import type { Region } from './region.ts'
 
 /** What is asked of a region when one of them was put back to an older copy of its data. As in RegionHost. */
 export interface PutBackHost extends AskedOf {

@@ -3,7 +3,7 @@ import { messageQueues } from './deadMessages.ts'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { RegionHost } from './regionHost.ts'
-import type { Region } from './startRegion.ts'
+import type { Region } from './region.ts'
 import { noRegion } from '../names/noRegion.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 

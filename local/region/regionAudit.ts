@@ -10,7 +10,7 @@ import { systemTimers } from '../../lib/runtime/systemTimers.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { chainedSince } from './chainedSince.ts'
 import { endFormerWriters } from './formerWriters.ts'
-import type { RegionParts } from './startRegion.ts'
+import type { RegionParts } from './region.ts'
 
 /** The audit of a region: everything it writes there is one chain, of this process, whose heads go to its peers. */
 export interface RegionAudit {

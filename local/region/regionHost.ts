@@ -20,7 +20,7 @@ import { auditSoftwareReplicas } from '../hsm/softwareReplicas.ts'
 import { listDead, redrive, type DeadLetters, type Place } from './redrive.ts'
 import { requireKnownKey, requireOwnRoot } from '../directory/requireComplete.ts'
 import type { NameOrigins } from '../names/advertised.ts'
-import type { Region } from './startRegion.ts'
+import type { Region } from './region.ts'
 
 /** The administrator who comes with a cloud, and where the key lies. */
 export interface Administrator {

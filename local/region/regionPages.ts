@@ -3,7 +3,7 @@ import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionS
 import { RegionMetrics } from '../metrics/regionMetrics.ts'
 import type { CountedRequests, RequestMetrics } from '../metrics/requestMetrics.ts'
 import { regionHealth, type RegionHealth, type Watched } from './regionHealth.ts'
-import type { RegionParts } from './startRegion.ts'
+import type { RegionParts } from './region.ts'
 
 interface Sources extends Watched, Pick<RegionParts, 'region' | 'regions' | 'settings' | 'faults' | 'peers'> {
   readonly store: SqliteRegionStore

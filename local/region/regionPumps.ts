@@ -9,7 +9,7 @@ import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { MinuteTimer } from '../pumps/minuteTimer.ts'
 import { QueuePump } from '../pumps/queuePump.ts'
-import type { RegionParts } from './startRegion.ts'
+import type { RegionParts } from './region.ts'
 import { StreamPump } from '../pumps/streamPump.ts'
 import { UnstoredRecords, type Told } from './unstoredRecords.ts'
 

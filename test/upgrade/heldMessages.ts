@@ -1,6 +1,6 @@
 import type { Body } from '../../lib/replication/messages/signedMessage.ts'
 import type { QueueMessage, QueueName } from '../../lib/ports.ts'
-import type { Region } from '../../local/region/startRegion.ts'
+import type { Region } from '../../local/region/region.ts'
 import type { KeptMessage } from './release.ts'
 
 export interface HeldMessages {
