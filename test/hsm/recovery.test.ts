@@ -1,4 +1,6 @@
 import { createPublicKey, generateKeyPairSync, hash, sign } from 'node:crypto'
+import { canonicalJson } from '../../lib/canonicalJson.ts'
+import { asJson } from '../../lib/hsm/formats/statement.ts'
 import { encryptBackup, openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
 import { createRecoveryKey, endorsed, type RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { isAsMade, signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
@@ -154,6 +156,18 @@ describe('what three of five custodians hold', () => {
       )
     },
   )
+
+  test.each<[string, (file: BackupFile) => Partial<BackupFile>]>([
+    ['another key', ({ key }) => ({ key: altered(key) })],
+    ['another iv', ({ iv }) => ({ iv: altered(iv) })],
+    ['other content', ({ content }) => ({ content: altered(content) })],
+    ['another tag', ({ tag }) => ({ tag: altered(tag) })],
+    ['half a tag', ({ tag }) => ({ tag: Buffer.from(tag, 'base64').subarray(0, 8).toString('base64') })],
+  ])('a backup with %s does not decrypt, though its region signed it', async (_what, change) => {
+    const { signature: _, ...unsigned } = { ...backup, ...change(backup) }
+    const signature = (await ceremony.signer.sign(Buffer.from(canonicalJson(asJson(unsigned))))).toString('base64')
+    await expect(opened({ ...unsigned, signature }, those(1, 2, 3))).rejects.toThrow('The backup does not decrypt')
+  })
 
   test.each(['at', 'publicKey', 'privateKey', 'identities', 'shares', 'mac'] as const)(
     'one whose ceremony had another %s is refused',

@@ -7,7 +7,7 @@ import type {
 } from '../../lib/hsm/hsm.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
-import { chooseWrap, oaepWraps, wrapOf } from '../../lib/hsm/formats/transfer.ts'
+import { oaepWraps } from '../../lib/hsm/formats/transfer.ts'
 import { keysOf } from '../../lib/keysOf.ts'
 import { allPairings, keepsPrivateVaults, openBackend, twoRegions } from './backends.ts'
 import { aMaterial, altered, aTransfer, aVault, coded, tenancyId } from './fixtures.ts'
@@ -270,25 +270,4 @@ describe.each(allPairings)('from a %s to a %s', (source, destination) => {
   function allRefused(changes: object): object {
     return Object.fromEntries(Object.keys(changes).map((name) => [name, 'integrityFailure']))
   }
-})
-
-describe('how the keys are wrapped', () => {
-  const offering = (wraps?: TransportOffer['wraps']) => (wraps === undefined ? {} : { wraps }) as TransportOffer
-  const wrappedBy = (wrap: 'oaep-sha256' | 'oaep-sha1') =>
-    ({ format: `vaultspan/transfer-bundle/1+${wrap}` }) as TransferBundle
-
-  test.each<[string, TransportOffer]>([
-    ['SHA-256 alone', offering(['oaep-sha256'])],
-    ['nothing, as of before there was a choice', offering()],
-  ])('is never by SHA-1 where the offer says %s', (_what, offer) => {
-    expect(() => wrapOf(wrappedBy('oaep-sha1'), offer)).toThrow('an unknown format')
-    expect(wrapOf(wrappedBy('oaep-sha256'), offer)).toBe('oaep-sha256')
-    expect(chooseWrap(offer, ['oaep-sha1', 'oaep-sha256'])).toBe('oaep-sha256')
-    expect(() => chooseWrap(offer, ['oaep-sha1'])).toThrow('no wrapping in common')
-  })
-
-  test('is by SHA-256 where both can', () => {
-    expect(chooseWrap(offering(['oaep-sha256', 'oaep-sha1']), ['oaep-sha1', 'oaep-sha256'])).toBe('oaep-sha256')
-    expect(() => wrapOf(wrappedBy('oaep-sha256'), offering(['oaep-sha1']))).toThrow('an unknown format')
-  })
 })
