@@ -22,7 +22,7 @@ import { readHsmState, type KeptState, type StatePorts } from './hsmStateRow.ts'
 import { requestLog, type RequestWatch } from '../http/requestWatch.ts'
 import { maxLambdaFileBytes } from '../http/wireRequest.ts'
 import { KmsHsm } from './kms/kmsHsm.ts'
-import { knownMark } from './putBack/knownMark.ts'
+import { markKnownToPeers } from './putBack/markKnownToPeers.ts'
 import { TableStanding } from './putBack/tableStanding.ts'
 import type { KekPorts } from './kms/wrappedKeks.ts'
 import { VaultHosts } from '../runtime/vaultHosts.ts'
@@ -184,7 +184,7 @@ export class AwsRegion {
     const { log, store } = this
     const { region, regions, resourcePrefix } = this.settings
     const peers = regions.filter((each) => each !== region)
-    const known = () => knownMark({ region, peers, tablesOf: store.tablesOf, timers: systemTimers, log })
+    const known = () => markKnownToPeers({ region, peers, tablesOf: store.tablesOf, timers: systemTimers, log })
     const onPutBack = putBackMetric(resourcePrefix, writeLine)
     return new TableStanding({ region, tables: store.tables, clock: Date.now, known, log, onPutBack })
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { forgetPeer } from '../../lib/replication/forgetPeer.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
-import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
+import { vaultsInFile } from '../../lib/store/sqlite/vaultsInFile.ts'
 import { UserError } from '../../lib/userError.ts'
 import { askFaultServer } from '../control/faultServer.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
@@ -67,7 +67,7 @@ export function atRest(directory: HostDirectory): AtHand {
   return {
     directory,
     hsm: hsmHost(hsm),
-    vaults: async () => (file === undefined || !existsSync(file) ? [] : standingVaults(file)),
+    vaults: async () => (file === undefined || !existsSync(file) ? [] : vaultsInFile(file)),
     forgetPeer: async (peer) => {
       const tenancyId = apartTenancy(directory)?.tenancyId
       if (tenancyId === undefined || file === undefined || !existsSync(file)) return

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { isRegionName } from '../../lib/regionName.ts'
-import { standingVaults } from '../../lib/store/sqlite/standingVaults.ts'
+import { vaultsInFile } from '../../lib/store/sqlite/vaultsInFile.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import { UserError } from '../../lib/userError.ts'
 
@@ -52,5 +52,5 @@ function requireEmpty(directory: HostDirectory, region: string, before: readonly
 
 function vaultsIn(directory: HostDirectory, region: string) {
   const file = directory.file('regions', `${region}.db`)
-  return file === undefined || !existsSync(file) ? [] : standingVaults(file)
+  return file === undefined || !existsSync(file) ? [] : vaultsInFile(file)
 }

@@ -17,7 +17,7 @@ import { version } from '../version.ts'
 import { keptIn, noteBackup, type BackupNote } from './backupNote.ts'
 import { keptState, lackedRoot } from './keptState.ts'
 import { remedyFor } from './lostTokens.ts'
-import { requireWritable } from './newFile.ts'
+import { requireWritablePlace } from './newFile.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -50,7 +50,7 @@ export async function backupRegion(
   if (recovery === undefined)
     throw new UserError(`${data} has no custodians: hsm init --custodian makes them, with the tokens.`)
   requireStoredRegion(data, region, Object.keys(recovery.identities))
-  requireWritable(to)
+  requireWritablePlace(to)
   const file = join(data, 'hsm', `${region}.json`)
   const state = stateIn(file)
   const kept = keptState(state)

@@ -10,7 +10,7 @@ import { generateRsaMaterial, type RsaGenerator } from '../../lib/hsm/software/m
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
 import { version } from '../version.ts'
-import { isTaken, NewFiles, requireWritable } from './newFile.ts'
+import { isTaken, NewFiles, requireWritablePlace } from './newFile.ts'
 import { onSignal } from './onSignal.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { forgetCeremony, isLeftover, noteCeremony, unfinishedCeremonies } from './unfinishedCeremonies.ts'
@@ -128,7 +128,7 @@ function requireNew(files: readonly string[], data: string): readonly string[] {
   const there = taken.find((file) => !isLeftover(file, unfinished))
   if (there !== undefined) throw new UserError(`${there} is there already; a ceremony writes over nothing.`)
   if (existsSync(recoveryFile(data))) throw new UserError(`This cloud has its custodians (${recoveryFile(data)}).`)
-  for (const file of files) requireWritable(file)
+  for (const file of files) requireWritablePlace(file)
   return taken
 }
 

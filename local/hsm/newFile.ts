@@ -11,7 +11,7 @@ export function isTaken(file: string): boolean {
 }
 
 /** That a file can be made beside this name: one is, and is removed. @throws UserError */
-export function requireWritable(file: string): void {
+export function requireWritablePlace(file: string): void {
   const directory = dirname(file)
   if (!isTaken(directory)) throw new UserError(`${directory} is not there; mount it, or make it.`)
   const probe = join(directory, `.probe-${randomBytes(8).toString('hex')}`)

@@ -7,7 +7,7 @@ import { requireInitiable } from '../../lib/hsm/pkcs11/initToken.ts'
 import { requirePins } from '../../lib/hsm/pkcs11/requirePins.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
-import { openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
+import { openBackup, parseBackupFile, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
 import { parseShare, type GivenShare } from '../../lib/hsm/recovery/shares.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
@@ -52,7 +52,7 @@ type BackedUp = v.InferOutput<typeof backedUpSchema>
  */
 export async function restoreRegion(of: Restored): Promise<readonly string[]> {
   const copy = of.recoveryCopy === undefined ? undefined : recoveryCopyIn(of.recoveryCopy)
-  const file = parseBackup(of.file, textOf(of.file), copy)
+  const file = parseBackupFile(of.file, textOf(of.file), copy)
   const recovery = copy ?? file.recovery
   const shares = of.shareFiles.map(shareIn)
   const { content, recoveryKey } = await openBackup(file, shares, recovery)

@@ -1,4 +1,4 @@
-import { putBackHost as askedOf, type PutBackHost as AskedOf } from '../../lib/replication/takeBack/putBackHost.ts'
+import { takeBackHost, type TakeBackHost } from '../../lib/replication/takeBack/takeBackHost.ts'
 import { forgetBehind } from '../../lib/replication/takeBack/foundBehind.ts'
 import { missingChanges, type MissingChanges } from '../../lib/replication/takeBack/missingChanges.ts'
 import { auditRecovery, type PutBack } from '../../lib/replication/takeBack/recover.ts'
@@ -6,7 +6,7 @@ import type { CommitMark } from '../../lib/commitMark.ts'
 import type { Region } from './region.ts'
 
 /** What is asked of a region when one of them was put back to an older copy of its data. As in RegionHost. */
-export interface PutBackHost extends AskedOf {
+export interface PutBackHost extends TakeBackHost {
   /** What of it is missing here; undefined: nothing. */
   missingChanges(known: CommitMark): Promise<MissingChanges | undefined>
   /** The end: it counts on from what its peers know, and says so in /healthz and in the audit. */
@@ -16,7 +16,7 @@ export interface PutBackHost extends AskedOf {
 export function putBackHost(region: Region): PutBackHost {
   const { runtime, store } = region
   return {
-    ...askedOf(runtime),
+    ...takeBackHost(runtime),
     missingChanges: async (known) =>
       missingChanges({ has: store.tables.commitMark(), runOf: (mark) => store.runs.of(mark) }, known),
     endPutBack: async (putBack, tenancyIds) => {

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, hash, sign } from 'node:crypto'
 import { canonicalJson } from '../../lib/canonicalJson.ts'
 import { asJson } from '../../lib/hsm/formats/statement.ts'
-import { encryptBackup, openBackup, parseBackup, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
+import { encryptBackup, openBackup, parseBackupFile, type BackupFile } from '../../lib/hsm/recovery/backupFile.ts'
 import { createRecoveryKey, endorsed, type RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { isAsMade, signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { parseShare, requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
@@ -94,7 +94,7 @@ describe('what three of five custodians hold', () => {
       [1, 2, 3, 4, 5],
     ].map((numbers) => ({ numbers })),
   )('the shares $numbers open a backup, as a file that was written and read again', async ({ numbers }) => {
-    const read = parseBackup('it', JSON.stringify(backup))
+    const read = parseBackupFile('it', JSON.stringify(backup))
     const shares = those(...numbers).map((share) => parseShare('it', JSON.stringify(share)))
     expect(await opened(read, shares)).toBe(content)
   })
@@ -222,13 +222,17 @@ describe('what three of five custodians hold', () => {
     for (const member of keysOf(signed)) {
       for (const value of [undefined, 7, 'AAAA', [], {}]) {
         const text = JSON.stringify({ ...whole, recovery: { ...signed, [member]: value } })
-        await expect((async () => opened(parseBackup('it', text), those(1, 2, 3)))()).rejects.toThrow(UserError)
-        expect(await opened(parseBackup('it', text, signed), those(1, 2, 3), signed)).toBe(content)
+        await expect((async () => opened(parseBackupFile('it', text), those(1, 2, 3)))()).rejects.toThrow(UserError)
+        expect(await opened(parseBackupFile('it', text, signed), those(1, 2, 3), signed)).toBe(content)
       }
     }
     for (const other of [undefined, null, 'none'])
       expect(
-        await opened(parseBackup('it', JSON.stringify({ ...whole, recovery: other }), signed), those(1, 2, 3), signed),
+        await opened(
+          parseBackupFile('it', JSON.stringify({ ...whole, recovery: other }), signed),
+          those(1, 2, 3),
+          signed,
+        ),
       ).toBe(content)
     // And nothing else that was altered.
     await expect(
@@ -267,7 +271,7 @@ describe('what three of five custodians hold', () => {
   })
 
   test.each(['', 'no JSON', '{}', '{"format":"vaultspan/hsm-backup/2"}'])('%j is no backup', (text) => {
-    expect(() => parseBackup('it', text)).toThrow(/^it is no backup of hsm backup/)
+    expect(() => parseBackupFile('it', text)).toThrow(/^it is no backup of hsm backup/)
   })
 })
 

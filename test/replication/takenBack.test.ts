@@ -1,6 +1,6 @@
 import type { Item, TableName } from '../../lib/ports.ts'
 import { treeStart, type TreePlace } from '../../lib/kms/rows/digestTree.ts'
-import { putBackHost } from '../../lib/replication/takeBack/putBackHost.ts'
+import { takeBackHost } from '../../lib/replication/takeBack/takeBackHost.ts'
 import { replicateAnew } from '../../lib/replication/takeBack/takeBack.ts'
 import { bodyOf, taken } from '../harness/deliveries.ts'
 import { makeCompartment } from '../harness/compartmentStory.ts'
@@ -49,7 +49,7 @@ async function putBack(copy: readonly (readonly [TableName, Item])[]): Promise<v
 }
 
 async function takeBack(): Promise<void> {
-  const [host, peer] = [putBackHost(cloud.a.runtime), putBackHost(cloud.b.runtime)]
+  const [host, peer] = [takeBackHost(cloud.a.runtime), takeBackHost(cloud.b.runtime)]
   for (const standing of await peer.standingVaults(cloud.tenancyId)) {
     expect(await host.takeBackVault(standing)).not.toBe('isLost')
     for (let from: TreePlace | undefined = treeStart; from !== undefined;) {

@@ -1,5 +1,5 @@
 import { headSeq } from '../../kms/identity/verifyIdentity.ts'
-import { putBackHost, type PutBackHost } from '../../replication/takeBack/putBackHost.ts'
+import { takeBackHost, type TakeBackHost } from '../../replication/takeBack/takeBackHost.ts'
 import { auditRecovery, type PutBack, type PutBackRegion } from '../../replication/takeBack/recover.ts'
 import { standingVaultPage, type StandingVaults } from '../../replication/takeBack/standing.ts'
 import type { Runtime } from '../../runtime/composeRegion.ts'
@@ -9,7 +9,7 @@ import { checkMarks, endPutBack, type FoundPutBack } from './tableMarks.ts'
  * What `npm run put-back` asks of a region's function `recover`: the steps of lib/replication/takeBack, each an invocation.
  * A list of vaults comes in parts, because an answer of Lambda has at most 6 MB.
  */
-export interface RecoverSteps extends PutBackHost {
+export interface RecoverSteps extends TakeBackHost {
   /** Compares the tables with what the peers know, as `reconcile` does; null: they are not behind. */
   lookForPutBack(): Promise<FoundPutBack | null>
   tenancyIds(): Promise<readonly string[]>
@@ -36,7 +36,7 @@ export interface RecoverPorts {
 
 export function recoverSteps({ runtime, tenancyIds, known }: RecoverPorts): RecoverSteps {
   const { tables, clock, hsm } = runtime
-  const host = putBackHost(runtime)
+  const host = takeBackHost(runtime)
   return {
     ...host,
     lookForPutBack: async () => {

@@ -1,8 +1,19 @@
 import type { KeyObject } from 'node:crypto'
+import * as v from 'valibot'
 import { canonicalJson, type Json } from '../../canonicalJson.ts'
 import type { RegionStatement, TransferBundle, TransportOffer } from '../hsm.ts'
 import { LruCache } from '../../lruCache.ts'
 import { isP384Signature, p384PublicKey } from '../primitives/p384.ts'
+
+/** For a schema of a document that holds a statement. */
+export const statementMembers = {
+  format: v.literal('vaultspan/region-statement/1'),
+  realm: v.string(),
+  tenancyId: v.string(),
+  region: v.string(),
+  publicKey: v.string(),
+  signature: v.string(),
+} as const
 
 type Signed = RegionStatement | TransportOffer | TransferBundle
 

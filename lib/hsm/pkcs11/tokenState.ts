@@ -10,7 +10,7 @@ import type { PartitionStore } from './partitions.ts'
 import { StateRevision } from '../stateRevision.ts'
 import { isSameMac } from '../formats/blobMac.ts'
 import type { CmacKey } from '../primitives/kdf.ts'
-import { tenanciesSchema, type TenancyState } from '../software/hsmState.ts'
+import { tenanciesSchema, type TenancyRoot } from '../software/hsmState.ts'
 import type { TenancyStore } from '../software/tenancyRoots.ts'
 import { parseJson } from '../../parseJson.ts'
 
@@ -40,7 +40,7 @@ interface State {
   readonly region: string
   /** Its label. */
   readonly token: string
-  readonly tenancies: Readonly<Record<string, TenancyState>>
+  readonly tenancies: Readonly<Record<string, TenancyRoot>>
   /** The tokens of private vaults, by label. A state of the first version has none. */
   readonly partitions?: Readonly<Record<string, PartitionEntry>>
   /** Generations, once they were rotated. */
@@ -51,7 +51,7 @@ interface State {
 
 /** What a copy in another thread has of it; it keeps nothing. */
 export interface CopiedTokenState {
-  readonly tenancies: Readonly<Record<string, TenancyState>>
+  readonly tenancies: Readonly<Record<string, TenancyRoot>>
   readonly partitions: Readonly<Record<string, PartitionEntry>>
 }
 
@@ -93,11 +93,11 @@ export class TokenState implements TenancyStore, PartitionStore {
     }
   }
 
-  get tenancies(): Readonly<Record<string, TenancyState>> {
+  get tenancies(): Readonly<Record<string, TenancyRoot>> {
     return this.#state.tenancies
   }
 
-  setTenancy(tenancyId: string, tenancy: TenancyState): void {
+  setTenancy(tenancyId: string, tenancy: TenancyRoot): void {
     this.#keep({ ...this.#state, tenancies: { ...this.#state.tenancies, [tenancyId]: tenancy } })
     this.#onChange?.({ kind: 'tenancy', tenancyId, tenancy })
   }

@@ -69,7 +69,7 @@ export async function encryptBackup(
 }
 
 /** `copy`: of what the ceremony left, for a file in which that cannot even be read. @throws UserError */
-export function parseBackup(place: string, text: string, copy?: RecoveryKey): BackupFile {
+export function parseBackupFile(place: string, text: string, copy?: RecoveryKey): BackupFile {
   let content: unknown
   try {
     content = parseUniqueJson(text)

@@ -1,12 +1,12 @@
 import type { PartitionEntry } from '../partitionEntry.ts'
-import { withTenancy, type HsmRoots, type HsmState, type StateStore, type TenancyState } from './hsmState.ts'
+import { withTenancy, type HsmRoots, type HsmState, type StateStore, type TenancyRoot } from './hsmState.ts'
 
 /**
  * What a copy of an HSM in another thread of its process must follow, lest it know less than the HSM itself: a tenancy that
  * was pinned or whose identity went on, and key material that was let go of, and the root that rows are under from now on.
  */
 export type HsmChange =
-  | { readonly kind: 'tenancy'; readonly tenancyId: string; readonly tenancy: TenancyState }
+  | { readonly kind: 'tenancy'; readonly tenancyId: string; readonly tenancy: TenancyRoot }
   | { readonly kind: 'dropped'; readonly idStart: string }
   | { readonly kind: 'roots'; readonly roots: HsmRoots }
   /** Of a private vault's token; undefined: nothing stands about it any more. */
@@ -39,6 +39,6 @@ export function withoutRootKeys(state: HsmState): HsmState {
   )
 }
 
-function withoutRootKey({ rootKey: _, ...tenancy }: TenancyState): TenancyState {
+function withoutRootKey({ rootKey: _, ...tenancy }: TenancyRoot): TenancyRoot {
   return tenancy
 }

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
+import { statementMembers } from '../formats/statement.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PrivateKey, p384PublicKey } from '../primitives/p384.ts'
 import { parseJson } from '../../parseJson.ts'
@@ -16,12 +17,12 @@ export interface HsmState {
   readonly formerRoot?: string
   /** PKCS#8 PEM, P-384. */
   readonly identity: string
-  readonly tenancies: Readonly<Record<string, TenancyState>>
+  readonly tenancies: Readonly<Record<string, TenancyRoot>>
   /** How often the root has changed; absent: never. */
   readonly revision?: number
 }
 
-export interface TenancyState {
+export interface TenancyRoot {
   /** PEM SubjectPublicKeyInfo, pinned. */
   readonly trustRoot: string
   readonly statement: RegionStatement
@@ -34,7 +35,7 @@ export interface TenancyState {
 /** Where a simulated HSM keeps its state: a file (StateFile), or memory, from which a host may keep it elsewhere. */
 export interface StateStore {
   readonly state: HsmState
-  setTenancy(tenancyId: string, tenancy: TenancyState): void
+  setTenancy(tenancyId: string, tenancy: TenancyRoot): void
   /** Durable when it returns. */
   setRoots(roots: HsmRoots): void
 }
@@ -52,7 +53,7 @@ export class MemoryState implements StateStore {
     return this.#state
   }
 
-  setTenancy(tenancyId: string, tenancy: TenancyState): void {
+  setTenancy(tenancyId: string, tenancy: TenancyRoot): void {
     this.#state = withTenancy(this.#state, tenancyId, tenancy)
   }
 
@@ -65,7 +66,7 @@ export function withRoots({ formerRoot: _, ...state }: HsmState, roots: HsmRoots
   return { ...state, ...roots, revision: (state.revision ?? 0) + 1 }
 }
 
-export function withTenancy(state: HsmState, tenancyId: string, tenancy: TenancyState): HsmState {
+export function withTenancy(state: HsmState, tenancyId: string, tenancy: TenancyRoot): HsmState {
   return { ...state, tenancies: { ...state.tenancies, [tenancyId]: tenancy } }
 }
 
@@ -92,14 +93,7 @@ const privatePem = v.pipe(
   v.check((pem) => p384PrivateKey(pem) !== undefined),
 )
 /** Loose: what a newer version keeps beside these is passed on when this one writes the state again. */
-const statementSchema = v.looseObject({
-  format: v.literal('vaultspan/region-statement/1'),
-  realm: v.string(),
-  tenancyId: v.string(),
-  region: v.string(),
-  publicKey: v.string(),
-  signature: v.string(),
-})
+const statementSchema = v.looseObject(statementMembers)
 /** `rootKey`: how the backend keeps a tenancy's root. */
 export function tenanciesSchema(rootKey: v.GenericSchema<string>) {
   return v.record(

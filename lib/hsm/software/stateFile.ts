@@ -9,7 +9,7 @@ import {
   type HsmRoots,
   type HsmState,
   type StateStore,
-  type TenancyState,
+  type TenancyRoot,
 } from './hsmState.ts'
 
 /** A simulated HSM's state in a file of one process (its data directory is locked). */
@@ -26,7 +26,7 @@ export class StateFile implements StateStore {
     return this.#state
   }
 
-  setTenancy(tenancyId: string, tenancy: TenancyState): void {
+  setTenancy(tenancyId: string, tenancy: TenancyRoot): void {
     this.#keep(withTenancy(this.#state, tenancyId, tenancy))
   }
 

@@ -3,7 +3,7 @@ import { KmsError } from '../../errors.ts'
 import type { RegionStatement } from '../hsm.ts'
 import { p384PublicKey, publicKeyPem } from '../primitives/p384.ts'
 import { isStatementOf, unsignedBytes } from '../formats/statement.ts'
-import type { StateStore, TenancyState } from './hsmState.ts'
+import type { StateStore, TenancyRoot } from './hsmState.ts'
 
 interface Owner {
   readonly realm: string
@@ -31,8 +31,8 @@ const softwareRoots: RootKeys = {
 
 /** Where the tenancies are kept. */
 export interface TenancyStore {
-  readonly tenancies: Readonly<Record<string, TenancyState>>
-  setTenancy(tenancyId: string, tenancy: TenancyState): void
+  readonly tenancies: Readonly<Record<string, TenancyRoot>>
+  setTenancy(tenancyId: string, tenancy: TenancyRoot): void
 }
 
 /** Those of a simulated HSM. */
@@ -86,12 +86,12 @@ export class TenancyRoots {
   }
 
   /** What the same region's HSM in another thread has kept. */
-  follow(tenancyId: string, tenancy: TenancyState): void {
+  follow(tenancyId: string, tenancy: TenancyRoot): void {
     const identityHead = Math.max(tenancy.identityHead ?? 0, this.identityHead(tenancyId))
     this.#keep(tenancyId, createPublicKey(tenancy.trustRoot), { ...tenancy, identityHead })
   }
 
-  #known(tenancyId: string): TenancyState {
+  #known(tenancyId: string): TenancyRoot {
     const known = this.#tenancy(tenancyId)
     if (known !== undefined) return known
     throw refused(`region ${this.#owner.region} holds no statement for tenancy ${tenancyId}`)
@@ -145,11 +145,11 @@ export class TenancyRoots {
   }
 
   /** The own property only: a tenancy may have any name, and `constructor` is one that every object knows. */
-  #tenancy(tenancyId: string): TenancyState | undefined {
+  #tenancy(tenancyId: string): TenancyRoot | undefined {
     return this.#trustRoots.has(tenancyId) ? this.#store.tenancies[tenancyId] : undefined
   }
 
-  #keep(tenancyId: string, root: KeyObject, tenancy: TenancyState): void {
+  #keep(tenancyId: string, root: KeyObject, tenancy: TenancyRoot): void {
     this.#store.setTenancy(tenancyId, tenancy)
     this.#trustRoots.set(tenancyId, root)
   }

@@ -5,7 +5,7 @@ import { treeStart, type TreePlace } from '../../kms/rows/digestTree.ts'
 import type { Logger } from '../../ports.ts'
 import type { RegionStatement } from '../../hsm/hsm.ts'
 import type { MissingChanges } from './missingChanges.ts'
-import type { PutBackHost } from './putBackHost.ts'
+import type { TakeBackHost } from './takeBackHost.ts'
 
 /** What a start, or an operator, has done about a region that was put back to an older copy of its data. */
 export interface PutBack {
@@ -30,7 +30,7 @@ export async function auditRecovery(
 }
 
 /** Asked of the region that was put back. */
-export interface PutBackRegion extends PutBackHost {
+export interface PutBackRegion extends TakeBackHost {
   readonly name: string
   identityHead(tenancyId: string): Promise<number>
   statement(tenancyId: string): Promise<RegionStatement>

@@ -10,11 +10,11 @@ export async function boundedText(chunks: AsyncIterable<Uint8Array>, maxBytes: n
     if (bytes > maxBytes) throw tooLarge(maxBytes)
     kept.push(chunk)
   }
-  return backupText(Buffer.concat(kept))
+  return requireUtf8(Buffer.concat(kept))
 }
 
 /** @throws KmsError invalidParameter for what no backup can be. */
-export function backupText(bytes: Buffer): string {
+export function requireUtf8(bytes: Buffer): string {
   const text = textFromBytes(bytes)
   if (text === undefined) throw new KmsError('invalidParameter', 'What is there is no backup: it is not UTF-8.')
   return text

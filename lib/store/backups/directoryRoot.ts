@@ -4,7 +4,7 @@ import { diskRefusal } from '../../diskRefusal.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { KmsError } from '../../errors.ts'
 import type { ObjectRoot } from './backupStore.ts'
-import { backupText, tooLarge } from './boundedText.ts'
+import { requireUtf8, tooLarge } from './boundedText.ts'
 import { judgeStored } from './replacing.ts'
 
 /** Objects as files below a directory, readable by their owner only. After a crash there is the old file or the new one. */
@@ -46,7 +46,7 @@ async function readFile(file: string, maxBytes: number): Promise<string | undefi
       const found = await handle.stat()
       if (!found.isFile()) return undefined
       if (found.size > maxBytes) throw tooLarge(maxBytes)
-      return backupText(await handle.readFile())
+      return requireUtf8(await handle.readFile())
     } finally {
       await handle.close()
     }

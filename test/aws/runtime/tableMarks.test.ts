@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { knownMark } from '../../../lib/aws/putBack/knownMark.ts'
+import { markKnownToPeers } from '../../../lib/aws/putBack/markKnownToPeers.ts'
 import { checkMarks, endPutBack, marksPk, standingOf } from '../../../lib/aws/putBack/tableMarks.ts'
 import { TableStanding } from '../../../lib/aws/putBack/tableStanding.ts'
 import type { Tables, TableName } from '../../../lib/ports.ts'
@@ -176,7 +176,7 @@ test('of the peers the one that knows most is believed, and one that is away hol
   const away: Pick<Tables, 'get'> = { get: () => Promise.reject(new Error('away')) }
   const tablesOf = (region: string) => (region === 'us-west-2' ? other.tables : away)
   const asking = { region: 'us-east-1', tablesOf, timers: systemTimers, log }
-  expect(await knownMark({ ...asking, peers: ['us-west-2', 'eu-west-1'] })).toBe(12)
-  expect(await knownMark({ ...asking, peers: ['eu-west-1'] })).toBe(0)
+  expect(await markKnownToPeers({ ...asking, peers: ['us-west-2', 'eu-west-1'] })).toBe(12)
+  expect(await markKnownToPeers({ ...asking, peers: ['eu-west-1'] })).toBe(0)
   other.close()
 })

@@ -16,7 +16,7 @@ import {
 import { dropReplica, replicateAnew, takeBackIdentity, takeBackKey, takeBackVault, type TakenBack } from './takeBack.ts'
 
 /** What is asked of a region when one of them was put back to an older copy of its data. All of it can be sent. */
-export interface PutBackHost {
+export interface TakeBackHost {
   /** How many of a peer's changes this region knows of. */
   peerMark(peer: string): Promise<number>
   /** The same, and which run of the peer made the last of them. */
@@ -33,7 +33,7 @@ export interface PutBackHost {
   replicateAnew(vaultId: string): Promise<void>
 }
 
-export function putBackHost(ports: ReplicationPorts): PutBackHost {
+export function takeBackHost(ports: ReplicationPorts): TakeBackHost {
   return {
     peerMark: (peer) => peerMark(ports.tables, peer),
     knownMark: (peer) => knownMark(ports.tables, peer),

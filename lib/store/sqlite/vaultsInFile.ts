@@ -1,14 +1,14 @@
 import { DatabaseSync } from 'node:sqlite'
 
 /** A vault or a replica in a region's file that is not deleted for good. */
-export interface StandingVault {
+export interface VaultInFile {
   readonly id: string
   readonly replicaRegion: string | null
   readonly primaryRegion: string | null
 }
 
 /** Reads a region's file that no store has open, and leaves it as it is. */
-export function standingVaults(file: string): readonly StandingVault[] {
+export function vaultsInFile(file: string): readonly VaultInFile[] {
   const database = new DatabaseSync(file, { readOnly: true })
   try {
     const rows = database

@@ -2,7 +2,7 @@ import type { Logger, Tables, Timers } from '../../ports.ts'
 import { peerMark } from '../../replication/peerMarks.ts'
 import { withinBudget } from '../../replication/withinBudget.ts'
 
-export interface KnownMarkPorts {
+export interface PeerAskingPorts {
   readonly region: string
   readonly peers: readonly string[]
   /** Another region's tables. */
@@ -15,7 +15,7 @@ export interface KnownMarkPorts {
 const budgetMs = 1_000
 
 /** The largest mark of this region that its peers know of; 0 where none of them answers or was ever told. */
-export async function knownMark({ region, peers, tablesOf, timers, log }: KnownMarkPorts): Promise<number> {
+export async function markKnownToPeers({ region, peers, tablesOf, timers, log }: PeerAskingPorts): Promise<number> {
   const known = await Promise.all(
     peers.map(async (peer) => {
       try {
