@@ -11,7 +11,7 @@ import type { Item, TableName, Tables, Write } from '../../lib/ports.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { Region } from '../region/region.ts'
-import { noRegion } from '../names/noRegion.ts'
+import { chosenRegions } from '../names/chosenRegions.ts'
 import { typed } from '../typed.ts'
 import { recoveryFile } from './recoveryFile.ts'
 
@@ -178,14 +178,7 @@ export async function rotateRootCommand(
   [, region = '-']: readonly string[],
   data: string | undefined,
 ): Promise<string> {
-  const chosen = regions.filter(({ name }) => region === '-' || name === region)
-  if (chosen.length === 0)
-    throw new Error(
-      noRegion(
-        region,
-        regions.map(({ name }) => name),
-      ),
-    )
+  const chosen = chosenRegions(regions, region)
   const rotated = await Promise.all(
     chosen.map(async (each) => `${each.name}: a new root, ${await each.rotateRoot()} wrapped anew under it`),
   )

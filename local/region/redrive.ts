@@ -4,7 +4,7 @@ import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { redriveChanges } from '../../lib/replication/redriveChanges.ts'
 import type { RegionHost } from './regionHost.ts'
 import type { Region } from './region.ts'
-import { noRegion } from '../names/noRegion.ts'
+import { chosenRegions } from '../names/chosenRegions.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 type Redriven = Pick<Region, 'name' | 'store' | 'runtime'>
@@ -72,14 +72,7 @@ export async function redriveCommand(
   regions: readonly Pick<RegionHost, 'name' | 'listDead' | 'redrive'>[],
   [command, region = '-', queue = '-']: readonly string[],
 ): Promise<string> {
-  const chosen = regions.filter(({ name }) => region === '-' || name === region)
-  if (chosen.length === 0)
-    throw new Error(
-      noRegion(
-        region,
-        regions.map(({ name }) => name),
-      ),
-    )
+  const chosen = chosenRegions(regions, region)
   const places = deadLetterPlaces.filter((each) => queue === '-' || each === queue)
   if (places.length === 0) throw new Error(`There is no queue ${queue}; there are ${deadLetterPlaces.join(', ')}.`)
   if (command === 'dead') {

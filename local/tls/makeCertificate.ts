@@ -13,6 +13,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
   cryptoProvider,
+  type Extension,
 } from '@peculiar/x509'
 import { nameConstraints } from './nameConstraints.ts'
 import type { Certificate } from './certificateFiles.ts'
@@ -29,25 +30,28 @@ export interface Validity {
 
 /** A self-signed authority that can speak for nothing but names below these domains, and for loopback. */
 export async function makeAuthority(name: string, domains: readonly string[], valid: Validity): Promise<Certificate> {
-  const keys = await newKeys()
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: `CN=${name}`,
-    ...period(valid),
-    signingAlgorithm: curve,
-    keys,
-    extensions: [
-      new BasicConstraintsExtension(true, 0, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
-      nameConstraints(domains),
-    ],
-  })
-  return asPem(certificate, keys.privateKey)
+  return selfSigned(name, valid, async ({ publicKey }) => [
+    new BasicConstraintsExtension(true, 0, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    await SubjectKeyIdentifierExtension.create(publicKey),
+    nameConstraints(domains),
+  ])
 }
 
 /** Of nobody but itself, to be pinned: for both ends of a connection. */
 export async function makeSelfSigned(name: string, valid: Validity): Promise<Certificate> {
+  return selfSigned(name, valid, async () => [
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+  ])
+}
+
+async function selfSigned(
+  name: string,
+  valid: Validity,
+  extensionsOf: (keys: webcrypto.CryptoKeyPair) => Promise<Extension[]>,
+): Promise<Certificate> {
   const keys = await newKeys()
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -55,11 +59,7 @@ export async function makeSelfSigned(name: string, valid: Validity): Promise<Cer
     ...period(valid),
     signingAlgorithm: curve,
     keys,
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-    ],
+    extensions: await extensionsOf(keys),
   })
   return asPem(certificate, keys.privateKey)
 }

@@ -2,14 +2,10 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signaturesUnder } from '../../lib/hsm/formats/statement.ts'
+import type { Signatures } from '../../lib/kms/signatures.ts'
 import { p384PublicKey, publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { realm } from '../../lib/ocid.ts'
-import {
-  checkProof,
-  proofFailures,
-  type ProofFailure,
-  type Signatures,
-} from '../../lib/replication/messages/checkProof.ts'
+import { checkProof, proofFailures, type ProofFailure } from '../../lib/replication/messages/checkProof.ts'
 import { unsignedProofBytes, type ProofOfArrival } from '../../lib/replication/messages/proofOfArrival.ts'
 import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'
 import {

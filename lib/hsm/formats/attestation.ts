@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { canonicalJson } from '../../canonicalJson.ts'
 import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import type { RegionStatement } from '../hsm.ts'
-import { asJson } from './statement.ts'
+import { asJson, statementMembers } from './statement.ts'
 
 const attestationFormat = 'vaultspan/hsm-attestation/1'
 
@@ -43,14 +43,7 @@ export const libraryInfoSchema = v.strictObject({
   cryptoki: v.string(),
 })
 
-const statement = v.strictObject({
-  format: v.literal('vaultspan/region-statement/1'),
-  realm: v.string(),
-  tenancyId: v.string(),
-  region: v.string(),
-  publicKey: v.string(),
-  signature: v.string(),
-})
+const statement = v.strictObject(statementMembers)
 
 const attestation = v.strictObject({
   format: v.literal(attestationFormat),

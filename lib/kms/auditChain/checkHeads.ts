@@ -1,14 +1,7 @@
+import type { Signatures } from '../signatures.ts'
 import type { RegionStatement } from '../../hsm/hsm.ts'
 import { headBytes, headHash, placesDigest, signerOf, type AuditHead, type HeadRow } from './auditHead.ts'
 import type { Finding } from './finding.ts'
-
-/** Checks signatures with one tenancy's root, without any region. */
-export interface Signatures {
-  /** Whether the tenancy's root signed the statement. */
-  readonly isStatement: (statement: RegionStatement) => Promise<boolean>
-  /** Whether the statement's key signed the bytes, whoever signed the statement. */
-  readonly isSignedBy: (statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
-}
 
 /** What another region has of a writer's heads: the latest that it was told, and any that this one does not follow. */
 export interface ToldHead {

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { RegionStatement } from '../../hsm/hsm.ts'
+import type { Signatures } from '../../kms/signatures.ts'
 import { isAtLeast } from '../../kms/rows/epoch.ts'
 import { parseUniqueJson } from '../../parseUniqueJson.ts'
 import { parseReplicationId } from '../replicationId.ts'
@@ -7,14 +7,6 @@ import { merkleRoot } from './merkle.ts'
 import { unsignedProofBytes, type ProofOfArrival } from './proofOfArrival.ts'
 import { receiptText } from './receipts.ts'
 import { signedBytes } from './signedMessage.ts'
-
-/** Checks signatures with one tenancy's root, without any region. */
-export interface Signatures {
-  /** Whether the tenancy's root signed the statement. */
-  readonly isStatement: (statement: RegionStatement) => Promise<boolean>
-  /** Whether the statement's key signed the bytes, whoever signed the statement. */
-  readonly isSignedBy: (statement: RegionStatement, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
-}
 
 /** Why a proof is no proof, a line for each kind. */
 export const proofFailures = {
