@@ -32,6 +32,11 @@ export interface ProvisionedHsm extends Hsm {
   takenPartitions(): readonly VaultContext[]
   /** Names of private vaults' partitions that were needed and did not answer. */
   awayPartitions(): readonly string[]
+  /**
+   * At the start: whether each private vault's partition answers, though nobody uses it yet. Resolves with the names of those
+   * that do not. Afterwards it is asked again whenever `awayPartitions` is.
+   */
+  proveTokens(): Promise<readonly string[]>
   /** What a person is to put right about one of them; undefined: nothing more is known. */
   whyAway(partition: string): string | undefined
   /** Logs out, where there is anything to log out of. */

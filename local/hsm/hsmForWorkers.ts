@@ -54,7 +54,8 @@ export function hsmForWorkers(
   if (tokens === null || refusals === undefined) throw new TypeError('Workers read what a region has on the disk.')
   const { pinFile } = tokens
   const started = new Map<number, SharedLibrary>()
-  const { module, label } = hsm
+  const { label, tokenOptions } = hsm
+  const { module } = tokenOptions
   return {
     start: (index) => {
       const library = module.forThread(index + 1)

@@ -96,6 +96,18 @@ function warnOfCustody({ name, custody, runtime }: Region): void {
   }
 }
 
+/** Of what would be found out when somebody uses a private vault. Its vault answers 503, and the others serve. */
+async function warnOfTokens({ name, hsm, runtime }: Region): Promise<void> {
+  try {
+    for (const label of await hsm.proveTokens())
+      runtime.log.warn(`${name}: token ${label} does not answer: its private vault answers 503.`, {
+        remedy: hsm.whyAway(label) ?? 'docs/hsm.md, When the token fails.',
+      })
+  } catch (cause) {
+    runtime.log.error(`${name}: the tokens of its private vaults could not be asked.`, cause)
+  }
+}
+
 /** A region of this process. */
 export function regionHost(region: Region): RegionHost {
   const { name, hsm, runtime, store } = region
@@ -116,6 +128,8 @@ export function regionHost(region: Region): RegionHost {
       region.run()
       if (hsm.rotation.isRotating()) goOnRotating(region)
       warnOfCustody(region)
+      // Nobody waits for it: there may be dozens, and slow ones.
+      void warnOfTokens(region)
     },
     sendIdentity: (tenancyId) => fanOut(runtime, { kind: 'identity', tenancyId }),
     resendIdentity: (tenancyId, peer) => enqueue(runtime, 'outbox', { task: 'resendIdentity', tenancyId, peer }),

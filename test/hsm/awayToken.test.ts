@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { askService } from '../../local/control/askService.ts'
@@ -107,6 +116,27 @@ describeWithToken('a token that is away', () => {
     await bringBack()
     expect(await decrypt(call, await crypto(lost.vault.id), lost.key, lost.ciphertext)).toBe(plaintext)
     expect(await cloud.parts[0]?.health()).toMatchObject({ status: 'ok' })
+  })
+
+  test('of a private vault, or damaged on its disk: the start and healthz name it before anybody uses the vault', async () => {
+    const { vault } = await aVaultWithAKey()
+    await cloud.close()
+    const damaged = join(tokens, directoryOf(`${label} ${region} #1`))
+    const objects = readdirSync(damaged).filter((file) => file.endsWith('.object') && file !== 'token.object')
+    for (const file of objects) truncateSync(join(damaged, file), 100)
+    softHsm().restart()
+    const warned = Promise.withResolvers<string>()
+    const warn = (message: string) => {
+      if (message.includes('#1')) warned.resolve(message)
+    }
+    await open({ log: { info: () => undefined, warn, error: () => undefined } })
+    expect(await warned.promise).toContain(`token ${label} ${region} #1 does not answer: its private vault answers 503`)
+    expect(await cloud.parts[0]?.health()).toMatchObject({
+      status: 'degraded',
+      isHsmAnswering: true,
+      awayTokens: [`${label} ${region} #1`],
+    })
+    expect((await call('GET', `${home()}/20180608/vaults/${vault.id}`)).status).toBe(200)
   })
 
   test('of a region: status and healthz say so, and count the vaults that nobody has opened since the start', async () => {

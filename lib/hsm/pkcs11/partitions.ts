@@ -8,9 +8,11 @@ import { UserError } from '../../userError.ts'
 import { markIfUnmarked, ownerMarks, requireOwner } from './ownerMark.ts'
 import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
-import { isAnswering, partitionToken, type VaultToken } from './regionToken.ts'
+import { partitionToken, type VaultToken } from './regionToken.ts'
 import type { Session } from './session.ts'
 import type { TokenOptions } from './tokenOptions.ts'
+import { isAnswering } from './tokenProof.ts'
+import { TokenWatch } from './tokenWatch.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { markFor, requireMarkerOf } from './vaultMarker.ts'
 
@@ -56,6 +58,7 @@ export class Partitions {
   readonly #store: PartitionStore
   readonly #isCopy: boolean
   readonly #open = new Map<string, { readonly token: VaultToken; readonly keeper: VaultKeeper }>()
+  readonly #watch = new TokenWatch(() => (this.#region.now ?? Date.now)())
   #seen: readonly string[] | undefined
 
   /** `isCopy`: in another thread than the one that takes tokens and gives them back. */
@@ -121,11 +124,25 @@ export class Partitions {
     })
   }
 
-  /** Labels of those that did not answer when they were needed last, and do not now: each is looked for, once a second. */
+  /** Labels of those that did not answer when they were needed or asked last, and do not now: each is looked for, once a second. */
   away(): readonly string[] {
-    return [...this.#open]
-      .filter(([label, { token }]) => token.isAway && this.#vaultOf(label) !== undefined && !isAnswering(token))
+    const away = [...this.#open]
+      .filter(([label, { token }]) => this.#watch.isSuspect(token) && this.#vaultOf(label) !== undefined)
+      .filter(([, { token }]) => !isAnswering(token))
       .map(([label]) => label)
+    // Those that nobody uses, by the next time.
+    if (!this.#isCopy) void this.prove()
+    return away
+  }
+
+  /** Each vault's own is asked off the event loop, one after the other. */
+  prove(): Promise<void> {
+    // Where the library itself is away, or slow, it is left alone.
+    if (this.#keeper.token.isAway) return Promise.resolve()
+    const labels = Object.keys(this.#store.partitions).filter((label) => this.#vaultOf(label) !== undefined)
+    return this.#watch.ask(labels, (label) =>
+      this.#vaultOf(label) === undefined ? undefined : this.#opened(label).token,
+    )
   }
 
   /** Of one of those; undefined where nothing is known but that it does not answer. */
@@ -157,6 +174,7 @@ export class Partitions {
   }
 
   close(): void {
+    this.#watch.end()
     for (const { token } of this.#open.values()) token.close()
     this.#open.clear()
   }

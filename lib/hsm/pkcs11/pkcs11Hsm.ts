@@ -27,16 +27,16 @@ import { describeToken } from './attest.ts'
 import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
 import type { CopiedTokenHsm, Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
-import type { Pkcs11Module } from './pkcs11Module.ts'
 import { requireOwnTokens } from './ownTokens.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
-import { isAnswering, macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
+import { macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
 import { TokenRotation } from './rotation.ts'
 import type { TokenOptions } from './tokenOptions.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import { TokenState } from './tokenState.ts'
 import { ecdsa } from './tokenKey.ts'
+import { isAnswering } from './tokenProof.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { TokenVaults } from './tokenVaults.ts'
 import { selfTestOfToken } from './selfTestOfToken.ts'
@@ -93,10 +93,6 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       },
       onRoots: (label, isEnded) => onChange?.({ kind: 'tokenRoots', label, isEnded }),
     })
-  }
-
-  get module(): Pkcs11Module {
-    return this.#options.token.module
   }
 
   get tokenOptions(): TokenOptions {
@@ -178,6 +174,11 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   }
 
   awayPartitions(): readonly string[] {
+    return this.#partitions.away()
+  }
+
+  async proveTokens(): Promise<readonly string[]> {
+    await this.#partitions.prove()
     return this.#partitions.away()
   }
 

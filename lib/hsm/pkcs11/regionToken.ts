@@ -1,6 +1,6 @@
 import { findAbilities, type Abilities } from './abilities.ts'
-import { isKmsError, KmsError } from '../../errors.ts'
-import { CKA, CKM } from './constants.ts'
+import { KmsError } from '../../errors.ts'
+import { CKM } from './constants.ts'
 import { mechanism } from './encode.ts'
 import {
   findRegionObjects,
@@ -11,7 +11,6 @@ import {
 } from './regionObjects.ts'
 import { UserError } from '../../userError.ts'
 import { requireOwner } from './ownerMark.ts'
-import { isPkcs11Error } from './pkcs11Error.ts'
 import type { Session } from './session.ts'
 import { Token } from './token.ts'
 import type { TokenOptions } from './tokenOptions.ts'
@@ -40,7 +39,7 @@ function requireStillOwn(session: Session, { label, owner }: TokenOptions): void
 }
 
 /** Another directory may have taken it meanwhile: then no thread keeps a session, and at each connection it is looked at again. */
-function isStillOwn(token: VaultToken): boolean {
+export function isStillOwn(token: VaultToken): boolean {
   const options = optionsOf.get(token)
   if (options === undefined) return true
   try {
@@ -88,38 +87,4 @@ export function rootsOf({ roots }: VaultObjects, generation: number): Roots {
   const found = roots.find((each) => each.generation === generation)
   if (found !== undefined) return found
   throw new KmsError('unavailable', 'The root was rotated meanwhile; try again.', { retryAfter: 1 })
-}
-
-const probe = Buffer.from('vaultspan/is the token answering')
-
-/** That it computes: a library may list the objects of a token that was taken away. @throws Pkcs11Error */
-export function requireMac(session: Session, { roots: [{ macRoot }] }: VaultObjects): void {
-  session.sign(cmac, macRoot, probe)
-}
-
-const macEveryMs = 1_000
-/** Of each token: when it last made a MAC for us, and in which life. */
-const lastMacs = new WeakMap<VaultToken, { readonly life: number; readonly at: number }>()
-
-/**
- * Whether it makes a MAC with its root, once a second: one that shows its objects and computes nothing answers nobody. Within
- * the second it is asked whether it still knows the root. A lost one is tried again, once a second.
- */
-export function isAnswering(token: VaultToken): boolean {
-  try {
-    const isLooked = token.run((session, objects) => {
-      const [{ life }, last, now] = [token, lastMacs.get(token), token.now()]
-      if (last?.life === life && Math.abs(now - last.at) < macEveryMs) {
-        session.attributes(objects.roots[0].macRoot, CKA.LABEL)
-        return true
-      }
-      requireMac(session, objects)
-      lastMacs.set(token, { life, at: now })
-      return false
-    })
-    return isLooked || isStillOwn(token)
-  } catch (cause) {
-    if (isKmsError(cause, 'unavailable') || isPkcs11Error(cause)) return false
-    throw cause
-  }
 }

@@ -7,7 +7,8 @@ import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
 import { findRecoveryKey } from './recoverable.ts'
 import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
-import { requireMac, rootsOf, type VaultToken } from './regionToken.ts'
+import { rootsOf, type VaultToken } from './regionToken.ts'
+import { requireProof } from './tokenProof.ts'
 import { rsaPrivateTemplate } from './templates.ts'
 import type { TokenState } from './tokenState.ts'
 import type { VaultKeeper } from './vaultKeeper.ts'
@@ -69,8 +70,10 @@ export class TokenRotation implements RootRotation {
       await setImmediate()
       const own = partitions.of(vault)
       try {
-        own?.token.run(requireMac)
-        if (own !== undefined) findKeyIn(own)
+        if (own !== undefined) {
+          requireProof(own.token)
+          findKeyIn(own)
+        }
       } catch (cause) {
         if (!isKmsError(cause, 'unavailable')) throw cause
         away.push(`${own?.token.label ?? ''} (of ${vault.vaultId})`)

@@ -192,6 +192,8 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     return undefined
   }
 
+  proveTokens = async (): Promise<readonly string[]> => []
+
   awayPartitions(): readonly string[] {
     return []
   }

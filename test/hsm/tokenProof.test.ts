@@ -1,0 +1,168 @@
+import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
+import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
+import { troubled } from './slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+
+const message = Buffer.from('through all of it')
+const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error
+
+/** Whether it answers is asked by what a request needs: a MAC, and to open what its root has wrapped. */
+describeWithToken('a token', () => {
+  const trouble: {
+    code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
+    delay?: (name: FunctionName) => Promise<void> | undefined
+  } = {}
+  const aes = aMaterial()
+  const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
+  let now = 1_000_000
+  let label: string
+  let hsm: Pkcs11Hsm
+  let vault: VaultKeys
+  let aesKey: WrappedKey
+  let ecKey: WrappedKey
+  const encrypt = () => vault.use(aes, aesKey, (key) => key.encrypt('AES_256_GCM', message, {}))
+  const sign = () => vault.use(ec, ecKey, (key) => key.sign('ECDSA_SHA_256', 'RAW', message))
+
+  beforeEach(async () => {
+    delete trouble.code
+    delete trouble.delay
+    label = newToken(1)
+    const token = {
+      module: troubled(softHsm(), trouble),
+      label,
+      pin: () => pins.pin,
+      now: () => now,
+      maxWaitMs: 50,
+    }
+    hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token })
+    vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
+    aesKey = await vault.generate(aes)
+    ecKey = await vault.generate(ec)
+  })
+
+  afterEach(() => {
+    hsm.close()
+  })
+
+  test('that shows its objects and makes no MAC does not answer, whatever it says to that', () => {
+    for (const code of [CKR.DEVICE_ERROR, CKR.MECHANISM_INVALID]) {
+      trouble.code = (name) => (name === 'C_Sign' ? code : undefined)
+      now += 1_000
+      expect(hsm.isAnswering()).toBe(false)
+    }
+  })
+
+  test('that makes MACs and does not unwrap does not answer, however often it connects anew, and one failure is none', async () => {
+    expect(hsm.isAnswering()).toBe(true)
+    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.DEVICE_ERROR : undefined)
+    for (let half = 0; half < 6; half += 1) {
+      now += 500
+      await expect(encrypt()).rejects.toEqual(unavailable)
+      // What needs a MAC alone connects it meanwhile.
+      await sign().catch(() => undefined)
+      if (half > 0) expect(hsm.isAnswering()).toBe(false)
+    }
+    delete trouble.code
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+    await encrypt()
+    let failures = 1
+    trouble.code = (name) => (name === 'C_UnwrapKey' && failures-- > 0 ? CKR.DEVICE_ERROR : undefined)
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+  })
+
+  test('that makes no keys now answers all the same, and one that does not open its own as well', () => {
+    trouble.code = (name) => (name === 'C_GenerateKey' ? CKR.MECHANISM_INVALID : undefined)
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+    delete trouble.code
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.WRAPPED_KEY_INVALID : undefined)
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(false)
+  })
+
+  test('of a private vault is found away though nobody has used it, off the event loop, and back as well', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.unused' })
+    await hsm.createVaultKeys(own)
+    expect(await hsm.proveTokens()).toEqual([])
+    const unwraps = { inLoop: 0, onThread: 0 }
+    trouble.code = (name) => {
+      if (name === 'C_UnwrapKey') unwraps.inLoop += 1
+      return undefined
+    }
+    trouble.delay = (name) => {
+      if (name === 'C_UnwrapKey') unwraps.onThread += 1
+      return undefined
+    }
+    now += 1_000
+    expect(await hsm.proveTokens()).toEqual([])
+    expect(unwraps.onThread).toBe(1)
+    // `code` is asked of those on a thread, too.
+    expect(unwraps.inLoop).toBe(1)
+    delete trouble.delay
+    for (const [name, code] of [
+      ['C_Sign', CKR.DEVICE_ERROR],
+      ['C_UnwrapKey', CKR.DEVICE_ERROR],
+      // No loss: it stays connected.
+      ['C_UnwrapKey', CKR.WRAPPED_KEY_INVALID],
+    ] as const) {
+      trouble.code = (each) => (each === name ? code : undefined)
+      now += 1_000
+      expect(await hsm.proveTokens()).toEqual([partitionLabel(label, 1)])
+      delete trouble.code
+      now += 1_000
+      expect(await hsm.proveTokens()).toEqual([])
+    }
+  })
+
+  test('makes one MAC a second for whoever asks whether it answers, and is asked again at once when it was lost', () => {
+    let macs = 0
+    trouble.code = (name) => {
+      if (name === 'C_Sign') macs += 1
+      return undefined
+    }
+    const ask = () => Array.from({ length: 50 }, () => hsm.isAnswering())
+    now += 1_000
+    expect(new Set(ask())).toEqual(new Set([true]))
+    expect(macs).toBe(1)
+    now += 999
+    ask()
+    expect(macs).toBe(1)
+    now += 1
+    ask()
+    expect(macs).toBe(2)
+    softHsm().call('C_CloseAllSessions', softHsm().slotOf(label) ?? -1)
+    expect(hsm.isAnswering()).toBe(true)
+    expect(macs).toBe(3)
+  })
+
+  test('of a private vault is named away while it makes no MAC, and no longer than that, though nobody uses the vault', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.own' })
+    const keys = hsm.openVault(own, await hsm.createVaultKeys(own))
+    const of = aMaterial()
+    const key = await keys.generate(of)
+    expect(hsm.awayPartitions()).toEqual([])
+    trouble.code = (name) => (name === 'C_Sign' ? CKR.DEVICE_ERROR : undefined)
+    const used = () => keys.use(of, key, (each) => each.encrypt('AES_256_GCM', message, {}))
+    await expect(used()).rejects.toEqual(unavailable)
+    for (let second = 0; second < 3; second++) {
+      now += 1_000
+      expect(hsm.awayPartitions()).toEqual([partitionLabel(label, 1)])
+      expect(hsm.awayTokens()).toContain(partitionLabel(label, 1))
+    }
+    delete trouble.code
+    // Within the second it is not looked for again.
+    expect(hsm.awayPartitions()).toEqual([partitionLabel(label, 1)])
+    now += 1_000
+    expect(hsm.awayPartitions()).toEqual([])
+    expect(hsm.awayTokens()).toEqual([])
+    await used()
+  })
+})
