@@ -17,13 +17,8 @@ import type { HandleCache } from '../software/handleCache.ts'
 import type { Material, RsaGenerator } from '../software/material.ts'
 import { makingCost, type PoolShare } from '../software/poolShare.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
-import {
-  broken,
-  requireImportable,
-  requireMaterialId,
-  WRAPPING_KEY_LENGTH,
-  type SoftwareVaultKeys,
-} from '../software/vaultKeys.ts'
+import { broken, requireImportable, requireMaterialId, WRAPPING_KEY_LENGTH } from '../software/materialRules.ts'
+import type { SoftwareVaultKeys } from '../software/vaultKeys.ts'
 import { keksDestroyed } from '../software/vaultRoot.ts'
 import { CKA } from './constants.ts'
 import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from './templates.ts'

@@ -10,7 +10,7 @@ import { aesObject, aesTemplate, readableAes, rsaPrivateTemplate } from './templ
 import { mechanism, type Template } from './encode.ts'
 import { unwrapOr } from './hsmKek.ts'
 import type { RsaGenerator } from '../software/material.ts'
-import { TRANSPORT_KEY_BITS } from '../software/softwareHsm.ts'
+import { TRANSPORT_KEY_BITS } from '../software/transferInProcess.ts'
 import { generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
 import type { Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
 import { rootsOf, type VaultTokenObjects } from './regionToken.ts'

@@ -1,14 +1,6 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-  randomBytes,
-  randomUUID,
-  type KeyObject,
-} from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomBytes, randomUUID, type KeyObject } from 'node:crypto'
 import type {
   HsmCapabilities,
-  OaepWrap,
   TransferBundle,
   TransferContext,
   TransportKey,
@@ -21,19 +13,9 @@ import type {
 } from '../hsm.ts'
 import type { ProvisionedHsm, RootRotation } from '../provisionedHsm.ts'
 import { StateRevision, type RevisionNotes } from '../stateRevision.ts'
-import { unwrapKey, wrapKey } from '../primitives/keyWrap.ts'
 import { LruCache } from '../../lruCache.ts'
 import { publicKeyPem, signP384 } from '../primitives/p384.ts'
-import { rsaDecrypt, rsaEncrypt } from '../primitives/rsa.ts'
-import {
-  chooseWrap,
-  oaepWraps,
-  requireBundle,
-  requireOffer,
-  requireThat,
-  signBundle,
-  signOffer,
-} from '../formats/transfer.ts'
+import { chooseWrap, requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
 import { HandleCache } from './handleCache.ts'
 import { generateRsaMaterial, type RsaGenerator } from './material.ts'
 import { runSelfTest, simulatedName } from './selfTest.ts'
@@ -47,7 +29,7 @@ import { backUpVaultKeys, restoreVaultKeys } from './vaultBackup.ts'
 import { TenancyHsm } from './tenancyHsm.ts'
 import { SoftwareRoots } from './softwareRoots.ts'
 import { SoftwareVaultKeys } from './vaultKeys.ts'
-import { mapVaultKeys } from './vaultRoot.ts'
+import { exportInProcess, importInProcess, processWraps, TRANSPORT_KEY_BITS } from './transferInProcess.ts'
 
 export interface SoftwareHsmOptions {
   readonly region: string
@@ -71,11 +53,6 @@ export interface SoftwareHsmOptions {
 interface OpenVault extends Pick<WrappedVaultKeys, 'hsmKek' | 'softwareKek'> {
   readonly keys: SoftwareVaultKeys
 }
-
-/** Every region opens either, so that a token that knows SHA-1 only can send to it. */
-const wraps: readonly OaepWrap[] = ['oaep-sha256', 'oaep-sha1']
-export const TRANSPORT_KEY_BITS = 3072
-const TRANSPORT_KEY_LENGTH = 32
 
 /** A simulated HSM: the whole port over node:crypto, its root in a file. Calls itself simulated wherever it is named. */
 export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
@@ -224,7 +201,7 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     const { secret, publicKey } = await this.#share.run(context.vaultId, () => this.#generateRsa(TRANSPORT_KEY_BITS))
     try {
       const challenge = randomBytes(32).toString('base64')
-      const fields = { context, transportKeyId: randomUUID(), challenge, publicKey, wraps }
+      const fields = { context, transportKeyId: randomUUID(), challenge, publicKey, wraps: processWraps }
       const offer = await signOffer(this, fields)
       return { offer, privateKey: this.#roots.wrappedTransportKey(offer, secret) }
     } finally {
@@ -238,17 +215,9 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     offer: TransportOffer,
   ): Promise<TransferBundle> {
     await requireOffer(this, context, offer)
-    const wrap = chooseWrap(offer, wraps)
-    const keys = this.#roots.current.openVaultKeys(context, wrapped)
-    const ephemeral = randomBytes(TRANSPORT_KEY_LENGTH)
-    try {
-      const kek = createSecretKey(ephemeral)
-      const kwp = mapVaultKeys((name) => wrapExported(kek, keys[name]))
-      const oaep = rsaEncrypt(createPublicKey(offer.publicKey), oaepWraps[wrap], ephemeral).toString('base64')
-      return await signBundle(this, offer, wrap, { oaep, kwp })
-    } finally {
-      ephemeral.fill(0)
-    }
+    const wrap = chooseWrap(offer, processWraps)
+    const of = { context, wrapped, recipient: offer.publicKey, wrap }
+    return signBundle(this, offer, wrap, exportInProcess(this.#roots.current, of))
   }
 
   async importVaultKeys(
@@ -257,41 +226,14 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     transportKey: TransportKey,
   ): Promise<WrappedVaultKeys> {
     const wrap = await requireBundle(this, context, bundle, transportKey.offer)
-    const kek = await this.#ephemeralKey(bundle, transportKey, wrap)
-    return this.#roots.current.wrapVaultKeys(context, (name) => {
-      const secret = unwrapKey(kek, Buffer.from(bundle.kwp[name], 'base64'))
-      requireThat(secret?.length === TRANSPORT_KEY_LENGTH, 'a vault key does not unwrap')
-      return secret
-    })
-  }
-
-  async #ephemeralKey(bundle: TransferBundle, transportKey: TransportKey, wrap: OaepWrap): Promise<KeyObject> {
     const pkcs8 = this.#roots.transportKey(transportKey)
     requireThat(pkcs8 !== undefined, 'the transport key was not made by this HSM for this offer')
-    let ephemeral: Buffer | undefined
-    try {
-      const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-      ephemeral = await rsaDecrypt(key, oaepWraps[wrap], Buffer.from(bundle.oaep, 'base64'))
-      requireThat(ephemeral?.length === TRANSPORT_KEY_LENGTH, 'its ephemeral key does not decrypt')
-      return createSecretKey(ephemeral)
-    } finally {
-      pkcs8.fill(0)
-      ephemeral?.fill(0)
-    }
+    return importInProcess(this.#roots.current, { context, bundle, pkcs8, wrap })
   }
 }
 
 function openStore(region: string, file: string | undefined): StateStore {
   return file === undefined ? new MemoryState(newState(region)) : new StateFile(region, file)
-}
-
-function wrapExported(kek: KeyObject, key: KeyObject): string {
-  const secret = key.export()
-  try {
-    return wrapKey(kek, secret).toString('base64')
-  } finally {
-    secret.fill(0)
-  }
 }
 
 export function openSoftwareHsm(options: SoftwareHsmOptions): SoftwareHsm {

@@ -1,11 +1,9 @@
-import { hash, type KeyObject } from 'node:crypto'
-import { KmsError } from '../../errors.ts'
+import type { KeyObject } from 'node:crypto'
 import { requireFormat } from '../../requireFormat.ts'
 import { blobText, isSameMac, labelledMac, type BlobContext } from '../formats/blobMac.ts'
 import { Cmac } from '../primitives/cmac.ts'
 import type {
   Binding,
-  KeyShape,
   MaterialContext,
   UsableKey,
   VaultContext,
@@ -25,10 +23,16 @@ import { isText, refusedMaterial, unusableImport } from './importRefusal.ts'
 import { generateMaterial, generateRsaMaterial, keyFromMaterial, type Material, type RsaGenerator } from './material.ts'
 import { keyGenerationShare, makingCost, type PoolShare } from './poolShare.ts'
 import { aesKey, ecdsaKey, rsaKey, type SoftwareKey } from './softwareKey.ts'
-import { isSameContext, isSameMaterial } from './sameContext.ts'
+import { isSameMaterial } from './sameMaterial.ts'
+import { KnownKeys } from './knownKeys.ts'
+import {
+  broken,
+  requireExportable,
+  requireImportable,
+  requireMaterialId,
+  WRAPPING_KEY_LENGTH,
+} from './materialRules.ts'
 import { keksDestroyed } from './vaultRoot.ts'
-
-export const WRAPPING_KEY_LENGTH = 512
 
 export interface OpenedVaultKeys {
   readonly hsmKek: KeyObject
@@ -38,13 +42,6 @@ export interface OpenedVaultKeys {
 
 /** What a process may hold of a vault's keys: with the KEK for HSM keys in a token, the others; without KEKs, the MAC key. */
 export type HeldVaultKeys = Pick<OpenedVaultKeys, 'macKey'> & Partial<OpenedVaultKeys>
-
-interface KnownKey {
-  readonly context: MaterialContext
-  readonly id: string
-  /** Its MAC was found to fit this context. */
-  isBound: boolean
-}
 
 interface Keks {
   readonly HSM: KeyObject | undefined
@@ -56,10 +53,7 @@ export class SoftwareVaultKeys implements VaultKeys {
   #keks: Keks | undefined
   readonly #mac: Cmac
   readonly #handles: HandleCache<SoftwareKey>
-  /** Tells this vault's handles from another's in the cache that all vaults share. */
-  readonly #handlePrefix: string
-  /** Of wrapped keys as rows hold them: a row is read once and used often, and nothing of it changes. */
-  readonly #known = new WeakMap<WrappedKey, KnownKey>()
+  readonly #known: KnownKeys
   readonly #generateRsa: RsaGenerator
   readonly #share: PoolShare
 
@@ -76,7 +70,7 @@ export class SoftwareVaultKeys implements VaultKeys {
     this.#keks = keys.softwareKek && { HSM: keys.hsmKek, SOFTWARE: keys.softwareKek }
     this.#mac = new Cmac(keys.macKey)
     this.#handles = handles
-    this.#handlePrefix = hash('sha256', identity, 'hex')
+    this.#known = new KnownKeys(identity)
     this.#generateRsa = generateRsa
     this.#share = share
   }
@@ -174,31 +168,17 @@ export class SoftwareVaultKeys implements VaultKeys {
   /** For whoever still holds this object, and the handles that came of it. */
   destroyKeks(): void {
     this.#keks = undefined
-    this.#handles.drop(this.#handlePrefix)
+    this.#handles.drop(this.#known.prefix)
   }
 
   /** As destroyKeks, where another instance of this vault has dropped all its handles; whether it has. */
   followDrop(idStart: string): boolean {
-    if (idStart === this.#handlePrefix) this.destroyKeks()
-    return idStart === this.#handlePrefix
+    if (idStart === this.#known.prefix) this.destroyKeks()
+    return idStart === this.#known.prefix
   }
 
-  /** INVARIANT: names everything that the blob MAC covers, and the MAC, because a hit in the cache is not verified again. */
   handleId(context: MaterialContext, wrapped: WrappedKey): string {
-    const known = this.#knownAs(context, wrapped)
-    if (known !== undefined) return known.id
-    const { keyId, materialId, shape, protectionMode, isExportable } = context
-    const curveId = shape.algorithm === 'ECDSA' ? shape.curveId : ''
-    const { format, blob, mac, publicKey = '' } = wrapped
-    const parts = [keyId, materialId, shape.algorithm, shape.length, curveId, protectionMode, isExportable]
-    const id = this.#handlePrefix + JSON.stringify([...parts, format, blob, mac, publicKey])
-    this.#known.set(wrapped, { context, id, isBound: false })
-    return id
-  }
-
-  #knownAs(context: BlobContext, wrapped: WrappedKey): KnownKey | undefined {
-    const known = this.#known.get(wrapped)
-    return known !== undefined && 'shape' in context && isSameContext(known.context, context) ? known : undefined
+    return this.#known.handleId(context, wrapped)
   }
 
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
@@ -238,7 +218,7 @@ export class SoftwareVaultKeys implements VaultKeys {
 
   /** Once for each key as a row holds it. @throws KmsError integrityFailure where the blob is not bound to this context. */
   requireBound(context: BlobContext, wrapped: WrappedKey): void {
-    const known = this.#knownAs(context, wrapped)
+    const known = this.#known.find(context, wrapped)
     if (known?.isBound === true) return
     requireFormat(`The material ${context.materialId}`, wrapped, 'vaultspan/key/1')
     if (!isSameMac(this.#blobMac(context, wrapped), Buffer.from(wrapped.mac, 'base64'))) throw broken(context)
@@ -271,27 +251,4 @@ export class SoftwareVaultKeys implements VaultKeys {
   #blobMac(context: BlobContext, wrapped: Omit<WrappedKey, 'mac'>): Buffer {
     return labelledMac(this.#mac, 'blob/v1', blobText(this.#context, context, wrapped))
   }
-}
-
-export function requireMaterialId(materialId: string): void {
-  if (!/^[0-9a-f]{32}$/.test(materialId)) throw new RangeError('A material id has 32 lower-case hex digits.')
-}
-
-/** What the caller can know is wrong without the blob has a text of its own. */
-export function requireImportable(shape: KeyShape, scheme: WrappingScheme): void {
-  if (shape.algorithm === 'ECDSA') throw new KmsError('invalidParameter', 'ECDSA keys cannot be imported.')
-  requireScheme(shape, scheme)
-}
-
-/** Two conditions for one rule: what says HSM never leaves, whatever else is said of it. */
-function requireExportable({ keyId, protectionMode, isExportable }: MaterialContext): void {
-  if (isExportable && protectionMode === 'SOFTWARE') return
-  throw new KmsError(
-    'invalidParameter',
-    `Key ${keyId} is not exportable; only keys made with protectionMode SOFTWARE are.`,
-  )
-}
-
-export function broken({ keyId }: BlobContext): KmsError {
-  return new KmsError('integrityFailure', `The stored material of key ${keyId} does not fit its row.`)
 }
