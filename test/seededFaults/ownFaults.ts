@@ -174,7 +174,7 @@ export const ownFaults: readonly SeededFault[] = [
   {
     name: 'a failed message of the inbox is taken for done',
     file: 'handlers/replicate/apply.ts',
-    find: "if (outcome === 'done') return []",
+    find: "if (outcome === 'done' || outcome === 'refused') return []",
     replace: "if (outcome !== 'wait') return []",
   },
   {
