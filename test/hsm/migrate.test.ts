@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
@@ -147,6 +148,20 @@ describeWithToken('a simulated region that moves into a token', () => {
     database.prepare(`DELETE FROM item WHERE tbl = 'Vaults' AND pk = ?`).run(own.vault.id)
     database.close()
     expect((await migrate(eu)).join()).toContain('1 vaults’ keys are in the token')
+    const { lines } = await tokenStatus({ ...place(), regions: null }, [eu], data)
+    expect(lines.join()).toContain('1 free, 0 taken, 0 spent')
+  })
+
+  test('is refused where keys are on their way to it, or are under two roots', async () => {
+    init(1)
+    const [file, rows] = [join(data, 'hsm', `${eu}.json`), new DatabaseSync(join(data, 'regions', `${eu}.db`))]
+    const waiting = transportPk(own.vault.id)
+    rows.prepare(`INSERT INTO item (tbl, pk, sk, body) VALUES ('Replication', ?, '1', '{}')`).run(waiting)
+    rows.close()
+    await expect(migrate(eu)).rejects.toThrow('whose keys are on their way')
+    const state = JSON.parse(readFileSync(file, 'utf8')) as { readonly root: string }
+    writeFileSync(file, JSON.stringify({ ...state, formerRoot: state.root }))
+    await expect(migrate(eu)).rejects.toThrow('is being rotated')
     const { lines } = await tokenStatus({ ...place(), regions: null }, [eu], data)
     expect(lines.join()).toContain('1 free, 0 taken, 0 spent')
   })

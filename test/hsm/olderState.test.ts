@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TokenState } from '../../lib/hsm/pkcs11/tokenState.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
@@ -58,4 +59,13 @@ describe('a simulated region’s HSM state that was put back to an older copy', 
     copyFileSync(kept('older'), state())
     await open()
   })
+})
+
+test('a token’s state is newer than that of the simulated region that moves into it, and never goes back', () => {
+  const state = new TokenState('eu-test-1', 'a token', undefined, () => [])
+  const revisions = [0, 0, 7, 3].map((revision) => {
+    state.follow(revision)
+    return state.revision
+  })
+  expect(revisions).toEqual([1, 1, 8, 8])
 })

@@ -1,6 +1,8 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initialize, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { destroyRoots } from '../../lib/hsm/pkcs11/regionObjects.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { verifyCeremony } from '../../local/hsm/verifyCeremony.ts'
@@ -67,6 +69,16 @@ describeWithToken('a ceremony and its restore', () => {
     for (const label of labelsOf(place).filter((each) => each.includes(`${eu} #`)))
       initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(label))
     await place.restore(file)
+    // Before the last keys of a token: it is made anew. Before the state was written: the tokens stay.
+    partitionToken({ module, label: `${place.label} ${eu}`, pin: () => pins.pin }).bare((session) => {
+      destroyRoots(session, 1)
+    })
+    expect((await place.restore(file))[0]).toContain('made, with its keys')
+    const state = join(place.data, 'hsm', `${eu}.json`)
+    const before = readFileSync(state, 'utf8')
+    rmSync(state)
+    expect((await place.restore(file)).filter((line) => line.includes('was there with these keys'))).toHaveLength(2)
+    expect(readFileSync(state, 'utf8')).toBe(before)
     // A token of other keys under the name.
     place.losesTokens(eu)
     initToken({ module, label: `${place.label} ${eu}`, ...pins })
