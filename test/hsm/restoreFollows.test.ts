@@ -60,6 +60,26 @@ describeWithToken('a backup that the region would not start from', () => {
     await place.restore(file)
   })
 
+  test('is not restored beside a state that is another’s, before anything is made', async () => {
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    const state = join(place.data, 'hsm', `${eu}.json`)
+    const kept = readFileSync(state, 'utf8')
+    const { publicKey = '' } = /"publicKey": "(?<publicKey>[^"]+)"/.exec(kept)?.groups ?? {}
+    place.losesTokens(eu)
+    for (const [text, says] of [
+      [kept.replace('vaultspan/pkcs11-hsm/1', 'vaultspan/simulated-hsm/1'), 'is not what the backup has'],
+      ['{}', 'is not what the backup has'],
+      [kept.replace(publicKey, 'another'), "is another tenancy's region eu-test-1"],
+    ] as const) {
+      writeFileSync(state, text)
+      await expect(place.restore(file)).rejects.toThrow(says)
+      expect([readFileSync(state, 'utf8'), labelsOf(place)]).toEqual([text, []])
+    }
+    writeFileSync(state, kept)
+    await place.restore(file)
+  })
+
   test('is not made of a token that is not its state’s', async () => {
     place.wasStarted()
     const state = join(place.data, 'hsm', `${eu}.json`)
