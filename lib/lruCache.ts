@@ -36,12 +36,8 @@ export class LruCache<V> {
     if (value !== undefined) this.#drop(id, value)
   }
 
-  deleteThoseThat(isChosen: (id: string) => boolean): void {
-    for (const [id, value] of this.#entries) if (isChosen(id)) this.#drop(id, value)
-  }
-
-  values(): Iterable<V> {
-    return this.#entries.values()
+  deleteThoseThat(isChosen: (id: string, value: V) => boolean): void {
+    for (const [id, value] of this.#entries) if (isChosen(id, value)) this.#drop(id, value)
   }
 
   /** All at once, the oldest first; nothing is left. */

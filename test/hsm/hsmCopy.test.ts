@@ -39,6 +39,8 @@ test('opens what the HSM has made, until the HSM has destroyed the vault’s key
   hsm.withoutKeks(context, wrapped)
   follow()
   await expect(vault.use(material, key, () => 'used')).rejects.toThrow(/destroyed/)
+  // A replica that is made again, or a vault that is restored, has the row that it had.
+  expect(await copy.openVault(context, wrapped).use(material, key, () => 'used')).toBe('used')
 })
 
 test('knows a tenancy that the HSM was told of later, how far its identity went, and not its root’s private key', () => {

@@ -50,6 +50,8 @@ describeWithToken('a copy of an HSM with a token', () => {
     hsm.withoutKeks(context, wrapped)
     follow()
     await expect(encrypted(vault, key)).rejects.toThrow(/destroyed/)
+    // A replica that is made again, or a vault that is restored, has the row that it had.
+    await encrypted(copy.openVault(context, wrapped), key)
   })
 
   test('lets go of a key that the HSM lets go of', async () => {
@@ -103,7 +105,7 @@ describeWithToken('a copy of an HSM with a token', () => {
     hsm.withoutKeks(own, wrapped)
     hsm.releasePartition(own, 'isDeleted')
     follow()
-    await expect(encrypted(copy.openVault(own, wrapped), key)).rejects.toThrow(/destroyed/)
+    expect(() => copy.openVault(own, wrapped)).toThrow('were not wrapped by this HSM')
     expect(copy.takenPartitions()).toEqual([])
   })
 

@@ -62,10 +62,27 @@ export async function replicate(
   })
   if (status !== 200 && status !== 202) throw new Error(`CreateVaultReplica: ${status} ${JSON.stringify(body)}`)
   for (;;) {
-    const listed = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
-    if (listed.status !== 200) throw new Error(`ListVaultReplicas: ${listed.status} ${JSON.stringify(listed.body)}`)
-    const { list } = listed
-    if (list[0]?.['status'] === 'CREATED') return String(list[0]['cryptoEndpoint'])
+    const [replica] = await replicas(call, region, id)
+    if (replica?.['status'] === 'CREATED') return String(replica['cryptoEndpoint'])
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+/** Deletes the replica, and resolves once it is gone. */
+export async function deleteReplica(
+  call: SignedCaller,
+  region: string,
+  { id }: MadeVault,
+  replicaRegion: string,
+): Promise<void> {
+  const path = `${region}/20180608/vaults/${id}/actions/deleteReplica`
+  const { status, body } = await call('POST', path, { replicaRegion })
+  if (status !== 200 && status !== 202) throw new Error(`DeleteVaultReplica: ${status} ${JSON.stringify(body)}`)
+  while ((await replicas(call, region, id)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+async function replicas(call: SignedCaller, region: string, id: string) {
+  const { status, body, list } = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
+  if (status !== 200) throw new Error(`ListVaultReplicas: ${status} ${JSON.stringify(body)}`)
+  return list
 }

@@ -153,9 +153,11 @@ export class TokenVaultKeys implements VaultKeys {
     this.#parts.held.destroyKeks()
   }
 
-  /** As destroyKeks, where the same vault in another thread has let go of all its handles. */
-  followDrop(idStart: string): void {
-    if (this.#parts.held.followDrop(idStart)) this.destroyKeks()
+  /** As destroyKeks, where the same vault in another thread has let go of all its handles; whether it has. */
+  followDrop(idStart: string): boolean {
+    const isDestroyed = this.#parts.held.followDrop(idStart)
+    if (isDestroyed) this.destroyKeks()
+    return isDestroyed
   }
 
   /** The vault was not used for long: what it opened in the token goes, and opens again where it is needed. */

@@ -69,7 +69,8 @@ export class TokenVaults {
   /** What the same region's HSM in another thread has let go of. */
   followDrop(idStart: string): void {
     this.#handles.drop(idStart)
-    for (const { keys } of this.#open.values()) keys.followDrop(idStart)
+    // Made or restored again, the vault may have the same row: what was destroyed is not to be found under it.
+    this.#open.deleteThoseThat((_, { keys }) => keys.followDrop(idStart))
   }
 
   closeAll(): void {

@@ -116,7 +116,8 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
     }
     if (change.kind !== 'dropped') return
     this.#handles.drop(change.idStart)
-    for (const { keys } of this.#vaults.values()) keys.followDrop(change.idStart)
+    // Made or restored again, the vault may have the same row: what was destroyed is not to be found under it.
+    this.#vaults.deleteThoseThat((_, { keys }) => keys.followDrop(change.idStart))
   }
 
   guardState(notes: RevisionNotes): void {
