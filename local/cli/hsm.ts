@@ -61,7 +61,7 @@ export const hsm: CommandRow = {
       .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
       .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
       .action(async ({ data, regions: wanted, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
-        const regions = await regionsOf(data, wanted)
+        const { regions, toCome } = await regionsOf(data, wanted)
         const ceremony = ceremonyOf(data, custody)
         if (ceremony !== undefined && process.env['HSM'] === 'simulated') {
           const { initSimulatedCustodians } = await import('../hsm/initCustodians.ts')
@@ -74,11 +74,11 @@ export const hsm: CommandRow = {
         const tokens = { data, module, label, regions, privateVaults, soPin, pin, isWithoutCustodians }
         if (ceremony === undefined) {
           const { initTokens } = await import('../hsm/initTokens.ts')
-          console.log(initTokens(tokens).join('\n'))
+          console.log([...initTokens(tokens), ...toCome].join('\n'))
           return
         }
         const { initTokensWithCustodians } = await import('../hsm/initCustodians.ts')
-        console.log((await initTokensWithCustodians(tokens, ceremony)).join('\n'))
+        console.log([...(await initTokensWithCustodians(tokens, ceremony)), ...toCome].join('\n'))
       })
     command
       .command('status')
@@ -87,7 +87,7 @@ export const hsm: CommandRow = {
       .option(...regionsFlag)
       .addHelpText('after', `\n${environment}`)
       .action(async ({ data, regions: wanted }: RegionsFlag) => {
-        const regions = await regionsOf(data, wanted)
+        const { regions, toCome } = await regionsOf(data, wanted)
         if (process.env['HSM'] === 'simulated') {
           const { simulatedStatus } = await import('../hsm/simulatedStatus.ts')
           console.log(simulatedStatus(data, regions).join('\n'))
@@ -99,7 +99,7 @@ export const hsm: CommandRow = {
         const { lines, isFit, custody } = await tokenStatus(tokens, regions, data)
         const { custodyLine } = await import('../hsm/custody.ts')
         const custodyLines = custody.map(({ region, trouble }) => custodyLine(region, trouble))
-        console.log([...lines, ...custodyLines].join('\n'))
+        console.log([...lines, ...custodyLines, ...toCome].join('\n'))
         if (!isFit || custody.some(({ trouble: { kind } }) => kind !== 'backupIsDue')) process.exitCode = 1
       })
     command
@@ -215,11 +215,11 @@ export const hsm: CommandRow = {
   },
 }
 
-/** @throws UserError */
-async function regionsOf(data: string, wanted: readonly string[] | undefined): Promise<readonly string[]> {
-  if (wanted !== undefined) return wanted
-  const { regionsHere } = await import('../hsm/regionsHere.ts')
-  return regionsHere(data, process.env['HSM'] === 'simulated' ? null : tokenRegions(process.env))
+/** With what is to be said of those that are none of the directory's yet. @throws UserError */
+async function regionsOf(data: string, wanted: readonly string[] | undefined) {
+  const { regionsHere, regionsToCome } = await import('../hsm/regionsHere.ts')
+  const regions = wanted ?? regionsHere(data, process.env['HSM'] === 'simulated' ? null : tokenRegions(process.env))
+  return { regions, toCome: regionsToCome(data, regions) }
 }
 
 /** The security officer's and the service's. @throws UserError */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { tokensCheck } from '../../local/doctor/tokensCheck.ts'
-import { regionsHere } from '../../local/hsm/regionsHere.ts'
+import { regionsHere, regionsToCome } from '../../local/hsm/regionsHere.ts'
 import { requireTokensIn } from '../../local/hsm/requireTokensIn.ts'
 import { requireOwnToken, requireTokenRegions, tokenLabel, tokenSettings } from '../../local/hsm/tokenSettings.ts'
 
@@ -87,16 +87,63 @@ test.each([
   ['of a directory that is new', [], null, [home, other]],
   ['of PKCS11_REGIONS', [], ['eu-test-1'], ['eu-test-1']],
   ['that served last', ['endpoints.json'], null, ['eu-test-1']],
-  ['of PKCS11_REGIONS, one of which is made now', ['endpoints.json'], [home], [home]],
+  ['of PKCS11_REGIONS, some of those that served last', ['endpoints.json'], ['eu-test-1'], ['eu-test-1']],
+  ['of PKCS11_REGIONS where only a part is there yet', ['regions/us-ashburn-1.db'], [home, other], [home, other]],
   ['of a region’s own machine', ['regions/us-phoenix-1.db', 'peer/cert.pem', 'endpoints.json'], null, [other]],
   ['of it, which PKCS11_REGIONS names with its peers', ['regions/us-phoenix-1.db', 'peer/a'], [home, other], [other]],
 ])('hsm init and status take the regions %s', (_which, files, named, regions) => {
+  inDirectory(files, (data) => {
+    expect(regionsHere(data, named)).toEqual(regions)
+  })
+})
+
+test.each([
+  [
+    'endpoints.json',
+    'eu-tset-1',
+    'names eu-tset-1, which is no region in DATA; there are eu-test-1. One that is to come',
+  ],
+  [
+    'endpoints.json,regions/us-phoenix-1.db',
+    'us-pheonix-1',
+    'names us-pheonix-1, which is no region in DATA; there are eu-test-1, us-phoenix-1.',
+  ],
+  ['regions/us-phoenix-1.db,peer/a', home, 'does not name us-phoenix-1, which is the region in DATA'],
+])('hsm init and status refuse a slip in PKCS11_REGIONS, with what there is: %s, %s', (files, named, says) => {
+  inDirectory(files.split(','), (data) => {
+    expect(() => regionsHere(data, [named])).toThrow(`PKCS11_REGIONS ${says.replace('DATA', data)}`)
+  })
+})
+
+test('hsm init and status say of a region that there is none of yet, and of none that there is, which there are', () => {
+  inDirectory([], (data) => {
+    expect(regionsToCome(data, [home, other])).toEqual([])
+    expect(regionsToCome(data, [home, 'us-pheonix-1'])).toEqual([
+      expect.stringContaining(
+        'us-pheonix-1 is none of the regions that a first start makes (us-ashburn-1, us-phoenix-1)',
+      ),
+    ])
+  })
+  inDirectory(['regions/eu-test-1.db'], (data) => {
+    expect(regionsToCome(data, ['eu-test-1', home])).toEqual([])
+    expect(regionsToCome(data, ['us-pheonix-1'])).toHaveLength(1)
+  })
+  inDirectory(['endpoints.json'], (data) => {
+    expect(regionsToCome(data, ['eu-test-1'])).toEqual([])
+    expect(regionsToCome(data, ['eu-test-1', home])).toEqual([
+      expect.stringContaining(`us-ashburn-1 is none of the regions that there are in ${data} (eu-test-1)`),
+    ])
+  })
+})
+
+/** A data directory with these files. */
+function inDirectory(files: readonly string[], body: (data: string) => void): void {
   const data = mkdtempSync(join(tmpdir(), 'vaultspan-regions-'))
   try {
     for (const folder of ['regions', 'peer']) if (files.join().includes(folder)) mkdirSync(join(data, folder))
     for (const file of files) writeFileSync(join(data, file), '{ "regions": [{ "region": "eu-test-1" }] }')
-    expect(regionsHere(data, named)).toEqual(regions)
+    body(data)
   } finally {
     rmSync(data, { recursive: true })
   }
-})
+}
