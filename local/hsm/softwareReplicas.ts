@@ -4,6 +4,7 @@ import { operatorEvent } from '../../lib/kms/operatorAudit.ts'
 import { vaultSk, type VaultRow } from '../../lib/kms/rows/rows.ts'
 import type { Item } from '../../lib/ports.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { linkKey, type LinkRow } from '../../lib/replication/link/links.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { DataFiles, Region } from '../region/region.ts'
@@ -25,17 +26,27 @@ export function requireReplicasInTokens(
     .all()
     .map(({ body }) => parseJson(String(body)) as VaultRow)
     .find(
-      ({ primaryRegion, replicaRegion, lifecycleState }) =>
-        primaryRegion === region &&
-        replicaRegion !== null &&
-        lifecycleState !== 'DELETED' &&
-        isSimulated(directory, replicaRegion, tokens),
+      (row) =>
+        row.primaryRegion === region &&
+        row.replicaRegion !== null &&
+        row.lifecycleState !== 'DELETED' &&
+        isSimulated(directory, row.replicaRegion, tokens) &&
+        hasSent(database, row),
     )
   if (found === undefined) return
   const there = found.replicaRegion ?? ''
   throw new UserError(
-    `Vault ${found.id} has a replica in ${there}, which is simulated: keys that are made in the token would go on to its process. Set PKCS11_SOFTWARE_REPLICAS=on where that is meant, to delete the replica, or while ${there} is to be migrated next. Nothing was changed.`,
+    `Vault ${found.id} has a replica in ${there}, which is simulated and has its keys: what is made in the token from now on would go on to its process. Set PKCS11_SOFTWARE_REPLICAS=on where that is meant, or to delete this replica, or while ${there} is to be migrated next. No replica that was refused goes by that. Nothing was changed.`,
   )
+}
+
+/** Of a link that was refused nothing goes on, nor of one that is being deleted: it is no reason not to start. */
+function hasSent(database: SqliteRegionStore['database'], row: VaultRow): boolean {
+  if (row.handOffTo !== null) return true
+  const { pk, sk } = linkKey(row)
+  const found = database.prepare(`SELECT body FROM item WHERE tbl = 'Replication' AND pk = ? AND sk = ?`).get(pk, sk)
+  const link = found === undefined ? undefined : (parseJson(String(found['body'])) as LinkRow)
+  return link?.replicaKeys !== undefined
 }
 
 /** What the audit was told last; absent: off. */

@@ -21,7 +21,7 @@ function trouble(replica: StuckReplica): Trouble {
 
 const remedies = {
   keptInToken: ({ source, destination }) =>
-    `Give ${destination} a token, or start ${source} with that setting, or delete the replica.`,
+    `Give ${destination} a token, or delete the replica; or start ${source} with that setting and call CreateVaultReplica again, which sends the keys.`,
   noFreeToken: () => 'Stop the service and run hsm init --private N, with a higher N (docs/hsm.md, Private vaults).',
   refused: () =>
     'The audit has it as RefuseVaultTransfer; where it stays, delete the replica and make it anew: docs/operating.md, Watch.',

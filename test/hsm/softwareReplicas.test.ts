@@ -142,6 +142,39 @@ describeWithToken('a region in a token beside a simulated one', () => {
     expect(await eventsOf(eu, 'RefuseVaultTransfer')).toMatchObject([{ current }, { current }])
   })
 
+  test('a replica that was refused stops no start, is deleted without the setting, and does not go because that is turned on', async () => {
+    const tokens = { data: join(folder, 'data'), module: softHsmPath ?? '', label, regions: [eu], ...pins }
+    initTokens({ ...tokens, privateVaults: 0 })
+    const { tenancyId } = await start(false)
+    const [gone, asked] = [
+      await createVault(caller(), endpoint(eu), tenancyId),
+      await createVault(caller(), endpoint(eu), tenancyId),
+    ]
+    const ask = (action: 'createReplica' | 'deleteReplica', { id }: { readonly id: string }) =>
+      caller()('POST', `${endpoint(eu)}/20180608/vaults/${id}/actions/${action}`, { replicaRegion: us })
+    const replicasOf = async ({ id }: { readonly id: string }) =>
+      (await caller()('GET', `${endpoint(eu)}/20180608/vaults/${id}/actions/listReplicas`)).list
+    for (const each of [gone, asked]) await ask('createReplica', each)
+    await cloud?.idle()
+    await stop()
+
+    await start(false)
+    await ask('deleteReplica', gone)
+    await cloud?.idle()
+    expect(await replicasOf(gone)).toEqual([])
+    await stop()
+
+    await start(true)
+    await cloud?.parts.find(({ name }) => name === eu)?.runDue()
+    await cloud?.idle()
+    expect(await replicasOf(asked)).toMatchObject([{ status: 'CREATING' }])
+    await replicate(caller(), endpoint(eu), asked, us)
+    await stop()
+    await expect(start(false)).rejects.toThrow(
+      `Vault ${asked.id} has a replica in ${us}, which is simulated and has its keys`,
+    )
+  })
+
   /** What each says of the state before and after, the oldest first. */
   async function eventsOf(region: string, operation: string): Promise<readonly unknown[]> {
     const range = 'startTime=2000-01-01T00:00:00Z&endTime=2100-01-01T00:00:00Z'

@@ -182,7 +182,7 @@ test.each([
 })
 
 test.each([
-  ['keptInToken', 'start us-ashburn-1 with that setting'],
+  ['keptInToken', 'start us-ashburn-1 with that setting and call CreateVaultReplica again'],
   ['noFreeToken', 'hsm init --private N'],
   ['refused', 'RefuseVaultTransfer'],
   ['notTaken', 'status in us-phoenix-1 says why'],

@@ -196,6 +196,6 @@ export function requireKeeper(
 ): void {
   if (keeper === 'token' || allowsSoftwareReplicas) return
   throw new KeptInToken(
-    `The keys of ${context.vaultId} are in a token, and region ${context.destination} would keep them in its process; PKCS11_SOFTWARE_REPLICAS=on allows that.`,
+    `The keys of ${context.vaultId} are in a token, and region ${context.destination} would keep them in its process. To send them all the same, start with PKCS11_SOFTWARE_REPLICAS=on and ask for the replica again (CreateVaultReplica).`,
   )
 }

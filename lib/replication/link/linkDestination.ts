@@ -22,6 +22,7 @@ import {
   transportAt,
   transportUsed,
   waitingTransport,
+  withoutTransports,
   type TransportPlace,
 } from './transport.ts'
 
@@ -93,7 +94,10 @@ async function takeRequest(
     condition: unchangedSince(stored),
   } as const
   const stillWanted = [fenceStands(vaultId, known), vaultStands]
-  const transport = await transportAt(ports, transportPlace(vaultId, fence), context, stillWanted)
+  // A link that was asked for anew takes the place of the one before.
+  const former = await withoutTransports(ports, vaultId, fence - 1)
+  const wanted = [...stillWanted, ...former]
+  const transport = await transportAt(ports, transportPlace(vaultId, fence), context, wanted)
   if (transport === undefined) return takeRequest(ports, envelope, body)
   const to = { region: envelope.source, queue: 'outcome', tenancyId: envelope.tenancyId } as const
   await sendOrPark(ports, to, { kind: 'linkOffer', vaultId, fence, offer: transport.offer })

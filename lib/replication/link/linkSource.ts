@@ -1,4 +1,5 @@
-import { KmsError } from '../../errors.ts'
+import { KeptInToken, KmsError } from '../../errors.ts'
+import type { TransportOffer } from '../../hsm/hsm.ts'
 import type { Item } from '../../ports.ts'
 import { putOver } from '../../kms/mutation.ts'
 import type { VaultRow } from '../../kms/rows/rows.ts'
@@ -19,7 +20,7 @@ import { endLinkOperation, noteKeeper } from './links.ts'
 import { coveredOrder, receiptRow, type Receipt } from '../messages/receipts.ts'
 import { keyRecords, vaultRecord, type KeyRecord } from '../messages/record.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
-import { tellingRefusals } from './refusedTransfers.ts'
+import { keptReason, tellingRefusals } from './refusedTransfers.ts'
 import { transferContext } from './transferContext.ts'
 
 /** What the primary does with its replica's answers, in the order they come. Each may come twice. */
@@ -56,9 +57,10 @@ export async function onLinkOffer(
   const { tenancyId, id, compartmentId, fence } = row
   const resource = { resourceId: id, resourceName: row.displayName, compartmentId }
   const transfer = { tenancyId, ...resource, fence, source: ports.region, destination: envelope.source }
-  const bundle = await tellingRefusals(ports, transfer, () =>
-    ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer),
-  )
+  const bundle = await tellingRefusals(ports, transfer, async () => {
+    await requireNotKept(ports, row, body.offer)
+    return ports.hsm.exportVaultKeys(transferContext(row, envelope.source), wrapped, body.offer)
+  })
   await noteKeeper(ports, row, body.offer)
   const to = { region: envelope.source, queue: 'inbox', tenancyId: row.tenancyId } as const
   await sendOrPark(ports, to, {
@@ -68,6 +70,13 @@ export async function onLinkOffer(
     bundle,
     vault: await vaultRecord(ports.tables, row),
   })
+}
+
+/** A setting that is turned on later sends nothing by itself that was refused before: who asked for the link was told no. @throws KeptInToken */
+async function requireNotKept(ports: ReplicationPorts, row: VaultRow, { keeper }: TransportOffer): Promise<void> {
+  if (keeper === 'token') return
+  const reason = await keptReason(ports, row)
+  if (reason !== undefined) throw new KeptInToken(reason)
 }
 
 /** The replica is taken away before it was there, by the same messages as one that is deleted. */

@@ -19,18 +19,19 @@ import { sendOrPark } from '../lane/sendOrPark.ts'
 import type { ReplicationPorts } from '../replicationPorts.ts'
 import { transferContext } from './transferContext.ts'
 import { withinBudget } from '../withinBudget.ts'
+import { keptReason } from './refusedTransfers.ts'
 
 /**
  * A vault's link to its replica lives in the vault's own row: `replicaRegion`, `replicaStatus`, `handOffTo`, `fence`.
  * Beside it a row keeps what the end of an asynchronous operation needs: its audit event's beginning.
  */
-interface LinkRow extends Item {
+export interface LinkRow extends Item {
   readonly begin: AuditEvent
   /** What the replica's region said, under its signature, that it keeps the keys in. */
   readonly replicaKeys?: 'token' | 'simulated'
 }
 
-function linkKey({ id, fence }: VaultRow): { pk: string; sk: string } {
+export function linkKey({ id, fence }: Pick<VaultRow, 'id' | 'fence'>): { pk: string; sk: string } {
   return { pk: `link#${id}`, sk: String(fence).padStart(10, '0') }
 }
 
@@ -48,11 +49,27 @@ export async function createVaultReplica(
   vault: Vault,
   replicaRegion: string,
 ): Promise<void> {
-  const row = await changeVault(ports, mutation, vault, (row) => creation(ports, row, replicaRegion), storingEvent)
+  const row = await changeVault(
+    ports,
+    mutation,
+    vault,
+    async (row) => creation(ports, row, replicaRegion, await isKept(ports, row)),
+    storingEvent,
+  )
   await startLink(ports, row)
 }
 
-function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string): VaultChange | undefined {
+/** Whether the present link was refused for good: whoever asks for it anew has what holds by then decide. */
+async function isKept(ports: ReplicationPorts, row: VaultRow): Promise<boolean> {
+  return row.replicaStatus === 'CREATING' && row.handOffTo === null && (await keptReason(ports, row)) !== undefined
+}
+
+function creation(
+  ports: ReplicationPorts,
+  row: VaultRow,
+  replicaRegion: string,
+  isKept: boolean,
+): VaultChange | undefined {
   if (replicaRegion === ports.region || !ports.regions.includes(replicaRegion)) {
     const others = ports.regions.filter((region) => region !== ports.region)
     throw new KmsError(
@@ -67,8 +84,8 @@ function creation(ports: ReplicationPorts, row: VaultRow, replicaRegion: string)
       `The replica in ${row.replicaRegion ?? ''} is being deleted; try again when it is gone.`,
     )
   }
-  if (row.replicaRegion === replicaRegion) return undefined
-  if (row.replicaRegion !== null) {
+  if (row.replicaRegion === replicaRegion && !isKept) return undefined
+  if (row.replicaRegion !== null && row.replicaRegion !== replicaRegion) {
     throw new KmsError('conflict', `The vault has a replica in ${row.replicaRegion}; delete that one first.`)
   }
   if (!row.isVaultReplicable) {

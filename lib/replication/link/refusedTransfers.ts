@@ -33,6 +33,8 @@ type Ports = Pick<ReplicationPorts, 'tables' | 'clock' | 'random' | 'log' | 'hsm
 /** That it was audited, and when first. */
 interface RefusedRow extends Item {
   readonly at: number
+  /** By this region's setting. Older versions did not note it. */
+  readonly isKept?: true
 }
 
 function refusedPk(resourceId: string): string {
@@ -45,7 +47,7 @@ export async function tellingRefusals<T>(ports: Ports, transfer: Transfer, work:
     return await work()
   } catch (cause) {
     if (!isKmsError(cause, 'integrityFailure', 'limitExceeded')) throw cause
-    if (cause.code === 'integrityFailure') await auditRefusal(ports, transfer, cause.message)
+    if (cause.code === 'integrityFailure') await auditRefusal(ports, transfer, cause.message, whyOf(cause))
     await noteRefusal(ports, transfer, { why: whyOf(cause), reason: cause.message })
     logOnce(ports, transfer, cause)
     throw new TransferRefused(cause)
@@ -81,7 +83,12 @@ function logOnce(
 }
 
 /** One event for each link and reason, however often it is tried: a peer that goes on asking floods nothing. */
-export async function auditRefusal(ports: Ports, transfer: Transfer, reason: string): Promise<void> {
+export async function auditRefusal(
+  ports: Ports,
+  transfer: Transfer,
+  reason: string,
+  why: Refusal['why'] = 'refused',
+): Promise<void> {
   const { tenancyId, fence, source, destination, ...resource } = transfer
   const item: RefusedRow = {
     pk: refusedPk(resource.resourceId),
@@ -89,6 +96,7 @@ export async function auditRefusal(ports: Ports, transfer: Transfer, reason: str
     epoch: '',
     revision: fence,
     at: ports.clock(),
+    ...(why === 'keptInToken' ? { isKept: true } : {}),
   }
   const current = { destination, reason, source }
   // Where the condition does not hold, it was told.
@@ -101,11 +109,25 @@ export async function auditRefusal(ports: Ports, transfer: Transfer, reason: str
 /** Sort keys have 1024 bytes at most. */
 const maxReason = 300
 
+interface Link {
+  /** Of the vault. */
+  readonly id: string
+  readonly fence: number
+}
+type Reading = { readonly tables: Pick<Tables, 'query'> }
+
 /** Whether this region has refused to send the vault's keys over its present link. */
-export async function hasRefused(
-  { tables }: { readonly tables: Pick<Tables, 'query'> },
-  { id, fence }: { readonly id: string; readonly fence: number },
-): Promise<boolean> {
+export async function hasRefused(ports: Reading, link: Link): Promise<boolean> {
+  return (await refusalsOf(ports, link)).length > 0
+}
+
+/** Why this region's setting kept the keys in their token when that link was asked for; undefined: it did not. */
+export async function keptReason(ports: Reading, link: Link): Promise<string | undefined> {
+  const found = await refusalsOf(ports, link)
+  return found.find(({ isKept, sk }) => isKept === true || sk.includes('PKCS11_SOFTWARE_REPLICAS'))?.sk
+}
+
+async function refusalsOf({ tables }: Reading, { id, fence }: Link): Promise<readonly RefusedRow[]> {
   const { items } = await tables.query('Replication', refusedPk(id), '', { limit: 50 })
-  return items.some(({ revision }) => revision === fence)
+  return (items as readonly RefusedRow[]).filter(({ revision }) => revision === fence)
 }
