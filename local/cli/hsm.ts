@@ -18,7 +18,11 @@ interface InitFlags extends RegionsFlag {
   readonly transcript?: string
 }
 
-interface RestoreFlags extends DataFlag {
+interface WithoutFlag extends DataFlag {
+  readonly without?: readonly string[]
+}
+
+interface RestoreFlags extends WithoutFlag {
   readonly share: readonly string[]
   readonly recovery?: string
   readonly soPinFile?: string
@@ -39,6 +43,11 @@ const regionsFlag = [
   '--regions <a,b,c>',
   `the regions that have a token each (those of PKCS11_REGIONS, or of the directory, or ${defaultRegions.join(',')})`,
   (text: string) => text.split(',').map((each) => each.trim()),
+] as const
+
+const withoutFlag = [
+  '--without <TOKEN...>',
+  'private vaults’ tokens that are lost, by their labels: everything else is backed up, or restored',
 ] as const
 
 export const hsm: CommandRow = {
@@ -108,10 +117,11 @@ export const hsm: CommandRow = {
       .argument('<FILE>', 'is made')
       .option(...dataFlag)
       .requiredOption('--region <NAME>', 'which one')
+      .option(...withoutFlag)
       .addHelpText('after', `\n${environment}`)
-      .action(async (file: string, { data, region }: DataFlag & { readonly region: string }) => {
+      .action(async (file: string, { data, region, without }: WithoutFlag & { readonly region: string }) => {
         const { backupRegion } = await import('../hsm/backupRegion.ts')
-        console.log((await backupRegion(data, region, file, process.env)).join('\n'))
+        console.log((await backupRegion(data, region, file, process.env, without)).join('\n'))
       })
     command
       .command('restore')
@@ -123,9 +133,10 @@ export const hsm: CommandRow = {
         '--recovery <FILE>',
         'another recovery.json of the ceremony, or a backup that has it: where that in FILE is damaged',
       )
+      .option(...withoutFlag)
       .option('--so-pin-file <FILE>', 'holds the new tokens’ security officer’s PIN, which is asked for otherwise')
       .addHelpText('after', `\n${environment}`)
-      .action(async (file: string, { data, share, recovery, soPinFile }: RestoreFlags) => {
+      .action(async (file: string, { data, share, recovery, without = [], soPinFile }: RestoreFlags) => {
         const { restoreRegion } = await import('../hsm/restoreRegion.ts')
         const { auditAtRest } = await import('../region/chainedAtRest.ts')
         const { requireOpened } = await import('../region/requireOpened.ts')
@@ -140,6 +151,7 @@ export const hsm: CommandRow = {
               access,
               audit: auditAtRest,
               look: requireOpened,
+              without,
               ...copy,
             })
           ).join('\n'),

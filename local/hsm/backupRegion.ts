@@ -5,8 +5,7 @@ import { writeFileDurably } from '../../lib/durableFile.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
-import { tokenCopies, tokenCopiesSchema, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
+import { tokenCopiesSchema, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import { encryptBackup } from '../../lib/hsm/recovery/backupFile.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
@@ -15,11 +14,12 @@ import { personsLine } from '../personsLine.ts'
 import { requireStoredRegion } from '../directory/storedRegions.ts'
 import { version } from '../version.ts'
 import { keptIn, noteBackup, type BackupNote } from './backupNote.ts'
-import { keptState, lackedRoot } from './keptState.ts'
+import { keptState, lackedRoot, takenTokens, type KeptState } from './keptState.ts'
 import { remedyFor } from './lostTokens.ts'
 import { requireWritablePlace } from './newFile.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
+import { regionCopies, requireTaken } from './regionCopies.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, tokenSettings } from './tokenSettings.ts'
@@ -39,12 +39,16 @@ interface Source {
   readonly close: () => void
 }
 
-/** Writes what M of N custodians bring a region's HSM into new tokens with. The service may run meanwhile. @throws UserError */
+/**
+ * Writes what M of N custodians bring a region's HSM into new tokens with. The service may run meanwhile. `without`: labels of
+ * private vaults' tokens that are lost. @throws UserError
+ */
 export async function backupRegion(
   data: string,
   region: string,
   to: string,
   environment: NodeJS.ProcessEnv,
+  without: readonly string[] = [],
 ): Promise<readonly string[]> {
   const recovery = recoveryOf(data)
   if (recovery === undefined)
@@ -62,8 +66,8 @@ export async function backupRegion(
       `${region} was not started yet, so that its tenancy has no root: start it once, then back it up.`,
     )
   const source = kept.format.startsWith('vaultspan/simulated-hsm/')
-    ? simulated(region, file)
-    : tokensOf(data, region, recovery.publicKey, environment)
+    ? simulated(region, file, kept, without)
+    : tokensOf({ data, region, kept, recoveryKey: recovery.publicKey, without }, environment)
   try {
     if (recovery.identities[region] !== source.publicKey)
       throw new UserError(
@@ -79,7 +83,9 @@ export async function backupRegion(
     if (!writeFileDurably(to, JSON.stringify(backup), { mode: 0o600, isNew: true }))
       throw new UserError(`${to} is there already; a backup writes over nothing.`)
     const held = keptIn(state ?? null, source.tokens)
-    const noted = noteOf(data, region, { ceremony: recovery.ceremony, at: fields.at, kept: held })
+    const note = { ceremony: recovery.ceremony, at: fields.at, kept: held }
+    // What the last whole backup has is what counts: that one is to be kept.
+    const noted = without.length === 0 ? noteOf(data, region, note) : leftOut(kept, without)
     const keys = source.tokens.reduce((sum, each) => sum + each.keys.length, 0)
     return [
       `  ${to}: ${region}, ${source.tokens.length === 0 ? 'its simulated HSM' : `${source.tokens.length} tokens with ${keys} keys`}`,
@@ -103,11 +109,21 @@ function noteOf(data: string, region: string, note: BackupNote): readonly string
   }
 }
 
+function leftOut(kept: KeptState, without: readonly string[]): readonly string[] {
+  return takenTokens(kept)
+    .filter(({ label }) => without.includes(label))
+    .map(
+      ({ label, vaultId }) =>
+        `  WITHOUT the token "${label}" of the private vault ${vaultId}: it restores everything else (hsm restore --without "${label}"). Keep the last backup that has it, too`,
+    )
+}
+
 function stateIn(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 }
 
-function simulated(region: string, file: string): Source {
+function simulated(region: string, file: string, kept: KeptState, without: readonly string[]): Source {
+  requireTaken(without, takenTokens(kept), region)
   const hsm = openSoftwareHsm({ region, realm, file })
   return {
     publicKey: hsm.identityPublicKey,
@@ -119,7 +135,15 @@ function simulated(region: string, file: string): Source {
   }
 }
 
-function tokensOf(data: string, region: string, recoveryKey: string, environment: NodeJS.ProcessEnv): Source {
+interface Wanted {
+  readonly data: string
+  readonly region: string
+  readonly kept: KeptState
+  readonly recoveryKey: string
+  readonly without: readonly string[]
+}
+
+function tokensOf({ data, region, ...wanted }: Wanted, environment: NodeJS.ProcessEnv): Source {
   const settings = tokenSettings({ ...environment, HSM: 'pkcs11' })
   if (settings === null) throw new TypeError('HSM is pkcs11.')
   useOwnTokens(settings.module, data)
@@ -139,11 +163,7 @@ function tokensOf(data: string, region: string, recoveryKey: string, environment
   try {
     if (hsm.rotation.isRotating())
       throw new UserError(`The root of ${region} is being rotated; begin again when that is over (hsm status).`)
-    const tokens = hsm
-      .describeTokens()
-      .map(({ label }) =>
-        partitionToken({ module, label, pin }).bare((session) => tokenCopies(session, label, recoveryKey)),
-      )
+    const tokens = regionCopies({ module, label: token.label, pin }, { region, ...wanted })
     return { publicKey: hsm.identityPublicKey, sign: (bytes) => hsm.sign(bytes), tokens, close }
   } catch (cause) {
     close()

@@ -4,9 +4,19 @@ import { DatabaseSync } from 'node:sqlite'
 import type * as v from 'valibot'
 import { withUser, type NewToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { generations } from '../../lib/hsm/pkcs11/regionObjects.ts'
+import type { TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import { UserError } from '../../lib/userError.ts'
 import type { backedUpSchema } from './backupRegion.ts'
-import { foreignToken, keptState, lackedRoot, lackedToken, type KeptState } from './keptState.ts'
+import {
+  foreignToken,
+  keptState,
+  lackedRoot,
+  lackedToken,
+  takenTokens,
+  type KeptState,
+  type TakenToken,
+} from './keptState.ts'
+import { requireTaken } from './regionCopies.ts'
 
 type Access = Pick<NewToken, 'module' | 'label' | 'pin'>
 
@@ -15,17 +25,27 @@ interface Following {
   readonly region: string
   /** PEM, that the ceremony knew. */
   readonly identity: string
+  /** Labels of private vaults' tokens that the backup is to be restored without. */
+  readonly without: readonly string[]
+}
+
+export interface Followed {
+  /** The newest root that the backup lacks, where a rotation to it is under way: the region's own token must have it still. */
+  readonly begun: number | undefined
+  /** What is restored: all tokens of the backup but those that are left out. */
+  readonly tokens: readonly TokenCopies[]
+  readonly leftOut: readonly TakenToken[]
 }
 
 /**
  * What the region would start from after a restore, the state that is there or else the backup's, stands on what the backup has
- * and is no older than the rows. Returns the newest root that the backup lacks, where a rotation to it is under way: the region's
- * own token must have it still. @throws UserError, before anything is made
+ * and is no older than the rows. @throws UserError, before anything is made
  */
 export function requireFollowing(
-  { data, region, identity }: Following,
-  { state, tokens }: v.InferOutput<typeof backedUpSchema>,
-): number | undefined {
+  { data, region, identity, without }: Following,
+  { state, tokens: all }: v.InferOutput<typeof backedUpSchema>,
+): Followed {
+  const tokens = all.filter(({ label }) => !without.includes(label))
   const place = join(data, 'hsm', `${region}.json`)
   const text = existsSync(place) ? readFileSync(place, 'utf8') : undefined
   const begun =
@@ -42,20 +62,38 @@ export function requireFollowing(
     throw new UserError(
       `The backup is older than the tenancy ${lacked}, whose root lay in the token of ${region}: the region would not start from it. Take a newer backup. Nothing was changed.`,
     )
-  const token = lackedToken(kept, tokens)
+  const leftOut = leftOutOf(kept, all, { region, without })
+  const token = lackedToken(kept, [...tokens, ...leftOut])
   if (token !== undefined)
     throw new UserError(
-      `The backup is older than the token "${token}", which a private vault has: take a newer backup. Nothing was changed.`,
+      `The backup lacks the token "${token.label}", which ${token.of} has: it is older than that, or was made while the token was away. Take another backup that has it. With --without "${token.label}" everything else is restored, and that vault stays lost. Nothing was changed.`,
     )
   const foreign = foreignToken(kept, tokens)
   if (foreign !== undefined)
     throw new UserError(
-      `The backup is older than the token "${foreign.label}", which was made anew since: in the backup it is another vault's than ${foreign.vaultId}, which has it now. Take a newer backup. Nothing was changed.`,
+      `The backup is older than the token "${foreign.label}", which was made anew since: in the backup it is another vault's than ${foreign.vaultId}, which has it now. Take a newer backup. With --without "${foreign.label}" everything else is restored, and that vault stays lost. Nothing was changed.`,
     )
   const [known, revision] = [revisionOfRows(data, region), kept.revision ?? 0]
-  if (revision >= known) return begun
+  if (revision >= known) return { begun, tokens, leftOut }
   throw new UserError(
     `The rows of ${region} know of change ${known} of its roots and tokens, and ${text === undefined ? 'the backup' : place} has change ${revision}: take a newer backup, or put back the rows of that time with it. Nothing was changed.`,
+  )
+}
+
+/** A token that the backup has is not left out by mistake: its vault would be lost by that alone. @throws UserError */
+function leftOutOf(
+  kept: KeptState,
+  tokens: readonly TokenCopies[],
+  { region, without }: Pick<Following, 'region' | 'without'>,
+): readonly TakenToken[] {
+  const taken = takenTokens(kept)
+  requireTaken(without, taken, region)
+  const leftOut = taken.filter(({ label }) => without.includes(label))
+  const marks = new Map(tokens.map(({ label, vault }) => [label, vault]))
+  const needless = leftOut.find(({ label, mark }) => marks.has(label) && (marks.get(label) ?? mark) === mark)
+  if (needless === undefined) return leftOut
+  throw new UserError(
+    `The backup has the token "${needless.label}" of the private vault ${needless.vaultId}: leave it out of --without. Nothing was changed.`,
   )
 }
 

@@ -43,7 +43,7 @@ export function lackedRoot({ tenancies }: KeptState, [own]: readonly TokenCopies
   return lacked?.[0]
 }
 
-interface TakenToken {
+export interface TakenToken {
   readonly label: string
   readonly vaultId: string
   /** What stands in it, as VaultMarker writes it. */
@@ -66,8 +66,14 @@ export function foreignToken(state: KeptState, tokens: readonly TokenCopies[]): 
 }
 
 /** The token of a private vault that these copies do not have. */
-export function lackedToken({ partitions = {} }: KeptState, tokens: readonly TokenCopies[]): string | undefined {
+export function lackedToken(
+  { partitions = {} }: KeptState,
+  tokens: readonly Pick<TokenCopies, 'label'>[],
+): (Pick<TakenToken, 'label'> & { readonly of: string }) | undefined {
   if (tokens.length === 0) return undefined
   const labels = new Set(tokens.map(({ label }) => label))
-  return Object.keys(partitions).find((label) => partitions[label]?.phase === 'taken' && !labels.has(label))
+  const label = Object.keys(partitions).find((each) => partitions[each]?.phase === 'taken' && !labels.has(each))
+  if (label === undefined) return undefined
+  const vaultId = partitions[label]?.vault?.vaultId
+  return { label, of: vaultId === undefined ? 'a private vault' : `the private vault ${vaultId}` }
 }

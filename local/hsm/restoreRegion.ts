@@ -19,7 +19,8 @@ import { statesIn } from '../directory/requireRows.ts'
 import { makeFolder } from '../makeFolder.ts'
 import { keptIn, noteBackup } from './backupNote.ts'
 import { backedUpSchema } from './backupRegion.ts'
-import { requireBegunRoot, requireFollowing } from './followingState.ts'
+import { requireBegunRoot, requireFollowing, type Followed } from './followingState.ts'
+import type { TakenToken } from './keptState.ts'
 import { requireOwn } from './pin.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
@@ -36,6 +37,8 @@ export interface Restored {
   readonly shareFiles: readonly string[]
   /** Another copy of what the ceremony left, where the backup's is damaged. */
   readonly recoveryCopy?: string
+  /** Labels of private vaults' tokens that the backup lacks: everything else is restored. */
+  readonly without?: readonly string[]
   /** Writes into the audit of the region, where its rows are. */
   readonly audit: typeof auditAtRest
   /** Looks whether the vaults of those rows open. */
@@ -73,9 +76,9 @@ export async function restoreRegion(of: Restored): Promise<readonly string[]> {
 }
 
 async function restore(
-  { data, access, audit, look, directory }: Restored & { readonly directory?: HostDirectory },
+  { data, access, audit, look, directory, without = [] }: Restored & { readonly directory?: HostDirectory },
   { region, recovery, at }: BackupFile,
-  { state, tokens }: BackedUp,
+  backedUp: BackedUp,
   recoveryKey: Buffer,
 ): Promise<readonly string[]> {
   const place = join(data, 'hsm', `${region}.json`)
@@ -84,7 +87,9 @@ async function restore(
     throw new UserError(
       `${data} is another cloud's: its custodians are of ceremony ${known.ceremony}. Nothing was changed.`,
     )
-  const begun = requireFollowing({ data, region, identity: recovery.identities[region] ?? '' }, { state, tokens })
+  const { state } = backedUp
+  const following = { data, region, identity: recovery.identities[region] ?? '', without }
+  const { begun, tokens, leftOut } = requireFollowing(following, backedUp)
   const lines: string[] = []
   const [{ label } = { label: '' }] = tokens
   let missing: readonly string[] = []
@@ -105,23 +110,31 @@ async function restore(
     }
     forgetRefusedPins(data, region)
     putFiles(data, place, state, recovery)
-    noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
+    // What the last whole backup has is what counts.
+    if (leftOut.length === 0) noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
     // What does not belong together says so here, not at the next start.
     const file = existsSync(place) ? { file: place } : {}
     const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
-    await finished({ audit, look, directory }, hsm, at)
+    await finished({ audit, look, directory, leftOut }, hsm, at)
+    lines.push(...leftOut.map((each) => leftOutLine(each, module.labels())))
     missing = missingIn(data, module, label.slice(0, -region.length - 1))
   } else {
     putFiles(data, place, state, recovery)
     noteBackup(data, region, { ceremony: recovery.ceremony, at, kept: keptIn(state, tokens) })
     const hsm = openSoftwareHsm({ region, realm, file: place })
-    await finished({ audit, look, directory }, hsm, at)
+    await finished({ audit, look, directory, leftOut }, hsm, at)
   }
   return [
     ...lines,
     ...rowsNext(data, region, at),
     ...(label === '' ? [] : othersNext(data, missing, label.slice(0, -region.length - 1))),
   ]
+}
+
+/** One that was not lost stays, and its vault opens. */
+function leftOutLine({ label, vaultId }: TakenToken, there: readonly string[]): string {
+  if (there.includes(label)) return `  ${label}  left as it is there, with the private vault ${vaultId}`
+  return `  ${label}  LEFT OUT: the private vault ${vaultId} stays lost (AWAY in hsm status; it answers 503) until a backup that has the token is restored`
 }
 
 /** All regions' tokens are there before the start. */
@@ -153,7 +166,12 @@ function rowsNext(data: string, region: string, at: string): readonly string[] {
 
 /** Where the region's rows are there they are looked at, and say what was done; a snapshot that is restored later knows nothing of it. */
 async function finished(
-  { audit, look, directory }: Pick<Restored, 'audit' | 'look'> & { readonly directory: HostDirectory | undefined },
+  {
+    audit,
+    look,
+    directory,
+    leftOut,
+  }: Pick<Restored, 'audit' | 'look'> & Pick<Followed, 'leftOut'> & { readonly directory: HostDirectory | undefined },
   hsm: ProvisionedHsm & { close(): void },
   at: string,
 ): Promise<void> {
@@ -162,9 +180,10 @@ async function finished(
   const file = directory?.file('regions', `${region}.db`)
   try {
     if (tenancyId === undefined || file === undefined || !existsSync(file)) return
-    const effect = { resourceId: tenancyId, resourceName: region, current: { asOf: at } }
+    const without = leftOut.length === 0 ? {} : { without: leftOut.map(({ label }) => label) }
+    const effect = { resourceId: tenancyId, resourceName: region, current: { asOf: at, ...without } }
     await audit({ region, file, hsm }, tenancyId, 'RestoreHsm', effect)
-    await look({ region, file, tenancyId, hsm })
+    await look({ region, file, tenancyId, hsm, leftOut })
   } finally {
     hsm.close()
   }

@@ -13,6 +13,8 @@ interface Opened {
   readonly file: string
   readonly tenancyId: string
   readonly hsm: Hsm & Pick<ProvisionedHsm, 'awayPartitions' | 'whyAway'>
+  /** Private vaults whose tokens were not to be restored. */
+  readonly leftOut?: readonly { readonly label: string; readonly vaultId: string }[]
 }
 
 const older =
@@ -22,7 +24,7 @@ const older =
  * Every vault whose rows are there opens in the HSM that was restored. A label alone does not tell a private vault's token from
  * one of that label that was made anew since the backup. @throws UserError that names the vaults
  */
-export async function requireOpened({ region, file, tenancyId, hsm }: Opened): Promise<void> {
+export async function requireOpened({ region, file, tenancyId, hsm, leftOut = [] }: Opened): Promise<void> {
   if (!existsSync(file)) return
   const store = openSqliteRegionStore({ file, clock: Date.now, newId: randomUUID })
   try {
@@ -30,7 +32,7 @@ export async function requireOpened({ region, file, tenancyId, hsm }: Opened): P
     const cache = new VaultCache({ tables, hsm, clock: Date.now }, 0, 1)
     const { unverified, unopened } = await heldVaults({ tables, cache, region }, tenancyId)
     // Their rows verify, for that takes the region's token alone.
-    const away = hsm.awayPartitions()
+    const away = hsm.awayPartitions().filter((each) => !leftOut.some(({ label }) => label === each))
     const wrong = away.flatMap((label) => hsm.whyAway(label) ?? [])
     if (wrong.length > 0)
       throw new UserError(

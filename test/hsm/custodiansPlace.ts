@@ -135,9 +135,9 @@ export class Place {
     expect(await decrypt(this.caller, String(body['cryptoEndpoint']), key, ciphertext)).toBe(plaintext)
   }
 
-  async backUp(name: string, region = eu): Promise<string> {
+  async backUp(name: string, region = eu, without: readonly string[] = []): Promise<string> {
     const file = join(this.folder, name)
-    await backupRegion(this.data, region, file, this.environment)
+    await backupRegion(this.data, region, file, this.environment, without)
     return file
   }
 
@@ -150,6 +150,7 @@ export class Place {
     shares: readonly string[] = [this.share(1), this.share(3)],
     data = this.data,
     recoveryCopy?: string,
+    without: readonly string[] = [],
   ) {
     const access = async () => ({ module: softHsmPath ?? '', ...pins })
     return restoreRegion({
@@ -159,6 +160,7 @@ export class Place {
       access,
       audit: auditAtRest,
       look: requireOpened,
+      without,
       ...(recoveryCopy === undefined ? {} : { recoveryCopy }),
     })
   }

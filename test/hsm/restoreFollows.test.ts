@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
@@ -10,6 +10,7 @@ import type { CloudStatus } from '../../local/status/cloudStatus.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
+import { operatorEvents } from '../local/operatorEvents.ts'
 import { eu, labelsOf, name, Place } from './custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './softHsm.ts'
 
@@ -53,7 +54,7 @@ describeWithToken('a backup that the region would not start from', () => {
     writeFileSync(state, JSON.stringify({ ...(JSON.parse(kept) as object), partitions }))
     place.losesTokens(eu)
     await expect(place.restore(file)).rejects.toThrow(
-      `The backup is older than the token "${place.label} ${eu} #1", which a private vault has`,
+      `The backup lacks the token "${place.label} ${eu} #1", which a private vault has: it is older than that, or was made while the token was away.`,
     )
     expect(labelsOf(place)).toEqual([])
     writeFileSync(state, kept)
@@ -179,6 +180,64 @@ describeWithToken('a backup that the region would not start from', () => {
     place.losesTokens(eu)
     await expect(place.restore(newer)).rejects.toThrow('was rotated since this backup')
     expect(labelsOf(place).filter((label) => label.includes(eu))).toEqual([])
+  })
+
+  test('is not made without a private vault’s token, but where that is named; a restore without it brings back everything else', async () => {
+    initTokens({ ...place.tokens(1), regions: [eu] })
+    place.regionsInTokens = [eu]
+    await place.start()
+    const [virtual, own] = [await place.makes('DEFAULT'), await place.makes('VIRTUAL_PRIVATE')]
+    const file = await place.backUp('whole.backup')
+    const note = () => readFileSync(join(place.data, 'hsm', `${eu}.backed-up`), 'utf8')
+    const noted = note()
+    const token = `${place.label} ${eu} #1`
+    await place.stop()
+    await expect(place.backUp('no.backup', eu, [token])).rejects.toThrow(`The token "${token}" has its copies`)
+    await expect(place.backUp('no.backup', eu, [`${place.label} ${eu}`])).rejects.toThrow(
+      `No private vault of ${eu} has a token "${place.label} ${eu}", so that --without does not take it; they have "${token}".`,
+    )
+    const whole = `A backup of ${eu} now would lack the token "${token}" of the private vault ${own.vault.id} (`
+    // Emptied, with its copies, by somebody with the PIN; then gone.
+    for (const what of ['root', 'copy']) place.deletes(token, `vaultspan ${what}`)
+    await expect(place.backUp('no.backup')).rejects.toThrow(whole)
+    const module = softHsm()
+    initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(token))
+    await expect(place.backUp('no.backup')).rejects.toThrow(
+      `${whole}no token has this label), and could not bring the region back. Put the token back, or bring it back first from an older backup that has it (hsm restore), and keep that backup. Where it is lost for good, --without "${token}" backs up everything else. Nothing was written.`,
+    )
+    expect(existsSync(join(place.folder, 'no.backup'))).toBe(false)
+    const partial = await place.backUp('partial.backup', eu, [token])
+    expect(note()).toBe(noted)
+
+    place.losesTokens(eu)
+    await expect(place.restore(partial)).rejects.toThrow(
+      `The backup lacks the token "${token}", which the private vault ${own.vault.id} has`,
+    )
+    const without = (from: string, label = token) => place.restore(from, undefined, undefined, undefined, [label])
+    await expect(without(file)).rejects.toThrow(`The backup has the token "${token}" of the private vault`)
+    await expect(without(partial, `${place.label} ${eu}`)).rejects.toThrow('so that --without does not take it')
+    expect(labelsOf(place)).toEqual([])
+    expect(await without(partial)).toContain(
+      `  ${token}  LEFT OUT: the private vault ${own.vault.id} stays lost (AWAY in hsm status; it answers 503) until a backup that has the token is restored`,
+    )
+    expect(note()).toBe(noted)
+    expect(operatorEvents(place.data, eu).at(-1)).toMatchObject(['RestoreHsm', { without: [token] }])
+    expect((await place.status()).unfit.join()).toContain(`AWAY, with a private vault each: ${token}`)
+    await place.start()
+    await place.opens(virtual)
+    await expect(place.opens(own)).rejects.toThrow()
+    await place.stop()
+    // The rest was made of the same keys: a whole backup goes on from there.
+    await place.restore(file)
+    await place.start()
+    for (const each of [virtual, own]) await place.opens(each)
+    await place.backUp('newer.backup')
+    // A token that was not lost stays where the others are brought back without it.
+    await place.stop()
+    initialize({ module, label: `lost ${name()}`, ...pins }, module.slotOf(`${place.label} ${eu}`))
+    expect(await without(partial)).toContain(`  ${token}  left as it is there, with the private vault ${own.vault.id}`)
+    await place.start()
+    for (const each of [virtual, own]) await place.opens(each)
   })
 
   test('is not restored beside rows that know of a later change, also where the state is lost', async () => {
