@@ -1,10 +1,12 @@
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isKmsError } from '../../lib/errors.ts'
 import { diskRefusal } from '../../lib/diskRefusal.ts'
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
+import { BeginningLock } from './beginningLock.ts'
+import { noRoomIn, unusable } from './unusable.ts'
 
 const format = 'vaultspan/host/1'
 const schema = `
@@ -28,17 +30,20 @@ export class HostDirectory {
   constructor(path: string) {
     if (path === '') throw new UserError('The data directory has an empty name; name one.')
     this.path = path === ':memory:' ? undefined : resolve(path)
+    const isNew = this.path !== undefined && !existsSync(join(this.path, 'host.db'))
+    if (isNew) BeginningLock.requireFree(path)
     let stored: string | undefined
     try {
-      if (this.path !== undefined && !existsSync(join(this.path, 'host.db'))) this.makeFolders()
+      if (isNew) this.makeFolders()
       this.#database = new DatabaseSync(this.file('host.db') ?? ':memory:', { timeout: 0 })
       // INVARIANT: the exclusive lock is held until the process ends; whoever comes second is told so.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT')
       stored = storedFormat(this.#database)
       if (stored === undefined || stored === format) this.#database.exec(schema)
     } catch (cause) {
-      throw new UserError(`${path}: ${reasonOf(cause)}`, { cause })
+      throw unusable(path, cause)
     }
+    if (isNew) this.#requireBeginning(path)
     if (stored !== undefined && stored !== format) {
       this.close()
       throw new UserError(
@@ -112,6 +117,17 @@ export class HostDirectory {
     this.#database.close()
   }
 
+  /** A command that makes tokens may have begun before host.db was there: then it goes again. @throws UserError */
+  #requireBeginning(path: string): void {
+    try {
+      BeginningLock.requireFree(path)
+    } catch (cause) {
+      this.close()
+      rmSync(join(path, 'host.db'), { force: true })
+      throw cause
+    }
+  }
+
   #write(sql: string, ...values: readonly (string | number)[]): void {
     try {
       this.#database.prepare(sql).run(...values)
@@ -127,25 +143,4 @@ function storedFormat(database: DatabaseSync): string | undefined {
   if (names.length === 0) return undefined
   if (!names.some(({ name }) => name === 'facts')) return 'an unknown one'
   return String(database.prepare("SELECT value FROM facts WHERE name = 'format'").get()?.['value'] ?? format)
-}
-
-const noRoom = 'its disk is full, or takes no writes; make room on it, and start again.'
-
-/** What a start says that could not write what it needs. */
-export function noRoomIn(path: string, cause: unknown): UserError {
-  return new UserError(`${path}: ${noRoom}`, { cause })
-}
-
-function reasonOf(cause: unknown): string {
-  const { code, errcode, message } = cause as { code?: string; errcode?: number; message?: string }
-  // SQLITE_BUSY; its extended codes keep it in the low byte.
-  if (errcode !== undefined && (errcode & 0xff) === 5)
-    return 'is in use by another Vaultspan process; stop that one or choose another --data.'
-  if (errcode !== undefined && (errcode & 0xff) === 26)
-    return 'host.db is not a Vaultspan data file; choose another --data.'
-  if (isKmsError(diskRefusal(cause), 'cannotStore')) return noRoom
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return 'cannot be written; choose another --data.'
-  if (code === 'ENOTDIR' || code === 'EEXIST') return 'is not a directory; choose another --data.'
-  if (code === 'ENOENT') return 'no directory can be made there; choose another --data.'
-  return `cannot be used (${message ?? 'unknown reason'}).`
 }

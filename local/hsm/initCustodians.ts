@@ -6,19 +6,21 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'
 import { requireRegionNames } from '../directory/chooseRegions.ts'
+import { holdDirectory } from '../directory/heldDirectory.ts'
 import { storedRegions } from '../directory/storedRegions.ts'
 import { noRegion } from '../names/noRegion.ts'
-import { holdCeremony, type Ceremony } from './ceremony.ts'
-import { initTokens, requireFreeLabels, type NewTokens } from './initTokens.ts'
+import { holdCeremony, type Ceremony, type CeremonySteps } from './ceremony.ts'
+import { initHeld, requireFreeLabels, type NewTokens } from './initTokens.ts'
 import { tokenLabel } from './tokenSettings.ts'
 
 /** New tokens whose roots the custodians can bring into others. @throws UserError */
 export async function initTokensWithCustodians(tokens: NewTokens, ceremony: Ceremony): Promise<readonly string[]> {
+  requireRegionNames(tokens.regions)
   const check = () => {
     requireFreeLabels(tokens)
   }
   const make = (recoveryKey: string) => {
-    const lines = initTokens(tokens, recoveryKey)
+    const lines = initHeld(tokens, recoveryKey)
     const module = Pkcs11Module.load(tokens.module, process.env['PKCS11_INIT_ARGUMENTS'])
     const regions = tokens.regions.map((region) => {
       const token = { module, label: tokenLabel(tokens, region), pin: () => tokens.pin }
@@ -35,7 +37,7 @@ export async function initTokensWithCustodians(tokens: NewTokens, ceremony: Cere
     })
     return { lines, library: module.libraryInfo(), regions }
   }
-  return holdCeremony(ceremony, { check, make })
+  return whileHeld(ceremony, { check, make })
 }
 
 /** For simulated regions that are there: their roots lie in files, and from now on a backup of those needs no trust in whoever keeps it. */
@@ -45,11 +47,13 @@ export async function initSimulatedCustodians(
 ): Promise<readonly string[]> {
   requireRegionNames(regions)
   const files = regions.map((region) => ({ region, file: join(ceremony.data, 'hsm', `${region}.json`) }))
-  const missing = files.find(({ file }) => !existsSync(file))
-  if (missing !== undefined)
-    throw new UserError(
-      `${noRegion(missing.region, storedRegions(ceremony.data), ` in ${ceremony.data} yet`)} A new one is to be started once before.`,
-    )
+  const check = () => {
+    const missing = files.find(({ file }) => !existsSync(file))
+    if (missing !== undefined)
+      throw new UserError(
+        `${noRegion(missing.region, storedRegions(ceremony.data), ` in ${ceremony.data} yet`)} A new one is to be started once before.`,
+      )
+  }
   const make = () => ({
     lines: regions.map((region) => `  ${region}  simulated; its state can be backed up from now on`),
     library: null,
@@ -66,5 +70,15 @@ export async function initSimulatedCustodians(
       }
     }),
   })
-  return holdCeremony(ceremony, { check: () => undefined, make })
+  return whileHeld(ceremony, { check, make })
+}
+
+/** No other process uses the directory from before its files are looked at until the ceremony has ended. @throws UserError */
+async function whileHeld(ceremony: Ceremony, steps: CeremonySteps): Promise<readonly string[]> {
+  const held = holdDirectory(ceremony.data)
+  try {
+    return await holdCeremony(ceremony, steps)
+  } finally {
+    held.release()
+  }
 }

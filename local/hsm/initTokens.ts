@@ -13,7 +13,7 @@ import { requireOfficer, requirePins } from '../../lib/hsm/pkcs11/requirePins.ts
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
-import { HostDirectory } from '../directory/hostDirectory.ts'
+import { holdDirectory } from '../directory/heldDirectory.ts'
 import { requireRegionNames } from '../directory/chooseRegions.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { keptState, takenTokens } from './keptState.ts'
@@ -22,6 +22,7 @@ import { forgetRefusedPins } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
+import { requireLabelledOnce } from './twiceLabelled.ts'
 import {
   giveUpCeremonies,
   requireNoneUnfinished,
@@ -57,39 +58,32 @@ const says = {
  */
 export function initTokens(tokens: NewTokens, recoveryKey?: string): readonly string[] {
   requireRegionNames(tokens.regions)
-  return whileStopped(tokens, () => initAll(tokens, recoveryKey))
+  const held = holdDirectory(tokens.data)
+  try {
+    return initHeld(tokens, recoveryKey)
+  } finally {
+    held.release()
+  }
 }
 
 /** That a ceremony can make all of them: what is there already is bound to no custodians of its own. @throws UserError */
 export function requireFreeLabels(tokens: NewTokens): void {
-  requireRegionNames(tokens.regions)
-  whileStopped(tokens, () => {
-    const { data, label, regions } = tokens
-    const module = moduleFor(tokens)
-    const labels = module.labels()
-    const unfinished = unfinishedCeremonies(data).map(({ publicKey }) => publicKey)
-    for (const region of regions) {
-      const name = tokenLabel({ label }, region)
-      if (!labels.includes(name)) requireNeverMade(data, region, name)
-      const own = labels.filter((each) => each === name || each.startsWith(partitionLabel(name, 0).slice(0, -1)))
-      for (const each of own)
-        requireReplaceable({
-          module,
-          label: each,
-          pin: tokens.pin,
-          unfinished: each === name && wasMade(data, region) ? [] : unfinished,
-        })
-    }
-  })
-}
-
-function whileStopped<R>({ data }: NewTokens, work: () => R): R {
-  if (!existsSync(join(data, 'host.db'))) return work()
-  const directory = new HostDirectory(data)
-  try {
-    return work()
-  } finally {
-    directory.close()
+  const { data, label, regions } = tokens
+  const module = moduleFor(tokens)
+  const labels = module.labels()
+  const unfinished = unfinishedCeremonies(data).map(({ publicKey }) => publicKey)
+  for (const region of regions) {
+    const name = tokenLabel({ label }, region)
+    requireLabelledOnce(module, name)
+    if (!labels.includes(name)) requireNeverMade(data, region, name)
+    const own = labels.filter((each) => each === name || each.startsWith(partitionLabel(name, 0).slice(0, -1)))
+    for (const each of own)
+      requireReplaceable({
+        module,
+        label: each,
+        pin: tokens.pin,
+        unfinished: each === name && wasMade(data, region) ? [] : unfinished,
+      })
   }
 }
 
@@ -107,7 +101,8 @@ function lostIn(module: Pkcs11Module, data: string, region: string): readonly st
     .filter((each) => module.slotOf(each) === undefined || isHalfMade(module, each))
 }
 
-function initAll(tokens: NewTokens, newKey: string | undefined): readonly string[] {
+/** As `initTokens`, in a directory that is held. @throws UserError */
+export function initHeld(tokens: NewTokens, newKey: string | undefined): readonly string[] {
   const { data, label, regions, privateVaults, soPin, pin } = tokens
   const recovery = newKey === undefined ? recoveryOf(data) : undefined
   const isWithout = tokens.isWithoutCustodians ?? false
@@ -126,6 +121,7 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
   const recoveryKey = newKey ?? recovery?.publicKey
   for (const region of regions) {
     const name = tokenLabel({ label }, region)
+    requireLabelledOnce(module, name)
     if (module.slotOf(name) === undefined) requireNeverMade(data, region, name)
     else if (isHalfMade(module, name)) requireNeverMade(data, region, name, `The token ${name} is half made.`)
   }

@@ -14,7 +14,8 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
-import { HostDirectory } from '../directory/hostDirectory.ts'
+import { holdDirectory } from '../directory/heldDirectory.ts'
+import type { HostDirectory } from '../directory/hostDirectory.ts'
 import { statesIn } from '../directory/requireRows.ts'
 import { makeFolder } from '../makeFolder.ts'
 import { keptIn, noteBackup } from './backupNote.ts'
@@ -29,6 +30,7 @@ import { useOwnTokens } from './softHsmConfig.ts'
 import { forgetRefusedPins } from './refusedPins.ts'
 import { textOf } from '../textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
+import { requireLabelledOnce } from './twiceLabelled.ts'
 import { typed } from '../typed.ts'
 
 export interface Restored {
@@ -62,12 +64,12 @@ export async function restoreRegion(of: Restored): Promise<readonly string[]> {
   const backup = { ...file, recovery }
   try {
     const backedUp = v.parse(backedUpSchema, parseJson(content.toString()))
-    if (!existsSync(join(of.data, 'host.db'))) return await restore(of, backup, backedUp, recoveryKey)
-    const directory = new HostDirectory(of.data)
+    const held = holdDirectory(of.data)
+    const { host: directory } = held
     try {
-      return await restore({ ...of, directory }, backup, backedUp, recoveryKey)
+      return await restore(directory === undefined ? of : { ...of, directory }, backup, backedUp, recoveryKey)
     } finally {
-      directory.close()
+      held.release()
     }
   } finally {
     content.fill(0)
@@ -98,6 +100,7 @@ async function restore(
     useOwnTokens(path, data, { isNew: true })
     const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
     const owner = tokenOwner(data)
+    requireLabelledOnce(module, label)
     requirePins({ module, label, soPin, pin })
     for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
     requireBegunRoot({ module, label, pin }, region, begun)

@@ -29,6 +29,17 @@ export function areTokensWithin(data: string): boolean {
   return process.env['SOFTHSM2_CONF'] === confOf(data)
 }
 
+/** What finds the tokens that this process finds, in whatever shell. */
+export function softHsmCommand(...words: readonly string[]): string {
+  const file = process.env['SOFTHSM2_CONF']
+  const where = file === undefined ? [] : [`SOFTHSM2_CONF=${quoted(file)}`]
+  return [...where, 'softhsm2-util', ...words.map((word) => quoted(word))].join(' ')
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["$\\`]/g, '\\$&')}"`
+}
+
 function confOf(data: string): string {
   return join(resolve(data, 'hsm'), 'softhsm2.conf')
 }

@@ -20,6 +20,7 @@ import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
+import { twiceLabelled } from './twiceLabelled.ts'
 import { requireFinished } from './unfinishedCeremonies.ts'
 
 export interface TokenStatus {
@@ -62,6 +63,7 @@ export async function tokenStatus(
   for (const region of regions) {
     const label = tokenLabel(tokens, region)
     const refusals = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
+    for (const line of twiceLabelled(module, label)) sayUnfit(`  ${region}  ${line}`)
     const known = existsSync(join(data, 'hsm')) ? { refusedPins: refusedPins(tokens.pinFile, refusals) } : {}
     try {
       // Without its file: it is looked at, nothing is kept.

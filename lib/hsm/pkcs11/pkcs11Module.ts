@@ -144,6 +144,14 @@ export class Pkcs11Module {
     })
   }
 
+  /** Of all tokens with this label, the one that is used first. */
+  serialsOf(label: string): readonly string[] {
+    return this.slots().flatMap((slot) => {
+      const info = this.#infoOf(slot)
+      return info?.isInitialized === true && info.label === label ? [info.serial] : []
+    })
+  }
+
   /** A slot with a token that nobody made anything of, and that can have this label. */
   emptySlot(label: string): number | undefined {
     return this.slots().find((slot) => {
