@@ -58,6 +58,7 @@ const rooms = [
 
 /** Inside a room nothing imports upwards: each storey may import itself and those before it. */
 const storeys = {
+  'lib/iam': ['^lib/iam/[A-Za-z]+\\.', '^lib/iam/signature/', '^lib/iam/oidc/'],
   'lib/kms': [
     '^lib/kms/(rows|usage)/',
     '^lib/kms/([A-Za-z]+\\.ts$|auditChain/)',

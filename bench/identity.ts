@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto'
 import { authenticate, type Caller } from '../lib/http/authenticate.ts'
 import type { WireRequest } from '../lib/http/wireRequest.ts'
-import { fingerprint } from '../lib/iam/fingerprint.ts'
+import { fingerprint } from '../lib/iam/signature/fingerprint.ts'
 import { isAllowed } from '../lib/iam/policy.ts'
 import { prepareRules } from '../lib/iam/rulesOf.ts'
 import { identitySk, type NewIdentityRow } from '../lib/kms/identity/identityRows.ts'

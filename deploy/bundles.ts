@@ -6,7 +6,7 @@ export type Bundle = (typeof bundles)[number]
 export const libraryOf: Readonly<Record<string, Bundle>> = {
   // ECDSA over a digest (lib/hsm/primitives/ecdsa.ts).
   '@noble/curves/nist.js': 'crypto',
-  // Tokens of trusted issuers (lib/iam/oidcToken.ts).
+  // Tokens of trusted issuers (lib/iam/oidc/oidcToken.ts).
   jose: 'identity',
 }
 

@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { cascadeDeleteTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { cascadeDeleteTagNamespace } from '../../lib/kms/identity/tagging/tagNamespaces.ts'
 import { authorizedTagNamespace } from './tagNamespaceWire.ts'
 
 /** Done when it is answered; the work request says so to whoever waits for it. */

@@ -2,7 +2,7 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { namespaceVariables } from '../../lib/http/definedTags.ts'
 import { changeCompartmentDetails } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { changeTagNamespaceCompartment } from '../../lib/kms/identity/tagNamespaces.ts'
+import { changeTagNamespaceCompartment } from '../../lib/kms/identity/tagging/tagNamespaces.ts'
 import { authorizedTagNamespace } from './tagNamespaceWire.ts'
 
 /** It takes the permission where the namespace is and where it goes. */

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createTagDefault } from '../../lib/kms/identity/tagDefaults.ts'
+import { createTagDefault } from '../../lib/kms/identity/tagging/tagDefaults.ts'
 import { authorizeKeyOfDefault, isRequired, tagDefaultAnswer, tagValue } from './tagDefaultWire.ts'
 
 const createTagDefaultDetails = v.object({ compartmentId: ocid, tagDefinitionId: ocid, value: tagValue, isRequired })

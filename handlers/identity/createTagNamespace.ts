@@ -3,7 +3,7 @@ import { authorizedCompartment } from '../../lib/http/authorize.ts'
 import { withDefaultTags } from '../../lib/http/definedTags.ts'
 import { definedTags, freeformTags, ocid } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { createTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { createTagNamespace } from '../../lib/kms/identity/tagging/tagNamespaces.ts'
 import { description, tagNamespaceName } from './identityFields.ts'
 import { toTagNamespace } from './tagNamespaceWire.ts'
 

@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { deleteTag } from '../../lib/kms/identity/tags.ts'
+import { deleteTag } from '../../lib/kms/identity/tagging/tags.ts'
 import { authorizedTag } from './tagWire.ts'
 
 /** Done when it is answered; the work request says so to whoever waits for it. */

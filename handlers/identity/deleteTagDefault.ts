@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { deleteTagDefault } from '../../lib/kms/identity/tagDefaults.ts'
+import { deleteTagDefault } from '../../lib/kms/identity/tagging/tagDefaults.ts'
 import { authorizedTagDefault } from './tagDefaultWire.ts'
 
 export const deleteTagDefaultOperation = bodyless('DeleteTagDefault', async (request) => {

@@ -1,5 +1,5 @@
 import { bodyless } from '../../lib/http/operation.ts'
-import { deleteTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { deleteTagNamespace } from '../../lib/kms/identity/tagging/tagNamespaces.ts'
 import { authorizedTagNamespace } from './tagNamespaceWire.ts'
 
 export const deleteTagNamespaceOperation = bodyless('DeleteTagNamespace', async (request) => {

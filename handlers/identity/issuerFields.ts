@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { textOf } from '../../lib/http/fields.ts'
-import { maxKeys, requireJwkSet } from '../../lib/iam/jwkSet.ts'
+import { maxKeys, requireJwkSet } from '../../lib/iam/oidc/jwkSet.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
 
 /** What a token says word for word; most are URLs. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { wholeNumber } from '../../lib/http/fields.ts'
 import type { Answer, Request } from '../../lib/http/operation.ts'
-import { readApiPublicKey } from '../../lib/iam/fingerprint.ts'
+import { readApiPublicKey } from '../../lib/iam/signature/fingerprint.ts'
 import { maxSessionToken, sessionToken, type SessionClaims } from '../../lib/kms/identity/sessionToken.ts'
 import { newMaterialId } from '../../lib/ocid.ts'
 

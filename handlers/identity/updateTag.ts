@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { updateTag } from '../../lib/kms/identity/tags.ts'
+import { updateTag } from '../../lib/kms/identity/tagging/tags.ts'
 import { description } from './identityFields.ts'
 import { authorizedTag, toTag, validator } from './tagWire.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { operation } from '../../lib/http/operation.ts'
-import { updateTagDefault } from '../../lib/kms/identity/tagDefaults.ts'
+import { updateTagDefault } from '../../lib/kms/identity/tagging/tagDefaults.ts'
 import {
   authorizedTagDefault,
   authorizeKeyOfDefault,

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { requireTagsTaken } from '../../lib/http/definedTags.ts'
 import { changedFields, updatableFields } from '../../lib/http/fields.ts'
 import { operation } from '../../lib/http/operation.ts'
-import { updateTagNamespace } from '../../lib/kms/identity/tagNamespaces.ts'
+import { updateTagNamespace } from '../../lib/kms/identity/tagging/tagNamespaces.ts'
 import { description } from './identityFields.ts'
 import { authorizedTagNamespace, toTagNamespace } from './tagNamespaceWire.ts'
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { operation } from '../../lib/http/operation.ts'
-import { fingerprint, readApiPublicKey } from '../../lib/iam/fingerprint.ts'
+import { fingerprint, readApiPublicKey } from '../../lib/iam/signature/fingerprint.ts'
 import { uploadApiKey } from '../../lib/kms/identity/apiKeys.ts'
 import { holderOfApiKeys, toApiKey } from './userWire.ts'
 

@@ -1,6 +1,12 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { CompartmentTree } from '../iam/compartmentTree.ts'
-import { isInstanceCertificate, noInstancePrincipals, parseKeyId, sessionPrefix, type ApiKeyId } from '../iam/keyId.ts'
+import {
+  isInstanceCertificate,
+  noInstancePrincipals,
+  parseKeyId,
+  sessionPrefix,
+  type ApiKeyId,
+} from '../iam/signature/keyId.ts'
 import type { CompiledPolicy } from '../iam/policy.ts'
 import type { Principal } from '../iam/principal.ts'
 import {
@@ -9,9 +15,9 @@ import {
   readSignature,
   signatureRefusal,
   type RequestSignature,
-} from '../iam/requestSignature.ts'
+} from '../iam/signature/requestSignature.ts'
 import { rulesOf } from '../iam/rulesOf.ts'
-import { exactTarget, signedTargets } from '../iam/signedTargets.ts'
+import { exactTarget, signedTargets } from '../iam/signature/signedTargets.ts'
 import type { TenancyIdentity, UploadedKey, UserIdentity } from '../kms/identity/identityCache.ts'
 import { madeOnce } from '../madeOnce.ts'
 import type { RefusalReason } from '../refusalReasons.ts'

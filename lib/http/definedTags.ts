@@ -1,5 +1,5 @@
 import type { TagNamespaceRow } from '../kms/identity/identityRows.ts'
-import { requireKnownTags, tagsOfNew } from '../kms/identity/definedTags.ts'
+import { requireKnownTags, tagsOfNew } from '../kms/identity/tagging/definedTags.ts'
 import type { DefinedTags } from '../kms/rows/rows.ts'
 import { isAuthorized, type Variables } from './isAuthorized.ts'
 import type { Request } from './operation.ts'

@@ -1,5 +1,5 @@
-import { parseAuthorizationHeader } from '../iam/authorizationHeader.ts'
-import { isInstanceCertificate, isTenancyId, parseKeyId, sessionPrefix } from '../iam/keyId.ts'
+import { parseAuthorizationHeader } from '../iam/signature/authorizationHeader.ts'
+import { isInstanceCertificate, isTenancyId, parseKeyId, sessionPrefix } from '../iam/signature/keyId.ts'
 import { claimedBy } from '../kms/identity/sessionToken.ts'
 import { auditEvent, type AuditedCaller, type AuditedRequest } from './auditEvent.ts'
 import { rowOf } from './operations.ts'

@@ -1,6 +1,6 @@
 import { matchesRule } from '../iam/matchingRule.ts'
 import type { Principal } from '../iam/principal.ts'
-import type { Workload } from '../iam/workload.ts'
+import type { Workload } from '../iam/oidc/workload.ts'
 import type { TenancyIdentity, UserIdentity } from '../kms/identity/identityCache.ts'
 import type { DynamicGroupRow } from '../kms/identity/identityRows.ts'
 import { madeOnce } from '../madeOnce.ts'

@@ -1,7 +1,7 @@
 import { textFromBytes } from '../textFromBytes.ts'
 import { KmsError } from '../errors.ts'
 import type { IssuerKeys } from '../http/httpPorts.ts'
-import { usableKeys, type JwkSet } from '../iam/jwkSet.ts'
+import { usableKeys, type JwkSet } from '../iam/oidc/jwkSet.ts'
 import { LruCache } from '../lruCache.ts'
 import type { Clock } from '../ports.ts'
 import { parseJson } from '../parseJson.ts'

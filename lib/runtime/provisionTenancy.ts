@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { fingerprint } from '../iam/fingerprint.ts'
+import { fingerprint } from '../iam/signature/fingerprint.ts'
 import { appendIdentity } from '../kms/identity/identityLog.ts'
 import { bindStoredPolicies } from './bindStoredPolicies.ts'
 import { stampIdentity } from '../kms/identity/stampIdentity.ts'

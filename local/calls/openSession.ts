@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { UserError } from '../../lib/userError.ts'
 import { callService, send, type Answer } from './callService.ts'
 import { callerProfile, read } from './callerProfile.ts'

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import type { HostDirectory } from './hostDirectory.ts'
 import type { DataFiles } from '../region/region.ts'
 import { typed } from '../typed.ts'

@@ -1,5 +1,5 @@
 import { createPublicKey, randomBytes } from 'node:crypto'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import { headSeq } from '../../lib/kms/identity/verifyIdentity.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'

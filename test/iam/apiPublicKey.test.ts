@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { isApiPublicKey } from '../../lib/iam/apiPublicKey.ts'
+import { isApiPublicKey } from '../../lib/iam/signature/apiPublicKey.ts'
 
 const fit = { modulusLength: 2048, publicExponent: 65537n }
 const aKey = (details: Partial<typeof fit> | undefined, type = 'public', asymmetricKeyType = 'rsa') =>

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { readSignature } from '../../lib/iam/requestSignature.ts'
+import { readSignature } from '../../lib/iam/signature/requestSignature.ts'
 import { aSignedRequest, isAccepted, keyId, now, refused, withAuthorization, withHeader } from './signer.ts'
 
 const requests = { GET: aSignedRequest({ method: 'GET' }), POST: aSignedRequest() }

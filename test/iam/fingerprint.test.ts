@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { fingerprint, readApiPublicKey } from '../../lib/iam/fingerprint.ts'
-import { parseKeyId } from '../../lib/iam/keyId.ts'
+import { fingerprint, readApiPublicKey } from '../../lib/iam/signature/fingerprint.ts'
+import { parseKeyId } from '../../lib/iam/signature/keyId.ts'
 import { keyId, rsaKey, tenancyId, userId } from './signer.ts'
 
 /** RSA-2048; its fingerprint was computed with `openssl pkey -pubin -outform DER | openssl md5 -c`. */

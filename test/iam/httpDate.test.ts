@@ -1,4 +1,4 @@
-import { parseHttpDate } from '../../lib/iam/httpDate.ts'
+import { parseHttpDate } from '../../lib/iam/signature/httpDate.ts'
 
 const text = 'Tue, 03 Apr 2018 21:10:29 GMT'
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, getDiffieHellman } from 'node:crypto'
-import { pinnedKeys, requireJwkSet, usableKeys } from '../../lib/iam/jwkSet.ts'
+import { pinnedKeys, requireJwkSet, usableKeys } from '../../lib/iam/oidc/jwkSet.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })

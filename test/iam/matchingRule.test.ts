@@ -1,6 +1,6 @@
 import { matchesRule, requireMatchingRule } from '../../lib/iam/matchingRule.ts'
 import type { Principal } from '../../lib/iam/principal.ts'
-import { workloadOf } from '../../lib/iam/workload.ts'
+import { workloadOf } from '../../lib/iam/oidc/workload.ts'
 
 function holder(claims: Readonly<Record<string, unknown>>): Principal {
   const workload = workloadOf({ iss: 'https://issuer.example', sub: 'me', ...claims })

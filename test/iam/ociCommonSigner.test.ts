@@ -1,7 +1,7 @@
 import { DefaultRequestSigner, type HttpRequest, type Method, SimpleAuthenticationDetailsProvider } from 'oci-common'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
-import { parseKeyId } from '../../lib/iam/keyId.ts'
-import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
+import { parseKeyId } from '../../lib/iam/signature/keyId.ts'
+import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/signature/requestSignature.ts'
 import { rsaKey, tenancyId, userId } from './signer.ts'
 
 /** The unmodified official TypeScript signer. */

@@ -5,7 +5,7 @@ import {
   notAuthenticated,
   signatureRefusal,
   type SignedRequest,
-} from '../../lib/iam/requestSignature.ts'
+} from '../../lib/iam/signature/requestSignature.ts'
 import { type DialectName, dialects } from './dialects.ts'
 import { aSignedRequest, isAccepted, keyId, now, refused, rsaKey, withHeader } from './signer.ts'
 

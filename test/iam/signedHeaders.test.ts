@@ -1,4 +1,4 @@
-import { readSignedHeaders } from '../../lib/iam/signedHeaders.ts'
+import { readSignedHeaders } from '../../lib/iam/signature/signedHeaders.ts'
 
 const least = '(request-target) host date'
 /** As many names as that, each another. */

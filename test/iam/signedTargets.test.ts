@@ -1,4 +1,4 @@
-import { exactTarget, signedTargets } from '../../lib/iam/signedTargets.ts'
+import { exactTarget, signedTargets } from '../../lib/iam/signature/signedTargets.ts'
 
 test.each<[string, string, readonly string[]]>([
   ['/a/b', '', ['/a/b']],

@@ -1,5 +1,5 @@
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/requestSignature.ts'
+import { isSignedBy, readSignature, type SignedRequest } from '../../lib/iam/signature/requestSignature.ts'
 import { isKmsError } from '../../lib/errors.ts'
 import { dialects, type Dialect, type DialectName } from './dialects.ts'
 

@@ -1,6 +1,6 @@
 import { checkPrimeSync, createPublicKey, generatePrimeSync, getDiffieHellman } from 'node:crypto'
-import { readApiPublicKey } from '../../lib/iam/fingerprint.ts'
-import { whyWeakModulus } from '../../lib/iam/weakModulus.ts'
+import { readApiPublicKey } from '../../lib/iam/signature/fingerprint.ts'
+import { whyWeakModulus } from '../../lib/iam/signature/weakModulus.ts'
 import { rsaKey } from './signer.ts'
 
 function keyOf(modulus: bigint) {

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { IdentityCache } from '../../lib/kms/identity/identityCache.ts'
 import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import { headSeq, verifyIdentity } from '../../lib/kms/identity/verifyIdentity.ts'

@@ -14,7 +14,7 @@ interface Part {
 
 const parts: Readonly<Record<string, Part>> = {
   iam: {
-    mutate: ['lib/iam/*.ts', '!lib/iam/*.d.ts'],
+    mutate: ['lib/iam/**/*.ts', '!lib/iam/*.d.ts'],
     tests: ['test/iam/*.test.ts', 'test/kms/compiledPolicies.test.ts'],
     excluded: [],
   },

@@ -46,7 +46,7 @@ export const securityFaults: readonly SeededFault[] = [
   },
   {
     name: 'a date of yesterday is as good as one of today',
-    file: 'lib/iam/requestSignature.ts',
+    file: 'lib/iam/signature/requestSignature.ts',
     find: 'const maxSkewMs = 5 * 60 * 1000',
     replace: 'const maxSkewMs = 24 * 3600 * 1000',
     caughtBy: { test: 'test/iam/requestSignature.test.ts' },

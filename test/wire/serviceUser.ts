@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { SimpleAuthenticationDetailsProvider } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import type { OciCloud } from './ociCloud.ts'
 
 /** A user made over the wire, with an API key and the official clients that sign with it. */

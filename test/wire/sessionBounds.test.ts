@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { sessionToken, type SessionClaims } from '../../lib/kms/identity/sessionToken.ts'
 import { otherPair } from '../harness/oidcIssuer.ts'
 import { publicKeyPem, signedCall } from '../harness/signedCall.ts'

@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { fingerprint } from '../../lib/iam/fingerprint.ts'
+import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { sessionToken } from '../../lib/kms/identity/sessionToken.ts'
 import { publicKeyPem, signedCall } from '../harness/signedCall.ts'
 import { cloudOfEachTest } from '../harness/cloudOfEachTest.ts'

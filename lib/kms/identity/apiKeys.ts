@@ -36,7 +36,7 @@ function apiKeyAt(state: TenancyState, { userId, fingerprint }: Place): ApiKey {
   return row
 }
 
-/** The key was checked by the caller (lib/iam/apiPublicKey.ts). */
+/** The key was checked by the caller (lib/iam/signature/apiPublicKey.ts). */
 export function uploadApiKey(
   ports: IdentityPorts,
   tenancyId: string,

@@ -21,7 +21,7 @@ export interface SessionClaims {
   /** The region that made it. */
   readonly iss: string
   readonly tenant: string
-  /** The OCID of a user, or of a workload (lib/iam/workload.ts). */
+  /** The OCID of a user, or of a workload (lib/iam/oidc/workload.ts). */
   readonly sub: string
   readonly jti: string
   /** Unix seconds. */

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { KmsError } from '../errors.ts'
-import { isApiPublicKey, minKeyBits } from './apiPublicKey.ts'
-import { whyUnfitRsaKey } from './unfitRsaKey.ts'
+import { KmsError } from '../../errors.ts'
+import { isApiPublicKey, minKeyBits } from '../signature/apiPublicKey.ts'
+import { whyUnfitRsaKey } from '../signature/unfitRsaKey.ts'
 
 /** Public keys of an issuer of tokens (RFC 7517), of those kinds that its tokens may be signed with. */
 export interface JwkSet {

@@ -1,6 +1,6 @@
 import { hash, type KeyObject, verify } from 'node:crypto'
-import { KmsError } from '../errors.ts'
-import type { RefusalReason } from '../refusalReasons.ts'
+import { KmsError } from '../../errors.ts'
+import type { RefusalReason } from '../../refusalReasons.ts'
 import { isApiPublicKey } from './apiPublicKey.ts'
 import { parseAuthorizationHeader } from './authorizationHeader.ts'
 import { parseHttpDate } from './httpDate.ts'

@@ -1,7 +1,7 @@
-import { KmsError } from '../../errors.ts'
-import type { Mutation } from '../mutation.ts'
-import type { IdentityPorts } from './changeIdentity.ts'
-import type { TagNamespaceRow, TagRow } from './identityRows.ts'
+import { KmsError } from '../../../errors.ts'
+import type { Mutation } from '../../mutation.ts'
+import type { IdentityPorts } from '../changeIdentity.ts'
+import type { TagNamespaceRow, TagRow } from '../identityRows.ts'
 import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
 import {
   defaultsIn,
@@ -11,8 +11,8 @@ import {
   tagNamed,
   tagsIn,
   type TaggingInput,
-} from './taggingState.ts'
-import type { TenancyState } from './tenancyState.ts'
+} from '../taggingState.ts'
+import type { TenancyState } from '../tenancyState.ts'
 
 /** All of them go with their namespace in one transaction of DynamoDB's, which has a hundred rows. OCI's limit is 100. */
 const maxTags = 90

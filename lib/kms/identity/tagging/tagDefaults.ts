@@ -1,10 +1,10 @@
-import { KmsError } from '../../errors.ts'
-import type { Mutation } from '../mutation.ts'
-import type { IdentityPorts } from './changeIdentity.ts'
-import type { TagDefaultRow, TagRow } from './identityRows.ts'
+import { KmsError } from '../../../errors.ts'
+import type { Mutation } from '../../mutation.ts'
+import type { IdentityPorts } from '../changeIdentity.ts'
+import type { TagDefaultRow, TagRow } from '../identityRows.ts'
 import { requireTagVariables } from './definedTags.ts'
 import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
-import { defaultsIn, isTagRetired, requireTagging, type TaggingInput } from './taggingState.ts'
+import { defaultsIn, isTagRetired, requireTagging, type TaggingInput } from '../taggingState.ts'
 
 const maxDefaults = 5
 

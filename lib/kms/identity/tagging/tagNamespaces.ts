@@ -1,9 +1,9 @@
-import { KmsError } from '../../errors.ts'
-import type { Mutation } from '../mutation.ts'
-import type { IdentityPorts } from './changeIdentity.ts'
-import { identitySk, type TagNamespaceRow } from './identityRows.ts'
+import { KmsError } from '../../../errors.ts'
+import type { Mutation } from '../../mutation.ts'
+import type { IdentityPorts } from '../changeIdentity.ts'
+import { identitySk, type TagNamespaceRow } from '../identityRows.ts'
 import { createTagging, deleteTagging, updateTagging } from './taggingRows.ts'
-import { namespacesIn, requireNoDefaults, tagsIn, type TaggingInput } from './taggingState.ts'
+import { namespacesIn, requireNoDefaults, tagsIn, type TaggingInput } from '../taggingState.ts'
 
 const maxNamespaces = 100
 

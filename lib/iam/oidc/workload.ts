@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { KmsError } from '../errors.ts'
-import { foldCase } from './foldCase.ts'
-import type { PrincipalVariables } from './principal.ts'
+import { KmsError } from '../../errors.ts'
+import { foldCase } from '../foldCase.ts'
+import type { PrincipalVariables } from '../principal.ts'
 
 /** What a token of a trusted issuer says of its holder, as policies ask for it. */
 export interface Workload {

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { KmsError } from '../errors.ts'
+import { KmsError } from '../../errors.ts'
 import { maxKeyBits, minKeyBits } from './apiPublicKey.ts'
 import { whyUnfitRsaKey } from './unfitRsaKey.ts'
 

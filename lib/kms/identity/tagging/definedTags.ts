@@ -1,9 +1,9 @@
-import { KmsError } from '../../errors.ts'
-import { madeOnce } from '../../madeOnce.ts'
-import type { DefinedTags } from '../rows/rows.ts'
-import type { TagDefaultRow, TagNamespaceRow, TagRow } from './identityRows.ts'
-import { effectiveDefaults, isTagRetired, namespacesIn, requireTagging, tagsIn } from './taggingState.ts'
-import type { TenancyState } from './tenancyState.ts'
+import { KmsError } from '../../../errors.ts'
+import { madeOnce } from '../../../madeOnce.ts'
+import type { DefinedTags } from '../../rows/rows.ts'
+import type { TagDefaultRow, TagNamespaceRow, TagRow } from '../identityRows.ts'
+import { effectiveDefaults, isTagRetired, namespacesIn, requireTagging, tagsIn } from '../taggingState.ts'
+import type { TenancyState } from '../tenancyState.ts'
 
 /** Which defined tags a resource may have, and which it gets by default (docs/tags.md). */
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { notFoundOrForbidden } from '../../errors.ts'
-import { newOcid, realm } from '../../ocid.ts'
-import { finishedWorkWrite, type FinishedWork } from '../finishedWork.ts'
-import type { KmsPorts } from '../kmsPorts.ts'
+import { notFoundOrForbidden } from '../../../errors.ts'
+import { newOcid, realm } from '../../../ocid.ts'
+import { finishedWorkWrite, type FinishedWork } from '../../finishedWork.ts'
+import type { KmsPorts } from '../../kmsPorts.ts'
 import {
   newEtag,
   requireResultIs,
@@ -10,10 +10,10 @@ import {
   type AuditEffect,
   type Mutation,
   type RequestRow,
-} from '../mutation.ts'
-import { changeIdentity, type IdentityPorts } from './changeIdentity.ts'
-import { compartmentStands, requireCompartmentActive } from './compartmentContents.ts'
-import type { NewIdentityRow } from './identityRows.ts'
+} from '../../mutation.ts'
+import { changeIdentity, type IdentityPorts } from '../changeIdentity.ts'
+import { compartmentStands, requireCompartmentActive } from '../compartmentContents.ts'
+import type { NewIdentityRow } from '../identityRows.ts'
 import {
   requireTagging,
   taggingById,
@@ -21,8 +21,8 @@ import {
   type TaggingInput,
   type TaggingKind,
   type TaggingRows as Rows,
-} from './taggingState.ts'
-import { tenancyState, type TenancyState } from './tenancyState.ts'
+} from '../taggingState.ts'
+import { tenancyState, type TenancyState } from '../tenancyState.ts'
 
 type ReadPorts = Pick<KmsPorts, 'tables' | 'hsm' | 'homeRegion'>
 type TaggingRow = Rows[TaggingKind]

@@ -1,4 +1,4 @@
-import { LruCache } from '../lruCache.ts'
+import { LruCache } from '../../lruCache.ts'
 
 /** The `headers` parameter of a signature, read and judged against contract §8.3 as far as no values are needed. */
 export interface SignedHeaders {

@@ -1,6 +1,6 @@
-import { apiKeyName } from '../apiKeyName.ts'
-import { KmsError } from '../errors.ts'
-import { LruCache } from '../lruCache.ts'
+import { apiKeyName } from '../../apiKeyName.ts'
+import { KmsError } from '../../errors.ts'
+import { LruCache } from '../../lruCache.ts'
 
 /** Who signed, by an API key's id `{tenancyOCID}/{userOCID}/{fingerprint}`. */
 export interface ApiKeyId {

@@ -1,4 +1,4 @@
-import { isDate, isTimeOfDay } from '../calendar.ts'
+import { isDate, isTimeOfDay } from '../../calendar.ts'
 
 const length = 'Tue, 03 Apr 2018 21:10:29 GMT'.length
 const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'

@@ -1,9 +1,9 @@
 import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
-import { textFromBytes } from '../textFromBytes.ts'
-import { KmsError } from '../errors.ts'
-import type { RefusalReason } from '../refusalReasons.ts'
-import { parseUniqueJson, RepeatedMember } from '../parseUniqueJson.ts'
-import { foldCase } from './foldCase.ts'
+import { textFromBytes } from '../../textFromBytes.ts'
+import { KmsError } from '../../errors.ts'
+import type { RefusalReason } from '../../refusalReasons.ts'
+import { parseUniqueJson, RepeatedMember } from '../../parseUniqueJson.ts'
+import { foldCase } from '../foldCase.ts'
 import type { JwkSet } from './jwkSet.ts'
 
 /** Signatures with private keys alone: a token that says `none`, or HS256 with a public key for the secret, is none. */
