@@ -21,12 +21,17 @@ export async function createVault(
   return { id: String(body['id']), endpoint: String(body['managementEndpoint']) }
 }
 
-export async function createKey(call: SignedCaller, { endpoint }: MadeVault, compartmentId: string): Promise<string> {
+export async function createKey(
+  call: SignedCaller,
+  { endpoint }: MadeVault,
+  compartmentId: string,
+  protectionMode = 'HSM',
+): Promise<string> {
   const { status, body } = await call('POST', `${endpoint}/20180608/keys`, {
     compartmentId,
     displayName: 'key',
     keyShape: { algorithm: 'AES', length: 32 },
-    protectionMode: 'HSM',
+    protectionMode,
   })
   if (status !== 200) throw new Error(`CreateKey answered ${status}: ${JSON.stringify(body)}`)
   return String(body['id'])
@@ -81,7 +86,7 @@ export async function deleteReplica(
   while ((await replicas(call, region, id)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-async function replicas(call: SignedCaller, region: string, id: string) {
+export async function replicas(call: SignedCaller, region: string, id: string) {
   const { status, body, list } = await call('GET', `${region}/20180608/vaults/${id}/actions/listReplicas`)
   if (status !== 200) throw new Error(`ListVaultReplicas: ${status} ${JSON.stringify(body)}`)
   return list

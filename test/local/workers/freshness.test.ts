@@ -1,5 +1,5 @@
 import { signing, type SignedCaller } from '../signedCaller.ts'
-import { createKey, createVault, deleteReplica, encrypt, plaintext, replicate, type MadeVault } from '../vaultSteps.ts'
+import { createKey, createVault, encrypt, plaintext, replicate, type MadeVault } from '../vaultSteps.ts'
 import { connectionsToAll, type Answer, type HeldConnection } from './heldConnections.ts'
 import { mayReplicate, userWith, withCloud, workers, type StartedCloud } from './startedCloud.ts'
 
@@ -83,20 +83,6 @@ test('a key that was disabled or enabled, or rotated, in its primary is so in ev
     const reached = await reachAll(cloud, cloud.other, vault, endpoint)
     await alternate(cloud, reached)
     await rotateOften(cloud, reached)
-  }))
-
-test('a replica that was deleted and made again is used by every worker that used the former one', () =>
-  withCloud(async (cloud) => {
-    const { call, home, other, tenancyId } = cloud
-    await mayReplicate(call, home, tenancyId)
-    const vault = await createVault(call, home, tenancyId)
-    const first = await reachAll(cloud, other, vault, await replicate(call, home, vault, 'us-phoenix-1'))
-    expect(statuses(await first.everywhere())).toEqual(new Set([200]))
-    await deleteReplica(call, home, vault, 'us-phoenix-1')
-    const endpoint = await replicate(call, home, vault, 'us-phoenix-1')
-    expect(statuses(await first.everywhere())).toEqual(new Set([200]))
-    const made = await reachAll(cloud, other, vault, endpoint)
-    expect(statuses(await made.everywhere())).toEqual(new Set([200]))
   }))
 
 test('a policy that was taken back is taken back in every worker of every region', () =>
