@@ -1,4 +1,6 @@
 import { KmsError } from '../../errors.ts'
+import type { Pkcs11Module } from './pkcs11Module.ts'
+import { sharedMs, SharedSlowness } from './sharedSlowness.ts'
 
 /** Milliseconds of one piece of work in the event loop: whoever asks for anything else waits that long. */
 const slowMs = 1_000
@@ -18,27 +20,29 @@ export function requireInTime(now: number, until: number): void {
 }
 
 /**
- * Keeps the event loop from a token that is slow. Two slow works within a minute, which no pause of the machine makes, and the
- * token is asked in it for a tenth of the time at most. In between callers get 503, and it is tried off the loop: once that was
+ * Keeps event loops from a token that is slow. Two slow works within a minute, the one after the other, which no pause of the
+ * machine makes, and all threads together ask the token in theirs for a tenth of the time at most. In between callers get 503, and it is tried off the loop: once that was
  * fast it is asked as ever. A fast work says nothing: it may have asked the library for what costs it nothing.
  */
 export class LoopGuard {
   readonly #label: string
-  readonly #now: () => number
+  readonly #module: Pick<Pkcs11Module, 'now' | 'slow'>
   readonly #trial: () => Promise<unknown>
+  readonly #shared: SharedSlowness
   #isTrying = false
   #lastSlow = -Infinity
   #notBefore = -Infinity
 
-  /** `now`: milliseconds, from anywhere on. `trial`: one call off the loop. */
-  constructor(label: string, now: () => number, trial: () => Promise<unknown>) {
+  /** `trial`: one call off the loop. */
+  constructor(label: string, module: Pick<Pkcs11Module, 'now' | 'slow'>, trial: () => Promise<unknown>) {
     this.#label = label
-    this.#now = now
+    this.#module = module
     this.#trial = trial
+    this.#shared = new SharedSlowness(module.slow, label)
   }
 
   isResting(): boolean {
-    return this.#now() < this.#notBefore
+    return this.#module.now() < this.#restsUntil()
   }
 
   /** @throws KmsError unavailable while it rests. */
@@ -50,10 +54,10 @@ export class LoopGuard {
 
   async #try(): Promise<void> {
     this.#isTrying = true
-    const began = this.#now()
+    const began = this.#module.now()
     try {
       await this.#trial()
-      if (this.#now() - began < fastMs) this.#forget()
+      if (this.#module.now() - began < fastMs) this.#forget()
     } catch {
       // It rests on; whoever uses it afterwards is told what is the matter.
     } finally {
@@ -63,25 +67,37 @@ export class LoopGuard {
 
   /** Until when the work is in time. */
   begin(): number {
-    return this.#now() + slowMs
+    return this.#module.now() + slowMs
   }
 
   /** Of work that was to be over by then. */
   end(until: number): void {
-    const now = this.#now()
+    const now = this.#module.now()
     if (now < until) return
     const took = now - until + slowMs
-    if (now - took - this.#lastSlow < togetherMs) this.#notBefore = now + Math.min(took * rest, longestRestMs)
+    const began = now - took
+    // Two that were under way at one time may be slow by one pause of the machine.
+    const isNext = (last: number, withinMs: number) => began >= last && began - last < withinMs
+    if (isNext(this.#lastSlow, togetherMs) || isNext(this.#shared.lastSlow, togetherMs - sharedMs)) {
+      this.#notBefore = now + Math.min(took * rest, longestRestMs)
+      this.#shared.noteRest(this.#notBefore)
+    }
     this.#lastSlow = now
+    this.#shared.noteSlow(now)
+  }
+
+  #restsUntil(): number {
+    return Math.max(this.#notBefore, this.#shared.restUntil)
   }
 
   #forget(): void {
     this.#lastSlow = -Infinity
     this.#notBefore = -Infinity
+    this.#shared.forget()
   }
 
   tooSlow(): KmsError {
-    const retryAfter = Math.max(1, Math.ceil((this.#notBefore - this.#now()) / 1000))
+    const retryAfter = Math.max(1, Math.ceil((this.#restsUntil() - this.#module.now()) / 1000))
     return new KmsError('unavailable', `The HSM answers too slowly (token ${this.#label}); try again later.`, {
       retryAfter: this.isResting() ? retryAfter : 1,
     })

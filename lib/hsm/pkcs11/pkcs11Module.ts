@@ -4,6 +4,7 @@ import { callNow, functionsOf, memoryOf, type Argument, type Callable, type Func
 import { LibraryGate, type GateWords } from './libraryGate.ts'
 import { OpenSessions, sessionWords, type SessionWords } from './openSessions.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
+import { slowWords, type SlowWords } from './sharedSlowness.ts'
 import { UserError } from '../../userError.ts'
 import { vendorOf, type Vendor } from './vendors.ts'
 
@@ -15,18 +16,24 @@ const underWay = { call: none }
 
 const loaded = new Map<string, Pkcs11Module>()
 
+/** Each thread's `performance.now` counts from its own start, by the one clock that this is. */
+const clockStart = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
 /** What another thread of this process is given of a library that was loaded and initialized here. */
 export interface SharedLibrary {
   readonly gate: GateWords
   /** Of the thread, from 1. */
   readonly thread: number
   readonly sessions: SessionWords
+  /** Of its tokens. */
+  readonly slow: SlowWords
 }
 
 /** A PKCS#11 library in this process: loaded and initialized once, for all tokens, by the thread that starts it anew as well. */
 export class Pkcs11Module {
   readonly path: string
   readonly gate: LibraryGate
+  readonly slow: SlowWords
   readonly #sessions: OpenSessions | undefined
   #vendor: Vendor | undefined
   readonly #initArguments: string | undefined
@@ -40,6 +47,7 @@ export class Pkcs11Module {
   ) {
     this.path = path
     this.gate = new LibraryGate(shared?.gate, shared?.thread)
+    this.slow = shared?.slow ?? slowWords()
     this.#sessions = shared && new OpenSessions(shared.sessions, () => this.restarts)
     this.#initArguments = initArguments
     // INVARIANT: `load` gives one entry for each name.
@@ -92,7 +100,7 @@ export class Pkcs11Module {
 
   /** For another thread of this process, by its number from 1. */
   forThread(thread: number): SharedLibrary {
-    return { gate: this.gate.words, thread, sessions: sessionWords() }
+    return { gate: this.gate.words, thread, sessions: sessionWords(), slow: this.slow }
   }
 
   /** Of a thread that is gone: what it had open is closed, and nobody waits for it any more. */
@@ -170,9 +178,9 @@ export class Pkcs11Module {
     }
   }
 
-  /** Milliseconds, from anywhere on: how long calls take. */
+  /** Milliseconds, from anywhere on, for all threads the same: how long calls take. */
   now(): number {
-    return performance.now()
+    return clockStart + performance.now()
   }
 
   /** @throws KmsError unavailable where the library is being started anew and that does not end. */

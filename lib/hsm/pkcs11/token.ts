@@ -51,8 +51,7 @@ export class Token<T> {
     this.label = options.label
     this.#options = options
     this.#find = find
-    const now = () => options.module.now()
-    this.#loop = new LoopGuard(options.label, now, () => this.onThread(trial))
+    this.#loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
   }
 
   /** The last attempt to connect failed, it was lost since, or it is too slow to be asked now. */
