@@ -37,6 +37,7 @@ interface VerifyFlags {
   readonly root?: string
   readonly challenge?: string
   readonly share?: string
+  readonly against?: readonly string[]
 }
 
 const regionsFlag = [
@@ -180,10 +181,14 @@ export const hsm: CommandRow = {
       )
       .option('--challenge <TEXT>', 'of an attestation: what was asked with')
       .option('--share <FILE>', 'of a transcript: whether this share is of that ceremony')
-      .action(async (file: string, { root, challenge, share }: VerifyFlags) => {
+      .option(
+        '--against <PLACE...>',
+        'of a transcript: a data directory, backup, recovery.json or later transcript: whether another ceremony took its place',
+      )
+      .action(async (file: string, { root, challenge, share, against }: VerifyFlags) => {
         if (root === undefined) {
           const { verifyCeremony } = await import('../hsm/verifyCeremony.ts')
-          console.log((await verifyCeremony(file, share)).join('\n'))
+          console.log((await verifyCeremony(file, share, against)).join('\n'))
           return
         }
         const { verifyAttestation } = await import('../hsm/verifyAttestation.ts')

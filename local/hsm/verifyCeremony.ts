@@ -1,20 +1,22 @@
 import { parseShare } from '../../lib/hsm/recovery/shares.ts'
-import { fingerprint, isSignedByAll, parseTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
+import { fingerprint, parseTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { short } from './ceremony.ts'
 import { isOwn } from './pin.ts'
+import { requireSigned, seenAgainst } from './replacedCeremony.ts'
 import { textOf } from '../textOf.ts'
 
 /**
  * Checks the transcript of a ceremony offline, and whether a share is of it. That the regions' keys are theirs it cannot say:
  * whoever was there, or an attestation, does. @throws UserError where it proves nothing.
  */
-export async function verifyCeremony(file: string, shareFile: string | undefined): Promise<readonly string[]> {
-  const found = parseTranscript(textOf(file))
-  if (found === undefined)
-    throw new UserError(`${file} is no transcript of a ceremony; an attestation is checked with --root.`)
-  if (!(await isSignedByAll(found)) || fingerprint(found.recoveryKey.publicKey) !== found.recoveryKey.sha256)
-    throw new UserError(`The transcript ${file} does not verify: it was altered, or a region did not sign it.`)
+export async function verifyCeremony(
+  file: string,
+  shareFile: string | undefined,
+  against: readonly string[] = [],
+): Promise<readonly string[]> {
+  const found = await transcriptIn(file)
+  const seen = await seenAgainst(found, against)
   const { ceremony, at, version, threshold, shares, library, regions, recoveryKey } = found
   return [
     `Valid: ceremony ${ceremony} at ${at}, by vaultspan ${version}.`,
@@ -28,13 +30,28 @@ export async function verifyCeremony(file: string, shareFile: string | undefined
       ),
     ]),
     ...(shareFile === undefined ? [] : shareIn(found, shareFile)),
+    ...seen,
   ]
 }
 
-function shareIn({ ceremony, shares }: Transcript, file: string): readonly string[] {
+/** @throws UserError */
+async function transcriptIn(file: string): Promise<Transcript> {
+  const found = parseTranscript(textOf(file))
+  if (found === undefined)
+    throw new UserError(`${file} is no transcript of a ceremony; an attestation is checked with --root.`)
+  await requireSigned(file, found)
+  return found
+}
+
+function shareIn({ ceremony, at, shares }: Transcript, file: string): readonly string[] {
   const { number, digest, ceremony: own } = parseShare(file, textOf(file))
-  if (own !== ceremony || shares[number - 1] !== digest) throw new UserError(`${file} is no share of this ceremony.`)
-  const isRight = `  ${file} is share ${number} of this ceremony.`
+  if (own !== ceremony)
+    throw new UserError(
+      `${file} is no share of this ceremony (${ceremony}), but share ${number} of ceremony ${own}: one that was held again, or another cloud's.`,
+    )
+  if (shares[number - 1] !== digest)
+    throw new UserError(`${file} is no share of this ceremony as it gave share ${number} out.`)
+  const isRight = `  ${file} is share ${number} of this ceremony (${ceremony}, of ${at}).`
   // A stick that knows no modes is no reason not to look at what is on it.
   return isOwn(file)
     ? [isRight]
