@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { JsonObject } from '../../lib/canonicalJson.ts'
+import type { TransportKey } from '../../lib/hsm/hsm.ts'
+import { backupContext, backupKeysRow, storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
+import { vaultContext } from '../../lib/kms/rows/rowMac.ts'
+import type { VaultRow } from '../../lib/kms/rows/rows.ts'
 import type { VaultKeysRow } from '../../lib/kms/vaultCache.ts'
+import { transportPk } from '../../lib/kms/vaults/partition.ts'
+import { realm } from '../../lib/ocid.ts'
+import type { Write } from '../../lib/ports.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { askService } from '../../local/control/askService.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
@@ -114,6 +122,58 @@ function rotationOfACloud(tokensIn: (folder: string) => object): void {
     await rotateRoot(region())
     expect(region().hsm.rotation.isRotating()).toBe(false)
     await opens(each)
+  })
+
+  test('takes transport and backup keys along, and brings nothing back that goes while it is wrapped anew', async () => {
+    const { vault } = await aVaultWithAKey('DEFAULT')
+    const [{ hsm, store }, peer] = [region(), cloud.parts[1]?.hsm]
+    if (peer === undefined) throw new Error('There are two regions.')
+    const { tables } = store
+    const [source, destination] = ['us-test-1', 'eu-test-1']
+    const of = { realm, tenancyId: cloud.tenancyId, vaultId: 'ocid1.vault.oc1.us-test-1.v.w', isPrivate: false }
+    const context = { ...of, source, destination, epoch: '' }
+    const [stays, goes] = ['stays', 'goes'].map((sk) => ({ pk: transportPk(of.vaultId), sk }))
+    if (stays === undefined || goes === undefined) throw new Error('There are two.')
+    const transport = (await hsm.createTransportKey(context)) as TransportKey & JsonObject
+    for (const key of [stays, goes])
+      await tables.write([{ op: 'put', table: 'Replication', item: { ...key, transport } }])
+    const backups = backupContext(cloud.tenancyId)
+    const saving = await hsm.createVaultKeys(backups)
+    await tables.write([{ op: 'put', table: 'Vaults', item: backupKeysRow(cloud.tenancyId, saving) }])
+    const bundle = await peer.exportVaultKeys(context, await peer.createVaultKeys(of), transport.offer)
+    const row = (await tables.get('Vaults', vault.id, 'vault')) as unknown as VaultRow & JsonObject
+    const destroyed = { ...hsm.withoutKeks(vaultContext(row), (await keysRow(vault)).wrapped) }
+    const write = tables.write.bind(tables)
+    const meanwhile = new Map<string, readonly Write[]>([
+      [
+        `${vault.id} keys`,
+        [
+          { op: 'put', table: 'Vaults', item: { ...row, revision: row.revision + 1 } },
+          { op: 'put', table: 'Vaults', item: { pk: vault.id, sk: 'keys', wrapped: destroyed } },
+        ],
+      ],
+      [`${goes.pk} goes`, [{ op: 'delete', table: 'Replication', ...goes }]],
+    ])
+    tables.write = async (writes, writeId) => {
+      for (const each of writes) {
+        const key = each.op === 'put' ? `${each.item.pk} ${each.item.sk}` : ''
+        const first = meanwhile.get(key)
+        meanwhile.delete(key)
+        if (first !== undefined) await write(first)
+      }
+      return write(writes, writeId)
+    }
+    await rotateRoot(region())
+    expect([...meanwhile.keys()]).toEqual([])
+    expect((await keysRow(vault)).wrapped).toMatchObject({ hsmKek: null, softwareKek: null })
+    expect(await tables.get('Replication', goes.pk, goes.sk)).toBeUndefined()
+    const waiting = (await tables.get('Replication', stays.pk, stays.sk)) as unknown as { transport: TransportKey }
+    expect(waiting.transport.privateKey).not.toBe(transport.privateKey)
+    await expect(hsm.importVaultKeys(context, bundle, transport)).rejects.toThrow('not made by this HSM')
+    expect(await hsm.importVaultKeys(context, bundle, waiting.transport)).toBeDefined()
+    const stored = await storedBackupKeys({ tables }, cloud.tenancyId)
+    expect(() => hsm.openVault(backups, saving)).toThrow('were not wrapped by this HSM')
+    expect(stored && hsm.openVault(backups, stored.wrapped)).toBeDefined()
   })
 
   test('waits for keys that were wrapped before it and are stored after it', async () => {
