@@ -59,6 +59,20 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
       },
     )
 
+    test.each(Object.entries(contexts))(
+      'wraps each key of %s anew that is under the former root, also where the others are not',
+      async (_kind, context) => {
+        const former = await hsm.createVaultKeys(context)
+        const mac = hsm.openVault(context, former).rowMac('row')
+        await hsm.rotation.begin()
+        const next = hsm.rotation.rewrapVaultKeys(context, former) ?? former
+        const names = ['hsmKek', 'softwareKek', 'macKey'] as const
+        const moved = names.map((name) => hsm.rotation.rewrapVaultKeys(context, { ...next, [name]: former[name] }))
+        await hsm.rotation.end()
+        for (const each of moved) expect(each && hsm.openVault(context, each).isRowMac('row', mac)).toBe(true)
+      },
+    )
+
     test('makes what is new under the new root, and is refused for a row of another vault', async () => {
       const context = aVault()
       const former = await hsm.createVaultKeys(context)

@@ -3,6 +3,9 @@ import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
 import { storedBackupKeys } from '../../lib/kms/backup/backupKeys.ts'
 import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { linkReport } from '../../lib/replication/linkReport.ts'
+import { auditRefusal, hasRefused } from '../../lib/replication/link/refusedTransfers.ts'
+import { transferContext } from '../../lib/replication/link/transferContext.ts'
+import { transportAt, waitingTransport } from '../../lib/replication/link/transport.ts'
 import { workInbox } from '../../lib/replication/messages/inbox.ts'
 import { workOutcome } from '../../lib/replication/messages/outcome.ts'
 import { signMessage, type Body, type BodyOf } from '../../lib/replication/messages/signedMessage.ts'
@@ -203,4 +206,42 @@ describe('an offer of more than a week ago', () => {
     await cloud.settle()
     expect(await storedBackupKeys(cloud.b.runtime, cloud.tenancyId)).toBeDefined()
   })
+})
+
+test('a request that names another realm, and an offer for the backup keys that was altered, are told like others', async () => {
+  const row = (await cloud.a.runtime.cache.freshVault(vaultId))?.row
+  if (row === undefined) throw new Error('There is no vault.')
+  const context = { ...transferContext(row, regionB), realm: 'oc2' }
+  await workInbox(cloud.b.runtime, [
+    await signed(cloud.a, regionB, { kind: 'linkRequest', vaultId, fence: 7, context }),
+  ])
+  expect(await reasonsIn(cloud.b)).toEqual([expect.objectContaining({ resourceId: vaultId, source: regionA })])
+  await wantBackupKeys(cloud.b.runtime, cloud.tenancyId)
+  const [text = ''] = await taken(cloud.a, 'inbox')
+  const body = bodyOf(text) as BodyOf<'backupKeysOffer'>
+  const offer = { ...body.offer, challenge: '' }
+  await workInbox(cloud.a.runtime, [await signed(cloud.b, regionA, { kind: 'backupKeysOffer', offer })])
+  expect(await reasonsIn(cloud.a)).toEqual([
+    expect.objectContaining({ resourceId: cloud.tenancyId, destination: regionB }),
+  ])
+})
+
+test('a refusal is of its own link, and no reason is too long for a table', async () => {
+  const { runtime } = cloud.a
+  const resource = { resourceId: vaultId, resourceName: 'v', compartmentId: cloud.tenancyId }
+  const transfer = { tenancyId: cloud.tenancyId, ...resource, fence: 7, source: regionA, destination: regionB }
+  await auditRefusal(runtime, transfer, 'x'.repeat(2_000))
+  const links = [6, 7, 8].map((fence) => hasRefused(runtime, { id: vaultId, fence }))
+  expect(await Promise.all(links)).toEqual([false, true, false])
+  const { items } = await runtime.tables.query('Replication', `refused#${vaultId}`, '', { limit: 9 })
+  expect(items.map(({ sk }) => sk.length)).toEqual([300])
+})
+
+test('of two requests at once one makes the transport key, and what waits is that one', async () => {
+  const row = (await cloud.a.runtime.cache.freshVault(vaultId))?.row
+  if (row === undefined) throw new Error('There is no vault.')
+  const place = { pk: transportPk(vaultId), sk: 'both' }
+  const asked = [1, 2].map(() => transportAt(cloud.b.runtime, place, transferContext(row, regionB), []))
+  const made = (await Promise.all(asked)).flatMap((each) => each?.offer.transportKeyId ?? [])
+  expect(made).toEqual([(await waitingTransport(cloud.b.runtime, place))?.key.offer.transportKeyId])
 })
