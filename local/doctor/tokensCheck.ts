@@ -8,6 +8,9 @@ import type { Patient } from './patient.ts'
 
 const remedy = 'vaultspan hsm status shows the same; docs/hsm.md, When the token fails, says what helps.'
 
+const migrateRemedy =
+  'With the service stopped, and HSM=pkcs11 and its variables set: docs/hsm.md, From a simulated region into a token.'
+
 /** Of a service that is stopped: whether its tokens would let it start. One that runs is asked for its health. */
 export async function tokensCheck(
   { data, stored, status, file }: Pick<Patient, 'data' | 'stored' | 'status' | 'file'>,
@@ -20,9 +23,14 @@ export async function tokensCheck(
   const simulated = others.flatMap((region) =>
     custodyTroubles(data, region, undefined).map((trouble) => custodyFinding(region, trouble)),
   )
+  const { cutOffMigration } = await import('../hsm/cutOffMigration.ts')
+  const cutOff = others.flatMap((region) => cutOffMigration(data, region) ?? [])
+  // Without a token it starts as it was.
+  const tell = environment['HSM'] === 'pkcs11' ? fail : warn
+  const found = [...simulated, ...cutOff.map((says) => tell(says, migrateRemedy))]
   const settings = settingsTrouble(environment, stored)
-  if (settings !== undefined) return [...simulated, fail(settings, remedy)]
-  return [...simulated, ...(inTokens.length === 0 ? [] : await ofTokens({ data, inTokens }, environment))]
+  if (settings !== undefined) return [...found, fail(settings, remedy)]
+  return [...found, ...(inTokens.length === 0 ? [] : await ofTokens({ data, inTokens }, environment))]
 }
 
 /** What a start would refuse them for. One region alone may be a machine's own, whose settings know the others. */

@@ -15,6 +15,7 @@ import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { holdDirectory } from '../directory/heldDirectory.ts'
 import { requireRegionNames } from '../directory/chooseRegions.ts'
+import { cutOffMigration, requireNotCutOff } from './cutOffMigration.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { keptState, takenTokens } from './keptState.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
@@ -115,6 +116,10 @@ export function initHeld(tokens: NewTokens, newKey: string | undefined): readonl
       `The ceremony of this cloud's custodians did not know the region ${stranger}: make it in a directory of its own, with custodians of its own.`,
     )
   const module = moduleFor(tokens)
+  // Migrate asks for more tokens for private vaults where vaults came meanwhile: those are made.
+  const isMigrating = (region: string) =>
+    module.slotOf(tokenLabel({ label }, region)) !== undefined && cutOffMigration(data, region) !== undefined
+  if (privateVaults === 0) for (const region of regions.filter(isMigrating)) requireNotCutOff(data, region)
   const unfinished = unfinishedCeremonies(data)
     .map(({ publicKey }) => publicKey)
     .filter((each) => each !== newKey)
@@ -151,8 +156,9 @@ export function initHeld(tokens: NewTokens, newKey: string | undefined): readonl
     const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const lost = lostIn(module, data, region)
     const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
+    const own = () => initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })
     return [
-      `  ${name}  ${said(initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished }))}`,
+      `  ${name}  ${isMigrating(region) ? (cutOffMigration(data, region) ?? '') : said(own())}`,
       ...pool.map((each) =>
         lost.includes(each)
           ? `  ${each}  IS NOT MADE: a private vault has it, and it is not there; hsm restore brings it back`

@@ -22,6 +22,7 @@ import { UserError } from '../../lib/userError.ts'
 import { HostDirectory } from '../directory/hostDirectory.ts'
 import { storedRegions } from '../directory/storedRegions.ts'
 import { noRegion } from '../names/noRegion.ts'
+import { forgetMigration, migrationDraft, noteMigration } from './cutOffMigration.ts'
 import { pinFrom } from './pin.ts'
 import { revisionNotes } from './revisionNotes.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
@@ -44,10 +45,13 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
   const directory = new HostDirectory(data)
   try {
     const file = directory.file('hsm', `${region}.json`) ?? ''
-    const draft = directory.file('hsm', `${region}.migrating.json`) ?? ''
+    const draft = migrationDraft(data, region)
     if (!existsSync(file)) throw new UserError(noRegion(region, storedRegions(data), ` in ${data}`))
     const text = readFileSync(file, 'utf8')
-    if (text.includes('"vaultspan/pkcs11-hsm/')) return [`  ${region}  has its keys in a token; nothing is changed`]
+    if (text.includes('"vaultspan/pkcs11-hsm/')) {
+      forgetMigration(data, region)
+      return [`  ${region}  has its keys in a token; nothing is changed`]
+    }
     const state = parseState(file, text, region)
     if (state.formerRoot !== undefined)
       throw new UserError(
@@ -74,10 +78,14 @@ export async function migrateRegion(data: string, region: string, tokens: TokenS
       const vaults = rows.filter(isInPartition).map(({ context }) => context)
       const left = existsSync(draft) ? readFileSync(draft, 'utf8') : undefined
       requireTokensFor(vaults, partitionsIn(left), token)
-      const adopting = adoptRegion({ region, realm, state, file: draft, token, vaults })
+      const begin = () => {
+        noteMigration(data, region)
+      }
+      const adopting = adoptRegion({ region, realm, state, file: draft, token, vaults, begin })
       try {
         const moved = moveRows(store, state, adopting, rows)
         putInPlace(file, draft)
+        forgetMigration(data, region)
         return [
           `  ${region}  ${moved} vaults’ keys are in the token ${tokenLabel(tokens, region)} now, with the identity; its file is overwritten`,
           `  ${region}  start it with HSM=pkcs11 from now on, with PKCS11_REGIONS where others are simulated`,

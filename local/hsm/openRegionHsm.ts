@@ -6,6 +6,7 @@ import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { openSoftwareHsm, type SoftwareHsm, type SoftwareHsmOptions } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import type { DataFiles } from '../region/region.ts'
+import { requireNotCutOff } from './cutOffMigration.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { refusedPins, refusedPinsSuffix } from './refusedPins.ts'
@@ -44,12 +45,13 @@ export function openRegionHsm({
   if (!hasToken(tokens, region)) {
     return openSoftwareHsm({ ...options, ...told })
   }
+  const data = directory.file()
+  if (data !== undefined) requireNotCutOff(data, region)
   const { pinFile, allowsSoftwareReplicas } = tokens
   const label = tokenLabel(tokens, region)
   // What the file lacks is said before what a token does, which is not even looked for without it.
   pinFrom(pinFile)
   const refusals = directory.file('hsm', `${region}${refusedPinsSuffix}`)
-  const data = directory.file()
   const module = loadModule(tokens, directory)
   const token = {
     module,

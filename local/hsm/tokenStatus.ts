@@ -13,6 +13,7 @@ import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { custodyTroubles, type CustodyTrouble } from './custody.ts'
+import { cutOffMigration } from './cutOffMigration.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
 import { recoveryOf } from './recoveryFile.ts'
@@ -61,6 +62,11 @@ export async function tokenStatus(
     sayUnfit(`  ${messageOf(cause)}`)
   }
   for (const region of regions) {
+    const cutOff = cutOffMigration(data, region)
+    if (cutOff !== undefined) {
+      sayUnfit(`  ${region}  ${cutOff}`)
+      continue
+    }
     const label = tokenLabel(tokens, region)
     const refusals = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
     for (const line of twiceLabelled(module, label)) sayUnfit(`  ${region}  ${line}`)

@@ -1,14 +1,18 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { identityLabel, removeSigner } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { openPatient } from '../../local/doctor/patient.ts'
+import { tokensCheck } from '../../local/doctor/tokensCheck.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { migrateRegion } from '../../local/hsm/migrateRegion.ts'
+import { simulatedStatus } from '../../local/hsm/simulatedStatus.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
@@ -186,6 +190,46 @@ describeWithToken('a simulated region that moves into a token', () => {
     copyFileSync(file, join(data, 'hsm', `${eu}.migrating.json`))
     copyFileSync(join(folder, 'simulated.json'), file)
     await migrate(eu)
+    await open([eu])
+    for (const each of [virtual, own]) await opens(each)
+  })
+
+  test('tells one that was cut off, and what to do, wherever the region is looked at; no key is lost', async () => {
+    init(2)
+    const rows = (sql: string) => {
+      const database = new DatabaseSync(join(data, 'regions', `${eu}.db`))
+      database.exec(sql)
+      database.close()
+    }
+    const says = `The migration of ${eu} into its token was cut off, and no key is lost: run it again (npm run hsm -- migrate --data ${data} --region ${eu}).`
+    const settings = { ...place(), regions: [eu] }
+    const environment = { PKCS11_MODULE: softHsmPath, PKCS11_PIN_FILE: place().pinFile, PKCS11_REGIONS: eu }
+    const examined = async (HSM: string) => tokensCheck(await openPatient(data), { HSM, ...environment })
+    rows(`CREATE TRIGGER ends BEFORE UPDATE ON item BEGIN SELECT RAISE(ABORT, 'it ends here'); END`)
+    await expect(migrate(eu)).rejects.toThrow('it ends here')
+    const tellsIt = async () => {
+      expect((await tokenStatus(settings, [eu], data)).unfit).toEqual([`${eu}  ${says}`])
+      await expect(open([eu])).rejects.toThrow(says)
+      expect(() => init(0)).toThrow(says)
+      expect(init(2)).toContain(`  ${place().label} ${eu}  ${says}`)
+      expect(await examined('pkcs11')).toContainEqual(expect.objectContaining({ level: 'fail', says }))
+      expect(await examined('simulated')).toContainEqual(expect.objectContaining({ level: 'warn', says }))
+      expect(simulatedStatus(data, [eu])).toContain(`  ${eu}  ${says}`)
+    }
+    await tellsIt()
+    // Between taking one identity away and making the other, before there is a state of the token.
+    rmSync(join(data, 'hsm', `${eu}.migrating.json`))
+    partitionToken({ module: softHsm(), label: `${place().label} ${eu}`, pin: () => pins.pin }).bare((session) => {
+      removeSigner(session, identityLabel)
+    })
+    await tellsIt()
+    rows('DROP TRIGGER ends')
+    await open([])
+    for (const each of [virtual, own]) await opens(each)
+    await cloud.close()
+    await migrate(eu)
+    expect((await tokenStatus(settings, [eu], data)).unfit).toEqual([])
+    expect(readdirSync(join(data, 'hsm')).filter((name) => name.includes('migrat'))).toEqual([])
     await open([eu])
     for (const each of [virtual, own]) await opens(each)
   })

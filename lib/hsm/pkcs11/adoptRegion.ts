@@ -26,6 +26,8 @@ export interface Adopted {
   readonly token: TokenOptions
   /** The private vaults that there are: others' tokens, which an attempt that was cut off has taken, are free again. */
   readonly vaults: readonly VaultContext[]
+  /** Called before anything in the token is changed. */
+  readonly begin?: () => void
 }
 
 export interface AdoptingRegion {
@@ -37,10 +39,11 @@ export interface AdoptingRegion {
 }
 
 /** Makes a token the home of what a simulated HSM has kept. Each step may be done again. @throws UserError */
-export function adoptRegion({ region, state, file, token: options, vaults }: Adopted): AdoptingRegion {
+export function adoptRegion({ region, state, file, token: options, vaults, begin }: Adopted): AdoptingRegion {
   // The identity may be missing, where the last attempt ended between taking one away and making the other.
   partitionToken(options).bare((session) => {
     requireFresh(session, state)
+    begin?.()
     adoptSigner(session, identityLabel, state.identity)
     for (const [tenancyId, { rootKey }] of Object.entries(state.tenancies))
       if (rootKey !== undefined) adoptSigner(session, tenancyRootLabel(tenancyId), rootKey)
