@@ -2,7 +2,8 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fingerprint, signTranscript } from '../../lib/hsm/recovery/transcript.ts'
+import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
+import { fingerprint, signTranscript, type Transcript } from '../../lib/hsm/recovery/transcript.ts'
 import { parseShare, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
 import { signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { noteCeremony } from '../../local/hsm/unfinishedCeremonies.ts'
@@ -71,6 +72,44 @@ test.each([
   expect((await verified(text))[0]).toMatch(/^Valid: /)
   expect(text).toContain(from)
   await expect(verified(text.replace(from, to))).rejects.toThrow(/is no transcript|does not verify/)
+})
+
+test('a transcript whose own region signed another fingerprint, itself twice or nothing of a region does not verify', async () => {
+  const { signatures: _, format: __, ...fields } = JSON.parse(text) as Transcript
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const signBy = async (bytes: Uint8Array) => sign('sha384', bytes, { key: privateKey, dsaEncoding: 'der' })
+  const own = { region: 'eu-test-1', publicKey: publicKeyPem(publicKey), tokens: [] }
+  const signed = async (change: Partial<typeof fields>) => {
+    const regions = change.regions ?? [own]
+    const signers = regions.map(({ region }) => ({ region, sign: signBy }))
+    return JSON.stringify(await signTranscript({ ...fields, regions, ...change }, signers))
+  }
+  expect((await verified(await signed({})))[0]).toMatch(/^Valid: /)
+  for (const change of [
+    { recoveryKey: { ...fields.recoveryKey, sha256: fingerprint('another') } },
+    { regions: [own, own] },
+    { regions: [] },
+  ])
+    await expect(verified(await signed(change))).rejects.toThrow('does not verify')
+})
+
+test('a share is told from those of the transcript by its ceremony and its digest', async () => {
+  const shares = await splitRoot(Buffer.alloc(32, 7), 'one', { custodians: 3, threshold: 2 })
+  const file = join(folder, 'share.json')
+  writeFileSync(file, JSON.stringify(shares[0]), { mode: 0o600 })
+  const { signatures: _, format: __, ...fields } = JSON.parse(text) as Transcript
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const region = { region: 'eu-test-1', publicKey: publicKeyPem(publicKey), tokens: [] }
+  const signBy = async (bytes: Uint8Array) => sign('sha384', bytes, { key: privateKey, dsaEncoding: 'der' })
+  const looked = async (change: Partial<typeof fields>) => {
+    const made = { ...fields, regions: [region], shares: shares.map(({ digest }) => digest), ...change }
+    const place = join(folder, 'ceremony.json')
+    writeFileSync(place, JSON.stringify(await signTranscript(made, [{ region: region.region, sign: signBy }])))
+    return (await verifyCeremony(place, file)).join()
+  }
+  expect(await looked({})).toContain('is share 1 of this ceremony')
+  await expect(looked({ ceremony: 'another' })).rejects.toThrow('is no share of this ceremony')
+  await expect(looked({ shares: ['a', 'b', 'c'] })).rejects.toThrow('is no share of this ceremony')
 })
 
 test('a share is refused with what was written into it', async () => {
