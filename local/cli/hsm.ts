@@ -81,7 +81,10 @@ export const hsm: CommandRow = {
         const [module, label] = [moduleOf(process.env), labelStart(process.env)]
         const { soPin, pin } = await bothPins(soPinFile)
         const isWithoutCustodians = !custody.custodians
-        const tokens = { data, module, label, regions, privateVaults, soPin, pin, isWithoutCustodians }
+        const onLost = () => {
+          process.exitCode = 1
+        }
+        const tokens = { data, module, label, regions, privateVaults, soPin, pin, isWithoutCustodians, onLost }
         if (ceremony === undefined) {
           const { initTokens } = await import('../hsm/initTokens.ts')
           console.log([...initTokens(tokens), ...toCome].join('\n'))

@@ -163,7 +163,7 @@ function tokensOf({ data, region, ...wanted }: Wanted, environment: NodeJS.Proce
   try {
     if (hsm.rotation.isRotating())
       throw new UserError(`The root of ${region} is being rotated; begin again when that is over (hsm status).`)
-    const tokens = regionCopies({ module, label: token.label, pin }, { region, ...wanted })
+    const tokens = regionCopies({ module, label: token.label, pin }, { data, region, ...wanted })
     return { publicKey: hsm.identityPublicKey, sign: (bytes) => hsm.sign(bytes), tokens, close }
   } catch (cause) {
     close()

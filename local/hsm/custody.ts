@@ -70,6 +70,11 @@ function ofCustodians(data: string, region: string, where: Where): readonly Cust
   return due === undefined || faults.length > 0 ? faults : [due]
 }
 
+/** A token of which that is said is no free one. */
+export function isGivenToNoVault(kind: CustodyTrouble['kind']): boolean {
+  return kind === 'isOfOthers' || kind === 'keyIsGone' || kind === 'keyIsAnothers' || kind === 'hasNoCopies'
+}
+
 /** For a person. */
 export function custodyLine(region: string, { says, remedy }: CustodyTrouble): string {
   return `  ${region}  ${says}. ${remedy}`
@@ -137,10 +142,20 @@ const faults = {
     remedy:
       'Somebody with the PIN may have put it there. Look at it before anything else (hsm attest); rotate nothing.',
   },
+  isOfOthers: {
+    says: 'it was made for other custodians, as by a ceremony that did not end: it is given to no vault, and no backup is made',
+    remedy:
+      'No vault has it. The security officer makes it anew, with the service stopped: hsm init --so-pin-file FILE, with the --regions that the tokens were made with.',
+  },
+  vaultIsOfOthers: {
+    says: 'a private vault has it, and it was made for other custodians, as by a ceremony that did not end: its keys cannot leave it for these, and no backup is made',
+    remedy:
+      'Have what is under the keys of that vault under those of another, and delete the vault; then hsm init makes the token anew (docs/hsm.md, Custodians).',
+  },
   hasNoCopies: {
     says: 'it has keys without a copy for the custodians: somebody with the PIN has deleted the copies, or it was made without custodians',
     remedy:
-      'No backup can be made of it. Earlier backups still bring back what was in it then (hsm restore, into new tokens): keep them. docs/hsm.md, Custodians.',
+      'No backup can be made of it; one that no vault has is made anew by hsm init where it has no recovery key at all. Earlier backups still bring back what was in it then (hsm restore, into new tokens): keep them. docs/hsm.md, Custodians.',
   },
 } as const satisfies Record<CustodyFault, Pick<CustodyTrouble, 'says' | 'remedy'>>
 

@@ -5,6 +5,7 @@ import {
   initPartition,
   initToken,
   isHalfMade,
+  isToBeMadeAnew,
   requireInitiable,
   requireReplaceable,
 } from '../../lib/hsm/pkcs11/initToken.ts'
@@ -42,13 +43,16 @@ export interface NewTokens {
   readonly pin: string
   /** Somebody has said that the cloud is to have none, whatever ceremony was begun. */
   readonly isWithoutCustodians?: boolean
+  /** Told of each that is not made because a private vault has it. */
+  readonly onLost?: (label: string) => void
 }
 
 const says = {
   made: 'made, with its roots',
   completed: 'was there; its roots are made',
   'made anew': 'was spent; it is initialized anew, with new roots',
-  replaced: 'was left by a ceremony that did not end, or half made; it is initialized anew, with new roots',
+  replaced:
+    'was left by a ceremony that did not end, made for other custodians, or half made; it is initialized anew, with new roots',
   'there already': 'was there with its roots; nothing is changed',
 } as const
 
@@ -93,13 +97,20 @@ function moduleFor({ module, data }: NewTokens): Pkcs11Module {
   return Pkcs11Module.load(module, process.env['PKCS11_INIT_ARGUMENTS'])
 }
 
-/** Tokens that private vaults have, and that are not there: a new one of the name would stand in the way of what was in it. */
-function lostIn(module: Pkcs11Module, data: string, region: string): readonly string[] {
+function notMade({ onLost }: NewTokens, label: string): string {
+  onLost?.(label)
+  return `  ${label}  IS NOT MADE: a private vault has it, and it is not there; hsm restore brings it back`
+}
+
+function byNumber(one: string, other: string): number {
+  return one.length - other.length || (one < other ? -1 : 1)
+}
+
+/** Labels of the tokens that private vaults have by what the region's state says. */
+function takenIn(data: string, region: string): readonly string[] {
   const file = join(data, 'hsm', `${region}.json`)
   const kept = existsSync(file) ? keptState(readFileSync(file, 'utf8')) : undefined
-  return (kept === undefined ? [] : takenTokens(kept))
-    .map(({ label }) => label)
-    .filter((each) => module.slotOf(each) === undefined || isHalfMade(module, each))
+  return (kept === undefined ? [] : takenTokens(kept)).map(({ label }) => label)
 }
 
 /** As `initTokens`, in a directory that is held. @throws UserError */
@@ -154,15 +165,23 @@ export function initHeld(tokens: NewTokens, newKey: string | undefined): readonl
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
     const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
-    const lost = lostIn(module, data, region)
-    const pool = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
+    const taken = takenIn(data, region)
+    // A new one of the name would stand in the way of what was in it.
+    const lost = taken.filter((each) => module.slotOf(each) === undefined || isHalfMade(module, each))
+    const wanted = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
+    // However many are wanted: none stays that was made for others.
+    const others = poolLabels({ module, label: name }).filter(
+      (each) =>
+        !wanted.includes(each) && !taken.includes(each) && isToBeMadeAnew({ ...common, label: each, isTaken: false }),
+    )
+    const pool = [...wanted, ...others.toSorted(byNumber)]
     const own = () => initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })
     return [
       `  ${name}  ${isMigrating(region) ? (cutOffMigration(data, region) ?? '') : said(own())}`,
       ...pool.map((each) =>
         lost.includes(each)
-          ? `  ${each}  IS NOT MADE: a private vault has it, and it is not there; hsm restore brings it back`
-          : `  ${each}  ${said(initPartition({ ...common, label: each }))}`,
+          ? notMade(tokens, each)
+          : `  ${each}  ${said(initPartition({ ...common, label: each, isTaken: taken.includes(each) }))}`,
       ),
     ]
   })

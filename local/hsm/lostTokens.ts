@@ -5,6 +5,7 @@ import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { keptState } from './keptState.ts'
 import { recoveryOf } from './recoveryFile.ts'
+import { isCeremonyOpen, unfinishedSays } from './unfinishedCeremonies.ts'
 
 const stateSchema = v.looseObject({ format: v.string() })
 
@@ -30,7 +31,8 @@ function witnessOf(data: string, region: string): string | undefined {
 /** What whoever does not find the region's token is to do. */
 export function remedyFor(data: string, region: string): string {
   const witness = witnessOf(data, region)
-  return witness === undefined ? 'Make it with hsm init.' : lost(data, region, witness)
+  if (witness !== undefined) return lost(data, region, witness)
+  return isCeremonyOpen(data) ? unfinishedSays : 'Make it with hsm init.'
 }
 
 export function wasMade(data: string, region: string): boolean {

@@ -6,9 +6,11 @@ import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { tokenCopies, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import type { TokenOptions } from '../../lib/hsm/pkcs11/tokenOptions.ts'
 import { messageOf, UserError } from '../../lib/userError.ts'
+import { typed } from '../typed.ts'
 import { takenTokens, type KeptState, type TakenToken } from './keptState.ts'
 
 interface Wanted {
+  readonly data: string
   readonly region: string
   readonly kept: KeptState
   /** PEM, of the custodians' key. */
@@ -22,7 +24,7 @@ interface Wanted {
  * so that none is made, but for those that are left out by name. @throws UserError
  */
 export function regionCopies(token: TokenOptions, wanted: Wanted): readonly TokenCopies[] {
-  const { region, kept, recoveryKey, without } = wanted
+  const { data, region, kept, recoveryKey, without } = wanted
   const taken = takenTokens(kept)
   requireTaken(without, taken, region)
   const labels = poolLabels(token)
@@ -39,8 +41,11 @@ export function regionCopies(token: TokenOptions, wanted: Wanted): readonly Toke
   const missed = lacking.filter(({ label }) => !without.includes(label))
   if (missed.length > 0) throw notWhole(region, missed)
   const others = labels.filter((label) => !taken.some((each) => each.label === label))
+  const makeAnew = typed('hsm', 'init', '--so-pin-file', 'FILE', '--data', data, '--regions', region)
   const copies = [token.label, ...others].map((label) =>
-    partitionToken({ ...token, label }).bare((session) => tokenCopies(session, label, recoveryKey)),
+    partitionToken({ ...token, label }).bare((session) =>
+      tokenCopies(session, label, recoveryKey, label === token.label ? undefined : makeAnew),
+    ),
   )
   return [...copies.slice(0, 1), ...ofVaults, ...copies.slice(1)]
 }

@@ -12,7 +12,7 @@ import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/vendors.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
 import { parseJson } from '../../lib/parseJson.ts'
-import { custodyTroubles, type CustodyTrouble } from './custody.ts'
+import { custodyTroubles, isGivenToNoVault, type CustodyTrouble } from './custody.ts'
 import { cutOffMigration } from './cutOffMigration.ts'
 import { remedyFor } from './lostTokens.ts'
 import { pinFrom } from './pin.ts'
@@ -104,6 +104,7 @@ export async function tokenStatus(
         join(data, 'hsm', `${region}.json`),
         namesVault,
         (each) => isEmpty({ module, label: each, pin: () => pin }),
+        troubles.flatMap(({ kind, token = '' }) => (isGivenToNoVault(kind) ? [token] : [])),
       )
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}${free === 0 && taken + spent > 0 ? '; another private vault is refused until there are more (hsm init --private)' : ''}`,
@@ -145,13 +146,14 @@ function poolOf(
   file: string,
   namesVault: (label: string) => boolean,
   isMadeAnew: (label: string) => boolean,
+  unbound: readonly string[],
 ): Pool {
   const phases = phasesIn(file)
   const start = partitionLabel(region, 0).slice(0, -1)
   const seen = labels.filter((label) => label.startsWith(start) && /^[1-9]\d*$/.test(label.slice(start.length)))
   const taken = Object.keys(phases).filter((label) => phases[label]?.phase === 'taken')
   const known = seen.filter((label) => Object.hasOwn(phases, label))
-  const others = seen.filter((label) => !Object.hasOwn(phases, label))
+  const others = seen.filter((label) => !Object.hasOwn(phases, label) && !unbound.includes(label))
   const named = others.filter(namesVault)
   const ended = known.filter((label) => phases[label]?.phase !== 'taken')
   // Of one that hsm init has made anew the state knows from the next start on.

@@ -67,11 +67,19 @@ export function tidyCeremonies(data: string): void {
   if (unfinished.length < notedIn(data).length) put(data, unfinished)
 }
 
+/** One that nobody has given up. */
+export function isCeremonyOpen(data: string): boolean {
+  if (recoveryOf(data) !== undefined) return false
+  return unfinishedCeremonies(data).some(({ isGivenUp }) => isGivenUp === undefined)
+}
+
+/** What whoever lacks a token of it is told. */
+export const unfinishedSays =
+  'A ceremony of custodians did not end here: hold it again (the same hsm init, with --custodian, --threshold and --transcript), or make the tokens without custodians (hsm init --no-custodians).'
+
 /** A cloud gets no tokens without custodians by a command that was to go on with a ceremony. @throws UserError */
 export function requireNoneUnfinished(data: string): void {
-  if (recoveryOf(data) !== undefined) return
-  const open = unfinishedCeremonies(data).filter(({ isGivenUp }) => isGivenUp === undefined)
-  if (open.length === 0) return
+  if (!isCeremonyOpen(data)) return
   throw new UserError(
     `A ceremony of custodians did not end in ${data}: hold it again (the same command, with --custodian, --threshold and --transcript), or make the tokens without custodians (--no-custodians). Nothing was made.`,
   )

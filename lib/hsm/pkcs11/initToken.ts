@@ -5,7 +5,7 @@ import { CKA, CKO, CKU } from './constants.ts'
 import { refusedOf, requirePinLengths } from './requirePins.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
-import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn } from './recoverable.ts'
+import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn, recoveryPemIn } from './recoverable.ts'
 import { Session } from './session.ts'
 import { markIn } from './vaultMarker.ts'
 
@@ -20,6 +20,8 @@ export interface NewToken {
   readonly recoveryKey?: string
   /** PEM of keys of ceremonies that did not end: a token under one of them is made anew. */
   readonly unfinished?: readonly string[]
+  /** Of a pool's: whether the region's state says that a vault has it. False: one of other custodians is made anew. */
+  readonly isTaken?: boolean
   /** Whose it is to be, and must be where it is there; undefined: it lies in the data directory itself. */
   readonly owner?: TokenOwner | undefined
 }
@@ -61,7 +63,7 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
     )
   const known = module.slotOf(label)
   if (known !== undefined) putBackRecoveryKey(token, known)
-  const isLeft = known !== undefined && isLeftBehind(token, known)
+  const isLeft = known !== undefined && isNobodys(token, known)
   if (known !== undefined && !isLeft && hasRootsOfItsOwn(token, known)) return 'there already'
   const slot = initialize(token, known)
   withUser(module, slot, pin, (session) => {
@@ -70,6 +72,29 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
   })
   if (isLeft) return 'replaced'
   return known === undefined ? 'made' : 'made anew'
+}
+
+/** Whether a token of a pool that no vault has is to be made anew. `isTaken`: by what the region's state says. */
+export function isToBeMadeAnew(token: Found & Pick<NewToken, 'recoveryKey' | 'isTaken'>): boolean {
+  const slot = token.module.slotOf(token.label)
+  return slot !== undefined && isNobodys(token, slot)
+}
+
+/** Left by an init that broke off, or made for others than the cloud's custodians: in neither there is anything of a vault. */
+function isNobodys(token: Found & Pick<NewToken, 'recoveryKey' | 'isTaken'>, slot: number): boolean {
+  const { module, pin, recoveryKey, isTaken } = token
+  if (isLeftBehind(token, slot)) return true
+  if (recoveryKey === undefined || isTaken !== false || !module.vendor.keepsData) return false
+  return withUser(
+    module,
+    slot,
+    pin,
+    (session) =>
+      markIn(session) === undefined &&
+      !hasLostRecoveryKey(session) &&
+      has(() => findVaultObjects(session)) &&
+      recoveryPemIn(session) !== recoveryKey,
+  )
 }
 
 /** What somebody with the PIN has deleted; by the officer, without whom it is not trusted. */

@@ -7,6 +7,7 @@ import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
 import { markIfUnmarked, ownerMarks, requireOwner } from './ownerMark.ts'
 import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
+import { PoolCustody } from './poolCustody.ts'
 import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { partitionToken, type VaultToken } from './regionToken.ts'
 import type { Session } from './session.ts'
@@ -59,6 +60,7 @@ export class Partitions {
   readonly #isCopy: boolean
   readonly #open = new Map<string, { readonly token: VaultToken; readonly keeper: VaultKeeper }>()
   readonly #watch = new TokenWatch(() => (this.#region.now ?? Date.now)())
+  readonly #custody: PoolCustody
   #seen: readonly string[] | undefined
 
   /** `isCopy`: in another thread than the one that takes tokens and gives them back. */
@@ -67,6 +69,7 @@ export class Partitions {
     this.#keeper = keeper
     this.#store = store
     this.#isCopy = isCopy
+    this.#custody = new PoolCustody(keeper.token)
   }
 
   /** The vault's own; undefined where it has none. */
@@ -108,6 +111,8 @@ export class Partitions {
       else if (phase === 'spent' && this.#labels().includes(label) && this.#isFree(label))
         this.#store.setPartition(label, undefined)
     }
+    const free = this.#labels().filter((label) => this.#store.partitions[label] === undefined)
+    this.#custody.look(free, { ...this.#region, restartSeconds })
   }
 
   taken(): readonly VaultContext[] {
@@ -170,7 +175,10 @@ export class Partitions {
     const labels = this.#seen ?? this.#labels()
     const taken = entries.filter(([, { phase }]) => phase === 'taken').length
     const spent = entries.filter(([label, { phase }]) => phase !== 'taken' && labels.includes(label)).length
-    return { free: labels.filter((label) => this.#store.partitions[label] === undefined).length, taken, spent }
+    const free = labels.filter(
+      (label) => this.#store.partitions[label] === undefined && !this.#custody.isForeign(label),
+    )
+    return { free: free.length, taken, spent }
   }
 
   close(): void {
@@ -209,7 +217,9 @@ export class Partitions {
     const { token } = this.#opened(label)
     try {
       token.open()
-      return true
+      if (this.#custody.isOurs(token)) return true
+      this.#shut(label)
+      return false
     } catch (cause) {
       if (!(cause instanceof UserError)) throw cause
       this.#shut(label)

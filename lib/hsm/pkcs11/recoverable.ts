@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import * as v from 'valibot'
 import { parseJson } from '../../parseJson.ts'
 import { UserError } from '../../userError.ts'
+import { publicKeyPem } from '../primitives/p384.ts'
 import type { OaepWrap } from '../hsm.ts'
 import { oaepWraps } from '../formats/transfer.ts'
 import { keysOf } from '../../keysOf.ts'
@@ -77,6 +78,12 @@ export function findRecoveryKey(session: Session): Handle | undefined {
 export function recoveryKeyIn(session: Session): KeyObject | undefined {
   const handle = findRecoveryKey(session)
   return handle === undefined ? undefined : rsaPublicKey(session, handle)
+}
+
+/** PEM of it; undefined where there are no custodians. @throws UserError as findRecoveryKey */
+export function recoveryPemIn(session: Session): string | undefined {
+  const key = recoveryKeyIn(session)
+  return key === undefined ? undefined : publicKeyPem(key)
 }
 
 /** `made` is an extractable key of this session, and is destroyed. The one that stays has this label and template. */

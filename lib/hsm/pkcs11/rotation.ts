@@ -5,7 +5,7 @@ import type { RootRotation } from '../provisionedHsm.ts'
 import { UserError } from '../../userError.ts'
 import { CKA } from './constants.ts'
 import type { Partitions } from './partitions.ts'
-import { findRecoveryKey } from './recoverable.ts'
+import { recoveryPemIn } from './recoverable.ts'
 import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
 import { rootsOf, type VaultToken } from './regionToken.ts'
 import { requireProof } from './tokenProof.ts'
@@ -63,7 +63,7 @@ export class TokenRotation implements RootRotation {
    */
   async #requireAll(): Promise<void> {
     const { keeper, partitions } = this.#of
-    findKeyIn(keeper)
+    const custodians = keeper.token.run(recoveryPemIn)
     const away: string[] = []
     for (const vault of partitions.taken()) {
       // Each in a turn of the event loop of its own, for there may be many.
@@ -72,7 +72,7 @@ export class TokenRotation implements RootRotation {
       try {
         if (own !== undefined) {
           requireProof(own.token)
-          findKeyIn(own)
+          requireBound(own, custodians)
         }
       } catch (cause) {
         if (!isKmsError(cause, 'unavailable')) throw cause
@@ -160,10 +160,13 @@ export class TokenRotation implements RootRotation {
   }
 }
 
-function findKeyIn({ token }: VaultKeeper): void {
-  token.run((session) => {
-    findRecoveryKey(session)
-  })
+/** Undefined: the region has no custodians. @throws UserError */
+function requireBound({ token }: VaultKeeper, custodians: string | undefined): void {
+  const own = token.run(recoveryPemIn)
+  if (custodians === undefined || own === custodians) return
+  throw new UserError(
+    `The token ${token.label}, which a private vault has, was not made for this cloud's custodians: a new root there would have no copy for them. Delete that vault, when what is under its keys is under others; hsm init then makes its token anew. Nothing was changed.`,
+  )
 }
 
 function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string): string {

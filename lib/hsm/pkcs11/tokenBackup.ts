@@ -7,7 +7,7 @@ import { CKA, CKO } from './constants.ts'
 import { initialize, withUser, type NewToken } from './initToken.ts'
 import { markOwner } from './ownerMark.ts'
 import { ecPublicKey } from './publicKeys.ts'
-import { copyOf, keepFromCopy, recoveryKeyIn } from './recoverable.ts'
+import { copyOf, keepFromCopy, recoveryPemIn } from './recoverable.ts'
 import { labelled, putSignersPublicKey, removeSigner, stayingTemplate } from './regionObjects.ts'
 import type { Handle, Session } from './session.ts'
 import { rsaPrivateTemplate } from './templates.ts'
@@ -32,14 +32,13 @@ export const tokenCopiesSchema = v.object({
 /** Everything that stays in a token, as custodians can bring it into another. */
 export type TokenCopies = v.InferOutput<typeof tokenCopiesSchema>
 
-/** @throws UserError where something in it has no copy under this key. */
-export function tokenCopies(session: Session, label: string, recoveryKey: string): TokenCopies {
-  const own = recoveryKeyIn(session)
-  if (own === undefined || publicKeyPem(own) !== recoveryKey)
-    throw new UserError(
-      `The token ${label} was not made for this cloud's custodians: its keys cannot leave it for them.`,
-    )
+/** `makeAnew`: what to type where nobody has the token. @throws UserError where something in it has no copy under this key. */
+export function tokenCopies(session: Session, label: string, recoveryKey: string, makeAnew?: string): TokenCopies {
   const vault = markIn(session)
+  if (recoveryPemIn(session) !== recoveryKey)
+    throw new UserError(
+      `The token ${label} was not made for this cloud's custodians: its keys cannot leave it for them.${makeAnew === undefined ? '' : wayOn(vault, makeAnew)}`,
+    )
   const keys = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) =>
     staying(session, objectClass).map((key) => ({
       label: key,
@@ -48,6 +47,12 @@ export function tokenCopies(session: Session, label: string, recoveryKey: string
     })),
   )
   return { label, keys, ...(vault === undefined ? {} : { vault }) }
+}
+
+function wayOn(vault: string | undefined, makeAnew: string): string {
+  if (vault === undefined)
+    return ` No vault has it: stop the service, make it anew by the security officer's PIN (${makeAnew}), and begin again.`
+  return ` A private vault has it (${vault}): have what is under its keys under those of another, and delete it; then, with the service stopped, ${makeAnew} makes the token anew.`
 }
 
 /** Labels of what stays in the token. */

@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto'
 import { UserError } from '../../userError.ts'
-import { publicKeyPem } from '../primitives/p384.ts'
 import { CKO } from './constants.ts'
 import { poolLabels } from './ownTokens.ts'
-import { copyOf, hasLostRecoveryKey, recoveryKeyIn } from './recoverable.ts'
+import { copyOf, hasLostRecoveryKey, recoveryPemIn } from './recoverable.ts'
 import { partitionToken } from './regionToken.ts'
 import type { Session } from './session.ts'
 import type { TokenOptions } from './tokenOptions.ts'
 import { staying } from './tokenBackup.ts'
+import { markIn } from './vaultMarker.ts'
 
 /** Why what is made in a token from now on, or what is in it already, could not be brought back. */
-export type CustodyFault = 'keyIsGone' | 'keyIsAnothers' | 'hasNoCopies'
+export type CustodyFault = 'keyIsGone' | 'keyIsAnothers' | 'isOfOthers' | 'vaultIsOfOthers' | 'hasNoCopies'
 
 /** How a token stands to the custodians of its cloud. */
 export interface TokenCustody {
@@ -28,24 +28,29 @@ export function keptKey(token: string, key: string, copy: string): string {
 /** Of the region's token and of those of its pool that are there. `recoveryKey`: PEM, that the ceremony made. */
 export function tokenCustody(token: TokenOptions, recoveryKey: string): readonly TokenCustody[] {
   return [token.label, ...poolLabels(token)].map((label) =>
-    partitionToken({ ...token, label }).bare((session) => custodyIn(session, label, recoveryKey)),
+    partitionToken({ ...token, label }).bare((session) =>
+      custodyIn(session, label, recoveryKey, label !== token.label),
+    ),
   )
 }
 
-function custodyIn(session: Session, label: string, recoveryKey: string): TokenCustody {
+function custodyIn(session: Session, label: string, recoveryKey: string, isOfPool: boolean): TokenCustody {
   const keys = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((each) => staying(session, each))
   const kept = keys.flatMap((key) => {
     const copy = copyOf(session, key)
     return copy === undefined ? [] : [keptKey(label, key, copy)]
   })
-  return { label, kept, fault: faultIn(session, recoveryKey, keys.length - kept.length) }
+  return { label, kept, fault: faultIn(session, recoveryKey, keys.length - kept.length, isOfPool) }
 }
 
-function faultIn(session: Session, recoveryKey: string, without: number): CustodyFault | undefined {
+function faultIn(session: Session, recoveryKey: string, without: number, isOfPool: boolean): CustodyFault | undefined {
   if (hasLostRecoveryKey(session)) return 'keyIsGone'
   try {
-    const own = recoveryKeyIn(session)
-    if (own !== undefined && publicKeyPem(own) !== recoveryKey) return 'keyIsAnothers'
+    const own = recoveryPemIn(session)
+    // The officer's, so no thief's of the PIN.
+    const isOfOthers = own !== undefined && own !== recoveryKey
+    if (isOfOthers && isOfPool) return markIn(session) === undefined ? 'isOfOthers' : 'vaultIsOfOthers'
+    if (isOfOthers) return 'keyIsAnothers'
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause
     return 'keyIsAnothers'
