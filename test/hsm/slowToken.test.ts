@@ -89,16 +89,6 @@ describeWithToken('a token that is slow or fails now and then', () => {
     expect(hsm.isAnswering()).toBe(true)
   })
 
-  test('a key whose MAC fits is not called damaged where the token says nothing of use to it', async () => {
-    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.GENERAL_ERROR : undefined)
-    await expect(encrypt()).rejects.toEqual(unavailable)
-    trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.WRAPPED_KEY_INVALID : undefined)
-    now += 1_000
-    await expect(encrypt()).rejects.toMatchObject({ code: 'integrityFailure' })
-    delete trouble.code
-    await encrypt()
-  })
-
   test('no signature is answered that the token says it has made and has not', async () => {
     const rsa = aMaterial({ shape: { algorithm: 'RSA', length: 256 }, materialId: 'cd'.repeat(16) })
     const rsaKey = await vault.generate(rsa)

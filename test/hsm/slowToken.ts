@@ -7,6 +7,8 @@ import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
 export interface Trouble {
   /** Answered instead of what the function would; undefined: it is called. */
   readonly code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
+  /** Changes what the function has answered with CKR_OK. */
+  readonly wrong?: ((name: FunctionName, args: readonly Argument[]) => void) | undefined
   /** Waited for before a call on a thread begins. */
   readonly delay?: (name: FunctionName) => Promise<void> | undefined
   /** Milliseconds: the time by which calls are judged to be slow. Undefined: the machine's. */
@@ -22,13 +24,18 @@ export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
       if (code !== undefined) throw new Pkcs11Error('C_OpenSession', code)
       return module.openSession(slot, flags)
     },
-    code: (name, ...args) => trouble.code?.(name, args) ?? module.code(name, ...args),
+    code: (name, ...args) => {
+      const code = trouble.code?.(name, args) ?? module.code(name, ...args)
+      if (code === CKR.OK) trouble.wrong?.(name, args)
+      return code
+    },
     callOnThread: async (name, ...args) => {
       await trouble.delay?.(name)
       const code = trouble.code?.(name, args)
       if (code === CKR.OK) return
       if (code !== undefined) throw new Pkcs11Error(name, code)
-      return module.callOnThread(name, ...args)
+      await module.callOnThread(name, ...args)
+      trouble.wrong?.(name, args)
     },
   }
   return new Proxy(module, {

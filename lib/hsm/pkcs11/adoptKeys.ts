@@ -5,6 +5,7 @@ import type { OpenedVaultKeys } from '../software/vaultKeys.ts'
 import { findAbilities } from './abilities.ts'
 import { CKA, CKO } from './constants.ts'
 import { ecPublicKey } from './publicKeys.ts'
+import { wrapKek } from './hsmKek.ts'
 import { findRecoveryKey, keepWithCopy, unmodifiableLast } from './recoverable.ts'
 import { labelled, putSignersPublicKey, removeSigner, stayingTemplate } from './regionObjects.ts'
 import type { Session } from './session.ts'
@@ -49,7 +50,7 @@ export function adoptVaultKeys(keeper: VaultKeeper, context: VaultContext, keys:
     try {
       const kek = intoToken(session, objects.kwp, secret, aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true }))
       try {
-        return session.wrap(objects.kwp, objects.roots[0].wrappingRoot, kek)
+        return wrapKek(session, objects, kek)
       } finally {
         session.destroy(kek)
       }

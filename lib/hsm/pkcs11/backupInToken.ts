@@ -7,7 +7,7 @@ import { VAULT_KEY_LENGTH, type VaultKeyName } from '../software/vaultRoot.ts'
 import { CKA, CKM } from './constants.ts'
 import { aesObject, aesTemplate } from './templates.ts'
 import { mechanism } from './encode.ts'
-import { unwrapOr } from './hsmKek.ts'
+import { unwrapOr, wrapKek } from './hsmKek.ts'
 import type { Session } from './session.ts'
 import { isWrappedVaultKey, type VaultKeeper } from './vaultKeeper.ts'
 
@@ -84,7 +84,7 @@ export function restoreInToken(
       ),
     )
     try {
-      const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, kek)
+      const blob = wrapKek(session, objects, kek)
       if (!isWrappedVaultKey(blob)) throw savedDoesNotOpen(from)
       return keeper.wrapped(to, blob, heldSecret)
     } finally {
@@ -103,7 +103,7 @@ function savingKeys(
   return (name) =>
     keeper.token.run((session, objects) =>
       kek.lend(session, objects, [CKA.SIGN], false, (handle) =>
-        deriveSavingKey({ tag: (message) => session.sign(cmac, handle, Buffer.from(message)) }, of, name),
+        deriveSavingKey({ tag: (message) => session.mac(cmac, handle, Buffer.from(message)) }, of, name),
       ),
     )
 }

@@ -1,4 +1,3 @@
-import type { KmsError } from '../../errors.ts'
 import { VAULT_KEY_LENGTH } from '../software/vaultRoot.ts'
 import { CKA, CKM, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
@@ -13,12 +12,28 @@ const newKek: Template = [
 ]
 
 /** A new vault's KEK, under the root. */
-export function newKekBlob(session: Session, { kwp, roots: [{ wrappingRoot }] }: VaultTokenObjects): Buffer {
+export function newKekBlob(session: Session, objects: VaultTokenObjects): Buffer {
   const kek = session.generateKey(mechanism(CKM.AES_KEY_GEN), newKek)
   try {
-    return session.wrap(kwp, wrappingRoot, kek)
+    return wrapKek(session, objects, kek)
   } finally {
     session.destroy(kek)
+  }
+}
+
+/**
+ * A KEK that may leave this token, under its newest root. It is opened again and tried on itself before anybody relies on the
+ * blob: what does not open took every key of its vault with it.
+ */
+export function wrapKek(session: Session, { kwp, roots: [{ wrappingRoot }] }: VaultTokenObjects, kek: Handle): Buffer {
+  const blob = session.wrap(kwp, wrappingRoot, kek)
+  const template = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: false })
+  const again = session.unwrap(kwp, wrappingRoot, blob, template)
+  try {
+    session.destroy(session.unwrap(kwp, kek, session.wrap(kwp, again, kek), template))
+    return blob
+  } finally {
+    session.destroy(again)
   }
 }
 
@@ -28,16 +43,14 @@ export class HsmKek {
   readonly generation: number
   readonly #token: VaultToken
   readonly #blob: Buffer
-  readonly #refused: () => KmsError
   #handle: Handle | undefined
   #life = -1
 
-  /** `refused` is what is thrown where the blob does not open. */
-  constructor(token: VaultToken, blob: Buffer, generation: number, refused: () => KmsError) {
+  /** INVARIANT: the blob's MAC fits. Where it does not open all the same, it is the token that fails, and not the blob. */
+  constructor(token: VaultToken, blob: Buffer, generation: number) {
     this.generation = generation
     this.#token = token
     this.#blob = blob
-    this.#refused = refused
   }
 
   /** For material: to wrap what is made, to unwrap what is used. */
@@ -77,30 +90,19 @@ export class HsmKek {
 
   /** The caller destroys it. */
   open(session: Session, objects: VaultTokenObjects, uses: readonly number[], isExtractable: boolean): Handle {
-    return unwrapProven(this.#refused, () =>
-      session.unwrap(
-        objects.kwp,
-        rootsOf(objects, this.generation).wrappingRoot,
-        this.#blob,
-        aesTemplate(uses, { isExtractable }),
-      ),
+    return session.unwrap(
+      objects.kwp,
+      rootsOf(objects, this.generation).wrappingRoot,
+      this.#blob,
+      aesTemplate(uses, { isExtractable }),
     )
   }
-}
-
-/** Of bytes whose MAC fits: where the token says nothing of use to them, it is the token that fails, and not they. */
-export function unwrapProven<T>(refused: () => Error, unwrap: () => T): T {
-  return refusing((cause) => !isLoss(cause), refused, unwrap)
 }
 
 /** What the token answers to anybody's bytes that do not open differs from token to token; what says that it is gone does not. */
 export function unwrapOr<T>({ vendor }: Pick<Session, 'vendor'>, refused: () => Error, unwrap: () => T): T {
   const isOfBytes = (cause: Pkcs11Error) =>
     (vendor.saysDeviceErrorOfBytes && isPkcs11Error(cause, CKR.DEVICE_ERROR)) || !isLoss(cause, { isGeneralOne: false })
-  return refusing(isOfBytes, refused, unwrap)
-}
-
-function refusing<T>(isOfBytes: (cause: Pkcs11Error) => boolean, refused: () => Error, unwrap: () => T): T {
   try {
     return unwrap()
   } catch (cause) {

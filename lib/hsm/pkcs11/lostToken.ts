@@ -1,7 +1,7 @@
 import { KmsError } from '../../errors.ts'
 import { UserError } from '../../userError.ts'
 import { CKR } from './constants.ts'
-import { isPkcs11Error } from './pkcs11Error.ts'
+import { isPkcs11Error, WrongAnswer } from './pkcs11Error.ts'
 
 export const retrySeconds = 1
 
@@ -12,6 +12,18 @@ export function lost(label: string, cause?: unknown): KmsError {
   return new KmsError('unavailable', `The HSM does not answer (token ${label}); try again.`, {
     retryAfter: retrySeconds,
     ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/**
+ * It answers, and not with what was asked for. Nobody else's bytes are at work where this is thrown: they are no key that is
+ * damaged, nor a request that is wrong, whatever the code says.
+ */
+export function failing(label: string, cause: unknown): unknown {
+  if (!isPkcs11Error(cause) && !(cause instanceof WrongAnswer)) return cause
+  return new KmsError('unavailable', `The HSM fails (token ${label}): ${cause.message} Try again.`, {
+    retryAfter: retrySeconds,
+    cause,
   })
 }
 

@@ -14,6 +14,18 @@ export class Pkcs11Error extends Error {
   }
 }
 
+/** A function of the module answered CKR_OK, and what it gave cannot be. */
+export class WrongAnswer extends Error {}
+
+export function requireFit(length: number, limit: number): number {
+  if (length <= limit) return length
+  throw new WrongAnswer('The token answers more than there can be.')
+}
+
+export function wrongLength(): WrongAnswer {
+  return new WrongAnswer('The token makes MACs of another length.')
+}
+
 function codeName(code: number): string {
   const known = keysOf(CKR).find((name) => CKR[name] === code)
   return known === undefined ? `code 0x${code.toString(16)}` : `CKR_${known}`

@@ -35,7 +35,7 @@ import { TokenRotation } from './rotation.ts'
 import type { TokenOptions } from './tokenOptions.ts'
 import { tokenRoots } from './tokenRoots.ts'
 import { TokenState } from './tokenState.ts'
-import { ecdsa } from './tokenKey.ts'
+import { ecdsa, requireWhole } from './tokenKey.ts'
 import { isAnswering } from './tokenProof.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
 import { TokenVaults } from './tokenVaults.ts'
@@ -221,8 +221,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   async sign(bytes: Uint8Array): Promise<Buffer> {
     const digest = hash('sha384', bytes, 'buffer')
-    return derSignature(
-      await this.#token.onThread((session, { identity }) => session.signOnThread(ecdsa, identity, digest)),
+    return this.#token.onThread(async (session, { identity }) =>
+      derSignature(requireWhole(await session.signOnThread(ecdsa, identity, digest), 96)),
     )
   }
 

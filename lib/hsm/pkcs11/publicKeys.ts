@@ -1,6 +1,7 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { curves, type CurveId } from '../algorithms.ts'
 import { CKA } from './constants.ts'
+import { WrongAnswer } from './pkcs11Error.ts'
 import type { Handle, Session } from './session.ts'
 
 /** Named curves as CKA_EC_PARAMS has them: DER object identifiers. */
@@ -18,7 +19,15 @@ const webNames = { NIST_P256: 'P-256', NIST_P384: 'P-384', NIST_P521: 'P-521' } 
 export function rsaPublicKey(session: Session, handle: Handle): KeyObject {
   const [n = Buffer.alloc(0), e = Buffer.alloc(0)] = session.attributes(handle, CKA.MODULUS, CKA.PUBLIC_EXPONENT)
   const key = { kty: 'RSA', n: n.toString('base64url'), e: e.toString('base64url') }
-  return createPublicKey({ key, format: 'jwk' })
+  return publicKeyOf(key)
+}
+
+function publicKeyOf(key: JsonWebKey): KeyObject {
+  try {
+    return createPublicKey({ key, format: 'jwk' })
+  } catch (cause) {
+    throw new WrongAnswer('What the token gives as a public key is none.', { cause })
+  }
 }
 
 export function ecPublicKey(session: Session, handle: Handle, curveId: CurveId): KeyObject {
@@ -27,7 +36,7 @@ export function ecPublicKey(session: Session, handle: Handle, curveId: CurveId):
   const { coordinate } = curves[curveId]
   const [x, y] = [encoded.subarray(-2 * coordinate, -coordinate), encoded.subarray(-coordinate)]
   const key = { kty: 'EC', crv: webNames[curveId], x: x.toString('base64url'), y: y.toString('base64url') }
-  return createPublicKey({ key, format: 'jwk' })
+  return publicKeyOf(key)
 }
 
 /** PKCS#11's r and s side by side as the ASN.1 DER that signatures have elsewhere. */

@@ -79,7 +79,7 @@ function tokenWith<T extends VaultObjects>(options: TokenOptions, find: (session
 export function macRootOf(token: VaultToken, generation: number): CmacKey {
   return {
     tag: (message) =>
-      token.run((session, objects) => session.sign(cmac, rootsOf(objects, generation).macRoot, Buffer.from(message))),
+      token.run((session, objects) => session.mac(cmac, rootsOf(objects, generation).macRoot, Buffer.from(message))),
   }
 }
 

@@ -4,6 +4,7 @@ import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { RootRotation } from '../provisionedHsm.ts'
 import { UserError } from '../../userError.ts'
 import { CKA } from './constants.ts'
+import { wrapKek } from './hsmKek.ts'
 import type { Partitions } from './partitions.ts'
 import { recoveryPemIn } from './recoverable.ts'
 import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
@@ -172,9 +173,7 @@ function requireBound({ token }: VaultKeeper, custodians: string | undefined): v
 function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string): string {
   const kek = keeper.kek(context, hsmKek)
   const blob = keeper.token.run((session, objects) =>
-    kek.lend(session, objects, [CKA.WRAP, CKA.UNWRAP], true, (handle) =>
-      session.wrap(objects.kwp, objects.roots[0].wrappingRoot, handle),
-    ),
+    kek.lend(session, objects, [CKA.WRAP, CKA.UNWRAP], true, (handle) => wrapKek(session, objects, handle)),
   )
   return keeper.boundKek(context, blob)
 }

@@ -10,7 +10,7 @@ import {
   type Template,
 } from './encode.ts'
 import { requireInTime } from './loopGuard.ts'
-import { Pkcs11Error } from './pkcs11Error.ts'
+import { Pkcs11Error, requireFit, wrongLength } from './pkcs11Error.ts'
 import type { Vendor } from './vendors.ts'
 import type { Argument, FunctionName } from './functionList.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
@@ -25,6 +25,8 @@ export interface KeyPair {
 
 /** What fits any signature, and any wrapped key of ours: an RSA-4096 key as PKCS#8 is 2.4 kB. */
 const ROOM = 4096
+/** Of an attribute: no data object of ours is longer. */
+const LONGEST = 1_000_000
 /** Of AES: as long as its MACs. */
 const BLOCK = 16
 
@@ -96,7 +98,7 @@ export class Session {
     try {
       const [found, handles] = [ulong(0), Buffer.alloc(8 * limit)]
       this.#call('C_FindObjects', handles, limit, found)
-      return Array.from({ length: readUlong(found) }, (_, index) => readUlong(handles, index))
+      return Array.from({ length: requireFit(readUlong(found), limit) }, (_, index) => readUlong(handles, index))
     } finally {
       this.#module.code('C_FindObjectsFinal', this.handle)
     }
@@ -106,7 +108,7 @@ export class Session {
   attributes(object: Handle, ...types: readonly number[]): Buffer[] {
     const asked = encodeRoom(types)
     this.#call('C_GetAttributeValue', object, asked, asked.count)
-    const rooms = types.map((_, index) => Buffer.alloc(lengthAt(asked, index) ?? 0))
+    const rooms = types.map((_, index) => Buffer.alloc(requireFit(lengthAt(asked, index) ?? 0, LONGEST)))
     const filled = encodeRoom(types, rooms)
     this.#call('C_GetAttributeValue', object, filled, filled.count)
     return rooms
@@ -206,6 +208,13 @@ export class Session {
     })
   }
 
+  /** An AES-CMAC. */
+  mac(how: Mechanism, key: Handle, data: Buffer): Buffer {
+    const mac = this.sign(how, key, data)
+    if (mac.length !== BLOCK) throw wrongLength()
+    return mac
+  }
+
   /** An AES-CMAC of each of four blocks by itself, one after the other. */
   signBlocks(how: Mechanism, key: Handle, blocks: Buffer): Buffer {
     if (blocks.length !== this.#blocks.length) throw new RangeError('Four blocks, and nothing else.')
@@ -217,7 +226,7 @@ export class Session {
         required('C_SignInit', module.code('C_SignInit', this.handle, how, key))
         putUlong(word, BLOCK)
         required('C_Sign', module.code('C_Sign', this.handle, block, BLOCK, mac, word))
-        if (readUlong(word) !== BLOCK) throw new TypeError('The token makes MACs of another length.')
+        if (readUlong(word) !== BLOCK) throw wrongLength()
       }
       return Buffer.from(this.#macs)
     } finally {
@@ -272,7 +281,7 @@ function isEcPrivate(template: Template): boolean {
 
 /** A copy, so that a short answer does not keep its room; the room is cleared. */
 function taken(room: Buffer, length: Buffer): Buffer {
-  const answer = room.subarray(0, readUlong(length))
+  const answer = room.subarray(0, requireFit(readUlong(length), room.length))
   const output = Buffer.from(answer)
   answer.fill(0)
   return output

@@ -4,7 +4,7 @@ import { UserError } from '../../userError.ts'
 import { CKR, CKU } from './constants.ts'
 import { LoopGuard, TooSlow } from './loopGuard.ts'
 import { isLoss, isPkcs11Error } from './pkcs11Error.ts'
-import { halfMade, lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
+import { failing, halfMade, lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
 import type { TokenInfo } from './pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -156,7 +156,7 @@ export class Token<T> {
         this.#login(session)
         return work(session)
       } catch (cause) {
-        throw isLoss(cause) ? lost(this.label, cause) : cause
+        throw isLoss(cause) ? lost(this.label, cause) : failing(this.label, cause)
       } finally {
         session.close()
       }
@@ -279,7 +279,7 @@ export class Token<T> {
 
   #after(connection: Connection<T>, cause: unknown): unknown {
     if (cause instanceof TooSlow) return this.#loop.tooSlow()
-    if (!isLoss(cause)) return cause
+    if (!isLoss(cause)) return failing(this.label, cause)
     if (this.#connection === connection) {
       this.#forget()
       this.#isLost = true

@@ -1,4 +1,4 @@
-import { createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { constants, createPublicKey, hash, publicEncrypt, type KeyObject } from 'node:crypto'
 import { KmsError, rsaDoesNotOpen } from '../../errors.ts'
 import {
   curves,
@@ -62,7 +62,10 @@ export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareK
       const digest = digestOf(row.hash, messageType, message)
       const data = row.padding === 'PKCS1' ? digestInfo(row.hash, digest) : digest
       const signature = await object.onThread((session) => session.signOnThread(rsaMechanism(row), object.handle, data))
-      return requireWhole(signature, modulusLength(publicKey))
+      requireWhole(signature, modulusLength(publicKey))
+      // One that went wrong in half of it gives the key away (Boneh, DeMillo and Lipton), and to look costs little.
+      if (isRsaSignature(publicKey, row, messageType, message, signature)) return signature
+      throw wrongly('made no valid signature')
     },
     async verify(algorithm, messageType, message, signature) {
       const row = requireRsaSigning(algorithm)
@@ -83,7 +86,23 @@ export async function rsaTokenDecrypt(
   if (!isBelowModulus(publicKey, ciphertext)) return undefined
   const data = Buffer.from(ciphertext)
   const block = await object.onThread((session) => session.decryptOnThread(rawRsa, object.handle, data))
-  return decodeOaep(hashName, padded(block, modulusLength(publicKey)))
+  const whole = padded(block, modulusLength(publicKey))
+  // Before the padding is looked at, which is taken off the very bytes.
+  const isOpened = isPowerOf(publicKey, whole, ciphertext)
+  const plaintext = decodeOaep(hashName, whole)
+  if (plaintext === undefined && !isOpened) throw wrongly('not opened what it was given')
+  return plaintext
+}
+
+/** Whether the block is what the ciphertext opens to. */
+function isPowerOf(publicKey: KeyObject, block: Buffer, ciphertext: Uint8Array): boolean {
+  try {
+    return publicEncrypt({ key: publicKey, padding: constants.RSA_NO_PADDING }, block).equals(ciphertext)
+  } catch (cause) {
+    // As a number it is above the modulus.
+    if (Error.isError(cause)) return false
+    throw cause
+  }
 }
 
 const rawRsa = mechanism(CKM.RSA_X_509)
@@ -97,6 +116,7 @@ function isBelowModulus(publicKey: KeyObject, ciphertext: Uint8Array): boolean {
 /** Some tokens leave leading zeros out. */
 function padded(block: Buffer, length: number): Buffer {
   if (block.length === length) return block
+  if (block.length > length) throw wrongly('opened it to more than there can be')
   const whole = Buffer.alloc(length)
   whole.set(block, length - block.length)
   block.fill(0)
@@ -129,9 +149,14 @@ export function ecdsaTokenKey({ curveId }: Shape<'ECDSA'>, publicKeyPem: string,
 }
 
 /** A token that says yes and writes less has made none. */
-function requireWhole(signature: Buffer, length: number): Buffer {
+export function requireWhole(signature: Buffer, length: number): Buffer {
   if (signature.length === length) return signature
-  throw new KmsError('unavailable', 'The HSM has made no whole signature; try again.', { retryAfter: 1 })
+  throw wrongly('made no whole signature')
+}
+
+/** What it said it had done, and had not. */
+export function wrongly(did: string): KmsError {
+  return new KmsError('unavailable', `The HSM has ${did}; try again.`, { retryAfter: 1 })
 }
 
 export const ecdsa = mechanism(CKM.ECDSA)

@@ -3,7 +3,7 @@ import { CKO } from './constants.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { createSigner, findOne, labelled } from './regionObjects.ts'
 import type { RegionToken } from './regionToken.ts'
-import { ecdsa } from './tokenKey.ts'
+import { ecdsa, requireWhole } from './tokenKey.ts'
 import type { RootKeys } from '../software/tenancyRoots.ts'
 
 /** The roots of the tenancies whose home is this region, in its token; the state keeps their labels. */
@@ -21,7 +21,10 @@ export function tokenRoots(token: RegionToken): RootKeys {
     sign: (rootKey, bytes) =>
       derSignature(
         token.run((session) =>
-          session.sign(ecdsa, findOne(session, CKO.PRIVATE_KEY, rootKey), hash('sha384', bytes, 'buffer')),
+          requireWhole(
+            session.sign(ecdsa, findOne(session, CKO.PRIVATE_KEY, rootKey), hash('sha384', bytes, 'buffer')),
+            96,
+          ),
         ),
       ),
   }

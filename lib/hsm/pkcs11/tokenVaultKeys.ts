@@ -17,15 +17,16 @@ import type { HandleCache } from '../software/handleCache.ts'
 import type { Material, RsaGenerator } from '../software/material.ts'
 import { makingCost, type PoolShare } from '../software/poolShare.ts'
 import type { SoftwareKey } from '../software/softwareKey.ts'
-import { broken, requireImportable, requireMaterialId, WRAPPING_KEY_LENGTH } from '../software/materialRules.ts'
+import { requireImportable, requireMaterialId, WRAPPING_KEY_LENGTH } from '../software/materialRules.ts'
 import type { SoftwareVaultKeys } from '../software/vaultKeys.ts'
 import { keksDestroyed } from '../software/vaultRoot.ts'
 import { CKA } from './constants.ts'
 import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from './templates.ts'
 import { type Template } from './encode.ts'
-import { unwrapProven, type HsmKek } from './hsmKek.ts'
+import type { HsmKek } from './hsmKek.ts'
 import type { VaultToken } from './regionToken.ts'
-import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, type HeldObject } from './tokenKey.ts'
+import { isDecrypting, isSigning, requireSame } from './rightlyWrapped.ts'
+import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, wrongly, type HeldObject } from './tokenKey.ts'
 import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
 
 interface Parts {
@@ -85,7 +86,7 @@ export class TokenVaultKeys implements VaultKeys {
       return token.run((session) => this.#wrapMade(context, { handle: generateAes(session, shape.length) }))
     }
     if (shape.algorithm === 'RSA' && generateRsa !== undefined) {
-      return this.#wrapHeld(context, await generateRsa(shape.length * 8))
+      return this.#proven(context, this.#wrapHeld(context, await generateRsa(shape.length * 8)))
     }
     const make = () =>
       token.onThread(async (session) => {
@@ -96,7 +97,7 @@ export class TokenVaultKeys implements VaultKeys {
           : generateEcPair(session, shape))
         return this.#wrapMade(context, pair)
       })
-    return this.#inShare(make, makingCost(shape))
+    return this.#proven(context, await this.#inShare(make, makingCost(shape)))
   }
 
   async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
@@ -105,10 +106,12 @@ export class TokenVaultKeys implements VaultKeys {
     requireMaterialId(materialId)
     this.#requireKek()
     const bits = WRAPPING_KEY_LENGTH * 8
-    if (generateRsa !== undefined) return this.#wrapHeld(context, await this.#inShare(() => generateRsa(bits)))
-    return this.#inShare(() =>
+    if (generateRsa !== undefined)
+      return this.#proven(context, this.#wrapHeld(context, await this.#inShare(() => generateRsa(bits))))
+    const made = await this.#inShare(() =>
       token.onThread(async (session) => this.#wrapMade(context, await generateRsaPair(session, bits, [CKA.DECRYPT]))),
     )
+    return this.#proven(context, made)
   }
 
   async importWrapped(
@@ -129,8 +132,11 @@ export class TokenVaultKeys implements VaultKeys {
     } finally {
       object.destroy()
     }
-    return held.withImported(context, secret, (material) =>
-      context.protectionMode === 'SOFTWARE' ? held.wrapMaterial(context, material) : this.#wrapHeld(context, material),
+    if (context.protectionMode === 'SOFTWARE')
+      return held.withImported(context, secret, (material) => held.wrapMaterial(context, material))
+    return this.#proven(
+      context,
+      await held.withImported(context, secret, (material) => this.#wrapHeld(context, material)),
     )
   }
 
@@ -193,11 +199,9 @@ export class TokenVaultKeys implements VaultKeys {
     held.requireBound(context, wrapped)
     const kek = this.#requireKek()
     const blob = Buffer.from(wrapped.blob, 'base64')
+    // Its MAC fits: where it does not open all the same, it is the token that fails, and not the blob.
     const handle = token.run((session, objects) =>
-      unwrapProven(
-        () => broken(context),
-        () => session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
-      ),
+      session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
     )
     return heldObject(token, handle)
   }
@@ -207,7 +211,13 @@ export class TokenVaultKeys implements VaultKeys {
     const kek = this.#requireKek()
     const blob = this.#parts.token.run((session, objects) => {
       try {
-        return session.wrap(objects.kwp, kek.handle(session, objects), handle)
+        const under = kek.handle(session, objects)
+        const wrapped = session.wrap(objects.kwp, under, handle)
+        if ('shape' in context && context.shape.algorithm === 'AES') {
+          const template = masterTemplate(context.shape)
+          requireSame(session, handle, () => session.unwrap(objects.kwp, under, wrapped, template))
+        }
+        return wrapped
       } finally {
         session.destroy(handle)
       }
@@ -230,6 +240,19 @@ export class TokenVaultKeys implements VaultKeys {
     } finally {
       secret.fill(0)
     }
+  }
+
+  /**
+   * Its blob is opened once before anybody hears of it, and is of its public key: what never opens is not made. An AES key was
+   * compared when it was wrapped.
+   */
+  async #proven(context: BlobContext, wrapped: WrappedKey): Promise<WrappedKey> {
+    if (wrapped.publicKey === undefined) return wrapped
+    const isRight = await ('shape' in context
+      ? isSigning(this.#open(context, wrapped), context.shape)
+      : isDecrypting(this.#unwrap(context, wrapped, wrappingKeyTemplate), wrapped.publicKey))
+    if (isRight) return wrapped
+    throw wrongly('wrapped another key than it has made')
   }
 
   #requireKek(): HsmKek {

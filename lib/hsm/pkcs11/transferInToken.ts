@@ -8,7 +8,7 @@ import { oaepMechanism } from './abilities.ts'
 import { CKA, CKK, CKM, CKO } from './constants.ts'
 import { aesObject, aesTemplate, readableAes, rsaPrivateTemplate } from './templates.ts'
 import { mechanism, type Template } from './encode.ts'
-import { unwrapOr } from './hsmKek.ts'
+import { unwrapOr, wrapKek } from './hsmKek.ts'
 import type { RsaGenerator } from '../software/material.ts'
 import { TRANSPORT_KEY_BITS } from '../software/transferInProcess.ts'
 import { generateRsaPair, intoToken, type MadeKey } from './tokenMaterial.ts'
@@ -129,14 +129,8 @@ export function importInToken(
   },
 ): WrappedVaultKeys {
   const made: Handle[] = []
-  const opened = (
-    unwrappingKey: Handle,
-    blob: string | Buffer,
-    template: Template,
-    otherwise: string,
-    how = objects.kwp,
-  ) => {
-    const bytes = typeof blob === 'string' ? Buffer.from(blob, 'base64') : blob
+  const opened = (unwrappingKey: Handle, blob: string, template: Template, otherwise: string, how = objects.kwp) => {
+    const bytes = Buffer.from(blob, 'base64')
     const handle = unwrapOr(
       session,
       () => refusedTransfer(otherwise),
@@ -146,13 +140,10 @@ export function importInToken(
     return handle
   }
   try {
-    const otherwise = 'the transport key was not made by this HSM for this offer'
-    const transport = opened(
-      rootsOf(objects, transportKey.generation).wrappingRoot,
-      transportKey.blob,
-      transportTemplate,
-      otherwise,
-    )
+    // Its MAC fits.
+    const { wrappingRoot } = rootsOf(objects, transportKey.generation)
+    const transport = session.unwrap(objects.kwp, wrappingRoot, transportKey.blob, transportTemplate)
+    made.push(transport)
     const unwrapper = aesTemplate([CKA.UNWRAP], { isExtractable: false })
     const ephemeral = opened(
       transport,
@@ -164,7 +155,7 @@ export function importInToken(
     const take = (name: VaultKeyName, template: Template) =>
       opened(ephemeral, bundle.kwp[name], template, 'a vault key does not unwrap')
     const kek = take('hsmKek', kekTemplate)
-    const blob = session.wrap(objects.kwp, objects.roots[0].wrappingRoot, kek)
+    const blob = wrapKek(session, objects, kek)
     requireThat(isWrappedVaultKey(blob), 'a vault key does not unwrap')
     return keeper.wrapped(context, blob, (name) => {
       const [secret = Buffer.alloc(0)] = session.attributes(take(name, readableAes), CKA.VALUE)

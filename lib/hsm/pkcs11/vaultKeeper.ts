@@ -53,7 +53,7 @@ export class VaultKeeper {
     if (hsmKek === null) throw keksDestroyed(context)
     const found = this.#opened('vault-keys/hsmKek', vaultText(context), hsmKek)
     if (found === undefined) throw notOurs(context)
-    return new HsmKek(this.token, found.blob, found.generation, () => notOurs(context))
+    return new HsmKek(this.token, found.blob, found.generation)
   }
 
   /** A key that the process holds. @throws KmsError integrityFailure as `kek` does. */
