@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { VaultKeys, WrappedKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
 import { putUlong } from '../../lib/hsm/pkcs11/encode.ts'
@@ -20,6 +20,7 @@ describeWithToken('a token that answers what cannot be', () => {
   const rsa = aMaterial({ shape: { algorithm: 'RSA', length: 256 }, materialId: 'cd'.repeat(16) })
   const wrapping = { keyId: aVault().vaultId, materialId: 'ef'.repeat(16) }
   const another = aVault({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.another' })
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   let now = 1_000_000
   let hsm: Pkcs11Hsm
   let unopened: WrappedVaultKeys
@@ -43,6 +44,8 @@ describeWithToken('a token that answers what cannot be', () => {
   afterEach(async () => {
     delete trouble.code
     delete trouble.wrong
+    // What has failed in the library is no failure of what node:crypto does next.
+    expect(createPrivateKey(pem).type).toBe('private')
     now += 1_000
     await attempts.encrypts()
     await attempts.signs()

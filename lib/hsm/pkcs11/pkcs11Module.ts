@@ -1,6 +1,7 @@
 import { encodeInitializeArgs, readUlong, ulong } from './encode.ts'
 import { CKF, CKR } from './constants.ts'
 import { callNow, functionsOf, memoryOf, type Argument, type Callable, type FunctionName } from './functionList.ts'
+import { forgetErrors } from './forgetErrors.ts'
 import { LibraryGate, type GateWords } from './libraryGate.ts'
 import { OpenSessions, sessionWords, type SessionWords } from './openSessions.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
@@ -192,6 +193,7 @@ export class Pkcs11Module {
     underWay.call = args
     const code = callNow(this.#functions[name], args)
     underWay.call = none
+    if (code !== CKR.OK) forgetErrors()
     return code
   }
 
