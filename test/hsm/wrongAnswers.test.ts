@@ -38,7 +38,7 @@ describeWithToken('a token that answers what cannot be', () => {
     made.set(wrapping, await vault.generateWrappingKey(wrapping))
     sealed = await vault.use(rsa, keyOf(rsa), (key) => key.encrypt('RSA_OAEP_SHA_256', message, {}))
     const publicKey = createPublicKey(keyOf(wrapping).publicKey ?? '')
-    brought = await wrapMaterial('RSA_OAEP_SHA256', publicKey, randomBytes(32))
+    brought = wrapMaterial('RSA_OAEP_SHA256', publicKey, randomBytes(32))
   })
 
   afterEach(async () => {
@@ -122,34 +122,34 @@ describeWithToken('a token that answers what cannot be', () => {
     }
   })
 
-  const flip = (args: readonly Argument[], place: number) => {
+  const flipped = (place: number) => (args: readonly Argument[]) => {
     const room = args[place]
     if (Buffer.isBuffer(room)) room[3] = (room[3] ?? 0) ^ 1
   }
-  const length = (args: readonly Argument[], value: number) => {
+  const ofLength = (value: number) => (args: readonly Argument[]) => {
     const word = args.at(-1)
     if (Buffer.isBuffer(word)) putUlong(word, value)
   }
 
   test.each([
-    ['C_Sign', 'a MAC of five bytes', 'encrypts', (args) => length(args, 5)],
-    ['C_Sign', 'more than there can be', 'encrypts', (args) => length(args, 1_000_000)],
-    ['C_Sign', 'a MAC of five bytes', 'makesVault', (args) => length(args, 5)],
-    ['C_Sign', 'five bytes', 'signs', (args) => length(args, 5)],
-    ['C_Sign', 'five bytes', 'signsForRegion', (args) => length(args, 5)],
-    ['C_Sign', 'a flipped bit', 'signsByRsa', (args) => flip(args, 3)],
-    ['C_Sign', 'a flipped bit', 'makesEc', (args) => flip(args, 3)],
-    ['C_Decrypt', 'a flipped bit', 'decryptsByRsa', (args) => flip(args, 3)],
-    ['C_Decrypt', 'a flipped bit', 'imports', (args) => flip(args, 3)],
-    ['C_Decrypt', 'more than the modulus has', 'decryptsByRsa', (args) => length(args, 300)],
-    ['C_WrapKey', 'a flipped bit', 'makesAes', (args) => flip(args, 4)],
-    ['C_WrapKey', 'a flipped bit', 'makesEc', (args) => flip(args, 4)],
-    ['C_WrapKey', 'a flipped bit', 'makesRsa', (args) => flip(args, 4)],
-    ['C_WrapKey', 'a flipped bit', 'makesWrappingKey', (args) => flip(args, 4)],
-    ['C_WrapKey', 'a flipped bit', 'imports', (args) => flip(args, 4)],
-    ['C_WrapKey', 'a flipped bit', 'makesVault', (args) => flip(args, 4)],
-    ['C_WrapKey', 'nothing', 'makesVault', (args) => length(args, 0)],
-    ['C_FindObjects', 'more than were asked for', 'opensAgain', (args) => length(args, 1_000)],
+    ['C_Sign', 'a MAC of five bytes', 'encrypts', ofLength(5)],
+    ['C_Sign', 'more than there can be', 'encrypts', ofLength(1_000_000)],
+    ['C_Sign', 'a MAC of five bytes', 'makesVault', ofLength(5)],
+    ['C_Sign', 'five bytes', 'signs', ofLength(5)],
+    ['C_Sign', 'five bytes', 'signsForRegion', ofLength(5)],
+    ['C_Sign', 'a flipped bit', 'signsByRsa', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'makesEc', flipped(3)],
+    ['C_Decrypt', 'a flipped bit', 'decryptsByRsa', flipped(3)],
+    ['C_Decrypt', 'a flipped bit', 'imports', flipped(3)],
+    ['C_Decrypt', 'more than the modulus has', 'decryptsByRsa', ofLength(300)],
+    ['C_WrapKey', 'a flipped bit', 'makesAes', flipped(4)],
+    ['C_WrapKey', 'a flipped bit', 'makesEc', flipped(4)],
+    ['C_WrapKey', 'a flipped bit', 'makesRsa', flipped(4)],
+    ['C_WrapKey', 'a flipped bit', 'makesWrappingKey', flipped(4)],
+    ['C_WrapKey', 'a flipped bit', 'imports', flipped(4)],
+    ['C_WrapKey', 'a flipped bit', 'makesVault', flipped(4)],
+    ['C_WrapKey', 'nothing', 'makesVault', ofLength(0)],
+    ['C_FindObjects', 'more than were asked for', 'opensAgain', ofLength(1_000)],
   ] as const satisfies readonly (readonly [FunctionName, string, string, (args: readonly Argument[]) => void])[])(
     '%s with %s and CKR_OK is the token’s trouble: %s',
     async (name, _answer, what, change) => {
