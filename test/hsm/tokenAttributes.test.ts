@@ -155,11 +155,13 @@ describeWithToken('a token’s keys', () => {
     } finally {
       unwrapping.unwrap = unwrap
     }
-    // The transport key, the ephemeral one, the KEK, and the two that the process holds.
+    // The transport key, the ephemeral one, the KEK, what its blob opens to, tried on it, and the two that the process holds.
     expect(made).toEqual([
       `${held} unwrap`,
       `${held} unwrap`,
       'private sensitive extractable modifiable copyable wrap unwrap',
+      `${held} wrap unwrap`,
+      `${held} wrap unwrap`,
       'private extractable modifiable copyable',
       'private extractable modifiable copyable',
     ])
