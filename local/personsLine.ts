@@ -20,7 +20,9 @@ export function personsLine(cause: unknown): string | undefined {
   // Of a file its name, which no caller of the API is told.
   if (isKmsError(cause, 'cannotStore')) return cause.cause instanceof UserError ? cause.cause.message : cause.message
   if (isKmsError(cause, 'unavailable'))
-    return cause.cause === undefined ? cause.message : `${cause.message} ${messageOf(cause.cause)}`
+    return cause.cause === undefined
+      ? cause.message
+      : `${cause.message} ${personsLine(cause.cause) ?? messageOf(cause.cause)}`
   if (cause instanceof Pkcs11Error)
     return `The HSM’s library failed: ${cause.message} Its own log says why; of SoftHSM’s tokens, see that their disk has room and takes writes. Begin again once that is put right.`
   return systemLine(cause)

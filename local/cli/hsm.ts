@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/userError.ts'
 import { defaultRegions } from '../directory/chooseRegions.ts'
 import type { Ceremony } from '../hsm/ceremony.ts'
-import { labelStart, moduleOf, tokenRegions, tokenSettings } from '../hsm/tokenSettings.ts'
+import { labelStart, moduleOf, requireHsmVariables, tokenRegions, tokenSettings } from '../hsm/tokenSettings.ts'
 import { dataFlag, type CommandRow, type DataFlag } from './command.ts'
 
 interface RegionsFlag extends DataFlag {
@@ -55,6 +55,9 @@ export const hsm: CommandRow = {
   name: 'hsm',
   does: 'Makes the PKCS#11 tokens that hold a cloud’s roots, and looks at them (docs/hsm.md).',
   build: (command) => {
+    command.hook('preAction', () => {
+      requireHsmVariables(process.env)
+    })
     command
       .command('init')
       .description('Makes a token for each region, and its roots there, by the security officer; what is there stays.')

@@ -1,6 +1,7 @@
 import { createConnection, createServer, type Socket } from 'node:net'
 import type { Broken } from '../region/faults.ts'
 import type { HostDirectory } from '../directory/hostDirectory.ts'
+import { personsLine } from '../personsLine.ts'
 import { messageOf } from '../../lib/userError.ts'
 import { listenPrivately, socketPath } from './privateSocket.ts'
 
@@ -71,7 +72,8 @@ async function performAny(faults: FaultCommands, more: MoreCommands, words: read
   try {
     return `ok: ${await other(words)}`
   } catch (cause) {
-    return `error: ${messageOf(cause)}`
+    // Why a token does not answer, too.
+    return `error: ${personsLine(cause) ?? messageOf(cause)}`
   }
 }
 

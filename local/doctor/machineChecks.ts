@@ -2,6 +2,7 @@ import { existsSync, statSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { messageOf } from '../../lib/userError.ts'
 import { settingsFromEnvironment } from '../cloudSettings.ts'
+import { strangers } from '../hsm/tokenSettings.ts'
 import { fail, ok, warn, type Finding } from './finding.ts'
 import type { Patient } from './patient.ts'
 
@@ -17,8 +18,17 @@ export function nodeCheck(version = process.versions.node): readonly Finding[] {
 /** The variables of this shell: those that a start from here would take. */
 export function settingsCheck(environment = process.env): readonly Finding[] {
   try {
-    settingsFromEnvironment(environment)
-    return [ok('the environment’s settings can be read')]
+    const { tokens } = settingsFromEnvironment(environment)
+    const unknown = tokens === null ? [] : strangers(environment)
+    return [
+      ok('the environment’s settings can be read'),
+      ...unknown.map((name) =>
+        warn(
+          `${name} is none of the variables of docs/hsm.md.`,
+          'Take it out of the environment, or leave it to the program whose it is.',
+        ),
+      ),
+    ]
   } catch (cause) {
     return [
       fail(messageOf(cause), 'Correct the variable, or take it out of the environment: docs/operating.md, Settings.'),

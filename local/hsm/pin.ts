@@ -53,6 +53,7 @@ export function requireOwn(file: string, what: string): void {
 
 /** From the file, or asked for at the terminal without an echo; never an argument, which every user of a machine can see. */
 export async function pinFromFileOrPrompt(file: string | undefined, whose: string, flag: string): Promise<string> {
+  if (file === '') throw new UserError(`${flag} is empty; it names the file that holds ${whose} PIN.`)
   if (file !== undefined) return pinFrom(file)
   if (!process.stdin.isTTY)
     throw new UserError(`There is no terminal to ask for ${whose} PIN; name a file with ${flag}.`)

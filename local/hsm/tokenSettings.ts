@@ -1,3 +1,4 @@
+import { editDistance } from '../../lib/iam/editDistance.ts'
 import { isRegionName } from '../../lib/regionName.ts'
 import { UserError } from '../../lib/userError.ts'
 
@@ -15,22 +16,27 @@ export interface TokenSettings {
   readonly allowsSoftwareReplicas: boolean
 }
 
+const prefix = 'PKCS11_'
+const names = ['MODULE', 'PIN_FILE', 'LABEL', 'REGIONS', 'SOFTWARE_REPLICAS', 'INIT_ARGUMENTS'].map(
+  (name) => prefix + name,
+)
+const maxSlips = 2
+
 const defaultLabel = 'vaultspan'
 /** Of any token, in bytes. */
 const maxLabelLength = 32
 
 /** Null: every HSM is simulated. @throws UserError naming the variable. */
-export function tokenSettings({
-  HSM = 'simulated',
-  PKCS11_MODULE,
-  PKCS11_PIN_FILE,
-  PKCS11_LABEL,
-  PKCS11_REGIONS,
-  PKCS11_SOFTWARE_REPLICAS = 'off',
-  PKCS11_INIT_ARGUMENTS,
-}: NodeJS.ProcessEnv): TokenSettings | null {
-  if (HSM === 'simulated') return null
-  if (HSM !== 'pkcs11') throw new UserError('HSM takes simulated or pkcs11.')
+export function tokenSettings(environment: NodeJS.ProcessEnv): TokenSettings | null {
+  if (environment['HSM'] === undefined || requireHsmVariables(environment) === 'simulated') return null
+  const {
+    PKCS11_MODULE,
+    PKCS11_PIN_FILE,
+    PKCS11_LABEL,
+    PKCS11_REGIONS,
+    PKCS11_SOFTWARE_REPLICAS = 'off',
+    PKCS11_INIT_ARGUMENTS,
+  } = environment
   if (PKCS11_SOFTWARE_REPLICAS !== 'on' && PKCS11_SOFTWARE_REPLICAS !== 'off') {
     throw new UserError('PKCS11_SOFTWARE_REPLICAS takes on or off.')
   }
@@ -42,6 +48,24 @@ export function tokenSettings({
     allowsSoftwareReplicas: PKCS11_SOFTWARE_REPLICAS === 'on',
     ...(PKCS11_INIT_ARGUMENTS === undefined ? {} : { initArguments: PKCS11_INIT_ARGUMENTS }),
   }
+}
+
+/** What a start and every hsm command looks at first; undefined: HSM is not set. @throws UserError */
+export function requireHsmVariables(environment: NodeJS.ProcessEnv): 'simulated' | 'pkcs11' | undefined {
+  const { HSM } = environment
+  if (HSM !== undefined && HSM !== 'simulated' && HSM !== 'pkcs11')
+    throw new UserError('HSM takes simulated or pkcs11.')
+  if (HSM === 'simulated') return HSM
+  for (const name of strangers(environment)) {
+    const meant = names.find((each) => editDistance(name, each) <= maxSlips)
+    if (meant !== undefined) throw new UserError(`${name} is no variable here; did you mean ${meant}?`)
+  }
+  return HSM
+}
+
+/** Variables that begin like ours and are none: a slip, or another program's. */
+export function strangers(environment: NodeJS.ProcessEnv): readonly string[] {
+  return Object.keys(environment).filter((name) => name.startsWith(prefix) && !names.includes(name))
 }
 
 export function moduleOf({ PKCS11_MODULE }: NodeJS.ProcessEnv): string {
@@ -101,5 +125,6 @@ export function hasToken(tokens: TokenSettings | null, region: string): tokens i
 
 function needed(name: string, value: string | undefined, what: string): string {
   if (value !== undefined && value !== '') return value
-  throw new UserError(`HSM=pkcs11 needs ${name}, ${what} (docs/hsm.md).`)
+  const empty = value === '' ? '; it is empty' : ''
+  throw new UserError(`HSM=pkcs11 needs ${name}, ${what}${empty} (docs/hsm.md).`)
 }

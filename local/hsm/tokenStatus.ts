@@ -61,7 +61,13 @@ export async function tokenStatus(
   } catch (cause) {
     sayUnfit(`  ${messageOf(cause)}`)
   }
+  let refusing: string | undefined
   for (const region of regions) {
+    // One wrong PIN is one of three in every token that has it.
+    if (refusing !== undefined) {
+      sayUnfit(`  ${region}  was not asked: the token of ${refusing} refuses the PIN`)
+      continue
+    }
     const cutOff = cutOffMigration(data, region)
     if (cutOff !== undefined) {
       sayUnfit(`  ${region}  ${cutOff}`)
@@ -118,8 +124,7 @@ export async function tokenStatus(
       hsm.close()
     } catch (cause) {
       sayUnfit(`  ${region}  ${messageOf(cause)}`)
-      // One wrong PIN is one of three in every token that has it.
-      if (messageOf(cause).includes('refuses the PIN')) break
+      if (messageOf(cause).includes('refuses the PIN')) refusing = region
     }
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)

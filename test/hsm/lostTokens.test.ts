@@ -1,11 +1,12 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { eu, labelsOf, name, Place, regions, us } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
 
 describeWithToken('after tokens were lost', () => {
   let place: Place
@@ -97,6 +98,26 @@ describeWithToken('after tokens were lost', () => {
       `${eu}  tokens for private vaults: 0 free, 1 taken, 0 spent; another private vault is refused until there are more (hsm init --private)`,
     )
     expect(text).toContain(`AWAY, with a private vault each: ${place.label} ${eu} #1`)
+    writeFileSync(place.pinFile, 'another')
+    const refused = (await status()).text
+    expect(refused).toContain(`The token ${place.label} ${eu} refuses the PIN`)
+    expect(refused).toContain(`  ${us}  was not asked: the token of ${eu} refuses the PIN`)
+  })
+
+  test('a token in which a kill has left an object half written is made anew all the same', () => {
+    const label = newToken()
+    const place = /tokendir *= *(.*)/.exec(readFileSync(process.env['SOFTHSM2_CONF'] ?? '', 'utf8'))?.[1] ?? ''
+    const folder = readdirSync(place)
+      .map((each) => join(place, each))
+      .find((each) => readFileSync(join(each, 'token.object'), 'latin1').includes(label))
+    const locks = readdirSync(folder ?? '').filter((each) => each.endsWith('.lock') && each !== 'token.lock')
+    rmSync(join(folder ?? '', locks[0] ?? ''))
+    const module = softHsm()
+    initialize({ module, label, ...pins }, module.slotOf(label))
+    expect(module.labels().filter((each) => each === label)).toHaveLength(1)
+    partitionToken({ module, label, pin: () => pins.pin }).bare((session) => {
+      expect(session.find([])).toEqual([])
+    })
   })
 
   test('a state that cannot be read stands for one of a token', () => {

@@ -11,6 +11,10 @@ import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { realm } from '../../lib/ocid.ts'
 import type { Write } from '../../lib/ports.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
+import { lost } from '../../lib/hsm/pkcs11/lostToken.ts'
+import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+import { serveFaults } from '../../local/control/faultServer.ts'
 import { askService } from '../../local/control/askService.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
@@ -22,6 +26,21 @@ import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type Ma
 import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
 
 const regions = ['eu-test-1', 'us-test-1']
+
+test('whoever asks for a new root is told why a token does not answer', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vaultspan-asked-'))
+  const cause = new Pkcs11Error('C_GenerateKey', CKR.GENERAL_ERROR)
+  const fails = () => Promise.reject(lost('eu #1', cause))
+  const close = await serveFaults({ path: folder }, undefined as never, { 'rotate-root': fails })
+  try {
+    await expect(askService(folder, 'rotate-root -')).rejects.toThrow(
+      /The HSM does not answer \(token eu #1\); try again\. .*C_GenerateKey answered .* see that their disk has room/,
+    )
+  } finally {
+    await close?.()
+    rmSync(folder, { recursive: true })
+  }
+})
 
 function rotationOfACloud(tokensIn: (folder: string) => object): void {
   let folder: string

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { tokensCheck } from '../../local/doctor/tokensCheck.ts'
+import { program } from '../../local/cli/commands.ts'
+import { settingsCheck } from '../../local/doctor/machineChecks.ts'
+import { pinFromFileOrPrompt } from '../../local/hsm/pin.ts'
 import { regionsHere, regionsToCome } from '../../local/hsm/regionsHere.ts'
 import { requireTokensIn } from '../../local/hsm/requireTokensIn.ts'
 import { requireOwnToken, requireTokenRegions, tokenLabel, tokenSettings } from '../../local/hsm/tokenSettings.ts'
@@ -23,6 +26,54 @@ test.each([
 
 test.each(['', '  '])('PKCS11_LABEL "%s" is refused', (label) => {
   expect(() => settings({ PKCS11_LABEL: label })).toThrow('PKCS11_LABEL is empty')
+})
+
+test('every hsm command reads HSM and the names of the variables as a start does', async () => {
+  const hsm = program().commands.find((command) => command.name() === 'hsm')
+  const words = (hsm?.commands ?? []).map((command) => [
+    command.name(),
+    ...command.registeredArguments.map(() => '/none'),
+    ...command.options.flatMap(({ mandatory, long }) => (mandatory ? [long ?? '', '/none'] : [])),
+  ])
+  expect(words.length).toBeGreaterThan(8)
+  const kept = { ...process.env }
+  try {
+    for (const [name, value, says] of [
+      ['HSM', 'pkcs12', 'HSM takes simulated or pkcs11.'],
+      ['PKCS11_REGION', 'x', 'PKCS11_REGION is no variable here; did you mean PKCS11_REGIONS?'],
+    ] as const) {
+      process.env = { ...kept, [name]: value }
+      for (const each of words)
+        await expect(program().parseAsync(['hsm', ...each], { from: 'user' })).rejects.toThrow(says)
+    }
+  } finally {
+    process.env = kept
+  }
+})
+
+test.each([
+  ['PKCS11_REGION', 'PKCS11_REGIONS'],
+  ['PKCS11_LABL', 'PKCS11_LABEL'],
+  ['PKCS11_PINFILE', 'PKCS11_PIN_FILE'],
+])('the slip %s is refused by a start and doctor, with %s', (slip, meant) => {
+  const says = `${slip} is no variable here; did you mean ${meant}?`
+  expect(() => settings({ [slip]: 'x' })).toThrow(says)
+  expect(settingsCheck({ ...environment, [slip]: 'x' })).toMatchObject([{ level: 'fail', says }])
+  expect(tokenSettings({ [slip]: 'x' })).toBeNull()
+})
+
+test('another program’s variable is let be, and doctor names it', () => {
+  settings({ PKCS11_PROXY_SOCKET: 'x' })
+  const [, found] = settingsCheck({ ...environment, PKCS11_PROXY_SOCKET: 'x' })
+  expect(found).toMatchObject({ level: 'warn', says: expect.stringContaining('PKCS11_PROXY_SOCKET is none') as string })
+  expect(settingsCheck(environment)).toHaveLength(1)
+})
+
+test('an empty PKCS11_PIN_FILE is said to be that', async () => {
+  expect(() => settings({ PKCS11_PIN_FILE: '' })).toThrow(
+    'the file that holds the PIN of the tokens’ user; it is empty',
+  )
+  await expect(pinFromFileOrPrompt('', 'the service’s', 'PKCS11_PIN_FILE')).rejects.toThrow('PKCS11_PIN_FILE is empty')
 })
 
 test('a label that no token takes is refused, by the start too', () => {

@@ -140,6 +140,12 @@ test('what a person can put right is one line, and a bug is none', () => {
   ])
   const lost = new KmsError('unavailable', 'The HSM does not answer.', { cause: new UserError('No token is there.') })
   expect(personsLine(lost)).toBe('The HSM does not answer. No token is there.')
+  const full = new KmsError('unavailable', 'The HSM does not answer.', {
+    cause: new Pkcs11Error('C_GenerateKey', 0x05),
+  })
+  expect(personsLine(full)).toMatch(
+    /^The HSM does not answer\. .*C_GenerateKey answered .* see that their disk has room/,
+  )
   expect(personsLine(new Pkcs11Error('C_InitToken', 0x30))).toMatch(
     /^The HSM’s library failed: C_InitToken answered CKR_/,
   )

@@ -1,7 +1,8 @@
 import { UserError } from '../../userError.ts'
 import { markOwner, requireOwner, type TokenOwner } from './ownerMark.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
-import { CKA, CKO, CKU } from './constants.ts'
+import { CKA, CKO, CKR, CKU } from './constants.ts'
+import { isPkcs11Error } from './pkcs11Error.ts'
 import { refusedOf, requirePinLengths } from './requirePins.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
@@ -225,9 +226,19 @@ export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken,
     throw new UserError(`A token's label has at most 32 bytes: ${label}`)
   requirePinLengths({ module, label, soPin, pin }, empty)
   const [officer, user] = [Buffer.from(soPin), Buffer.from(pin)]
+  const init = (slot: number) => {
+    module.call('C_InitToken', slot, officer, officer.length, name)
+  }
   try {
     try {
-      module.call('C_InitToken', empty, officer, officer.length, name)
+      const former = over === undefined ? '' : module.tokenInfo(over).label
+      try {
+        init(empty)
+      } catch (cause) {
+        // SoftHSM stumbles, once, over an object that whoever was killed had half written, and removes it only with the next start.
+        if (over === undefined || !isPkcs11Error(cause, CKR.DEVICE_ERROR) || !module.restart()) throw cause
+        init(module.slotOf(former) ?? over)
+      }
     } catch (cause) {
       throw refusedOf(label, 'the security officer’s PIN', cause)
     }
