@@ -210,6 +210,11 @@ describe('what three of five custodians hold', () => {
       expect({ change, isAsMade: isAsMade(damaged) }).toEqual({ change, isAsMade: false })
     }
     expect(isAsMade(recovery)).toBe(false)
+    const second = identity()
+    const both = { ...recovery, identities: { ...recovery.identities, 'us-test-1': second.publicKey } }
+    const signers = [signer, second].map(({ sign }, index) => ({ region: [region, 'us-test-1'][index] ?? '', sign }))
+    expect(isAsMade(await signedBy(both, signers))).toBe(true)
+    for (const one of signers) expect(isAsMade(await signedBy(both, [one]))).toBe(false)
     // The shares are not accused.
     const forged = await aBackup({ ...ceremony, recovery: { ...signed, shares: signed.shares.map(altered) } })
     await expect(opened(forged, those(1, 2, 3))).rejects.toThrow('is damaged in this backup')

@@ -38,7 +38,7 @@ async function forked(body: (copy: string, since: CommitMark, before: CommitMark
   })
 }
 
-test.each([0, 1, 3, 10])(
+test.each([0, 1, 2, 3, 10])(
   'a copy that has made %i changes of its own is told from the file that it is a copy of',
   (own) =>
     forked(async (copy, since) => {
@@ -47,6 +47,16 @@ test.each([0, 1, 3, 10])(
       expect(missing).toEqual(own < 3 ? { has: 2 + own, knows: 5 } : { has: 2, knows: 5 })
     }),
 )
+
+test('a copy is told from its file also where the last opening before it had made no change', () =>
+  withDirectory(async (directory) => {
+    const [file, copy] = [join(directory, 'file.db'), join(directory, 'copy.db')]
+    for (const changes of [2, 0]) await runOf(file, changes)
+    cpSync(file, copy)
+    const { told } = await runOf(file, 3)
+    await runOf(copy, 3)
+    expect((await runOf(copy, 0, told)).missing).toEqual({ has: 2, knows: 5 })
+  }))
 
 test('a copy is the file itself for a peer that has heard of nothing since, and however often it is opened', () =>
   forked(async (copy, _, before) => {
