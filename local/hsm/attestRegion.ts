@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signAttestation, type Attestation } from '../../lib/hsm/formats/attestation.ts'
+import { KnownRoots } from '../../lib/hsm/pkcs11/knownRoots.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { realm } from '../../lib/ocid.ts'
@@ -23,11 +24,12 @@ export async function attestRegion(
   useOwnTokens(tokens.module, data)
   const module = Pkcs11Module.load(tokens.module, tokens.initArguments)
   const label = tokenLabel(tokens, region)
+  const known = KnownRoots.in(join(data, 'hsm', `${region}.json`))
   // Without its file: it is looked at, nothing is kept.
   const hsm = openPkcs11Hsm({
     region,
     realm,
-    token: { module, label, pin: () => pinFrom(tokens.pinFile), remedy: () => remedyFor(data, region) },
+    token: { module, label, known, pin: () => pinFrom(tokens.pinFile), remedy: () => remedyFor(data, region) },
   })
   try {
     return await signAttestation(hsm, {

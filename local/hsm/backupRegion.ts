@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
+import { KnownRoots } from '../../lib/hsm/pkcs11/knownRoots.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
@@ -155,7 +156,7 @@ function tokensOf({ data, region, ...wanted }: Wanted, environment: NodeJS.Proce
   const hsm = openPkcs11Hsm({
     region,
     realm,
-    token,
+    token: { ...token, known: KnownRoots.in(join(data, 'hsm', `${region}.json`)) },
   })
   const close = () => {
     hsm.close()

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { tokenCustody, type CustodyFault, type TokenCustody } from '../../lib/hsm/pkcs11/tokenCustody.ts'
 import type { TokenOptions } from '../../lib/hsm/pkcs11/tokenOptions.ts'
+import { KnownRoots } from '../../lib/hsm/pkcs11/knownRoots.ts'
+import { strangersIn } from '../../lib/hsm/pkcs11/strangers.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
 import type { RecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
@@ -15,7 +17,7 @@ import { recoveryOf } from './recoveryFile.ts'
 
 /** What stands between a region and its custodians, for whoever runs it. */
 export interface CustodyTrouble {
-  readonly kind: CustodyFault | 'recoveryIsDamaged' | 'backupIsDue' | 'tokenIsAnothers'
+  readonly kind: CustodyFault | 'recoveryIsDamaged' | 'backupIsDue' | 'tokenIsAnothers' | 'hasStrangers'
   /** Of the token that it is about. */
   readonly token?: string
   readonly says: string
@@ -23,12 +25,37 @@ export interface CustodyTrouble {
 }
 
 /** In a region's token; undefined: it is simulated, and its keys are in the file of its state. */
-type Where = Pick<TokenOptions, 'module' | 'label' | 'pin'> | undefined
+type Where = Pick<TokenOptions, 'module' | 'label' | 'pin' | 'known'> | undefined
 
 /** What a token says of itself, and how the region stands to its custodians, where it has any. @throws UserError, KmsError unavailable where a token does not answer. */
 export function custodyTroubles(data: string, region: string, where: Where): readonly CustodyTrouble[] {
   const foreign = where === undefined ? [] : foreignTokens(data, region, where)
-  return [...foreign, ...ofCustodians(data, region, where)]
+  const strange = where === undefined ? [] : strangeRoots(data, region, where)
+  return [...strange, ...foreign, ...ofCustodians(data, region, where)]
+}
+
+/** Objects that are called roots and are none of this service's. They are not used; who put them there had the PIN. */
+function strangeRoots(data: string, region: string, where: Exclude<Where, undefined>): readonly CustodyTrouble[] {
+  const known = where.known ?? KnownRoots.in(join(data, 'hsm', `${region}.json`))
+  const kept = keptState(stateOf(data, region))
+  const taken = kept === undefined ? [] : takenTokens(kept).map(({ label }) => label)
+  const there = where.module.labels()
+  return [where.label, ...taken.filter((label) => there.includes(label))].flatMap((label) => {
+    const found = whatIsStrange({ ...where, label, known })
+    if (found === undefined) return []
+    return [{ kind: 'hasStrangers', token: label, says: `token ${label}: ${found}`, remedy: strangers }]
+  })
+}
+
+function whatIsStrange(token: TokenOptions): string | undefined {
+  try {
+    const labels = strangersIn(token)
+    if (labels.length === 0) return undefined
+    return `it has objects that this service did not make, or a rotation that was cut off has left: ${labels.map((each) => `"${each}"`).join(', ')}. Nothing is put under them`
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause
+    return cause.message.replace(/\.$/, '')
+  }
 }
 
 /** Each private vault's token that names another vault: its own vault answers 503. One that is away is told elsewhere. */
@@ -99,7 +126,7 @@ export class CustodyWatch {
     const where = this.#hsm instanceof SoftwareHsm ? undefined : this.#hsm.tokenOptions
     const troubles = custodyTroubles(this.#data, this.#hsm.region, where)
     this.withoutKey = troubles.flatMap(({ kind, token }) =>
-      token === undefined || kind === 'tokenIsAnothers' ? [] : [token],
+      token === undefined || kind === 'tokenIsAnothers' || kind === 'hasStrangers' ? [] : [token],
     )
     return troubles
   }
@@ -128,6 +155,9 @@ function dueIn(
     remedy: `Take one now: ${typed('hsm', 'backup', 'FILE', '--data', data, '--region', region)}`,
   }
 }
+
+const strangers =
+  'Where no rotation was cut off, somebody with the PIN put them there: find out who had it, and change the PIN. hsm rotate-root removes them (docs/hsm.md, Rotating the root).'
 
 const damaged = 'Put another copy there: a backup has one (jq .recovery BACKUP). Nothing is backed up until then.'
 

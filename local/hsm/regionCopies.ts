@@ -1,7 +1,7 @@
 import { isKmsError } from '../../lib/errors.ts'
 import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { isPkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
-import { findVaultObjects } from '../../lib/hsm/pkcs11/regionObjects.ts'
+import { requireRoots } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { tokenCopies, type TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
 import type { TokenOptions } from '../../lib/hsm/pkcs11/tokenOptions.ts'
@@ -71,7 +71,7 @@ function copiesOfTaken(
   try {
     const copies = partitionToken(token).bare((session) => {
       // One that was emptied has nothing to copy, and would be restored as empty.
-      findVaultObjects(session)
+      requireRoots(session)
       return tokenCopies(session, label, recoveryKey)
     })
     return (copies.vault ?? mark) === mark ? copies : `by what stands in it it is another vault's than ${vaultId}`

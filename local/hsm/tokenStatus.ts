@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isEmpty } from '../../lib/hsm/pkcs11/requireTokensFor.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import { KnownRoots } from '../../lib/hsm/pkcs11/knownRoots.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf } from '../../lib/userError.ts'
@@ -82,7 +83,14 @@ export async function tokenStatus(
       const hsm = openPkcs11Hsm({
         region,
         realm,
-        token: { module, label, pin: () => pin, remedy: () => remedyFor(data, region), ...known },
+        token: {
+          module,
+          label,
+          pin: () => pin,
+          remedy: () => remedyFor(data, region),
+          known: KnownRoots.in(join(data, 'hsm', `${region}.json`)),
+          ...known,
+        },
       })
       if (isKnown(recovery, region, hsm.identityPublicKey) === false) {
         sayUnfit(

@@ -89,7 +89,9 @@ function goOnRotating(region: Region): void {
 /** Of what would be found out when a token is lost, or by the next rotation. */
 function warnOfCustody({ name, custody, runtime }: Region): void {
   try {
-    for (const { says, remedy } of custody.look()) runtime.log.warn(`${name}: ${says}.`, { remedy })
+    for (const { kind, says, remedy } of custody.look())
+      if (kind === 'hasStrangers') runtime.log.error(`${name}: ${says}.`, undefined, { remedy })
+      else runtime.log.warn(`${name}: ${says}.`, { remedy })
   } catch (cause) {
     // A token that went away since it was opened is told of by its health.
     if (!isKmsError(cause, 'unavailable')) throw cause

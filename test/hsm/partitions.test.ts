@@ -6,10 +6,10 @@ import { CKU } from '../../lib/hsm/pkcs11/constants.ts'
 import { initPartition } from '../../lib/hsm/pkcs11/initToken.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { createRoots } from '../../lib/hsm/pkcs11/regionObjects.ts'
 import { macRootOf, regionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
 import { Session } from '../../lib/hsm/pkcs11/session.ts'
 import { TokenState } from '../../lib/hsm/pkcs11/tokenState.ts'
+import { cutOffRotation } from './cutOffRotation.ts'
 import { aMaterial, aVault, coded, realm } from './fixtures.ts'
 import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
 
@@ -144,9 +144,8 @@ describeWithToken('a private vault’s token', () => {
   ])('loses its former roots when a rotation ends %s: what they wrapped opens no more', async (_which, atFirst) => {
     const wrapped = await hsm.createVaultKeys(first)
     if (atFirst === 2) {
-      regionToken({ module: softHsm(), label, pin: () => pins.pin }).bare((session) => {
-        createRoots(session, 2)
-      })
+      hsm.close()
+      cutOffRotation(label, join(folder, 'state.json'))
       restarted()
       expect(hsm.rotation.isRotating()).toBe(true)
     }

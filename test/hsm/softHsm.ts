@@ -34,9 +34,9 @@ export function softHsm(): Pkcs11Module {
 }
 
 /** A new token with a region's roots in it, and so many more for private vaults. */
-export function newToken(privateVaults = 0): string {
+export function newToken(privateVaults = 0, recoveryKey?: string): string {
   const label = `test ${process.pid} ${Date.now() % 1e9} ${count++}`
-  initToken({ module: softHsm(), label, ...pins })
+  initToken({ module: softHsm(), label, ...pins, ...(recoveryKey === undefined ? {} : { recoveryKey }) })
   for (let number = 1; number <= privateVaults; number++) {
     initPartition({ module: softHsm(), label: partitionLabel(label, number), ...pins })
   }

@@ -123,7 +123,7 @@ const aes: Template = [
       const { kwp } = findAbilities(session)
       const {
         roots: [{ wrappingRoot }],
-      } = findRegionObjects(session)
+      } = findRegionObjects(session, findAbilities(session))
       const kek = generate([...sessionPrivate(true), ...allowing([CKA.WRAP])])
       const blob = session.wrap(kwp, wrappingRoot, kek)
       const read = () => session.attributes(session.unwrap(kwp, wrappingRoot, blob, readableAes), CKA.VALUE)
@@ -134,7 +134,7 @@ const aes: Template = [
       const { kwp } = findAbilities(session)
       const {
         roots: [{ wrappingRoot }],
-      } = findRegionObjects(session)
+      } = findRegionObjects(session, findAbilities(session))
       const blob = session.wrap(kwp, wrappingRoot, generate([...sessionPrivate(true), ...allowing([CKA.WRAP])]))
       const others = Buffer.from(blob.map((byte) => byte ^ 1))
       const unwrap = () => session.unwrap(kwp, wrappingRoot, others, readableAes)
@@ -144,7 +144,7 @@ const aes: Template = [
 
     test('what others keep in the token, without a label, is none of ours', () => {
       generate([[CKA.TOKEN, true], [CKA.PRIVATE, true], ...allowing([CKA.SIGN])])
-      expect(findRegionObjects(session).roots).toHaveLength(1)
+      expect(findRegionObjects(session, findAbilities(session)).roots).toHaveLength(1)
     })
 
     test('says whether there is an officer apart from the user', () => {
@@ -171,7 +171,7 @@ const aes: Template = [
       const {
         roots: [{ wrappingRoot, macRoot }],
         identity,
-      } = findRegionObjects(session)
+      } = findRegionObjects(session, findAbilities(session))
       const mine = generate([...sessionPrivate(false), ...allowing([CKA.WRAP])])
       for (const root of [wrappingRoot, macRoot, identity]) {
         expect(does(() => session.attributes(root, CKA.VALUE))).toBe(false)

@@ -6,14 +6,15 @@ import type { VaultRoot } from '../software/vaultRoot.ts'
 import { adoptSigner, adoptVaultKeys } from './adoptKeys.ts'
 import { CKA, CKO } from './constants.ts'
 import type { Template } from './encode.ts'
+import { KnownRoots } from './knownRoots.ts'
+import { openTokenState } from './openTokenState.ts'
 import { hasPartition, Partitions } from './partitions.ts'
 import { recoveryLabel } from './recoverable.ts'
 import { identityLabel } from './regionObjects.ts'
-import { macRootOf, partitionToken, regionToken } from './regionToken.ts'
+import { partitionToken, regionToken } from './regionToken.ts'
 import type { Session } from './session.ts'
 import { tenancyRootLabel } from './tokenRoots.ts'
 import type { TokenOptions } from './tokenOptions.ts'
-import { TokenState } from './tokenState.ts'
 import { partitionFormat, regionFormat, VaultKeeper } from './vaultKeeper.ts'
 
 export interface Adopted {
@@ -39,7 +40,9 @@ export interface AdoptingRegion {
 }
 
 /** Makes a token the home of what a simulated HSM has kept. Each step may be done again. @throws UserError */
-export function adoptRegion({ region, state, file, token: options, vaults, begin }: Adopted): AdoptingRegion {
+export function adoptRegion({ region, state, file, token: given, vaults, begin }: Adopted): AdoptingRegion {
+  const known = KnownRoots.in(file)
+  const options = { ...given, known }
   // The identity may be missing, where the last attempt ended between taking one away and making the other.
   partitionToken(options).bare((session) => {
     requireFresh(session, state)
@@ -51,9 +54,7 @@ export function adoptRegion({ region, state, file, token: options, vaults, begin
   const token = regionToken(options)
   token.open()
   const keeper = new VaultKeeper(token)
-  const kept = new TokenState(region, options.label, file, () =>
-    keeper.generations().map((generation) => macRootOf(token, generation)),
-  )
+  const kept = openTokenState({ region, token, known, file })
   kept.follow(state.revision ?? 0)
   for (const [tenancyId, { rootKey, ...tenancy }] of Object.entries(state.tenancies)) {
     kept.setTenancy(tenancyId, {

@@ -5,7 +5,7 @@ import { CKA, CKO, CKR, CKU } from './constants.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import { refusedOf, requirePinLengths } from './requirePins.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
-import { createRegionObjects, createRoots, findRegionObjects, findVaultObjects } from './regionObjects.ts'
+import { createRegionObjects, createRoots, hasRegionObjects, hasRoots } from './regionObjects.ts'
 import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn, recoveryPemIn } from './recoverable.ts'
 import { Session } from './session.ts'
 import { markIn } from './vaultMarker.ts'
@@ -45,7 +45,7 @@ export function initToken(token: NewToken): 'made' | 'completed' | 'replaced' | 
   const slot = known ?? initialize(token)
   return withUser(module, slot, pin, (session) => {
     requireSameRecoveryKey(session, token)
-    if (known !== undefined && has(() => findRegionObjects(session))) return 'there already'
+    if (known !== undefined && hasRegionObjects(session)) return 'there already'
     markAsOwn(session, token)
     createRegionObjects(session)
     return known === undefined ? 'made' : 'completed'
@@ -93,7 +93,7 @@ function isNobodys(token: Found & Pick<NewToken, 'recoveryKey' | 'isTaken'>, slo
     (session) =>
       markIn(session) === undefined &&
       !hasLostRecoveryKey(session) &&
-      has(() => findVaultObjects(session)) &&
+      hasRoots(session) &&
       recoveryPemIn(session) !== recoveryKey,
   )
 }
@@ -136,7 +136,7 @@ export function requireInitiable({ module, label, pin, owner }: Pick<NewToken, '
 /** @throws UserError where it has them for other custodians */
 function hasRootsOfItsOwn(token: NewToken, slot: number): boolean {
   return withUser(token.module, slot, token.pin, (session) => {
-    if (!has(() => findVaultObjects(session))) return false
+    if (!hasRoots(session)) return false
     requireSameRecoveryKey(session, token)
     return true
   })
@@ -196,16 +196,6 @@ export function withUser<R>(module: Pkcs11Module, slot: number, pin: string, wor
     return work(session)
   } finally {
     session.close()
-  }
-}
-
-function has(find: () => unknown): boolean {
-  try {
-    find()
-    return true
-  } catch (cause) {
-    if (cause instanceof UserError) return false
-    throw cause
   }
 }
 

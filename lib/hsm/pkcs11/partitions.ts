@@ -1,10 +1,13 @@
-import { isKmsError, KmsError } from '../../errors.ts'
+import { isKmsError } from '../../errors.ts'
 import type { AttestedToken } from '../formats/attestation.ts'
 import { isSameContext } from '../formats/sameContext.ts'
 import type { VaultContext } from '../hsm.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import { describeToken } from './attest.ts'
 import { UserError } from '../../userError.ts'
+import type { VaultObjects } from './findRoots.ts'
+import type { RootChecks } from '../rootChecks.ts'
+import { checksOf, requireOneGeneration } from './openTokenState.ts'
 import { markIfUnmarked, ownerMarks, requireOwner } from './ownerMark.ts'
 import { findRecoveryKey, hasLostRecoveryKey } from './recoverable.ts'
 import { PoolCustody } from './poolCustody.ts'
@@ -12,6 +15,7 @@ import { destroyVaultObjects, createRoots } from './regionObjects.ts'
 import { partitionToken, type VaultToken } from './regionToken.ts'
 import type { Session } from './session.ts'
 import type { TokenOptions } from './tokenOptions.ts'
+import { poolIsEmpty } from './poolIsEmpty.ts'
 import { isAnswering } from './tokenProof.ts'
 import { TokenWatch } from './tokenWatch.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
@@ -21,6 +25,8 @@ export interface PartitionStore {
   readonly partitions: Readonly<Record<string, PartitionEntry>>
   /** Durable when it returns. Undefined: nothing stands about it any more. */
   setPartition(label: string, entry: PartitionEntry | undefined): void
+  /** Which roots are in the token of a vault, from now on. Durable when it returns. */
+  adopt(label: string, checks: RootChecks): void
 }
 
 /** A vault's token that stays away is looked for so seldom that the others hardly notice (Token). */
@@ -83,7 +89,7 @@ export class Partitions {
     const own = this.of(vault)
     if (own !== undefined) return own
     const label = this.#labels().find((each) => this.#isFree(each))
-    if (label === undefined) throw poolIsEmpty(this.#region.label)
+    if (label === undefined) throw poolIsEmpty(partitionLabel(this.#region.label, 1))
     const { realm, tenancyId, vaultId } = vault
     this.#store.setPartition(label, { phase: 'taken', vault: { realm, tenancyId, vaultId } })
     const { token, keeper } = this.#opened(label)
@@ -263,6 +269,13 @@ export class Partitions {
     else markIfUnmarked(session, label, owner)
   }
 
+  /** Roots of which nothing was known, once: from then on they are found by what they are. */
+  #adopt(label: string, found: VaultObjects): void {
+    if (this.#vaultOf(label) === undefined) return
+    requireOneGeneration(label, found, this.#keeper)
+    if (!this.#isCopy) this.#store.adopt(label, checksOf(found.roots))
+  }
+
   #shut(label: string): void {
     this.#open.get(label)?.token.close()
     this.#open.delete(label)
@@ -271,22 +284,17 @@ export class Partitions {
   #opened(label: string): { readonly token: VaultToken; readonly keeper: VaultKeeper } {
     const known = this.#open.get(label)
     if (known !== undefined) return known
-    const token = partitionToken({ ...this.#region, label, restartSeconds }, (session) => {
+    const see = (session: Session) => {
       const vault = this.#vaultOf(label)
       this.#keepAsOwn(session, label)
       // One that an older version took has no mark until the region's own thread uses it.
       if (vault === undefined || this.#isCopy) requireMarkerOf(session, vault)
       else markFor(session, vault)
-    })
+    }
+    const how = { see, onUnknown: this.#adopt.bind(this, label) }
+    const token = partitionToken({ ...this.#region, label, restartSeconds }, how)
     const opened = { token, keeper: new VaultKeeper(token, this.#keeper) }
     this.#open.set(label, opened)
     return opened
   }
-}
-
-function poolIsEmpty(regionLabel: string): KmsError {
-  return new KmsError(
-    'limitExceeded',
-    `No token is free for another private vault (tokens "${partitionLabel(regionLabel, 1)}" and on): whoever runs the service makes more with "hsm init --private", or use a virtual vault (DEFAULT).`,
-  )
 }

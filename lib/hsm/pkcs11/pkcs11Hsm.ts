@@ -28,13 +28,15 @@ import { backUpInToken, restoreInToken } from './backupInToken.ts'
 import { newKekBlob } from './hsmKek.ts'
 import type { CopiedTokenHsm, Pkcs11HsmOptions } from './pkcs11HsmOptions.ts'
 import { requireOwnTokens } from './ownTokens.ts'
+import { KnownRoots } from './knownRoots.ts'
+import { openTokenState } from './openTokenState.ts'
 import { derSignature, ecPublicKey } from './publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './partitions.ts'
-import { macRootOf, regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
+import { regionToken, type RegionToken, type VaultTokenObjects } from './regionToken.ts'
 import { TokenRotation } from './rotation.ts'
 import type { TokenOptions } from './tokenOptions.ts'
 import { tokenRoots } from './tokenRoots.ts'
-import { TokenState } from './tokenState.ts'
+import type { TokenState } from './tokenState.ts'
 import { ecdsa, requireWhole } from './tokenKey.ts'
 import { isAnswering } from './tokenProof.ts'
 import { VaultKeeper } from './vaultKeeper.ts'
@@ -58,8 +60,12 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   /** @throws UserError where the token is not there, refuses the PIN or was not made by hsm init. */
   constructor(options: Pkcs11HsmOptions) {
-    const { region, realm, file, token: tokenOptions, generationShare = keyGenerationShare } = options
+    const { region, realm, file, generationShare = keyGenerationShare } = options
     const { copy, onChange } = options
+    // Which roots are whose is known before any is looked for.
+    const known =
+      options.token.known ?? (copy === undefined ? KnownRoots.in(file) : new KnownRoots(copy.of.state.rootChecks))
+    const tokenOptions = { ...options.token, known }
     const token = regionToken(tokenOptions)
     // A copy connects when it is first asked: the token may be away when its thread is started.
     if (copy === undefined) token.open()
@@ -67,11 +73,10 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     const identityPublicKey =
       copy?.of.identityPublicKey ??
       publicKeyPem(token.run((session, { identityPublic }) => ecPublicKey(session, identityPublic, 'NIST_P384')))
-    const macs = () => keeper.generations().map((generation) => macRootOf(token, generation))
-    const state = new TokenState(region, token.label, file, macs, { onChange, copied: copy?.of.state })
+    const state = openTokenState({ region, token, known, file, onChange, copied: copy?.of.state })
     super(realm, new TenancyRoots({ realm, region, publicKey: identityPublicKey }, state, tokenRoots(token)))
     this.region = region
-    this.#options = options
+    this.#options = { ...options, token: tokenOptions }
     this.#share = generationShare
     this.#token = token
     this.name = copy?.of.name ?? `PKCS#11 token ${token.label} (${token.model()})`
@@ -84,6 +89,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       keeper,
       partitions: this.#partitions,
       state,
+      known,
       keeperOf: (context, wrapped) => this.#vaults.keeperOf(context, wrapped),
       onEnd: () => {
         this.#vaults.closeAll()
@@ -91,7 +97,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       requireOwn: () => {
         requireOwnTokens(tokenOptions, false)
       },
-      onRoots: (label, isEnded) => onChange?.({ kind: 'tokenRoots', label, isEnded }),
+      onRoots: (label, isEnded) => onChange?.({ kind: 'tokenRoots', label, isEnded, known: known.of(label) }),
     })
   }
 
@@ -119,7 +125,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     } else if (change.kind === 'tokenRoots') this.#followRoots(change)
   }
 
-  #followRoots({ label, isEnded }: Extract<HsmChange, { kind: 'tokenRoots' }>): void {
+  #followRoots({ label, isEnded, known }: Extract<HsmChange, { kind: 'tokenRoots' }>): void {
+    this.#options.token.known?.set(label, known)
     // Those that end are there still.
     const newest = <T extends VaultTokenObjects>(objects: T): T => ({ ...objects, roots: [objects.roots[0]] })
     if (label === this.#token.label) this.#token.followObjects(isEnded ? newest : undefined)
@@ -129,6 +136,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   guardState(notes: RevisionNotes): void {
     this.#state.guarded.guard(notes)
+    this.#state.keepKnown()
     this.#partitions.settle()
   }
 

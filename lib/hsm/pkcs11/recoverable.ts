@@ -60,6 +60,11 @@ const labelledRecovery: Template = [
   [CKA.LABEL, Buffer.from(recoveryLabel)],
 ]
 
+/** Those that the security officer put there: nobody with the PIN marks a key so. */
+export function findTrustedRecoveryKeys(session: Session): readonly Handle[] {
+  return session.vendor.marksTrusted ? session.find([...labelledRecovery, [CKA.TRUSTED, true]]) : []
+}
+
 /** Undefined where there are no custodians. @throws UserError where one is there that the security officer did not put there, or theirs is gone. */
 export function findRecoveryKey(session: Session): Handle | undefined {
   const [key, ...more] = session.find(labelledRecovery)

@@ -1,30 +1,24 @@
 import { setImmediate } from 'node:timers/promises'
 import type { KeyObject } from 'node:crypto'
 import { keysOf } from '../../keysOf.ts'
-import { UserError } from '../../userError.ts'
 import type { Abilities } from './abilities.ts'
 import { CKA, CKK, CKM, CKO, CKR } from './constants.ts'
 import { mechanism, type Template } from './encode.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
 import { ecPublicKey, oids } from './publicKeys.ts'
 import { findRecoveryKey, keepWithCopy, keepWithCopyOnThread, removeCopy } from './recoverable.ts'
+import {
+  findVaultObjects,
+  generations,
+  noSuchObject,
+  rootLabel,
+  rootLabels,
+  type HowToFind,
+  type RootPair,
+  type VaultObjects,
+} from './findRoots.ts'
 import { allowing, ecPrivateTemplate, sessionPrivate, signsOnly } from './templates.ts'
 import type { Handle, Session } from './session.ts'
-
-/** The two keys under which a token keeps what it is given. */
-export interface Roots {
-  /** 1 for the first, one more with each rotation. */
-  readonly generation: number
-  /** Wraps and unwraps, and nothing else. */
-  readonly wrappingRoot: Handle
-  /** Makes MACs, from which keys for what is no secret of the HSM's are derived. */
-  readonly macRoot: Handle
-}
-
-/** What is in every token that keeps vaults: roots, the newest first. More than one pair only while they are rotated. */
-export interface VaultObjects {
-  readonly roots: readonly [Roots, ...(readonly Roots[])]
-}
 
 /** What `hsm init` makes in a region's token, and every start looks up. */
 export interface RegionObjects extends VaultObjects {
@@ -33,12 +27,7 @@ export interface RegionObjects extends VaultObjects {
   readonly identityPublic: Handle
 }
 
-const rootLabels = { wrappingRoot: 'vaultspan root: wrapping', macRoot: 'vaultspan root: MAC' } as const
 export const identityLabel = 'vaultspan identity'
-
-function rootLabel(which: keyof typeof rootLabels, generation: number): string {
-  return generation === 1 ? rootLabels[which] : `${rootLabels[which]} ${generation}`
-}
 
 const stays: Template = [
   [CKA.TOKEN, true],
@@ -84,28 +73,42 @@ export function createRegionObjects(session: Session): void {
 }
 
 /** A pair of roots; what an interrupted attempt left of this generation goes. @throws Pkcs11Error */
-export function createRoots(session: Session, generation = 1): void {
+export function createRoots(session: Session, generation = 1): RootPair {
   destroyRoots(session, generation)
-  for (const which of keysOf(rootLabels)) createRoot(session, rootLabel(which, generation))
+  const wrappingRoot = createRoot(session, rootLabel('wrappingRoot', generation))
+  return { wrappingRoot, macRoot: createRoot(session, rootLabel('macRoot', generation)) }
 }
 
 /** As `createRoots`, off the event loop: what stays in a token is written to a disk, and so is the custodians' copy of it. */
-export async function createRootsOnThread(session: Session, abilities: Abilities, generation: number): Promise<void> {
+export async function createRootsOnThread(
+  session: Session,
+  abilities: Abilities,
+  generation: number,
+): Promise<RootPair> {
   destroyRoots(session, generation)
-  for (const which of keysOf(rootLabels)) {
+  const create = async (which: keyof typeof rootLabels) => {
     const label = rootLabel(which, generation)
     const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(session, label)]
-    if (recoveryKey === undefined) await session.generateKeyOnThread(newAes, [...template, ...length])
-    else
-      await keepWithCopyOnThread(session, abilities, { made: extractableRoot(session), recoveryKey, label, template })
+    const root =
+      recoveryKey === undefined
+        ? await session.generateKeyOnThread(newAes, [...template, ...length])
+        : await keepWithCopyOnThread(session, abilities, {
+            made: extractableRoot(session),
+            recoveryKey,
+            label,
+            template,
+          })
     await setImmediate()
+    return root
   }
+  const wrappingRoot = await create('wrappingRoot')
+  return { wrappingRoot, macRoot: await create('macRoot') }
 }
 
-function createRoot(session: Session, label: string): void {
+function createRoot(session: Session, label: string): Handle {
   const [recoveryKey, template] = [findRecoveryKey(session), stayingTemplate(session, label)]
-  if (recoveryKey === undefined) session.generateKey(newAes, [...template, ...length])
-  else keepWithCopy(session, { made: extractableRoot(session), recoveryKey, label, template })
+  if (recoveryKey === undefined) return session.generateKey(newAes, [...template, ...length])
+  return keepWithCopy(session, { made: extractableRoot(session), recoveryKey, label, template })
 }
 
 function extractableRoot(session: Session): Handle {
@@ -115,9 +118,23 @@ function extractableRoot(session: Session): Handle {
 export function destroyRoots(session: Session, generation: number): void {
   for (const which of keysOf(rootLabels)) {
     const label = rootLabel(which, generation)
-    for (const object of session.find(labelled(CKO.SECRET_KEY, label))) session.remove(object)
+    for (const object of session.find(labelled(CKO.SECRET_KEY, label))) removeIfAllowed(session, object)
     removeCopy(session, label)
   }
+}
+
+/** Who puts an object there may say that nobody destroys it; ours never do. */
+function removeIfAllowed(session: Session, object: Handle): void {
+  try {
+    session.remove(object)
+  } catch (cause) {
+    if (!isPkcs11Error(cause, CKR.ACTION_PROHIBITED)) throw cause
+  }
+}
+
+/** Objects that are called roots and are none: nothing was ever put under them. */
+export function removeStrangers(session: Session, { strangers }: VaultObjects): void {
+  for (const object of strangers) removeIfAllowed(session, object)
 }
 
 /** Everything that lies in the token, but for `kept`. It is of one vault: whatever was left by whomever goes, too. */
@@ -179,47 +196,30 @@ function encodedPoint(publicKey: KeyObject): Buffer {
   return Buffer.concat([Buffer.from([0x04, point.length]), point])
 }
 
-export function findRegionObjects(session: Session): RegionObjects {
+export function findRegionObjects(session: Session, how: HowToFind): RegionObjects {
   return {
-    ...findVaultObjects(session),
+    ...findVaultObjects(session, how),
     identity: findOne(session, CKO.PRIVATE_KEY, identityLabel),
     identityPublic: findOne(session, CKO.PUBLIC_KEY, identityLabel),
   }
 }
 
-/** @throws UserError where there are no roots, or two of one name. */
-export function findVaultObjects(session: Session): VaultObjects {
-  const [newest, ...former] = generations(session).map((generation) => ({
-    generation,
-    wrappingRoot: findOne(session, CKO.SECRET_KEY, rootLabel('wrappingRoot', generation)),
-    macRoot: findOne(session, CKO.SECRET_KEY, rootLabel('macRoot', generation)),
-  }))
-  // The first pair's absence has the text that says what to do.
-  if (newest === undefined) throw noSuchObject(rootLabels.wrappingRoot, 'no')
-  return { roots: [newest, ...former] }
+/** Whether hsm init came to its end here: somebody else's objects of the same names do not make it begin again. */
+export function hasRegionObjects(session: Session): boolean {
+  const has = (objectClass: number) => session.find(labelled(objectClass, identityLabel)).length > 0
+  return hasRoots(session) && has(CKO.PRIVATE_KEY) && has(CKO.PUBLIC_KEY)
 }
 
-/** Those of which both roots are there, the newest first: the MAC root is made second. */
-export function generations(session: Session): readonly number[] {
-  const all: Template = [
-    [CKA.CLASS, CKO.SECRET_KEY],
-    [CKA.TOKEN, true],
-  ]
-  const labels = session.find(all, 64).map((object) => labelOf(session, object))
-  const found = labels
-    .filter((label) => label.startsWith(rootLabels.macRoot))
-    .map((label) => Number(label.slice(rootLabels.macRoot.length)) || 1)
-  return [...new Set(found)].sort((one, other) => other - one)
+/** Both roots of any generation. */
+export function hasRoots(session: Session): boolean {
+  return generations(session).some(
+    (generation) => session.find(labelled(CKO.SECRET_KEY, rootLabel('wrappingRoot', generation))).length > 0,
+  )
 }
 
-/** Empty where it has none, which some libraries answer with an error: others may keep objects in our token. */
-function labelOf(session: Session, object: Handle): string {
-  try {
-    return String(session.attributes(object, CKA.LABEL)[0])
-  } catch (cause) {
-    if (isPkcs11Error(cause, CKR.ATTRIBUTE_TYPE_INVALID)) return ''
-    throw cause
-  }
+/** @throws UserError where there are none. */
+export function requireRoots(session: Session): void {
+  if (!hasRoots(session)) throw noSuchObject(rootLabels.wrappingRoot, 'no')
 }
 
 /** A text in the token that whoever has the PIN reads, and does not change. */
@@ -239,10 +239,6 @@ export function findOne(session: Session, objectClass: number, label: string): H
   const [found, another] = session.find(labelled(objectClass, label))
   if (found !== undefined && another === undefined) return found
   throw noSuchObject(label, another === undefined ? 'no' : 'more than one')
-}
-
-function noSuchObject(label: string, many: string): UserError {
-  return new UserError(`The token has ${many} object "${label}". Was it made by hsm init?`)
 }
 
 export function labelled(objectClass: number, label: string): Template {

@@ -2,13 +2,8 @@ import { findAbilities, type Abilities } from './abilities.ts'
 import { KmsError } from '../../errors.ts'
 import { CKM } from './constants.ts'
 import { mechanism } from './encode.ts'
-import {
-  findRegionObjects,
-  findVaultObjects,
-  type RegionObjects,
-  type Roots,
-  type VaultObjects,
-} from './regionObjects.ts'
+import { findVaultObjects, type Roots, type VaultObjects } from './findRoots.ts'
+import { findRegionObjects, type RegionObjects } from './regionObjects.ts'
 import { UserError } from '../../userError.ts'
 import { requireOwner } from './ownerMark.ts'
 import type { Session } from './session.ts'
@@ -23,9 +18,9 @@ export type RegionToken = Token<RegionObjects & Abilities>
 
 /** A region's token. What it can do is found out at the first connection: a lost session does not change it. */
 export function regionToken(options: TokenOptions): RegionToken {
-  const token = tokenWith(options, (session) => {
+  const token = tokenWith(options, (session, { kwp }) => {
     requireStillOwn(session, options)
-    return findRegionObjects(session)
+    return findRegionObjects(session, { kwp, known: options.known?.of(options.label) })
   })
   optionsOf.set(token, options)
   return token
@@ -54,21 +49,35 @@ export function isStillOwn(token: VaultToken): boolean {
   }
 }
 
-/** A private vault's own. `see` looks at what else is in it, at each connection. */
-export function partitionToken(options: TokenOptions, see: (session: Session) => void = () => undefined): VaultToken {
-  return tokenWith(options, (session) => {
-    see(session)
-    return findVaultObjects(session)
+interface Seeing {
+  /** Looks at what else is in it, at each connection. */
+  readonly see?: (session: Session) => void
+  /** Told of roots of which nothing is known yet. @throws UserError where they are not to be taken */
+  readonly onUnknown?: (found: VaultObjects) => void
+}
+
+/** A private vault's own. */
+export function partitionToken(options: TokenOptions, { see, onUnknown }: Seeing = {}): VaultToken {
+  const { known, label } = options
+  return tokenWith(options, (session, { kwp }) => {
+    see?.(session)
+    const checks = known?.of(label)
+    const found = findVaultObjects(session, { kwp, known: checks })
+    if (checks === undefined) onUnknown?.(found)
+    return found
   })
 }
 
 const cmac = mechanism(CKM.AES_CMAC)
 
-function tokenWith<T extends VaultObjects>(options: TokenOptions, find: (session: Session) => T): Token<T & Abilities> {
+function tokenWith<T extends VaultObjects>(
+  options: TokenOptions,
+  find: (session: Session, abilities: Abilities) => T,
+): Token<T & Abilities> {
   let abilities: Abilities | undefined
   const findAll = (session: Session) => {
     abilities ??= findAbilities(session)
-    return { ...find(session), ...abilities }
+    return { ...find(session, abilities), ...abilities }
   }
   return new Token(options, findAll, (session, { roots: [{ macRoot }] }) =>
     session.signOnThread(cmac, macRoot, Buffer.alloc(16)),

@@ -3,7 +3,7 @@ import { isSameContext } from '../formats/sameContext.ts'
 import type { VaultContext } from '../hsm.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import { poolLabels } from './ownTokens.ts'
-import { findVaultObjects } from './regionObjects.ts'
+import { hasRoots } from './regionObjects.ts'
 import { partitionToken } from './regionToken.ts'
 import type { TokenOptions } from './tokenOptions.ts'
 import { markIn } from './vaultMarker.ts'
@@ -37,10 +37,7 @@ export function requireTokensFor(
 /** With its roots, and no vault's: one that was emptied or is half made has none. */
 export function isEmpty(token: TokenOptions): boolean {
   try {
-    return partitionToken(token).bare((session) => {
-      findVaultObjects(session)
-      return markIn(session) === undefined
-    })
+    return partitionToken(token).bare((session) => hasRoots(session) && markIn(session) === undefined)
   } catch (cause) {
     if (cause instanceof UserError) return false
     throw cause

@@ -4,11 +4,15 @@ import type { TransportKey, VaultContext, WrappedVaultKeys } from '../hsm.ts'
 import type { RootRotation } from '../provisionedHsm.ts'
 import { UserError } from '../../userError.ts'
 import { CKA } from './constants.ts'
+import { rootCheck, type RootPair, type Roots } from './findRoots.ts'
 import { wrapKek } from './hsmKek.ts'
+import type { KnownRoots } from './knownRoots.ts'
+import { checksOf } from './openTokenState.ts'
 import type { Partitions } from './partitions.ts'
 import { recoveryPemIn } from './recoverable.ts'
-import { createRoots, createRootsOnThread, destroyRoots } from './regionObjects.ts'
-import { rootsOf, type VaultToken } from './regionToken.ts'
+import { createRoots, createRootsOnThread, destroyRoots, removeStrangers } from './regionObjects.ts'
+import { rootsOf, type VaultToken, type VaultTokenObjects } from './regionToken.ts'
+import type { Session } from './session.ts'
 import { requireProof } from './tokenProof.ts'
 import { rsaPrivateTemplate } from './templates.ts'
 import type { TokenState } from './tokenState.ts'
@@ -18,6 +22,7 @@ interface Rotated {
   readonly keeper: VaultKeeper
   readonly partitions: Partitions
   readonly state: TokenState
+  readonly known: KnownRoots
   /** Of a row whose KEKs were not destroyed. */
   readonly keeperOf: (context: VaultContext, wrapped: WrappedVaultKeys) => VaultKeeper
   readonly onEnd: () => void
@@ -40,12 +45,11 @@ export class TokenRotation implements RootRotation {
   }
 
   async begin(): Promise<void> {
-    const { requireOwn, keeper, partitions, state } = this.#of
+    const { requireOwn, keeper, partitions } = this.#of
     requireOwn()
     if (this.isRotating()) return
     await this.#requireAll()
     await this.#newRoots(keeper)
-    state.rotated(keeper.generations())
     for (const vault of partitions.taken()) {
       try {
         const own = partitions.of(vault)
@@ -126,29 +130,47 @@ export class TokenRotation implements RootRotation {
       this.#destroyFormer(own)
       await setImmediate()
     }
+    // Both are known until the former is gone, by which it is seen that this goes on.
     state.rotated(keeper.generations().slice(0, 1))
     this.#destroyFormer(keeper)
     onEnd()
   }
 
   async #newRoots({ token }: VaultKeeper): Promise<void> {
-    await token.onThread((session, objects) => createRootsOnThread(session, objects, objects.roots[0].generation + 1))
-    this.#madeIn(token)
+    removeStrangersIn(token)
+    await this.#of.known.whileMakingIn(token.label, async () => {
+      const made = await token.onThread(async (session, objects) => {
+        const generation = nextOf(objects)
+        return madeRoots(session, objects, generation, await createRootsOnThread(session, objects, generation))
+      })
+      this.#madeIn(token, made)
+    })
   }
 
   #newRootsAtOnce({ token }: VaultKeeper): void {
-    token.run((session, { roots: [newest] }) => {
-      createRoots(session, newest.generation + 1)
+    removeStrangersIn(token)
+    const made = token.run((session, objects) => {
+      const generation = nextOf(objects)
+      return madeRoots(session, objects, generation, createRoots(session, generation))
     })
-    this.#madeIn(token)
+    this.#madeIn(token, made)
   }
 
-  #madeIn(token: VaultToken): void {
+  /**
+   * INVARIANT: the state knows them, under the former root's MAC, before anything is wrapped under them. What a crash before it has
+   * left is nobody's, and is not taken for roots.
+   */
+  #madeIn(token: VaultToken, made: Roots): void {
+    const { state, keeper, onRoots } = this.#of
+    const roots = [made, ...token.run((_session, objects) => objects.roots)]
+    const numbers = token === keeper.token ? roots.map(({ generation }) => generation) : undefined
+    state.vouch(token.label, checksOf(roots), numbers)
     token.refresh()
-    this.#of.onRoots(token.label, false)
+    onRoots(token.label, false)
   }
 
   #destroyFormer({ token }: VaultKeeper): void {
+    const hasFormer = token.run((_session, { roots }) => roots.length > 1)
     this.#of.onRoots(token.label, true)
     // Another thread that uses one has begun before it was told: its use ends first.
     token.alone(() => {
@@ -156,6 +178,11 @@ export class TokenRotation implements RootRotation {
         for (const { generation } of former) destroyRoots(session, generation)
       })
     })
+    if (hasFormer)
+      this.#of.state.adopt(
+        token.label,
+        token.run((_session, { roots: [newest] }) => checksOf([newest])),
+      )
     token.refresh()
     this.#of.onRoots(token.label, false)
   }
@@ -168,6 +195,22 @@ function requireBound({ token }: VaultKeeper, custodians: string | undefined): v
   throw new UserError(
     `The token ${token.label}, which a private vault has, was not made for this cloud's custodians: a new root there would have no copy for them. Delete that vault, when what is under its keys is under others; hsm init then makes its token anew. Nothing was changed.`,
   )
+}
+
+function nextOf({ roots: [newest] }: VaultTokenObjects): number {
+  return newest.generation + 1
+}
+
+function madeRoots(session: Session, { kwp }: VaultTokenObjects, generation: number, pair: RootPair): Roots {
+  return { generation, ...pair, check: rootCheck(session, kwp, pair) }
+}
+
+/** They are as they are now: nothing is known of when they came. */
+function removeStrangersIn(token: VaultToken): void {
+  token.refresh()
+  token.run((session, objects) => {
+    removeStrangers(session, objects)
+  })
 }
 
 function rewrappedKek(keeper: VaultKeeper, context: VaultContext, hsmKek: string): string {

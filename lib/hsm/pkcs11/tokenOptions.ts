@@ -1,3 +1,4 @@
+import type { KnownRoots } from './knownRoots.ts'
 import type { TokenOwner } from './ownerMark.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 
@@ -19,6 +20,8 @@ export interface TokenOptions {
   readonly refusedPins?: RefusedPins
   /** Whose the token must be; undefined: it lies in the data directory itself, or is only looked at. */
   readonly owner?: TokenOwner | undefined
+  /** Which roots in it are this service's; undefined: nothing is known, and those that the token vouches for are taken. */
+  readonly known?: KnownRoots
   /** Milliseconds, for the pause between two attempts to connect. Default: the machine's. */
   readonly now?: () => number
   /** How long an operation waits for a free session. Default: 5 s. */

@@ -4,6 +4,8 @@ import * as v from 'valibot'
 import { canonicalJson, type Json } from '../../canonicalJson.ts'
 import { writeFileDurably } from '../../durableFile.ts'
 import { UserError } from '../../userError.ts'
+import { KnownRoots, rootChecksSchema, type AllRootChecks } from './knownRoots.ts'
+import type { RootChecks } from '../rootChecks.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import type { HsmChange } from '../software/hsmCopy.ts'
 import type { PartitionStore } from './partitions.ts'
@@ -22,6 +24,7 @@ const stateSchema = v.looseObject({
   token: v.string(),
   tenancies: tenanciesSchema(v.string()),
   roots: v.exactOptional(v.array(v.number())),
+  rootChecks: v.exactOptional(rootChecksSchema),
   revision: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   partitions: v.exactOptional(
     v.record(
@@ -45,6 +48,8 @@ interface State {
   readonly partitions?: Readonly<Record<string, PartitionEntry>>
   /** Generations, once they were rotated. */
   readonly roots?: readonly number[]
+  /** Which roots there are in each token, by what they are; a state of an older version has none. */
+  readonly rootChecks?: AllRootChecks
   /** How often the roots or the private vaults' tokens have changed; absent: never. */
   readonly revision?: number
 }
@@ -53,11 +58,14 @@ interface State {
 export interface CopiedTokenState {
   readonly tenancies: Readonly<Record<string, TenancyRoot>>
   readonly partitions: Readonly<Record<string, PartitionEntry>>
+  readonly rootChecks: AllRootChecks
 }
 
 interface TokenStateOptions {
   readonly onChange?: ((change: HsmChange) => void) | undefined
   readonly copied?: CopiedTokenState | undefined
+  /** By which the roots are found that sign this; it follows each change. */
+  readonly known?: KnownRoots
 }
 
 /**
@@ -70,6 +78,7 @@ export class TokenState implements TenancyStore, PartitionStore {
   /** By the token's roots, the newest first. */
   readonly #macs: () => readonly CmacKey[]
   readonly guarded: StateRevision
+  readonly #known: KnownRoots
   #state: State
 
   /** Without a file it lives in memory. @throws UserError where the file is not this token's. */
@@ -78,13 +87,16 @@ export class TokenState implements TenancyStore, PartitionStore {
     token: string,
     file: string | undefined,
     macs: () => readonly CmacKey[],
-    { onChange, copied }: TokenStateOptions = {},
+    { onChange, copied, known = new KnownRoots(copied?.rootChecks) }: TokenStateOptions = {},
   ) {
     this.#onChange = onChange
     this.#file = file
     this.#macs = macs
     this.guarded = new StateRevision(file, () => this.revision)
-    this.#state = { format: FORMAT, region, token, tenancies: {}, ...copied }
+    this.#known = known
+    const rootChecks = known.all()
+    const first = { format: FORMAT, region, token, tenancies: {}, ...copied }
+    this.#state = Object.keys(rootChecks).length === 0 ? first : { ...first, rootChecks }
     if (file === undefined) return
     if (existsSync(file)) this.#state = this.#read(file)
     else {
@@ -104,7 +116,7 @@ export class TokenState implements TenancyStore, PartitionStore {
 
   /** For a copy in another thread of this process. */
   copied(): CopiedTokenState {
-    return { tenancies: this.tenancies, partitions: this.partitions }
+    return { tenancies: this.tenancies, partitions: this.partitions, rootChecks: this.#known.all() }
   }
 
   get partitions(): Readonly<Record<string, PartitionEntry>> {
@@ -112,13 +124,26 @@ export class TokenState implements TenancyStore, PartitionStore {
   }
 
   setPartition(label: string, entry: PartitionEntry | undefined): void {
-    this.#move({ ...this.#state, partitions: this.#with(label, entry) })
+    this.#move({ ...this.#state, ...this.#checksWith(label, entry), partitions: this.#with(label, entry) })
+    this.#forget(label, entry)
     this.#onChange?.({ kind: 'partition', label, entry })
   }
 
   /** In a copy. */
   followPartition(label: string, entry: PartitionEntry | undefined): void {
-    this.#keep({ ...this.#state, partitions: this.#with(label, entry) })
+    this.#keep({ ...this.#state, ...this.#checksWith(label, entry), partitions: this.#with(label, entry) })
+    this.#forget(label, entry)
+  }
+
+  /** A token that no vault has gets other roots. */
+  #checksWith(label: string, entry: PartitionEntry | undefined): Pick<State, 'rootChecks'> {
+    if (entry?.phase === 'taken' || this.#state.rootChecks?.[label] === undefined) return {}
+    const { [label]: _, ...rootChecks } = this.#state.rootChecks
+    return { rootChecks }
+  }
+
+  #forget(label: string, entry: PartitionEntry | undefined): void {
+    if (entry?.phase !== 'taken') this.#known.set(label, undefined)
   }
 
   #with(label: string, entry: PartitionEntry | undefined): Readonly<Record<string, PartitionEntry>> {
@@ -160,9 +185,49 @@ export class TokenState implements TenancyStore, PartitionStore {
     return state
   }
 
-  /** Under the newest root, where a former one's MAC stands; with the generations that are to stay, so that a copy can be told from it. */
+  /** Of the region's token: with the generations that are to stay, so that a copy can be told from it. */
   rotated(roots: readonly number[]): void {
     this.#move({ ...this.#state, roots })
+  }
+
+  /**
+   * Durable, under the MAC of a root that was known before, when it returns: from then on these roots of that token are used.
+   * `roots`: as `rotated` is told.
+   */
+  vouch(label: string, checks: RootChecks, roots?: readonly number[]): void {
+    this.#move({ ...this.#vouching(label, checks), ...(roots === undefined ? {} : { roots }) })
+    this.#known.set(label, checks)
+  }
+
+  /** As `vouch`, of roots that nothing was known of, or that are fewer: no copy of the state is an older one for it. */
+  adopt(label: string, checks: RootChecks): void {
+    this.#keep(this.#vouching(label, checks))
+    this.#known.set(label, checks)
+    this.#onChange?.({ kind: 'tokenRoots', label, isEnded: false, known: checks })
+  }
+
+  /** What was taken as it was found stands in the file from now on: it is not looked for that way again. */
+  keepKnown(): void {
+    const label = this.#state.token
+    const checks = this.#known.of(label)
+    const kept = this.#state.rootChecks?.[label]
+    if (checks !== undefined && canonicalJson(kept ?? {}) !== canonicalJson(checks)) this.adopt(label, checks)
+  }
+
+  #vouching(label: string, checks: RootChecks): State {
+    return { ...this.#state, rootChecks: { ...this.#state.rootChecks, [label]: checks } }
+  }
+
+  /** Of the region's token, in a state that does not say more of them: once rotated it has them by number. */
+  rootsBySelf(): readonly number[] {
+    return this.#state.roots ?? [1]
+  }
+
+  /** Whose MAC stands under the file. Undefined: it is in memory. */
+  isSignedBy(key: CmacKey): boolean {
+    if (this.#file === undefined) return false
+    const { mac, ...state } = v.parse(stateSchema, jsonOf(this.#file))
+    return isSameMac(macOf(key, state), Buffer.from(mac, 'base64'))
   }
 
   /** What was read of a newer version is passed on. */

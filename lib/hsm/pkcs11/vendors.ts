@@ -13,6 +13,8 @@ export interface Vendor {
   readonly enforcesUnwrapTemplate: boolean
   /** What may not be extracted is not wrapped either. */
   readonly keepsUnextractable: boolean
+  /** It says of a key whether it was made in the token and never left it, and lets nobody say so of another. */
+  readonly tellsOrigin: boolean
   /** Data objects stay in a token: a private vault's mark, and copies for custodians. */
   readonly keepsData: boolean
   /** The security officer marks a key as trusted: without, a thief of the PIN puts another in the place of the custodians'. */
@@ -35,6 +37,7 @@ const standard: Vendor = {
   takesCopyable: true,
   enforcesUnwrapTemplate: true,
   keepsUnextractable: true,
+  tellsOrigin: true,
   keepsData: true,
   marksTrusted: true,
   hasOfficer: true,
@@ -49,6 +52,8 @@ const rows: Readonly<Record<string, Vendor>> = {
   Kryoptic: {
     ...standard,
     name: 'Kryoptic',
+    // It was not tried there.
+    tellsOrigin: false,
     enforcesUnwrapTemplate: false,
     marksTrusted: false,
     saysDeviceErrorOfBytes: true,
@@ -58,6 +63,7 @@ const rows: Readonly<Record<string, Vendor>> = {
     takesCopyable: false,
     enforcesUnwrapTemplate: false,
     keepsUnextractable: false,
+    tellsOrigin: false,
     keepsData: false,
     marksTrusted: false,
     hasOfficer: false,

@@ -1,3 +1,4 @@
+import type { RootChecks } from '../rootChecks.ts'
 import type { PartitionEntry } from '../partitionEntry.ts'
 import { withTenancy, type HsmRoots, type HsmState, type StateStore, type TenancyRoot } from './hsmState.ts'
 
@@ -11,8 +12,13 @@ export type HsmChange =
   | { readonly kind: 'roots'; readonly roots: HsmRoots }
   /** Of a private vault's token; undefined: nothing stands about it any more. */
   | { readonly kind: 'partition'; readonly label: string; readonly entry: PartitionEntry | undefined }
-  /** In the token of this label; `isEnded`: of the roots that were there the newest alone will stay. */
-  | { readonly kind: 'tokenRoots'; readonly label: string; readonly isEnded: boolean }
+  /** In the token of this label, and which are known there; `isEnded`: of those that were there the newest alone will stay. */
+  | {
+      readonly kind: 'tokenRoots'
+      readonly label: string
+      readonly isEnded: boolean
+      readonly known?: RootChecks | undefined
+    }
 
 /** The same store, which tells of each change once it is kept. */
 export function toldState(store: StateStore, onChange: ((change: HsmChange) => void) | undefined): StateStore {
