@@ -87,7 +87,9 @@ export const hsm: CommandRow = {
         const onLost = () => {
           process.exitCode = 1
         }
-        const tokens = { data, module, label, regions, privateVaults, soPin, pin, isWithoutCustodians, onLost }
+        const pinFile = process.env['PKCS11_PIN_FILE']
+        const made = { data, module, label, regions, privateVaults, isWithoutCustodians, onLost }
+        const tokens = { ...made, soPin, pin, pinFile }
         if (ceremony === undefined) {
           const { initTokens } = await import('../hsm/initTokens.ts')
           console.log([...initTokens(tokens), ...toCome].join('\n'))
@@ -148,7 +150,11 @@ export const hsm: CommandRow = {
         const { auditAtRest } = await import('../region/chainedAtRest.ts')
         const { requireOpened } = await import('../region/requireOpened.ts')
         const copy = recovery === undefined ? {} : { recoveryCopy: recovery }
-        const access = async () => ({ module: moduleOf(process.env), ...(await bothPins(soPinFile)) })
+        const access = async () => ({
+          module: moduleOf(process.env),
+          pinFile: process.env['PKCS11_PIN_FILE'],
+          ...(await bothPins(soPinFile)),
+        })
         console.log(
           (
             await restoreRegion({

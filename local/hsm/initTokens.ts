@@ -20,7 +20,7 @@ import { cutOffMigration, requireNotCutOff } from './cutOffMigration.ts'
 import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { keptState, takenTokens } from './keptState.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
-import { forgetRefusedPins } from './refusedPins.ts'
+import { forgetRefusedPins, tryingOnce } from './refusedPins.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
@@ -41,6 +41,8 @@ export interface NewTokens {
   readonly privateVaults: number
   readonly soPin: string
   readonly pin: string
+  /** Where the service's is from: one that a token refused is not tried again; undefined: from a terminal. */
+  readonly pinFile?: string | undefined
   /** Somebody has said that the cloud is to have none, whatever ceremony was begun. */
   readonly isWithoutCustodians?: boolean
   /** Told of each that is not made because a private vault has it. */
@@ -73,6 +75,12 @@ export function initTokens(tokens: NewTokens, recoveryKey?: string): readonly st
 
 /** That a ceremony can make all of them: what is there already is bound to no custodians of its own. @throws UserError */
 export function requireFreeLabels(tokens: NewTokens): void {
+  tried(tokens, () => {
+    requireFree(tokens)
+  })
+}
+
+function requireFree(tokens: NewTokens): void {
   const { data, label, regions } = tokens
   const module = moduleFor(tokens)
   const labels = module.labels()
@@ -90,6 +98,11 @@ export function requireFreeLabels(tokens: NewTokens): void {
         unfinished: each === name && wasMade(data, region) ? [] : unfinished,
       })
   }
+}
+
+function tried<R>(tokens: NewTokens, work: () => R): R {
+  const { data, label, regions, pinFile } = tokens
+  return tryingOnce({ data, label, regions, pinFile, library: () => moduleFor(tokens) }, work)
 }
 
 function moduleFor({ module, data }: NewTokens): Pkcs11Module {
@@ -115,6 +128,10 @@ function takenIn(data: string, region: string): readonly string[] {
 
 /** As `initTokens`, in a directory that is held. @throws UserError */
 export function initHeld(tokens: NewTokens, newKey: string | undefined): readonly string[] {
+  return tried(tokens, () => initAll(tokens, newKey))
+}
+
+function initAll(tokens: NewTokens, newKey: string | undefined): readonly string[] {
   const { data, label, regions, privateVaults, soPin, pin } = tokens
   const recovery = newKey === undefined ? recoveryOf(data) : undefined
   const isWithout = tokens.isWithoutCustodians ?? false

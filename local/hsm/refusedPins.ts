@@ -1,9 +1,16 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
+import { pinRefused } from '../../lib/hsm/pkcs11/lostToken.ts'
+import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { isPoolLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { UserPinTried } from '../../lib/hsm/pkcs11/requirePins.ts'
 import type { RefusedPins } from '../../lib/hsm/pkcs11/tokenOptions.ts'
 import { parseJson } from '../../lib/parseJson.ts'
+import { makeFolder } from '../makeFolder.ts'
+import { tokenLabel } from './tokenSettings.ts'
 
 /** A first start that fails takes back what it made, but for this. */
 export const refusedPinsSuffix = '.pin-refused'
@@ -26,6 +33,46 @@ export function refusedPins(pinFile: string, file: string): RefusedPins {
       const content = { pinFile: markOf(pinFile), tokens: [...new Set([...known(), label])] }
       writeFileDurably(file, JSON.stringify(content), { mode: 0o600 })
     },
+  }
+}
+
+interface Tried {
+  readonly data: string
+  readonly regions: readonly string[]
+  /** What the tokens' labels begin with. */
+  readonly label: string
+  /** Asked for where anything was refused before. */
+  readonly library: () => Pkcs11Module
+  /** Undefined: it was asked for at a terminal, and may be another one each time. */
+  readonly pinFile: string | undefined
+}
+
+/** For a command that makes tokens: a PIN that one of those which are there has refused is not tried again. @throws UserError */
+export function tryingOnce<R>({ data, regions, label, library, pinFile }: Tried, work: () => R): R {
+  if (pinFile === undefined) return work()
+  const all = regions.map((region) => {
+    const file = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
+    return { file, refusals: refusedPins(pinFile, file), own: tokenLabel({ label }, region) }
+  })
+  for (const { own, refusals, file } of all) {
+    if (!existsSync(file)) continue
+    const module = library()
+    for (const each of [own, ...poolLabels({ module, label: own })]) {
+      const slot = module.slotOf(each)
+      // One that is gone, or half made, is made with this PIN.
+      if (slot !== undefined && module.tokenInfo(slot).hasUserPin && refusals.isKnown(each)) throw pinRefused(each)
+    }
+  }
+  try {
+    return work()
+  } catch (cause) {
+    const tried = cause instanceof UserPinTried ? cause.label : undefined
+    const of = all.find(({ own }) => tried === own || (tried !== undefined && isPoolLabel(own, tried)))
+    if (of !== undefined && tried !== undefined) {
+      makeFolder(dirname(of.file))
+      of.refusals.note(tried)
+    }
+    throw cause
   }
 }
 

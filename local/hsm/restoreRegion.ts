@@ -27,7 +27,7 @@ import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { useOwnTokens } from './softHsmConfig.ts'
-import { forgetRefusedPins } from './refusedPins.ts'
+import { forgetRefusedPins, tryingOnce } from './refusedPins.ts'
 import { textOf } from '../textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { requireLabelledOnce } from './twiceLabelled.ts'
@@ -46,7 +46,13 @@ export interface Restored {
   /** Looks whether the vaults of those rows open. */
   readonly look: typeof requireOpened
   /** Asked for where there are tokens to make: the library and the new tokens' PINs. */
-  readonly access: () => Promise<{ readonly module: string; readonly soPin: string; readonly pin: string }>
+  readonly access: () => Promise<{
+    readonly module: string
+    readonly soPin: string
+    readonly pin: string
+    /** As of NewTokens. */
+    readonly pinFile?: string | undefined
+  }>
 }
 
 type BackedUp = v.InferOutput<typeof backedUpSchema>
@@ -96,14 +102,19 @@ async function restore(
   const [{ label } = { label: '' }] = tokens
   let missing: readonly string[] = []
   if (tokens.length > 0) {
-    const { module: path, soPin, pin } = await access()
+    const { module: path, soPin, pin, pinFile } = await access()
     useOwnTokens(path, data, { isNew: true })
     const module = Pkcs11Module.load(path, process.env['PKCS11_INIT_ARGUMENTS'])
     const owner = tokenOwner(data)
     requireLabelledOnce(module, label)
     requirePins({ module, label, soPin, pin })
-    for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
-    requireBegunRoot({ module, label, pin }, region, begun)
+    tryingOnce(
+      { data, regions: [region], label: label.slice(0, -region.length - 1), library: () => module, pinFile },
+      () => {
+        for (const copies of tokens) requireInitiable({ module, label: copies.label, pin, owner })
+        requireBegunRoot({ module, label, pin }, region, begun)
+      },
+    )
     // What stands on newer roots than the backup's, and has its own too, stays.
     const mayHaveMore = existsSync(place)
     for (const copies of tokens) {

@@ -151,8 +151,9 @@ export class Place {
     data = this.data,
     recoveryCopy?: string,
     without: readonly string[] = [],
+    more: { readonly pin?: string; readonly pinFile?: string } = {},
   ) {
-    const access = async () => ({ module: softHsmPath ?? '', ...pins })
+    const access = async () => ({ module: softHsmPath ?? '', ...pins, ...more })
     return restoreRegion({
       data,
       file,

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initialize, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
 import { destroyRoots } from '../../lib/hsm/pkcs11/regionObjects.ts'
@@ -20,6 +20,32 @@ describeWithToken('a ceremony and its restore', () => {
   })
 
   afterEach(() => place.gone())
+
+  test('a PIN that a token refused is not tried again by init and restore until its file is written anew', async () => {
+    await initTokensWithCustodians(tokens(), place.ceremony())
+    place.wasStarted()
+    const file = await place.backUp('eu.backup')
+    const refusals = join(place.data, 'hsm', `${eu}.pin-refused`)
+    const wrong = { pin: 'another service’s', pinFile: place.pinFile }
+    const init = async () => initTokens({ ...tokens(2), ...wrong })
+    const restore = () => place.restore(file, undefined, undefined, undefined, undefined, wrong)
+    let seconds = 1_000
+    for (const [attempt, other] of [
+      [init, restore],
+      [restore, init],
+    ] as const) {
+      utimesSync(place.pinFile, seconds, seconds)
+      seconds += 1_000
+      await expect(attempt()).rejects.toThrow(
+        `${place.label} ${eu} refuses the PIN (C_Login answered CKR_PIN_INCORRECT)`,
+      )
+      for (const again of [attempt, other])
+        await expect(again()).rejects.toThrow(`${place.label} ${eu} refuses the PIN. It is not tried again`)
+    }
+    utimesSync(place.pinFile, seconds, seconds)
+    initTokens({ ...tokens(2), pinFile: place.pinFile })
+    expect(existsSync(refusals)).toBe(false)
+  })
 
   test('fewer shares, a wrong share, an altered file, another cloud’s: nothing is made', async () => {
     await initTokensWithCustodians(tokens(), place.ceremony())

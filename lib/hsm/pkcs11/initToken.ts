@@ -3,7 +3,7 @@ import { markOwner, requireOwner, type TokenOwner } from './ownerMark.ts'
 import { publicKeyPem } from '../primitives/p384.ts'
 import { CKA, CKO, CKR, CKU } from './constants.ts'
 import { isPkcs11Error } from './pkcs11Error.ts'
-import { refusedOf, requirePinLengths } from './requirePins.ts'
+import { refusedOf, requirePinLengths, userPinRefused } from './requirePins.ts'
 import type { Pkcs11Module } from './pkcs11Module.ts'
 import { createRegionObjects, createRoots, hasRegionObjects, hasRoots } from './regionObjects.ts'
 import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn, recoveryPemIn } from './recoverable.ts'
@@ -191,7 +191,7 @@ export function withUser<R>(module: Pkcs11Module, slot: number, pin: string, wor
     try {
       session.login(CKU.USER, pin)
     } catch (cause) {
-      throw refusedOf(module.tokenInfo(slot).label, 'the PIN', cause)
+      throw userPinRefused(module.tokenInfo(slot).label, cause)
     }
     return work(session)
   } finally {

@@ -48,9 +48,23 @@ export function requireOfficer({ module, label, soPin }: Omit<Pins, 'pin'>): voi
 
 /** In a sentence, where it is about a PIN: most tokens lock after some wrong ones. */
 export function refusedOf(label: string, what: string, cause: unknown): unknown {
-  if (!isPkcs11Error(cause, ...pinRefusals)) return cause
-  return new UserError(
-    `The token ${label} refuses ${what} (${cause.message.replace(/\.$/, '')}): find out which is right before the next attempt, for each counts. Nothing was made.`,
-    { cause },
-  )
+  return isPkcs11Error(cause, ...pinRefusals) ? new UserError(refusal(label, what, cause), { cause }) : cause
+}
+
+/** The service's PIN was tried and refused: whoever knows its file does not try it again. */
+export class UserPinTried extends UserError {
+  readonly label: string
+
+  constructor(label: string, cause: Error) {
+    super(refusal(label, 'the PIN', cause), { cause })
+    this.label = label
+  }
+}
+
+export function userPinRefused(label: string, cause: unknown): unknown {
+  return isPkcs11Error(cause, ...pinRefusals) ? new UserPinTried(label, cause) : cause
+}
+
+function refusal(label: string, what: string, { message }: Error): string {
+  return `The token ${label} refuses ${what} (${message.replace(/\.$/, '')}): find out which is right before the next attempt, for each counts. Nothing was made.`
 }
