@@ -8,6 +8,7 @@ import { streamedTables } from '../../lib/ports.ts'
 import type { Runtime } from '../../lib/runtime/composeRegion.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { MinuteTimer } from '../pumps/minuteTimer.ts'
+import { pumpErrors } from '../pumps/pumpErrors.ts'
 import { QueuePump } from '../pumps/queuePump.ts'
 import type { RegionParts } from './region.ts'
 import { StreamPump } from '../pumps/streamPump.ts'
@@ -57,9 +58,7 @@ export function startPumps(
   }: Pick<RegionParts, 'log' | 'clock' | 'isScheduled' | 'settings'>,
   told?: Told,
 ): Pumps {
-  const onError = (cause: unknown) => {
-    log.error('A pump failed.', cause)
-  }
+  const onError = pumpErrors({ log, clock })
   const fanOut = fanOutFunction(runtime)
   const streams = streamedTables.map(
     (table) =>
