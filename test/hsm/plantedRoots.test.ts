@@ -131,7 +131,7 @@ describeWithToken.each([
 
   test('go with a rotation, which makes roots of its own under their names', async () => {
     const [virtual, secret] = [await aVaultThere(aVault()), await aVaultThere(own)]
-    for (const token of [label, partitionLabel(label, 1)]) plant(token, 2)
+    for (const token of [label, partitionLabel(label, 1)]) for (const generation of [2, 3]) plant(token, generation)
     restart()
     await hsm.rotation.begin()
     restart()
