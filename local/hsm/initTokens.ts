@@ -6,6 +6,8 @@ import {
   initToken,
   isHalfMade,
   isToBeMadeAnew,
+  lacksRoots,
+  namesVault,
   requireInitiable,
   requireReplaceable,
 } from '../../lib/hsm/pkcs11/initToken.ts'
@@ -31,6 +33,8 @@ import {
   tidyCeremonies,
   unfinishedCeremonies,
 } from './unfinishedCeremonies.ts'
+
+import { requireNoneCutOff } from './unfinishedRestores.ts'
 
 export interface NewTokens {
   readonly data: string
@@ -82,6 +86,7 @@ export function requireFreeLabels(tokens: NewTokens): void {
 
 function requireFree(tokens: NewTokens): void {
   const { data, label, regions } = tokens
+  for (const region of regions) requireNoneCutOff(data, region)
   const module = moduleFor(tokens)
   const labels = module.labels()
   const unfinished = unfinishedCeremonies(data).map(({ publicKey }) => publicKey)
@@ -112,7 +117,7 @@ function moduleFor({ module, data }: NewTokens): Pkcs11Module {
 
 function notMade({ onLost }: NewTokens, label: string): string {
   onLost?.(label)
-  return `  ${label}  IS NOT MADE: a private vault has it, and it is not there; hsm restore brings it back`
+  return `  ${label}  IS NOT MADE: a private vault has it, and it is not there, or not whole; hsm restore brings it back`
 }
 
 function byNumber(one: string, other: string): number {
@@ -143,6 +148,7 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     throw new UserError(
       `The ceremony of this cloud's custodians did not know the region ${stranger}: make it in a directory of its own, with custodians of its own.`,
     )
+  for (const region of regions) requireNoneCutOff(data, region)
   const module = moduleFor(tokens)
   // Migrate asks for more tokens for private vaults where vaults came meanwhile: those are made.
   const isMigrating = (region: string) =>
@@ -157,6 +163,8 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     requireLabelledOnce(module, name)
     if (module.slotOf(name) === undefined) requireNeverMade(data, region, name)
     else if (isHalfMade(module, name)) requireNeverMade(data, region, name, `The token ${name} is half made.`)
+    else if (wasMade(data, region) && lacksRoots({ module, label: name, pin }, 'region'))
+      requireNeverMade(data, region, name, `The token ${name} lacks its roots.`)
   }
   const owner = tokenOwner(data)
   for (const region of regions) {
@@ -184,7 +192,11 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const taken = takenIn(data, region)
     // A new one of the name would stand in the way of what was in it.
-    const lost = taken.filter((each) => module.slotOf(each) === undefined || isHalfMade(module, each))
+    const isAway = (each: string) => module.slotOf(each) === undefined || isHalfMade(module, each)
+    const named = poolLabels({ module, label: name }).filter((each) => namesVault({ module, label: each, pin }))
+    const lost = [...taken, ...named].filter(
+      (each) => isAway(each) || lacksRoots({ module, label: each, pin }, 'vault'),
+    )
     const wanted = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     // However many are wanted: none stays that was made for others.
     const others = poolLabels({ module, label: name }).filter(

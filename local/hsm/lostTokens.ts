@@ -6,6 +6,7 @@ import { UserError } from '../../lib/userError.ts'
 import { keptState } from './keptState.ts'
 import { recoveryOf } from './recoveryFile.ts'
 import { isCeremonyOpen, unfinishedSays } from './unfinishedCeremonies.ts'
+import { cutOffRestore } from './unfinishedRestores.ts'
 
 const stateSchema = v.looseObject({ format: v.string() })
 
@@ -30,6 +31,8 @@ function witnessOf(data: string, region: string): string | undefined {
 
 /** What whoever does not find the region's token is to do. */
 export function remedyFor(data: string, region: string): string {
+  const cutOff = cutOffRestore(data, region)
+  if (cutOff !== undefined) return cutOff
   const witness = witnessOf(data, region)
   if (witness !== undefined) return lost(data, region, witness)
   return isCeremonyOpen(data) ? unfinishedSays : 'Make it with hsm init.'

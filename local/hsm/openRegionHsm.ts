@@ -14,6 +14,7 @@ import { useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { requireFinished, tidyCeremonies } from './unfinishedCeremonies.ts'
+import { requireNoneCutOff } from './unfinishedRestores.ts'
 
 interface RegionHsmParts {
   readonly region: string
@@ -61,6 +62,7 @@ export function openRegionHsm({
     pin: () => pinFrom(pinFile),
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
+  if (data !== undefined) requireNoneCutOff(data, region)
   if (data !== undefined) requireFinished(data, region, token)
   if (data !== undefined && !isLookedAt) tidyCeremonies(data)
   if (file === undefined) requireNobodysTokens(token)

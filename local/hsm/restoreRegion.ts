@@ -26,12 +26,13 @@ import { requireOwn } from './pin.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
-import { useOwnTokens } from './softHsmConfig.ts'
+import { softHsmCommand, useOwnTokens } from './softHsmConfig.ts'
 import { forgetRefusedPins, tryingOnce } from './refusedPins.ts'
 import { textOf } from '../textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { requireLabelledOnce } from './twiceLabelled.ts'
 import { typed } from '../typed.ts'
+import { forgetRestore, noteRestore } from './unfinishedRestores.ts'
 
 export interface Restored {
   readonly data: string
@@ -117,10 +118,20 @@ async function restore(
     )
     // What stands on newer roots than the backup's, and has its own too, stays.
     const mayHaveMore = existsSync(place)
-    for (const copies of tokens) {
-      const token = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey, owner }
-      const done = restoreToken(token, copies, recoveryKey, { mayHaveMore })
-      lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
+    const isFirst = noteRestore(data, region, at)
+    let isBegun = false
+    try {
+      for (const copies of tokens) {
+        const common = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey, owner }
+        const token = { ...common, deleteCommand: softHsmCommand('--delete-token', '--token', copies.label) }
+        const done = restoreToken(token, copies, recoveryKey, { mayHaveMore })
+        isBegun ||= done === 'made'
+        lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
+      }
+    } catch (cause) {
+      // Refused before anything was made.
+      if (isFirst && !isBegun && cause instanceof UserError) forgetRestore(data, region)
+      throw cause
     }
     forgetRefusedPins(data, region)
     putFiles(data, place, state, recovery)
@@ -129,7 +140,12 @@ async function restore(
     // What does not belong together says so here, not at the next start.
     const file = existsSync(place) ? { file: place } : {}
     const hsm = openPkcs11Hsm({ region, realm, ...file, token: { module, label, pin: () => pin } })
-    await finished({ audit, look, directory, leftOut }, hsm, at)
+    try {
+      await finished({ audit, look, directory, leftOut }, hsm, at)
+    } finally {
+      // Whatever it has found: the tokens are made.
+      forgetRestore(data, region)
+    }
     lines.push(...leftOut.map((each) => leftOutLine(each, module.labels())))
     missing = missingIn(data, module, label.slice(0, -region.length - 1))
   } else {

@@ -5,7 +5,7 @@ import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
 import { KnownRoots } from '../../lib/hsm/pkcs11/knownRoots.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
-import { messageOf } from '../../lib/userError.ts'
+import { messageOf, UserError } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
 import { requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
@@ -24,6 +24,7 @@ import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 import { twiceLabelled } from './twiceLabelled.ts'
 import { requireFinished } from './unfinishedCeremonies.ts'
+import { cutOffRestore } from './unfinishedRestores.ts'
 
 export interface TokenStatus {
   /** For each region's token. */
@@ -79,6 +80,8 @@ export async function tokenStatus(
     for (const line of twiceLabelled(module, label)) sayUnfit(`  ${region}  ${line}`)
     const known = existsSync(join(data, 'hsm')) ? { refusedPins: refusedPins(tokens.pinFile, refusals) } : {}
     try {
+      const restore = cutOffRestore(data, region)
+      if (restore !== undefined) throw new UserError(restore)
       // Without its file: it is looked at, nothing is kept.
       const hsm = openPkcs11Hsm({
         region,

@@ -23,6 +23,8 @@ export interface NewToken {
   readonly unfinished?: readonly string[]
   /** Of a pool's: whether the region's state says that a vault has it. False: one of other custodians is made anew. */
   readonly isTaken?: boolean
+  /** What deletes a token of SoftHSM with this label, in whatever shell. */
+  readonly deleteCommand?: string
   /** Whose it is to be, and must be where it is there; undefined: it lies in the data directory itself. */
   readonly owner?: TokenOwner | undefined
 }
@@ -116,6 +118,24 @@ function putBackRecoveryKey({ module, soPin, pin, recoveryKey }: NewToken, slot:
 export function isHalfMade(module: Pkcs11Module, label: string): boolean {
   const slot = module.slotOf(label)
   return slot !== undefined && module.vendor.hasOfficer && !module.tokenInfo(slot).hasUserPin
+}
+
+/** It is there, and has not what `kind` needs: it was emptied, or a restore was cut off. */
+export function lacksRoots(
+  { module, label, pin }: Pick<NewToken, 'module' | 'label' | 'pin'>,
+  kind: 'region' | 'vault',
+) {
+  const slot = module.slotOf(label)
+  if (slot === undefined || !module.tokenInfo(slot).hasUserPin) return false
+  const isWhole = kind === 'region' ? hasRegionObjects : hasRoots
+  return withUser(module, slot, pin, (session) => !isWhole(session))
+}
+
+/** One that was emptied with its vault names none any more. */
+export function namesVault({ module, label, pin }: Pick<NewToken, 'module' | 'label' | 'pin'>): boolean {
+  const slot = module.slotOf(label)
+  if (slot === undefined || !module.tokenInfo(slot).hasUserPin || !module.vendor.keepsData) return false
+  return withUser(module, slot, pin, (session) => markIn(session) !== undefined)
 }
 
 /** Before there are keys: a token that has any and no mark is of an older version. */

@@ -122,14 +122,19 @@ function rootsLast({ keys }: TokenCopies): TokenCopies['keys'] {
 }
 
 /** All of it, from these very copies; false where only some is, so that nothing is lost with it. @throws UserError */
-function holds({ module, label, pin }: NewToken, slot: number, { keys }: TokenCopies, mayHaveMore: boolean): boolean {
+function holds(
+  { module, label, pin, deleteCommand }: NewToken,
+  slot: number,
+  { keys }: TokenCopies,
+  mayHaveMore: boolean,
+): boolean {
   return withUser(module, slot, pin, (session) => {
     const there = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) => staying(session, objectClass))
     const isOurs = (label: string) => keys.some((key) => key.label === label && copyOf(session, label) === key.copy)
     const hasAll = keys.every((key) => there.includes(key.label) && isOurs(key.label))
     if (there.every(isOurs) || (mayHaveMore && hasAll)) return hasAll
     throw new UserError(
-      `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: softhsm2-util --delete-token --token "${label}"), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
+      `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: ${deleteCommand ?? `softhsm2-util --delete-token --token "${label}"`}), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
     )
   })
 }
