@@ -16,6 +16,7 @@ interface InitFlags extends RegionsFlag {
   readonly custodians: boolean
   readonly threshold?: number
   readonly transcript?: string
+  readonly anew?: boolean
 }
 
 interface WithoutFlag extends DataFlag {
@@ -72,6 +73,7 @@ export const hsm: CommandRow = {
       .option('--no-custodians', 'where a ceremony of theirs did not end: the cloud is to have none')
       .option('--threshold <M>', 'so many shares restore', Number)
       .option('--transcript <FILE>', 'where the ceremony is recorded, signed by each region')
+      .option('--anew', 'in the place of a ceremony whose shares are lost, before any region was started')
       .addHelpText('after', `\n${environment}\n${custodiansHelp}`)
       .action(async ({ data, regions: wanted, soPinFile, private: privateVaults, ...custody }: InitFlags) => {
         const { regions, toCome } = await regionsOf(data, wanted)
@@ -268,13 +270,14 @@ function ceremonyOf(
     custodians,
     threshold,
     transcript,
-  }: Pick<InitFlags, 'custodian' | 'custodians' | 'threshold' | 'transcript'>,
+    anew,
+  }: Pick<InitFlags, 'custodian' | 'custodians' | 'threshold' | 'transcript' | 'anew'>,
 ): Ceremony | undefined {
   if (!custodians && (custodian ?? threshold ?? transcript) !== undefined)
     throw new UserError('--no-custodians stands without --custodian, --threshold and --transcript.')
-  if (custodian === undefined && threshold === undefined && transcript === undefined) return undefined
+  if ((custodian ?? threshold ?? transcript ?? anew) === undefined) return undefined
   if (custodian !== undefined && threshold !== undefined && transcript !== undefined)
-    return { data, shareFiles: custodian, threshold, transcript }
+    return { data, shareFiles: custodian, threshold, transcript, isAnew: anew === true }
   throw new UserError('Custodians take --custodian FILE (one for each), --threshold M and --transcript FILE.')
 }
 

@@ -1,14 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Attestation, AttestedToken } from '../../lib/hsm/formats/attestation.ts'
-import { createRecoveryKey, endorsed, type NewRecoveryKey } from '../../lib/hsm/recovery/recoveryKey.ts'
+import {
+  createRecoveryKey,
+  endorsed,
+  type NewRecoveryKey,
+  type RecoveryKey,
+} from '../../lib/hsm/recovery/recoveryKey.ts'
 import { requireCustody, splitRoot, type Share } from '../../lib/hsm/recovery/shares.ts'
 import { signedBy } from '../../lib/hsm/recovery/signedRecovery.ts'
 import { fingerprint, signTranscript, type Signer } from '../../lib/hsm/recovery/transcript.ts'
 import { generateRsaMaterial, type RsaGenerator } from '../../lib/hsm/software/material.ts'
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
+import { typed } from '../typed.ts'
 import { version } from '../version.ts'
 import { isTaken, NewFiles, requireWritablePlace } from './newFile.ts'
 import { onSignal } from './onSignal.ts'
@@ -21,6 +27,8 @@ export interface Ceremony {
   readonly shareFiles: readonly string[]
   readonly threshold: number
   readonly transcript: string
+  /** In the place of one that has ended, whose shares nobody has, where no region was started. */
+  readonly isAnew?: boolean
   readonly generateRsa?: RsaGenerator
 }
 
@@ -41,17 +49,22 @@ export interface CeremonySteps {
   /** Before anything is made or written. @throws UserError */
   readonly check: () => void
   readonly make: (recoveryKey: string) => Made
+  /** That what the ceremony has made before is used by nothing. @throws UserError */
+  readonly requireUnused?: () => void
 }
 
 /**
  * Makes a recovery root, gives each custodian a share of it, and makes the regions under its key. The root is in this process
  * from its making to the end of this call, and nowhere else. Where something fails, or a signal ends it, no share stays. @throws UserError
  */
-export async function holdCeremony(of: Ceremony, { check, make }: CeremonySteps): Promise<readonly string[]> {
+export async function holdCeremony(of: Ceremony, steps: CeremonySteps): Promise<readonly string[]> {
   const { data, threshold } = of
   const [shareFiles, transcript] = [of.shareFiles.map((file) => resolve(file)), resolve(of.transcript)]
   requireCustody({ custodians: shareFiles.length, threshold })
-  const leftovers = requireNew([...shareFiles, transcript], data)
+  const { check, make } = steps
+  const leftovers = requireNew([...shareFiles, transcript], of, () => {
+    abandon(data, steps)
+  })
   check()
   const key = await createRecoveryKey(randomUUID(), of.generateRsa ?? generateRsaMaterial)
   const files = new NewFiles()
@@ -120,16 +133,53 @@ async function record(
 }
 
 /** Resolves with those that a ceremony has left which did not end: nobody needs them. @throws UserError */
-function requireNew(files: readonly string[], data: string): readonly string[] {
+function requireNew(files: readonly string[], { data, isAnew, transcript }: Ceremony, giveUp: () => void) {
   if (new Set(files).size < files.length)
     throw new UserError('Each custodian, and the transcript, has a file of its own.')
+  const ended = recoveryOf(data)
+  if (ended !== undefined && files.every((file) => isLeftover(file, [ended]))) throw isComplete(ended, transcript)
   const unfinished = unfinishedCeremonies(data)
   const taken = files.filter((file) => isTaken(file))
   const there = taken.find((file) => !isLeftover(file, unfinished))
   if (there !== undefined) throw new UserError(`${there} is there already; a ceremony writes over nothing.`)
-  if (existsSync(recoveryFile(data))) throw new UserError(`This cloud has its custodians (${recoveryFile(data)}).`)
+  if (ended !== undefined && isAnew !== true) throw hasThem(data, ended)
   for (const file of files) requireWritablePlace(file)
+  if (ended !== undefined) giveUp()
   return taken
+}
+
+/** Killed between its last file and its last line, it says again what those said. */
+function isComplete({ ceremony, at }: RecoveryKey, transcript: string): UserError {
+  return new UserError(
+    `The ceremony ${ceremony} of ${at} is complete: each share lies where it was to be, and so does ${transcript}. Each custodian verifies theirs: ${typed('hsm', 'verify', transcript, '--share', 'SHARE')}. More tokens are made without --custodian. Nothing was changed.`,
+  )
+}
+
+function hasThem(data: string, { ceremony, identities }: RecoveryKey): UserError {
+  const says = `This cloud has its custodians (${recoveryFile(data)}), by the ceremony ${ceremony}.`
+  if (startedOf(data, identities) !== undefined) return new UserError(says)
+  return new UserError(
+    `${says} No region was started yet: where too few have their shares of it, the same command with --anew holds another in its place, and those are worthless then. Nothing was changed.`,
+  )
+}
+
+/** The file that says that one of its regions was started. */
+function startedOf(data: string, identities: RecoveryKey['identities']): string | undefined {
+  return Object.keys(identities)
+    .flatMap((region) => [join(data, 'hsm', `${region}.json`), join(data, 'regions', `${region}.db`)])
+    .find((file) => existsSync(file))
+}
+
+/** What has ended is one that did not: its tokens are made anew by the next. Cut off, it has ended still. @throws UserError */
+function abandon(data: string, { requireUnused }: CeremonySteps): void {
+  const ended = recoveryOf(data)
+  if (ended === undefined) return
+  const started = startedOf(data, ended.identities)
+  if (started !== undefined)
+    throw new UserError(`A region of the ceremony ${ended.ceremony} was started (${started}): its custodians stay.`)
+  requireUnused?.()
+  noteCeremony(data, { ceremony: ended.ceremony, publicKey: ended.publicKey })
+  rmSync(recoveryFile(data))
 }
 
 /** As a person reads it aloud. */

@@ -10,7 +10,7 @@ import { holdDirectory } from '../directory/heldDirectory.ts'
 import { storedRegions } from '../directory/storedRegions.ts'
 import { noRegion } from '../names/noRegion.ts'
 import { holdCeremony, type Ceremony, type CeremonySteps } from './ceremony.ts'
-import { initHeld, requireFreeLabels, type NewTokens } from './initTokens.ts'
+import { initHeld, requireFreeLabels, requireUnusedTokens, type NewTokens } from './initTokens.ts'
 import { tokenLabel } from './tokenSettings.ts'
 
 /** New tokens whose roots the custodians can bring into others. @throws UserError */
@@ -37,7 +37,10 @@ export async function initTokensWithCustodians(tokens: NewTokens, ceremony: Cere
     })
     return { lines, library: module.libraryInfo(), regions }
   }
-  return whileHeld(ceremony, { check, make })
+  const requireUnused = () => {
+    requireUnusedTokens(tokens)
+  }
+  return whileHeld(ceremony, { check, make, requireUnused })
 }
 
 /** For simulated regions that are there: their roots lie in files, and from now on a backup of those needs no trust in whoever keeps it. */

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
+import { requireTenancyless } from '../../lib/hsm/pkcs11/ownerMark.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { tenancyRootLabel } from '../../lib/hsm/pkcs11/tokenRoots.ts'
 import {
   initPartition,
   initToken,
@@ -108,6 +111,19 @@ function requireFree(tokens: NewTokens): void {
 function tried<R>(tokens: NewTokens, work: () => R): R {
   const { data, label, regions, pinFile } = tokens
   return tryingOnce({ data, label, regions, pinFile, library: () => moduleFor(tokens) }, work)
+}
+
+/** That no tenancy and no vault has anything in them, of this directory or another. @throws UserError */
+export function requireUnusedTokens(tokens: NewTokens): void {
+  const { data, label, regions, pin } = tokens
+  const module = moduleFor(tokens)
+  for (const region of regions) {
+    const token = { module, label: tokenLabel({ label }, region), pin: () => pin, owner: tokenOwner(data) }
+    if (module.slotOf(token.label) !== undefined) requireOwnTokens(token, true)
+    partitionToken(token).bare((session) => {
+      requireTenancyless(session, token.label, tenancyRootLabel(''))
+    })
+  }
 }
 
 function moduleFor({ module, data }: NewTokens): Pkcs11Module {

@@ -135,7 +135,7 @@ export function requireFinished(data: string, region: string, token: TokenOption
 }
 
 /** Whether this is a share, or the transcript, of one of them. */
-export function isLeftover(file: string, unfinished: readonly UnfinishedCeremony[]): boolean {
+export function isLeftover(file: string, unfinished: readonly Pick<UnfinishedCeremony, 'ceremony'>[]): boolean {
   if (unfinished.length === 0) return false
   try {
     const { ceremony } = v.parse(v.looseObject({ ceremony: v.string() }), parseJson(readFileSync(file, 'utf8')))
