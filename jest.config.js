@@ -13,8 +13,8 @@ const isNamed = process.argv.slice(2).some((argument) => argument.startsWith('te
 export default {
   testEnvironment: 'node',
   testSequencer: '<rootDir>/test/longestFirst.js',
-  globalSetup: '<rootDir>/test/hsm/makeTokenDirectory.js',
-  globalTeardown: '<rootDir>/test/hsm/removeTokenDirectory.js',
+  globalSetup: '<rootDir>/test/hsm/tokens/makeTokenDirectory.js',
+  globalTeardown: '<rootDir>/test/hsm/tokens/removeTokenDirectory.js',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // `npm run test:deployed` runs these.

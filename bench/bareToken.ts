@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { CKA, CKM, CKU } from '../lib/hsm/pkcs11/constants.ts'
-import { mechanism } from '../lib/hsm/pkcs11/encode.ts'
-import { findAbilities } from '../lib/hsm/pkcs11/abilities.ts'
-import type { Pkcs11Module } from '../lib/hsm/pkcs11/pkcs11Module.ts'
-import { Session } from '../lib/hsm/pkcs11/session.ts'
-import { aesTemplate, masterTemplate } from '../lib/hsm/pkcs11/templates.ts'
+import { CKA, CKM, CKU } from '../lib/hsm/pkcs11/library/constants.ts'
+import { mechanism } from '../lib/hsm/pkcs11/library/encode.ts'
+import { findAbilities } from '../lib/hsm/pkcs11/token/abilities.ts'
+import type { Pkcs11Module } from '../lib/hsm/pkcs11/library/pkcs11Module.ts'
+import { Session } from '../lib/hsm/pkcs11/token/session.ts'
+import { aesTemplate, masterTemplate } from '../lib/hsm/pkcs11/token/templates.ts'
 
 type Work = () => unknown
 type Number8 = Buffer

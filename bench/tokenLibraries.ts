@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { initToken } from '../lib/hsm/pkcs11/initToken.ts'
-import { Pkcs11Module } from '../lib/hsm/pkcs11/pkcs11Module.ts'
+import { initToken } from '../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { Pkcs11Module } from '../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { useOwnTokens } from '../local/hsm/softHsmConfig.ts'
 
 /** A PKCS#11 library of this machine, and what it is told when it is initialized. */

@@ -1,5 +1,5 @@
 import { isKmsError } from '../lib/errors.ts'
-import { Pkcs11Error } from '../lib/hsm/pkcs11/pkcs11Error.ts'
+import { Pkcs11Error } from '../lib/hsm/pkcs11/library/pkcs11Error.ts'
 import { messageOf, UserError } from '../lib/userError.ts'
 
 /** Of files that a command reads or writes: what its user can put right, by the system's code. */

@@ -1,4 +1,4 @@
-import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { lacksOwnTokens, useOwnTokens } from './softHsmConfig.ts'
 import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import type { TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
-import { keptKey } from '../../lib/hsm/pkcs11/tokenCustody.ts'
+import type { TokenCopies } from '../../lib/hsm/pkcs11/ceremony/tokenBackup.ts'
+import { keptKey } from '../../lib/hsm/pkcs11/ceremony/tokenCustody.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 /** What the last backup for the custodians has of a region's HSM, so that whatever came since is known. Nothing of it is secret. */

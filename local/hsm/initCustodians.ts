@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { UserError } from '../../lib/userError.ts'

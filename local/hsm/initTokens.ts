@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ownTokens.ts'
-import { requireTenancyless } from '../../lib/hsm/pkcs11/ownerMark.ts'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
-import { tenancyRootLabel } from '../../lib/hsm/pkcs11/tokenRoots.ts'
+import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ceremony/ownTokens.ts'
+import { requireTenancyless } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
+import { tenancyRootLabel } from '../../lib/hsm/pkcs11/keys/tokenRoots.ts'
 import {
   initPartition,
   initToken,
@@ -13,10 +13,10 @@ import {
   namesVault,
   requireInitiable,
   requireReplaceable,
-} from '../../lib/hsm/pkcs11/initToken.ts'
-import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
-import { requireOfficer, requirePins } from '../../lib/hsm/pkcs11/requirePins.ts'
-import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+} from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/vaults/partitions.ts'
+import { requireOfficer, requirePins } from '../../lib/hsm/pkcs11/ceremony/requirePins.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { fingerprint } from '../../lib/hsm/recovery/transcript.ts'
 import { UserError } from '../../lib/userError.ts'
 import { holdDirectory } from '../directory/heldDirectory.ts'

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import type { TokenCopies } from '../../lib/hsm/pkcs11/tokenBackup.ts'
-import { vaultText } from '../../lib/hsm/pkcs11/vaultText.ts'
+import type { TokenCopies } from '../../lib/hsm/pkcs11/ceremony/tokenBackup.ts'
+import { vaultText } from '../../lib/hsm/pkcs11/roots/vaultText.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 
 const vaultSchema = v.looseObject({ realm: v.string(), tenancyId: v.string(), vaultId: v.string() })

@@ -1,5 +1,5 @@
-import { poolLabels } from '../../lib/hsm/pkcs11/ownTokens.ts'
-import type { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { poolLabels } from '../../lib/hsm/pkcs11/ceremony/ownTokens.ts'
+import type { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { UserError } from '../../lib/userError.ts'
 import { softHsmCommand } from './softHsmConfig.ts'
 

@@ -1,4 +1,4 @@
-import type { PartitionCounts } from '../../lib/hsm/pkcs11/partitions.ts'
+import type { PartitionCounts } from '../../lib/hsm/pkcs11/vaults/partitions.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { listAtRisk } from '../../lib/replication/atRisk.ts'
 import { deadChanges } from '../../lib/replication/deadChanges.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, rmSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { PinRefused } from '../../lib/hsm/pkcs11/lostToken.ts'
+import { PinRefused } from '../../lib/hsm/pkcs11/token/lostToken.ts'
 import { peerMark } from '../../lib/replication/peerMarks.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { UserError, messageOf } from '../../lib/userError.ts'

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RsaGenerator } from '../../lib/hsm/software/material.ts'
-import { rsaNumbers, type RsaNumbers } from '../hsm/rsaNumbers.ts'
+import { rsaNumbers, type RsaNumbers } from '../hsm/contract/rsaNumbers.ts'
 
 interface Factors {
   readonly p: string

@@ -8,7 +8,7 @@ import {
   encryptMessage,
   type MessageKey,
 } from '../../lib/hsm/primitives/xaes.ts'
-import { wrongAnswers, wycheproof } from './wycheproof.ts'
+import { wrongAnswers, wycheproof } from './contract/wycheproof.ts'
 
 const aesLengths: readonly number[] = [16, 24, 32]
 const gcmCiphers: Readonly<Record<number, MessageKey['cipher']>> = {

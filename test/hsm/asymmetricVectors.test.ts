@@ -2,8 +2,8 @@ import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:cr
 import type { EcdsaSigning, RsaSigning, SigningHash } from '../../lib/hsm/algorithms.ts'
 import { isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
 import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
-import { coded } from './fixtures.ts'
-import { wrongAnswers, wycheproof } from './wycheproof.ts'
+import { coded } from './contract/fixtures.ts'
+import { wrongAnswers, wycheproof } from './contract/wycheproof.ts'
 
 const signingHashes = { 'SHA-224': 'sha224', 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' } as const
 

@@ -19,8 +19,8 @@ import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
-import { name } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
+import { name } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm, softHsmPath } from './tokens/softHsm.ts'
 
 describeWithToken('a token that is away', () => {
   let label: string

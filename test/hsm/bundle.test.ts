@@ -4,8 +4,8 @@ import type { TransferBundle, TransportKey, TransportOffer } from '../../lib/hsm
 import { wrapKey } from '../../lib/hsm/primitives/keyWrap.ts'
 import { rsaEncrypt } from '../../lib/hsm/primitives/rsa.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
-import { pairings, twoRegions } from './backends.ts'
-import { aTransfer, coded } from './fixtures.ts'
+import { pairings, twoRegions } from './contract/backends.ts'
+import { aTransfer, coded } from './contract/fixtures.ts'
 
 const destinations = pairings.filter(([source]) => source === 'software').map(([, destination]) => destination)
 

@@ -4,7 +4,7 @@ import { encodeAssociatedData } from '../../lib/hsm/formats/associatedData.ts'
 import { Cmac } from '../../lib/hsm/primitives/cmac.ts'
 import { ciphertextMaterialId, decryptWith, encryptWith, type MasterKey } from '../../lib/hsm/formats/ciphertext.ts'
 import { deriveWith } from '../../lib/hsm/primitives/xaes.ts'
-import { coded } from './fixtures.ts'
+import { coded } from './contract/fixtures.ts'
 
 const materialId = '00112233445566778899aabbccddeeff'
 const lengths = [16, 24, 32] as const

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { recoveryOf } from '../../local/hsm/recoveryFile.ts'
 import { verifyCeremony } from '../../local/hsm/verifyCeremony.ts'
-import { eu, Place } from './custodiansPlace.ts'
-import { describeWithToken } from './softHsm.ts'
+import { eu, Place } from './tokens/custodiansPlace.ts'
+import { describeWithToken } from './tokens/softHsm.ts'
 
 describeWithToken('a ceremony that has ended', () => {
   let place: Place

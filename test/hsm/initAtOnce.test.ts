@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { holdDirectory } from '../../local/directory/heldDirectory.ts'
 import { initSimulatedCustodians, initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
-import { eu, labelsOf, Place } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, labelsOf, Place } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('two that make tokens at once', () => {
   let place: Place

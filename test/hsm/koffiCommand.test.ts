@@ -1,4 +1,4 @@
-import { koffiCommand } from '../../lib/hsm/pkcs11/koffi.ts'
+import { koffiCommand } from '../../lib/hsm/pkcs11/library/koffi.ts'
 
 /** Tried by hand with the packed tarball, each way. */
 test.each([

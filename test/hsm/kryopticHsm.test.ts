@@ -1,7 +1,7 @@
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { hsmContract } from './hsmContract.ts'
-import { kryopticHsm, kryopticPath, newKryopticToken } from './kryoptic.ts'
-import { vectorContract } from './vectorContract.ts'
+import { hsmContract } from './contract/hsmContract.ts'
+import { kryopticHsm, kryopticPath, newKryopticToken } from './tokens/kryoptic.ts'
+import { vectorContract } from './contract/vectorContract.ts'
 
 // Said here alone: other suites run on Kryoptic as on one library more.
 if (kryopticPath === undefined) console.warn('KRYOPTIC_MODULE is not set: what runs on Kryoptic is skipped.')

@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize } from '../../lib/hsm/pkcs11/initToken.ts'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
-import { eu, labelsOf, name, Place, regions, us } from './custodiansPlace.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import { eu, labelsOf, name, Place, regions, us } from './tokens/custodiansPlace.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('after tokens were lost', () => {
   let place: Place

@@ -2,10 +2,10 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ownerMarks } from '../../lib/hsm/pkcs11/ownerMark.ts'
+import { ownerMarks } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
 import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { identityLabel, removeSigner } from '../../lib/hsm/pkcs11/regionObjects.ts'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { identityLabel, removeSigner } from '../../lib/hsm/pkcs11/roots/regionObjects.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { openPatient } from '../../local/doctor/patient.ts'
@@ -19,7 +19,7 @@ import { noHurry } from '../harness/noHurry.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from '../local/vaultSteps.ts'
-import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
+import { describeWithToken, pins, softHsm, softHsmPath } from './tokens/softHsm.ts'
 
 const regions = ['eu-test-1', 'us-test-1']
 const [eu = '', us = ''] = regions

@@ -1,7 +1,7 @@
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { hsmContract } from './hsmContract.ts'
-import { describeWithNss, nssHsm } from './nss.ts'
-import { vectorContract } from './vectorContract.ts'
+import { hsmContract } from './contract/hsmContract.ts'
+import { describeWithNss, nssHsm } from './tokens/nss.ts'
+import { vectorContract } from './contract/vectorContract.ts'
 
 describeWithNss('on NSS softokn', () => {
   hsmContract('the PKCS#11 backend', () => nssHsm({ generateRsa: knownRsaPair }), false)

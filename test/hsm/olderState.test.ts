@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TokenState } from '../../lib/hsm/pkcs11/tokenState.ts'
+import { TokenState } from '../../lib/hsm/pkcs11/roots/tokenState.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { describeWithToken, newToken, pins, softHsmPath, tokenHsm } from './softHsm.ts'
-import { tenancyId } from './fixtures.ts'
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { describeWithToken, newToken, pins, softHsmPath, tokenHsm } from './tokens/softHsm.ts'
+import { tenancyId } from './contract/fixtures.ts'
+import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { softHsm } from './softHsm.ts'
+import { softHsm } from './tokens/softHsm.ts'
 
 const hasTool = spawnSync('pkcs11-tool', ['--version']).error === undefined
 if (!hasTool && process.env['REQUIRE_OPENSC'] !== undefined) {

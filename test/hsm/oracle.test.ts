@@ -12,7 +12,7 @@ import { ecdsaSign, isEcdsaSignature } from '../../lib/hsm/primitives/ecdsa.ts'
 import { isRsaSignature, rsaDecrypt, rsaEncrypt, rsaSign } from '../../lib/hsm/primitives/rsa.ts'
 import { deriveMessageKey, deriveWith, decryptMessage, encryptMessage } from '../../lib/hsm/primitives/xaes.ts'
 import { rsaAnswers } from '../../lib/hsm/software/knownAnswers.ts'
-import { derFromRaw, rawFromDer, subtle, webCurves, webHashes } from './webOracle.ts'
+import { derFromRaw, rawFromDer, subtle, webCurves, webHashes } from './contract/webOracle.ts'
 
 const message = Buffer.from('a message for the oracle')
 const rows = Object.entries(signingAlgorithms).filter(([, { hash }]) => webHashes[hash] !== '')

@@ -1,7 +1,7 @@
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { hsmContract } from './hsmContract.ts'
-import { describeWithToken, newToken, tokenHsm } from './softHsm.ts'
-import { vectorContract } from './vectorContract.ts'
+import { hsmContract } from './contract/hsmContract.ts'
+import { describeWithToken, newToken, tokenHsm } from './tokens/softHsm.ts'
+import { vectorContract } from './contract/vectorContract.ts'
 
 describeWithToken('on SoftHSM2', () => {
   // RSA pairs come from a fixture here; those that the token makes itself are in tokenPairs.test.ts.

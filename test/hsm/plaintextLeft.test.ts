@@ -1,22 +1,22 @@
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
-import { startWatching, stopWatching, watch, watchCalls, watchMaking } from './plaintextWatch.ts'
+import { startWatching, stopWatching, watch, watchCalls, watchMaking } from './plaintext/plaintextWatch.ts'
 
 // First: what is imported below is bound to what is watched.
 startWatching()
 afterAll(stopWatching)
-const { twoRegions } = await import('./backends.ts')
-const { aVault } = await import('./fixtures.ts')
+const { twoRegions } = await import('./contract/backends.ts')
+const { aVault } = await import('./contract/fixtures.ts')
 const { knownRsaPair } = await import('../harness/knownRsaPair.ts')
-const { initToken } = await import('../../lib/hsm/pkcs11/initToken.ts')
-const { adoptSigner, adoptVaultKeys } = await import('../../lib/hsm/pkcs11/adoptKeys.ts')
-const { partitionToken, regionToken } = await import('../../lib/hsm/pkcs11/regionToken.ts')
-const { VaultKeeper } = await import('../../lib/hsm/pkcs11/vaultKeeper.ts')
+const { initToken } = await import('../../lib/hsm/pkcs11/ceremony/initToken.ts')
+const { adoptSigner, adoptVaultKeys } = await import('../../lib/hsm/pkcs11/ceremony/adoptKeys.ts')
+const { partitionToken, regionToken } = await import('../../lib/hsm/pkcs11/roots/regionToken.ts')
+const { VaultKeeper } = await import('../../lib/hsm/pkcs11/keys/vaultKeeper.ts')
 const { newState } = await import('../../lib/hsm/software/hsmState.ts')
 const { rootOf } = await import('../../lib/hsm/software/softwareRoots.ts')
-const { Session } = await import('../../lib/hsm/pkcs11/session.ts')
-const { done, refused } = await import('./plaintextFlows.ts')
-const { aCeremony, custodianFlows } = await import('./plaintextOfCustodians.ts')
-const { describeWithToken, newToken, pins, softHsm, softHsmPath } = await import('./softHsm.ts')
+const { Session } = await import('../../lib/hsm/pkcs11/token/session.ts')
+const { done, refused } = await import('./plaintext/plaintextFlows.ts')
+const { aCeremony, custodianFlows } = await import('./plaintext/plaintextOfCustodians.ts')
+const { describeWithToken, newToken, pins, softHsm, softHsmPath } = await import('./tokens/softHsm.ts')
 watchMaking(Session, 'open')
 watchCalls(Session.prototype, 'create', 'wrap', 'unwrap', 'attributes', 'signBlocks')
 

@@ -1,4 +1,4 @@
-import { startWatching, stopWatching, watch } from './plaintextWatch.ts'
+import { startWatching, stopWatching, watch } from './plaintext/plaintextWatch.ts'
 
 // First: what is imported below is bound to what is watched.
 startWatching()

@@ -1,15 +1,15 @@
-import { CKU } from '../../lib/hsm/pkcs11/constants.ts'
-import { initPartition } from '../../lib/hsm/pkcs11/initToken.ts'
-import { putRecoveryKey } from '../../lib/hsm/pkcs11/recoverable.ts'
-import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { CKU } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { putRecoveryKey } from '../../lib/hsm/pkcs11/roots/recoverable.ts'
+import { Session } from '../../lib/hsm/pkcs11/token/session.ts'
 import { askService } from '../../local/control/askService.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
 import type { CloudStatus } from '../../local/status/cloudStatus.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { eu, Place } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, Place } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 /** As former versions left them where a ceremony was begun again with fewer tokens. */
 describeWithToken('a pool’s token that is not of the cloud’s custodians', () => {

@@ -8,7 +8,7 @@ import { parseShare, requireCustody, splitRoot, type Share } from '../../lib/hsm
 import { keysOf } from '../../lib/keysOf.ts'
 import { UserError } from '../../lib/userError.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { altered } from './fixtures.ts'
+import { altered } from './contract/fixtures.ts'
 
 const content = 'what brings a region back'
 const region = 'eu-test-1'

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize, initPartition } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initialize, initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
-import { eu, name, Place } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, name, Place } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('a region whose restore was cut off', () => {
   let place: Place

@@ -1,15 +1,15 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
-import { destroyRoots } from '../../lib/hsm/pkcs11/regionObjects.ts'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
+import { initialize, initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { destroyRoots } from '../../lib/hsm/pkcs11/roots/regionObjects.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { verifyCeremony } from '../../local/hsm/verifyCeremony.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { eu, labelsOf, name, Place } from './custodiansPlace.ts'
-import { altered } from './fixtures.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, labelsOf, name, Place } from './tokens/custodiansPlace.ts'
+import { altered } from './contract/fixtures.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('a ceremony and its restore', () => {
   let place: Place

@@ -6,9 +6,9 @@ import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { openSqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { rotateRoot, rowsATurn, turnMs } from '../../local/hsm/rotateRoot.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aVault, realm, tenancyId } from './fixtures.ts'
-import { rotationContract } from './rotationContract.ts'
-import { describeWithToken, newToken, tokenHsm } from './softHsm.ts'
+import { aVault, realm, tenancyId } from './contract/fixtures.ts'
+import { rotationContract } from './contract/rotationContract.ts'
+import { describeWithToken, newToken, tokenHsm } from './tokens/softHsm.ts'
 
 let folder: string
 let label: string

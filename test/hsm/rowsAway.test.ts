@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { partitionToken } from '../../lib/hsm/pkcs11/regionToken.ts'
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
-import { markIn } from '../../lib/hsm/pkcs11/vaultMarker.ts'
+import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
+import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { markIn } from '../../lib/hsm/pkcs11/roots/vaultMarker.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { takeTokens } from '../../local/hsm/takeTokens.ts'
 import { auditAtRest } from '../../local/region/chainedAtRest.ts'
-import { eu, Place } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, Place } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('where the tokens’ states are and the rows are not', () => {
   let place: Place

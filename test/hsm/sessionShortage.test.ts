@@ -1,11 +1,11 @@
-import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
-import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { Pkcs11Error } from '../../lib/hsm/pkcs11/library/pkcs11Error.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import type { Session } from '../../lib/hsm/pkcs11/session.ts'
-import { SessionPool } from '../../lib/hsm/pkcs11/sessionPool.ts'
-import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
-import { troubled, type Trouble } from './slowToken.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import type { Session } from '../../lib/hsm/pkcs11/token/session.ts'
+import { SessionPool } from '../../lib/hsm/pkcs11/token/sessionPool.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
+import { troubled, type Trouble } from './tokens/slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 const message = Buffer.from('through all of it')
 

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
-import { LoopGuard } from '../../lib/hsm/pkcs11/loopGuard.ts'
-import { slowWords } from '../../lib/hsm/pkcs11/sharedSlowness.ts'
-import { aMaterial, aVault, realm } from './fixtures.ts'
-import { troubled, type Trouble } from './slowToken.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
+import { LoopGuard } from '../../lib/hsm/pkcs11/token/loopGuard.ts'
+import { slowWords } from '../../lib/hsm/pkcs11/library/sharedSlowness.ts'
+import { aMaterial, aVault, realm } from './contract/fixtures.ts'
+import { troubled, type Trouble } from './tokens/slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('a token whose calls stand in the event loop for long', () => {
   const trouble: { -readonly [name in keyof Trouble]: Trouble[name] } = {}

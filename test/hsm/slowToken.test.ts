@@ -1,13 +1,13 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
-import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
-import { partitionLabel } from '../../lib/hsm/pkcs11/partitions.ts'
+import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { partitionLabel } from '../../lib/hsm/pkcs11/vaults/partitions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/library/functionList.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
-import { troubled } from './slowToken.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
+import { troubled } from './tokens/slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 const message = Buffer.from('through all of it')
 const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error

@@ -1,8 +1,8 @@
-import { hsmContract } from './hsmContract.ts'
+import { hsmContract } from './contract/hsmContract.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { realm } from './fixtures.ts'
-import { vectorContract } from './vectorContract.ts'
+import { realm } from './contract/fixtures.ts'
+import { vectorContract } from './contract/vectorContract.ts'
 
 hsmContract('the software backend', () => openSoftwareHsm({ realm, region: 'eu-test-1' }))
 

@@ -9,7 +9,7 @@ import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf } from '../local/signedCaller.ts'
 import { createVault, replicate } from '../local/vaultSteps.ts'
-import { describeWithToken, pins, softHsmPath } from './softHsm.ts'
+import { describeWithToken, pins, softHsmPath } from './tokens/softHsm.ts'
 
 const regions = ['eu-test-1', 'us-test-1']
 const [eu = '', us = ''] = regions

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { aMaterial, aVault, realm, tenancyId } from './fixtures.ts'
+import { aMaterial, aVault, realm, tenancyId } from './contract/fixtures.ts'
 
 let directory: string
 let file: string

@@ -4,8 +4,8 @@ import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
-import { openBackend, pairings, twoRegions } from './backends.ts'
-import { altered, coded, realm, tenancyId } from './fixtures.ts'
+import { openBackend, pairings, twoRegions } from './contract/backends.ts'
+import { altered, coded, realm, tenancyId } from './contract/fixtures.ts'
 
 describe.each(pairings)('with a %s as home and a %s away', (source, destination) => {
   const bytes = Buffer.from('signed bytes')

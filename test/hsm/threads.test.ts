@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../local/startedService.ts'
-import { nssPath } from './nss.ts'
-import { softHsmPath } from './softHsm.ts'
+import { nssPath } from './tokens/nss.ts'
+import { softHsmPath } from './tokens/softHsm.ts'
 
 const libraries: readonly (readonly [string, string | undefined])[] = [
   ['SoftHSM', softHsmPath],
@@ -20,7 +20,7 @@ test.each(libraries.filter(([, path]) => path !== undefined))(
       writeFileSync(file, `directories.tokendir = ${join(place, 'tokens')}\nobjectstore.backend = file\n`)
       const tokens = `<0x4=[configDir='sql:${join(place, 'tokens')}' tokenDescription='threads']>`
       const text = path === nssPath ? [`configDir='' flags=passwordRequired tokens=${tokens}`] : []
-      const ended = await run('test/hsm/threadsOfToken.ts', [path ?? '', ...text], { SOFTHSM2_CONF: file })
+      const ended = await run('test/hsm/tokens/threadsOfToken.ts', [path ?? '', ...text], { SOFTHSM2_CONF: file })
       expect(ended).toMatchObject({ code: 0, err: '' })
       expect(ended.out).toMatch(/^good \d+, refused \d+, started anew \d+\n$/)
     } finally {

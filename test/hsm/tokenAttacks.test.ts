@@ -1,14 +1,14 @@
-import { CKA, CKK, CKM, CKO, CKR, CKU } from '../../lib/hsm/pkcs11/constants.ts'
-import { mechanism, type Template } from '../../lib/hsm/pkcs11/encode.ts'
+import { CKA, CKK, CKM, CKO, CKR, CKU } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { mechanism, type Template } from '../../lib/hsm/pkcs11/library/encode.ts'
 import type { KeyShape } from '../../lib/hsm/hsm.ts'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { Session } from '../../lib/hsm/pkcs11/token/session.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aVault, coded, ecdsaShapes, tenancyId, textsOf } from './fixtures.ts'
-import { aWrappingKey } from './importer.ts'
-import { wrapOutside } from './outside.ts'
-import { describeWithToken, newToken, pins, softHsm, tokenHsm } from './softHsm.ts'
-import { codeOf, expectKept, is, kwp, says, sessionKeys } from './tokenSight.ts'
+import { aMaterial, aVault, coded, ecdsaShapes, tenancyId, textsOf } from './contract/fixtures.ts'
+import { aWrappingKey } from './contract/importer.ts'
+import { wrapOutside } from './tokens/outside.ts'
+import { describeWithToken, newToken, pins, softHsm, tokenHsm } from './tokens/softHsm.ts'
+import { codeOf, expectKept, is, kwp, says, sessionKeys } from './tokens/tokenSight.ts'
 
 const aes: Template = [
   [CKA.CLASS, CKO.SECRET_KEY],

@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import type { KeyShape } from '../../lib/hsm/hsm.ts'
-import { CKA, CKO } from '../../lib/hsm/pkcs11/constants.ts'
-import type { Template } from '../../lib/hsm/pkcs11/encode.ts'
+import { CKA, CKO } from '../../lib/hsm/pkcs11/library/constants.ts'
+import type { Template } from '../../lib/hsm/pkcs11/library/encode.ts'
 import type { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { identityLabel, stayingTemplate } from '../../lib/hsm/pkcs11/regionObjects.ts'
-import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { identityLabel, stayingTemplate } from '../../lib/hsm/pkcs11/roots/regionObjects.ts'
+import { Session } from '../../lib/hsm/pkcs11/token/session.ts'
 import {
   aesObject,
   aesTemplate,
   extractableTemplate,
   masterTemplate,
   readableAes,
-} from '../../lib/hsm/pkcs11/templates.ts'
-import { vendorOf } from '../../lib/hsm/pkcs11/vendors.ts'
+} from '../../lib/hsm/pkcs11/token/templates.ts'
+import { vendorOf } from '../../lib/hsm/pkcs11/library/vendors.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aes256, aMaterial, aTransfer, aVault, ecdsaShapes, rsa2048, tenancyId } from './fixtures.ts'
-import { aWrappingKey } from './importer.ts'
-import { wrapOutside } from './outside.ts'
-import { describeWithToken, newToken, softHsm, tokenHsm } from './softHsm.ts'
+import { aes256, aMaterial, aTransfer, aVault, ecdsaShapes, rsa2048, tenancyId } from './contract/fixtures.ts'
+import { aWrappingKey } from './contract/importer.ts'
+import { wrapOutside } from './tokens/outside.ts'
+import { describeWithToken, newToken, softHsm, tokenHsm } from './tokens/softHsm.ts'
 
 /** What each key in a token may do, by the token's word: the reverse of an attack, which shows one thing that it may not. */
 

@@ -1,9 +1,9 @@
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
-import { Pkcs11Module } from '../../lib/hsm/pkcs11/pkcs11Module.ts'
+import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import type { HsmChange } from '../../lib/hsm/software/hsmCopy.ts'
-import { aMaterial, aVault, realm } from './fixtures.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import { aMaterial, aVault, realm } from './contract/fixtures.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 /** A copy of a region's HSM on the same token, as each of its workers has one. */
 

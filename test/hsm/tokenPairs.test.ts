@@ -1,12 +1,12 @@
 import { createPublicKey } from 'node:crypto'
 import type { KeyShape, SigningAlgorithm, TransferBundle, TransportKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
-import { CKA, CKO } from '../../lib/hsm/pkcs11/constants.ts'
-import { readUlong } from '../../lib/hsm/pkcs11/encode.ts'
-import { Session } from '../../lib/hsm/pkcs11/session.ts'
+import { CKA, CKO } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { readUlong } from '../../lib/hsm/pkcs11/library/encode.ts'
+import { Session } from '../../lib/hsm/pkcs11/token/session.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aTransfer, aVault, ecdsaShapes, realm, rsa2048, tenancyId } from './fixtures.ts'
-import { describeWithToken, newToken, softHsm, tokenHsm } from './softHsm.ts'
+import { aMaterial, aTransfer, aVault, ecdsaShapes, realm, rsa2048, tenancyId } from './contract/fixtures.ts'
+import { describeWithToken, newToken, softHsm, tokenHsm } from './tokens/softHsm.ts'
 
 // The contract's RSA pairs come from a fixture; these the token makes, and others open.
 describeWithToken('a pair that the token makes', () => {

@@ -3,11 +3,11 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf, signing, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
-import { describeWithToken, pins, softHsm, softHsmPath } from './softHsm.ts'
+import { describeWithToken, pins, softHsm, softHsmPath } from './tokens/softHsm.ts'
 
 describeWithToken('a cloud whose token fails', () => {
   const label = `cloud ${process.pid}`

@@ -9,8 +9,8 @@ import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { unsignedBytes } from '../../lib/hsm/formats/statement.ts'
 import { oaepWraps } from '../../lib/hsm/formats/transfer.ts'
 import { keysOf } from '../../lib/keysOf.ts'
-import { allPairings, keepsPrivateVaults, openBackend, twoRegions } from './backends.ts'
-import { aMaterial, altered, aTransfer, aVault, coded, tenancyId } from './fixtures.ts'
+import { allPairings, keepsPrivateVaults, openBackend, twoRegions } from './contract/backends.ts'
+import { aMaterial, altered, aTransfer, aVault, coded, tenancyId } from './contract/fixtures.ts'
 
 describe.each(allPairings)('from a %s to a %s', (source, destination) => {
   const context = aTransfer()

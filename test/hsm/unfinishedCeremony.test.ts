@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { initialize, initPartition, initToken } from '../../lib/hsm/pkcs11/initToken.ts'
+import { initialize, initPartition, initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
@@ -20,8 +20,8 @@ import { holdCeremony } from '../../local/hsm/ceremony.ts'
 import { recoveryOf } from '../../local/hsm/recoveryFile.ts'
 import { noteCeremony } from '../../local/hsm/unfinishedCeremonies.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { eu, labelsOf, Place, us } from './custodiansPlace.ts'
-import { describeWithToken, pins, softHsm } from './softHsm.ts'
+import { eu, labelsOf, Place, us } from './tokens/custodiansPlace.ts'
+import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('a ceremony that does not end', () => {
   let place: Place

@@ -9,7 +9,7 @@ import type { MaterialContext, WrappedKey } from '../../lib/hsm/hsm.ts'
 import type { SoftwareKey } from '../../lib/hsm/software/softwareKey.ts'
 import { HandleCache } from '../../lib/hsm/software/handleCache.ts'
 import { VaultRoot } from '../../lib/hsm/software/vaultRoot.ts'
-import { aMaterial, aVault, ecdsaShapes, rsa2048, textsOf } from './fixtures.ts'
+import { aMaterial, aVault, ecdsaShapes, rsa2048, textsOf } from './contract/fixtures.ts'
 
 const canaries = {
   hsmKek: Buffer.alloc(32, 'hsm canary '),

@@ -1,14 +1,14 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { VaultKeys, WrappedKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
-import { CKR } from '../../lib/hsm/pkcs11/constants.ts'
-import { putUlong } from '../../lib/hsm/pkcs11/encode.ts'
-import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/functionList.ts'
+import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { putUlong } from '../../lib/hsm/pkcs11/library/encode.ts'
+import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/library/functionList.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { wrapMaterial } from '../../lib/hsm/formats/wrappingScheme.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aVault, ecdsaShapes, realm } from './fixtures.ts'
-import { troubled, type Trouble } from './slowToken.ts'
-import { describeWithToken, newToken, pins, softHsm } from './softHsm.ts'
+import { aMaterial, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
+import { troubled, type Trouble } from './tokens/slowToken.ts'
+import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 const message = Buffer.from('through all of it')
 const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error

@@ -1,6 +1,6 @@
 import { keepingPartition, settlePartition } from '../../lib/kms/vaults/partition.ts'
 import type { Item } from '../../lib/ports.ts'
-import { aVault } from '../hsm/fixtures.ts'
+import { aVault } from '../hsm/contract/fixtures.ts'
 
 const vault = aVault({ isPrivate: true })
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
+import { describeWithToken, softHsmPath } from '../hsm/tokens/softHsm.ts'
 import { aReplicatedKey, kmsOf, opens } from './apartKms.ts'
 import {
   exported,

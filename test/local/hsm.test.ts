@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeWithToken, softHsmPath } from '../hsm/softHsm.ts'
+import { describeWithToken, softHsmPath } from '../hsm/tokens/softHsm.ts'
 import { freeBase } from './freePorts.ts'
 import { isReady, run, startService, withDirectory } from './startedService.ts'
 

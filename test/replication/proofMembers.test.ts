@@ -10,7 +10,7 @@ import {
 } from '../../lib/replication/messages/proofOfArrival.ts'
 import type { Receipt } from '../../lib/replication/messages/receipts.ts'
 import { signedBytes } from '../../lib/replication/messages/signedMessage.ts'
-import { altered } from '../hsm/fixtures.ts'
+import { altered } from '../hsm/contract/fixtures.ts'
 import { twoRegions, type TestCloud } from '../harness/twoRegions.ts'
 import { changeIn, makeKey, makeReplicatedVault } from '../harness/vaultStory.ts'
 

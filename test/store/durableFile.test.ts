@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { KmsError } from '../../lib/errors.ts'
-import { Pkcs11Error } from '../../lib/hsm/pkcs11/pkcs11Error.ts'
+import { Pkcs11Error } from '../../lib/hsm/pkcs11/library/pkcs11Error.ts'
 import { UserError } from '../../lib/userError.ts'
 import { personsLine } from '../../local/personsLine.ts'
 

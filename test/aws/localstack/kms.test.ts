@@ -2,7 +2,7 @@ import { CreateKeyCommand, KMSClient, RotateKeyOnDemandCommand } from '@aws-sdk/
 import { awsKeyServices } from '../../../lib/aws/awsKeyService.ts'
 import { Deadline } from '../../../lib/aws/deadline.ts'
 import { kekContext } from '../../../lib/aws/kms/wrappedKeks.ts'
-import { coded } from '../../hsm/fixtures.ts'
+import { coded } from '../../hsm/contract/fixtures.ts'
 import { onLocalStack } from './onLocalStack.ts'
 
 const region = 'us-east-1'

@@ -8,7 +8,7 @@ import { jsonLogger } from '../../../lib/runtime/jsonLogger.ts'
 import { systemTimers } from '../../../lib/runtime/systemTimers.ts'
 import { openSqliteRegionStore, type SqliteRegionStore } from '../../../lib/store/sqlite/openSqliteRegionStore.ts'
 import { tableDefinitions } from '../../../lib/store/dynamodb/tableDefinitions.ts'
-import { coded } from '../../hsm/fixtures.ts'
+import { coded } from '../../hsm/contract/fixtures.ts'
 
 const log = jsonLogger(() => undefined, 'silent')
 const all = Object.keys(tableDefinitions) as TableName[]

@@ -1,0 +1,91 @@
+import { isKmsError } from '../../../errors.ts'
+import { CKA, CKM } from '../library/constants.ts'
+import { mechanism } from '../library/encode.ts'
+import { newKekBlob } from './hsmKek.ts'
+import { isPkcs11Error } from '../library/pkcs11Error.ts'
+import { isStillOwn, type VaultToken, type VaultTokenObjects } from '../roots/regionToken.ts'
+import type { Session } from '../token/session.ts'
+import { aesTemplate } from '../token/templates.ts'
+
+const cmac = mechanism(CKM.AES_CMAC)
+const probe = Buffer.from('vaultspan/is the token answering')
+const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: false })
+
+/** Of each token: a KEK of no vault, under the root of that generation. It opens as vaults' KEKs do, and is no secret of anybody's. */
+const knownBlobs = new WeakMap<VaultToken, { readonly generation: number; readonly blob: Buffer }>()
+
+/** Undefined where the token makes no keys now: those that there are may open all the same. */
+function knownBlob(token: VaultToken, session: Session, objects: VaultTokenObjects): Buffer | undefined {
+  const [{ generation }] = objects.roots
+  const known = knownBlobs.get(token)
+  if (known?.generation === generation) return known.blob
+  try {
+    const blob = newKekBlob(session, objects)
+    knownBlobs.set(token, { generation, blob })
+    return blob
+  } catch (cause) {
+    if (isPkcs11Error(cause)) return undefined
+    throw cause
+  }
+}
+
+/**
+ * What every request needs: a MAC, and to open what the root has wrapped. A library may list the objects of a token that was
+ * taken away, and a token may do the one and not the other. In the event loop. @throws Pkcs11Error, KmsError unavailable
+ */
+export function requireProof(token: VaultToken): void {
+  token.run((session, objects) => {
+    prove(token, session, objects)
+  })
+}
+
+function prove(token: VaultToken, session: Session, objects: VaultTokenObjects): void {
+  const { kwp, roots } = objects
+  const [{ macRoot, wrappingRoot }] = roots
+  session.sign(cmac, macRoot, probe)
+  const blob = knownBlob(token, session, objects)
+  if (blob !== undefined) session.destroy(session.unwrap(kwp, wrappingRoot, blob, kekTemplate))
+}
+
+/** As `requireProof`, off the event loop. */
+export function requireProofOnThread(token: VaultToken): Promise<void> {
+  return token.onThread(async (session, objects) => {
+    const { kwp, roots } = objects
+    const [{ macRoot, wrappingRoot }] = roots
+    await session.signOnThread(cmac, macRoot, probe)
+    const blob = knownBlob(token, session, objects)
+    if (blob !== undefined) session.destroy(await session.unwrapOnThread(kwp, wrappingRoot, blob, kekTemplate))
+  })
+}
+
+const proofEveryMs = 1_000
+/** Of each token: when its last proof was, and in which life. */
+const lastProofs = new WeakMap<VaultToken, { readonly life: number; readonly at: number }>()
+
+/**
+ * Whether it gives that proof, once a second: one that shows its objects and computes nothing answers nobody. Within the second
+ * it is asked whether it still knows the root. One failure is none: a session may have been closed, and what is lost connects
+ * anew, once a second.
+ */
+export function isAnswering(token: VaultToken): boolean {
+  return answers(token) || answers(token)
+}
+
+function answers(token: VaultToken): boolean {
+  try {
+    const isLooked = token.run((session, objects) => {
+      const [{ life }, last, now] = [token, lastProofs.get(token), token.now()]
+      if (last?.life === life && Math.abs(now - last.at) < proofEveryMs) {
+        session.attributes(objects.roots[0].macRoot, CKA.LABEL)
+        return true
+      }
+      prove(token, session, objects)
+      lastProofs.set(token, { life, at: now })
+      return false
+    })
+    return isLooked || isStillOwn(token)
+  } catch (cause) {
+    if (isKmsError(cause, 'unavailable') || isPkcs11Error(cause)) return false
+    throw cause
+  }
+}

@@ -1,0 +1,281 @@
+import { createPublicKey } from 'node:crypto'
+import type {
+  Binding,
+  MaterialContext,
+  UsableKey,
+  VaultContext,
+  VaultKeys,
+  WrappedKey,
+  WrappingKey,
+  WrappingKeyContext,
+  WrappingScheme,
+} from '../../hsm.ts'
+import { unwrapMaterial } from '../../formats/wrappingScheme.ts'
+import type { BlobContext } from '../../formats/blobMac.ts'
+import { publicKeyPem } from '../../primitives/p384.ts'
+import type { HandleCache } from '../../software/handleCache.ts'
+import type { Material, RsaGenerator } from '../../software/material.ts'
+import { makingCost, type PoolShare } from '../../software/poolShare.ts'
+import type { SoftwareKey } from '../../software/softwareKey.ts'
+import { requireImportable, requireMaterialId, WRAPPING_KEY_LENGTH } from '../../software/materialRules.ts'
+import type { SoftwareVaultKeys } from '../../software/vaultKeys.ts'
+import { keksDestroyed } from '../../software/vaultRoot.ts'
+import { CKA } from '../library/constants.ts'
+import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from '../token/templates.ts'
+import { type Template } from '../library/encode.ts'
+import type { HsmKek } from './hsmKek.ts'
+import type { VaultToken } from '../roots/regionToken.ts'
+import { isDecrypting, isSigning, requireSame } from './rightlyWrapped.ts'
+import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, wrongly, type HeldObject } from './tokenKey.ts'
+import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from '../token/tokenMaterial.ts'
+
+interface Parts {
+  readonly token: VaultToken
+  readonly context: VaultContext
+  /** The vault's other two keys, and everything that is done with them. */
+  readonly held: SoftwareVaultKeys
+  readonly kek: HsmKek | undefined
+  readonly handles: HandleCache<SoftwareKey>
+  readonly share: PoolShare
+  /** For tests, which do not wait for a new pair each time; undefined: the token makes them. */
+  readonly generateRsa: RsaGenerator | undefined
+}
+
+const wrappingKeyTemplate = rsaPrivateTemplate([CKA.DECRYPT], { isExtractable: false })
+
+/** A vault whose HSM keys are used inside a token. Its MAC key and its SOFTWARE keys are in the process (docs/hsm.md). */
+export class TokenVaultKeys implements VaultKeys {
+  readonly #parts: Parts
+  #kek: HsmKek | undefined
+  readonly #lifeIds = new WeakMap<WrappedKey, { readonly base: string; readonly life: number; readonly id: string }>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#kek = parts.kek
+  }
+
+  rowMac(canonicalRow: string): Buffer {
+    return this.#parts.held.rowMac(canonicalRow)
+  }
+
+  isRowMac(canonicalRow: string, mac: Uint8Array): boolean {
+    return this.#parts.held.isRowMac(canonicalRow, mac)
+  }
+
+  rebind(from: Binding, wrapped: WrappedKey, to: MaterialContext): WrappedKey {
+    return this.#parts.held.rebind(from, wrapped, to)
+  }
+
+  exportUnder(
+    context: MaterialContext,
+    wrapped: WrappedKey,
+    scheme: WrappingScheme,
+    recipientPem: string,
+  ): Promise<Buffer> {
+    // Refuses what is HSM-protected, before it would be opened.
+    return this.#parts.held.exportUnder(context, wrapped, scheme, recipientPem)
+  }
+
+  async generate(context: MaterialContext): Promise<WrappedKey> {
+    const { token, held, generateRsa } = this.#parts
+    if (context.protectionMode === 'SOFTWARE') return held.generate(context)
+    requireMaterialId(context.materialId)
+    this.#requireKek()
+    const { shape } = context
+    if (shape.algorithm === 'AES') {
+      return token.run((session) => this.#wrapMade(context, { handle: generateAes(session, shape.length) }))
+    }
+    if (shape.algorithm === 'RSA' && generateRsa !== undefined) {
+      return this.#proven(context, this.#wrapHeld(context, await generateRsa(shape.length * 8)))
+    }
+    const make = () =>
+      token.onThread(async (session) => {
+        const uses = [CKA.SIGN, CKA.DECRYPT]
+        const { algorithm } = shape
+        const pair = await (algorithm === 'RSA'
+          ? generateRsaPair(session, shape.length * 8, uses)
+          : generateEcPair(session, shape))
+        return this.#wrapMade(context, pair)
+      })
+    return this.#proven(context, await this.#inShare(make, makingCost(shape)))
+  }
+
+  async generateWrappingKey({ keyId, materialId }: WrappingKeyContext): Promise<WrappedKey> {
+    const { token, generateRsa } = this.#parts
+    const context = { keyId, materialId }
+    requireMaterialId(materialId)
+    this.#requireKek()
+    const bits = WRAPPING_KEY_LENGTH * 8
+    if (generateRsa !== undefined)
+      return this.#proven(context, this.#wrapHeld(context, await this.#inShare(() => generateRsa(bits))))
+    const made = await this.#inShare(() =>
+      token.onThread(async (session) => this.#wrapMade(context, await generateRsaPair(session, bits, [CKA.DECRYPT]))),
+    )
+    return this.#proven(context, made)
+  }
+
+  async importWrapped(
+    context: MaterialContext,
+    { context: { keyId, materialId }, wrapped }: WrappingKey,
+    scheme: WrappingScheme,
+    blob: Uint8Array,
+  ): Promise<WrappedKey> {
+    requireMaterialId(context.materialId)
+    requireImportable(context.shape, scheme)
+    const { held } = this.#parts
+    const object = this.#unwrap({ keyId, materialId }, wrapped, wrappingKeyTemplate)
+    let secret: Buffer | undefined
+    try {
+      const publicKey = createPublicKey(wrapped.publicKey ?? '')
+      const decrypt = (bytes: Uint8Array) => rsaTokenDecrypt(publicKey, object, 'sha256', bytes)
+      secret = await unwrapMaterial(scheme, { length: WRAPPING_KEY_LENGTH, decrypt }, blob)
+    } finally {
+      object.destroy()
+    }
+    if (context.protectionMode === 'SOFTWARE')
+      return held.withImported(context, secret, (material) => held.wrapMaterial(context, material))
+    return this.#proven(
+      context,
+      await held.withImported(context, secret, (material) => this.#wrapHeld(context, material)),
+    )
+  }
+
+  async use<T>(context: MaterialContext, wrapped: WrappedKey, work: (key: UsableKey) => Promise<T> | T): Promise<T> {
+    const { held, handles, token } = this.#parts
+    if (context.protectionMode === 'SOFTWARE') return held.use(context, wrapped, work)
+    // A handle of a former life of the token is not found, and goes in its turn.
+    return handles.use(this.#lifeId(context, wrapped, token.life), () => this.#open(context, wrapped), work)
+  }
+
+  dropHandle(context: MaterialContext, wrapped: WrappedKey): void {
+    this.#parts.handles.drop(this.#handleId(context, wrapped))
+    this.#parts.held.dropHandle(context, wrapped)
+  }
+
+  destroyKeks(): void {
+    this.#kek?.release()
+    this.#kek = undefined
+    // It knows the prefix of all handles of this vault.
+    this.#parts.held.destroyKeks()
+  }
+
+  /** As destroyKeks, where the same vault in another thread has let go of all its handles; whether it has. */
+  followDrop(idStart: string): boolean {
+    const isDestroyed = this.#parts.held.followDrop(idStart)
+    if (isDestroyed) this.destroyKeks()
+    return isDestroyed
+  }
+
+  /** The vault was not used for long: what it opened in the token goes, and opens again where it is needed. */
+  release(): void {
+    this.#kek?.release()
+  }
+
+  /** Made once for a key and a life: it is long, and a Map hashes each new text whole. */
+  #lifeId(context: MaterialContext, wrapped: WrappedKey, life: number): string {
+    const base = this.#handleId(context, wrapped)
+    const known = this.#lifeIds.get(wrapped)
+    if (known?.base === base && known.life === life) return known.id
+    const id = `${base}:${life}`
+    this.#lifeIds.set(wrapped, { base, life, id })
+    return id
+  }
+
+  #handleId(context: MaterialContext, wrapped: WrappedKey): string {
+    return this.#parts.held.handleId(context, wrapped)
+  }
+
+  #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
+    const { shape, materialId } = context
+    const object = this.#unwrap(context, wrapped, masterTemplate(shape))
+    if (shape.algorithm === 'AES') return aesTokenKey(shape, materialId, object)
+    const publicKey = wrapped.publicKey ?? ''
+    return shape.algorithm === 'RSA' ? rsaTokenKey(publicKey, object) : ecdsaTokenKey(shape, publicKey, object)
+  }
+
+  /** @throws KmsError integrityFailure where context, MAC and blob do not fit together. */
+  #unwrap(context: BlobContext, wrapped: WrappedKey, template: Template): HeldObject {
+    const { token, held } = this.#parts
+    held.requireBound(context, wrapped)
+    const kek = this.#requireKek()
+    const blob = Buffer.from(wrapped.blob, 'base64')
+    // Its MAC fits: where it does not open all the same, it is the token that fails, and not the blob.
+    const handle = token.run((session, objects) =>
+      session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
+    )
+    return heldObject(token, handle)
+  }
+
+  /** A key of the token's, which is destroyed there: from here on it is its blob. */
+  #wrapMade(context: BlobContext, { handle, publicKey }: MadeKey): WrappedKey {
+    const kek = this.#requireKek()
+    const blob = this.#parts.token.run((session, objects) => {
+      try {
+        const under = kek.handle(session, objects)
+        const wrapped = session.wrap(objects.kwp, under, handle)
+        if ('shape' in context && context.shape.algorithm === 'AES') {
+          const template = masterTemplate(context.shape)
+          requireSame(session, handle, () => session.unwrap(objects.kwp, under, wrapped, template))
+        }
+        return wrapped
+      } finally {
+        session.destroy(handle)
+      }
+    })
+    return this.#parts.held.bind(context, blob, publicKey === undefined ? undefined : publicKeyPem(publicKey))
+  }
+
+  /** A key that came to the process: brought by a caller, or made by a test. It is cleared. */
+  #wrapHeld(context: BlobContext, { secret, publicKey }: Material): WrappedKey {
+    this.#requireKek()
+    const shape = 'shape' in context ? context.shape : ({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH } as const)
+    try {
+      return this.#parts.token.run((session, { kwp }) => {
+        const handle = intoToken(session, kwp, secret, extractableTemplate(shape))
+        return this.#wrapMade(context, {
+          handle,
+          ...(publicKey === undefined ? {} : { publicKey: createPublicKey(publicKey) }),
+        })
+      })
+    } finally {
+      secret.fill(0)
+    }
+  }
+
+  /**
+   * Its blob is opened once before anybody hears of it, and is of its public key: what never opens is not made. An AES key was
+   * compared when it was wrapped.
+   */
+  async #proven(context: BlobContext, wrapped: WrappedKey): Promise<WrappedKey> {
+    if (wrapped.publicKey === undefined) return wrapped
+    const isRight = await ('shape' in context
+      ? isSigning(this.#open(context, wrapped), context.shape)
+      : isDecrypting(this.#unwrap(context, wrapped, wrappingKeyTemplate), wrapped.publicKey))
+    if (isRight) return wrapped
+    throw wrongly('wrapped another key than it has made')
+  }
+
+  #requireKek(): HsmKek {
+    if (this.#kek === undefined) throw keksDestroyed(this.#parts.context)
+    return this.#kek
+  }
+
+  #inShare<T>(work: () => Promise<T>, cost?: number): Promise<T> {
+    return this.#parts.share.run(this.#parts.context.vaultId, work, cost)
+  }
+}
+
+function heldObject(token: VaultToken, handle: number): HeldObject {
+  const { life } = token
+  return {
+    handle,
+    run: (work) => token.run(work, life),
+    onThread: (work) => token.onThread(work, life),
+    destroy: () => {
+      if (token.life !== life || !token.isConnected()) return
+      token.run((session) => {
+        session.destroy(handle)
+      }, life)
+    },
+  }
+}

@@ -1,0 +1,299 @@
+import { hash } from 'node:crypto'
+import { isKmsError } from '../../../errors.ts'
+import { UserError } from '../../../userError.ts'
+import { CKR, CKU } from '../library/constants.ts'
+import { LoopGuard, TooSlow } from './loopGuard.ts'
+import { isLoss, isPkcs11Error } from '../library/pkcs11Error.ts'
+import { failing, halfMade, lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
+import type { TokenInfo } from '../library/pkcs11Module.ts'
+import { Session } from './session.ts'
+import { SessionPool } from './sessionPool.ts'
+import type { TokenOptions } from '../roots/tokenOptions.ts'
+
+interface Connection<T> {
+  /** Of the module, when this was opened. */
+  readonly restarts: number
+  /** For what is over within one call: it is used in the event loop only, where nothing comes between two steps. */
+  readonly session: Session
+  readonly pool: SessionPool
+  objects: T
+}
+
+let lives = 0
+/**
+ * A token that this process is logged in to. Where the session, the login or the token is lost, everything that was opened
+ * is forgotten, the caller gets 503, and the next call connects anew, at most once a second.
+ */
+export class Token<T> {
+  readonly label: string
+  #life = ++lives
+  readonly #options: TokenOptions
+  readonly #find: (session: Session) => T
+  #connection: Connection<T> | undefined
+  #notBefore = 0
+  #noRestartBefore = 0
+  #seenRestarts = 0
+  readonly #loop: LoopGuard
+  #isLost = false
+  /** Why, also for those that come before the next attempt. */
+  #cause: unknown
+  #refusedPin: string | undefined
+
+  /**
+   * `find` looks up the token's own objects after each login. @throws UserError where one is not there. `trial`: one call
+   * off the event loop, by which it is found whether the token is fast again.
+   */
+  constructor(
+    options: TokenOptions,
+    find: (session: Session) => T,
+    trial: (session: Session, objects: T) => Promise<unknown>,
+  ) {
+    this.label = options.label
+    this.#options = options
+    this.#find = find
+    this.#loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
+  }
+
+  /** The last attempt to connect failed, it was lost since, or it is too slow to be asked now. */
+  get isAway(): boolean {
+    return this.#isLost || this.#loop.isResting()
+  }
+
+  /**
+   * In the event loop. With `life`, only where that has not ended: another life may give the number of a lost handle to
+   * another key. @throws KmsError unavailable where the token is lost.
+   */
+  run<R>(work: (session: Session, objects: T) => R, life?: number): R {
+    return this.#held(life, (connection) => work(connection.session, connection.objects))
+  }
+
+  /** Off the event loop, in a session of its own. @throws KmsError unavailable where the token is lost or all sessions are busy. */
+  async onThread<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
+    const { module } = this.#options
+    for (;;) {
+      const connection = this.#connected(life)
+      const done = await module.gate.holdLong(async () => {
+        if (connection.restarts !== module.restarts) return undefined
+        try {
+          return { answer: await connection.pool.use((session) => work(session, connection.objects)) }
+        } catch (cause) {
+          throw this.#after(connection, cause)
+        }
+      })
+      if (done !== undefined) return done.answer
+    }
+  }
+
+  /** Handles of session objects hold in one life only, and no two tokens have one of the same number. */
+  get life(): number {
+    this.#noticeRestart()
+    return this.#life
+  }
+
+  /** What the token says it is. */
+  model(): string {
+    const { model, manufacturer } = this.info()
+    return model === '' ? manufacturer : model
+  }
+
+  info(): TokenInfo {
+    return this.#inSlot((slot) => this.#options.module.tokenInfo(slot))
+  }
+
+  /** Milliseconds. */
+  now(): number {
+    return (this.#options.now ?? Date.now)()
+  }
+
+  /** What a person is to put right before it connects; undefined: nothing that is known. */
+  whyAway(): string | undefined {
+    return this.#isLost && this.#cause instanceof UserError ? this.#cause.message : undefined
+  }
+
+  isConnected(): boolean {
+    return this.#connection !== undefined
+  }
+
+  /** Connects, for whoever starts: a wrong PIN or label is theirs to put right. @throws UserError */
+  open(): void {
+    this.#connection ??= this.#connect()
+  }
+
+  /** Looks up the token's own objects anew, after some came or went. @throws KmsError unavailable where the token is lost. */
+  refresh(): void {
+    this.#held(undefined, (connection) => {
+      connection.objects = this.#find(connection.session)
+    })
+  }
+
+  /** In another thread than the one that has changed them: where that fails the next call connects anew. */
+  followObjects(change?: (objects: T) => T): void {
+    if (this.#connection === undefined) return
+    try {
+      if (change === undefined) this.refresh()
+      else this.#connection.objects = change(this.#connection.objects)
+    } catch (cause) {
+      if (!isKmsError(cause, 'unavailable')) throw cause
+      this.#forget()
+    }
+  }
+
+  /** Nobody is alone in the library meanwhile. */
+  inLibrary<R>(work: () => R): R {
+    return this.#options.module.gate.hold(work)
+  }
+
+  /** While nobody else is in the library, if that can be had soon; where not, all the same. */
+  alone(work: () => void): void {
+    if (!this.#options.module.gate.alone(work)) work()
+  }
+
+  /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
+  bare<R>(work: (session: Session) => R): R {
+    return this.#inSlot((slot) => {
+      const session = Session.open(this.#options.module, slot)
+      try {
+        this.#login(session)
+        return work(session)
+      } catch (cause) {
+        throw isLoss(cause) ? lost(this.label, cause) : failing(this.label, cause)
+      } finally {
+        session.close()
+      }
+    })
+  }
+
+  close(): void {
+    this.#forget()
+  }
+
+  /** Nobody starts the library anew meanwhile: what is connected stays so. */
+  #held<R>(life: number | undefined, work: (connection: Connection<T>) => R): R {
+    const { module } = this.#options
+    this.#loop.requireRested()
+    for (;;) {
+      const connection = this.#connected(life)
+      const done = module.gate.hold(() => {
+        if (connection.restarts !== module.restarts) return undefined
+        const until = (connection.session.until = this.#loop.begin())
+        try {
+          return { answer: work(connection) }
+        } catch (cause) {
+          throw this.#after(connection, cause)
+        } finally {
+          this.#loop.end(until)
+        }
+      })
+      if (done !== undefined) return done.answer
+    }
+  }
+
+  #connected(life?: number): Connection<T> {
+    this.#noticeRestart()
+    if (life !== undefined && life !== this.#life) throw lost(this.label)
+    if (this.#connection !== undefined) return this.#connection
+    const now = this.now()
+    if (now < this.#notBefore) throw lost(this.label, this.#cause)
+    this.#notBefore = now + retrySeconds * 1000
+    try {
+      this.#connection = this.#connect()
+      this.#isLost = false
+      this.#cause = undefined
+    } catch (cause) {
+      this.#isLost = true
+      this.#cause = cause
+      throw lost(this.label, cause)
+    } finally {
+      this.#seenRestarts = this.#options.module.restarts
+    }
+    return this.#connection
+  }
+
+  /**
+   * Another token's failure may have had the library started anew: the numbers of then mean something else now. It was not this
+   * one's, which connects again at once; so does each in a thread that waits for another to start the library.
+   */
+  #noticeRestart(): void {
+    const { restarts, gate } = this.#options.module
+    if (this.#seenRestarts === restarts) return
+    const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
+    if (isLost) this.#forget()
+    if (isLost || gate.thread > 0) this.#notBefore = 0
+    this.#seenRestarts = restarts
+  }
+
+  #connect(): Connection<T> {
+    const { module } = this.#options
+    return this.#inSlot((slot) => {
+      const session = Session.open(module, slot)
+      try {
+        this.#login(session)
+        const objects = this.#find(session)
+        const pool = new SessionPool(() => Session.open(module, slot), this.#options)
+        return { restarts: module.restarts, session, pool, objects }
+      } catch (cause) {
+        session.close()
+        throw cause
+      }
+    })
+  }
+
+  /** Where it is not seen the library is started anew, which costs every other token its sessions: not for each attempt. */
+  #inSlot<R>(work: (slot: number) => R): R {
+    const { module, label, restartSeconds = 0, remedy = () => 'Make it with hsm init.' } = this.#options
+    const inIt = () =>
+      module.gate.hold(() => {
+        const slot = module.slotOf(label)
+        return slot === undefined ? undefined : { answer: work(slot) }
+      })
+    const now = this.now()
+    module.requireUp()
+    let done = inIt()
+    if (done === undefined && now >= this.#noRestartBefore && module.restart()) {
+      this.#noRestartBefore = now + restartSeconds * 1000
+      done = inIt()
+    }
+    if (done !== undefined) return done.answer
+    throw new UserError(`No token in ${module.path} has the label ${label}. ${remedy()}`)
+  }
+
+  #login(session: Session): void {
+    this.#options.module.gate.whileLoggingIn(() => {
+      // The login is the process's: another thread of it may have logged in.
+      if (session.isUsers()) return
+      const pin = this.#options.pin()
+      const digest = hash('sha256', pin)
+      const { refusedPins } = this.#options
+      if (digest === this.#refusedPin || refusedPins?.isKnown(this.label) === true) throw pinRefused(this.label)
+      try {
+        session.login(CKU.USER, pin)
+      } catch (cause) {
+        if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
+        if (!isPkcs11Error(cause, ...pinRefusals)) throw halfMade(this.label, cause) ?? cause
+        this.#refusedPin = digest
+        refusedPins?.note(this.label)
+        throw pinRefused(this.label, cause)
+      }
+    })
+  }
+
+  #after(connection: Connection<T>, cause: unknown): unknown {
+    if (cause instanceof TooSlow) return this.#loop.tooSlow()
+    if (!isLoss(cause)) return failing(this.label, cause)
+    if (this.#connection === connection) {
+      this.#forget()
+      this.#isLost = true
+      this.#cause = cause
+    }
+    return lost(this.label, cause)
+  }
+
+  #forget(): void {
+    const former = this.#connection
+    this.#connection = undefined
+    this.#life = ++lives
+    if (former?.restarts !== this.#options.module.restarts) return
+    former.session.close()
+    former.pool.close()
+  }
+}
