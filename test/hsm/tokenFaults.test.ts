@@ -135,7 +135,7 @@ describeWithToken('a token that fails', () => {
       const file = join(place, 'softhsm2.conf')
       writeFileSync(file, `directories.tokendir = ${join(place, 'tokens')}\nobjectstore.backend = file\n`)
       const env = { ...process.env, NODE_OPTIONS: '', SOFTHSM2_CONF: file }
-      await run(process.execPath, [join(import.meta.dirname, 'placeAway.ts'), softHsm().path], { env })
+      await run(process.execPath, [join(import.meta.dirname, 'tokens', 'placeAway.ts'), softHsm().path], { env })
     } finally {
       rmSync(place, { recursive: true })
     }

@@ -32,7 +32,7 @@ let [failing, calls] = [-1, 0]
 /** Of a stack: ours, and no test. */
 const own = /\/(lib|local|handlers)\/[^\n]*/
 /** Counts with scalars in JavaScript, and keeps copies that it does not give out; tries a token with keys of nothing. */
-const noSecrets = /node_modules\/@noble\/curves|hsm\/pkcs11\/abilities/
+const noSecrets = /node_modules\/@noble\/curves|hsm\/pkcs11\/token\/abilities/
 
 export interface Watched<T> {
   readonly outcome: PromiseSettledResult<T>
