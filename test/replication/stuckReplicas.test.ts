@@ -11,8 +11,10 @@ let cloud: TestCloud
 let vaultId: string
 let lines: string[]
 beforeEach(async () => {
-  lines = []
-  cloud = await twoRegions({ logLevel: 'warn', writeLog: (line) => lines.push(line) })
+  // What a former test's cloud still says as it ends is not told here.
+  const own: string[] = []
+  lines = own
+  cloud = await twoRegions({ logLevel: 'warn', writeLog: (line) => own.push(line) })
   vaultId = await makeVault(cloud)
   await allowReplication(cloud)
   await cloud.settle()
