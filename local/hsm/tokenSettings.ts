@@ -28,7 +28,6 @@ const maxLabelLength = 32
 
 /** Null: every HSM is simulated. @throws UserError naming the variable. */
 export function tokenSettings(environment: NodeJS.ProcessEnv): TokenSettings | null {
-  if (environment['HSM'] === undefined || requireHsmVariables(environment) === 'simulated') return null
   const {
     PKCS11_MODULE,
     PKCS11_PIN_FILE,
@@ -37,6 +36,7 @@ export function tokenSettings(environment: NodeJS.ProcessEnv): TokenSettings | n
     PKCS11_SOFTWARE_REPLICAS = 'off',
     PKCS11_INIT_ARGUMENTS,
   } = environment
+  if (environment['HSM'] === undefined || requireHsmVariables(environment) === 'simulated') return null
   if (PKCS11_SOFTWARE_REPLICAS !== 'on' && PKCS11_SOFTWARE_REPLICAS !== 'off') {
     throw new UserError('PKCS11_SOFTWARE_REPLICAS takes on or off.')
   }
