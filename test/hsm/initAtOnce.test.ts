@@ -44,6 +44,9 @@ describeWithToken('two that make tokens at once', () => {
     const again = holdDirectory(fresh)
     await expect(place.restore(file, undefined, fresh)).rejects.toThrow('fresh: is in use by another Vaultspan process')
     again.release()
+    // What is restored would be in the one, and another service at the other.
+    initialize({ module: softHsm(), label: label(eu), ...pins })
+    await expect(place.restore(file)).rejects.toThrow(`2 tokens have the label ${label(eu)}`)
   })
 
   test('a label that two tokens have is told, with what deletes the other one', async () => {
