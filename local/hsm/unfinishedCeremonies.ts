@@ -9,6 +9,7 @@ import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
+import { notedIn } from './notedIn.ts'
 import { recoveryOf } from './recoveryFile.ts'
 
 /**
@@ -39,21 +40,11 @@ function fileIn(data: string): string {
 export function unfinishedCeremonies(data: string): readonly UnfinishedCeremony[] {
   // One whose file is there has ended, whatever came next.
   const ended = recoveryOf(data)?.ceremony
-  return notedIn(data).filter(({ ceremony }) => ceremony !== ended)
+  return ceremoniesIn(data).filter(({ ceremony }) => ceremony !== ended)
 }
 
-function notedIn(data: string): readonly UnfinishedCeremony[] {
-  const file = fileIn(data)
-  if (!existsSync(file)) return []
-  let content: unknown
-  try {
-    content = parseJson(readFileSync(file, 'utf8'))
-  } catch {
-    content = undefined
-  }
-  const parsed = v.safeParse(schema, content)
-  if (!parsed.success) throw new UserError(`${file} is damaged, or of another version.`)
-  return parsed.output.ceremonies
+function ceremoniesIn(data: string): readonly UnfinishedCeremony[] {
+  return notedIn(fileIn(data), schema)?.ceremonies ?? []
 }
 
 /** Durable when it returns. */
@@ -64,7 +55,7 @@ export function noteCeremony(data: string, begun: UnfinishedCeremony): void {
 /** What a kill has left of one that has ended. */
 export function tidyCeremonies(data: string): void {
   const unfinished = unfinishedCeremonies(data)
-  if (unfinished.length < notedIn(data).length) put(data, unfinished)
+  if (unfinished.length < ceremoniesIn(data).length) put(data, unfinished)
 }
 
 /** One that nobody has given up. */

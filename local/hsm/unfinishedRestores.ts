@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileDurably } from '../../lib/durableFile.ts'
-import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
+import { notedIn } from './notedIn.ts'
 
 /**
  * Restores of a region's tokens that began and did not end. Each stands here, durably, before its first token is made: what such a
@@ -23,29 +23,19 @@ function fileIn(data: string): string {
 }
 
 /** @throws UserError */
-function notedIn(data: string): Restores {
-  const file = fileIn(data)
-  if (!existsSync(file)) return {}
-  let content: unknown
-  try {
-    content = parseJson(readFileSync(file, 'utf8'))
-  } catch {
-    content = undefined
-  }
-  const parsed = v.safeParse(schema, content)
-  if (!parsed.success) throw new UserError(`${file} is damaged, or of another version.`)
-  return parsed.output.restores
+function restoresIn(data: string): Restores {
+  return notedIn(fileIn(data), schema)?.restores ?? {}
 }
 
 /** Durable when it returns. False where one was noted before, whose mark stays. */
 export function noteRestore(data: string, region: string, at: string): boolean {
-  const restores = notedIn(data)
+  const restores = restoresIn(data)
   put(data, { ...restores, [region]: { at } })
   return !Object.hasOwn(restores, region)
 }
 
 export function forgetRestore(data: string, region: string): void {
-  const { [region]: _, ...others } = notedIn(data)
+  const { [region]: _, ...others } = restoresIn(data)
   put(data, others)
 }
 
@@ -61,7 +51,7 @@ function put(data: string, restores: Restores): void {
 
 /** What whoever would use the region's tokens is told; undefined where no restore of it was cut off. @throws UserError */
 export function cutOffRestore(data: string, region: string): string | undefined {
-  const noted = notedIn(data)[region]
+  const noted = restoresIn(data)[region]
   if (noted === undefined) return undefined
   return `A restore of ${region} was cut off: run hsm restore again, from the backup of ${noted.at} or a newer one; it goes on. Where its tokens came back otherwise (its vendor’s backup), remove ${fileIn(data)}.`
 }

@@ -12,20 +12,18 @@ export const TRANSPORT_KEY_BITS = 3072
 /** Every region opens either, so that a token that knows SHA-1 only can send to it. */
 export const processWraps: readonly OaepWrap[] = ['oaep-sha256', 'oaep-sha1']
 
+/** What is sent: a vault's keys as its row holds them, to whoever has the key for `recipient`, a public key in PEM. */
+export interface ExportedVault {
+  readonly context: VaultContext
+  readonly wrapped: WrappedVaultKeys
+  readonly recipient: string
+  readonly wrap: OaepWrap
+}
+
 /** The vault's keys under an ephemeral key, and that under the peer's public key. */
 export function exportInProcess(
   root: VaultRoot,
-  {
-    context,
-    wrapped,
-    recipient,
-    wrap,
-  }: {
-    readonly context: VaultContext
-    readonly wrapped: WrappedVaultKeys
-    readonly recipient: string
-    readonly wrap: OaepWrap
-  },
+  { context, wrapped, recipient, wrap }: ExportedVault,
 ): Pick<TransferBundle, 'oaep' | 'kwp'> {
   const keys = root.openVaultKeys(context, wrapped)
   const ephemeral = randomBytes(VAULT_KEY_LENGTH)

@@ -10,7 +10,7 @@ import { aesObject, aesTemplate, readableAes, rsaPrivateTemplate } from '../toke
 import { mechanism, type Template } from '../library/encode.ts'
 import { unwrapOr, wrapKek } from './hsmKek.ts'
 import type { RsaGenerator } from '../../software/material.ts'
-import { TRANSPORT_KEY_BITS } from '../../software/transferInProcess.ts'
+import { TRANSPORT_KEY_BITS, type ExportedVault } from '../../software/transferInProcess.ts'
 import { generateRsaPair, intoToken, type MadeKey } from '../token/tokenMaterial.ts'
 import type { Pkcs11HsmOptions } from '../roots/pkcs11HsmOptions.ts'
 import { rootsOf, type VaultTokenObjects } from '../roots/regionToken.ts'
@@ -56,17 +56,7 @@ export function exportInToken(
   session: Session,
   objects: VaultTokenObjects,
   keeper: VaultKeeper,
-  {
-    context,
-    wrapped,
-    recipient,
-    wrap,
-  }: {
-    readonly context: VaultContext
-    readonly wrapped: WrappedVaultKeys
-    readonly recipient: string
-    readonly wrap: OaepWrap
-  },
+  { context, wrapped, recipient, wrap }: ExportedVault,
 ): Pick<TransferBundle, 'oaep' | 'kwp'> {
   const made: Handle[] = []
   const keep = (handle: Handle) => {
