@@ -3,8 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
+import { requireReplicasInTokens } from '../../local/hsm/softwareReplicas.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
+import { vaultSk } from '../../lib/kms/rows/rows.ts'
+import { parseOcid } from '../../lib/ocid.ts'
+import { linkKey } from '../../lib/replication/link/links.ts'
+import { SqliteDatabase } from '../../lib/store/sqlite/sqliteDatabase.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf } from '../local/signedCaller.ts'
@@ -13,6 +18,34 @@ import { describeWithToken, pins, softHsmPath } from './tokens/softHsm.ts'
 
 const regions = ['eu-test-1', 'us-test-1']
 const [eu = '', us = ''] = regions
+
+test.each([
+  ['its replica has taken them, of which an older version has noted nothing', { handOffTo: us }, {}, true],
+  ['they were sent, and nobody has said that they are there', { handOffTo: null }, { replicaKeys: 'simulated' }, true],
+  ['they were refused', { handOffTo: null }, {}, false],
+] as const)('a start looks at a vault’s keys where %s', (_, ofVault, ofLink, isRefused) => {
+  const database = new SqliteDatabase(':memory:')
+  const put = database.prepare('INSERT INTO item (tbl, pk, sk, body) VALUES (?, ?, ?, ?)')
+  const id = parseOcid('ocid1.vault.oc1.iad.p.v', 'vaultId')
+  const row = {
+    id,
+    primaryRegion: eu,
+    replicaRegion: us,
+    lifecycleState: 'ACTIVE',
+    fence: 1,
+    ...ofVault,
+  }
+  const { pk, sk } = linkKey(row)
+  put.run('Vaults', id, vaultSk, JSON.stringify(row))
+  put.run('Replication', pk, sk, JSON.stringify(ofLink))
+  const tokens = { module: '', pinFile: '', label: 'l', regions: [eu], allowsSoftwareReplicas: false }
+  const look = () => {
+    requireReplicasInTokens({ database }, eu, tokens, { file: () => undefined })
+  }
+  if (isRefused) expect(look).toThrow(`Vault ${id} has a replica in ${us}`)
+  else look()
+  database.close()
+})
 
 describeWithToken('a region in a token beside a simulated one', () => {
   let count = 0
