@@ -5,6 +5,7 @@ import { aesTemplate } from '../token/templates.ts'
 import { isLoss, isPkcs11Error, type Pkcs11Error } from '../library/pkcs11Error.ts'
 import { rootsOf, type VaultToken, type VaultTokenObjects } from '../roots/regionToken.ts'
 import type { Handle, Session } from '../token/session.ts'
+import { letGo } from './heldObject.ts'
 
 const newKek: Template = [
   ...aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: true }),
@@ -82,10 +83,7 @@ export class HsmKek {
   release(): void {
     const handle = this.#handle
     this.#handle = undefined
-    if (handle === undefined || this.#life !== this.#token.life || !this.#token.isConnected()) return
-    this.#token.run((session) => {
-      session.destroy(handle)
-    }, this.#life)
+    if (handle !== undefined) letGo(this.#token, handle, this.#life)
   }
 
   /** The caller destroys it. */

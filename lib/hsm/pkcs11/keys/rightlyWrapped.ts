@@ -7,7 +7,8 @@ import { CKM } from '../library/constants.ts'
 import { mechanism } from '../library/encode.ts'
 import { WrongAnswer } from '../library/pkcs11Error.ts'
 import type { Handle, Session } from '../token/session.ts'
-import { rsaTokenDecrypt, type HeldObject } from './tokenKey.ts'
+import type { HeldObject } from './heldObject.ts'
+import { rsaTokenDecrypt } from './tokenKey.ts'
 
 /** Of a key that was just made: that its blob opens, and to it. Nobody is told of a key that never opens. */
 

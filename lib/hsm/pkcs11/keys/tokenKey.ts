@@ -20,16 +20,7 @@ import { masterKeyAs, requireNoAssociatedData, type SoftwareKey } from '../../so
 import { CKG, CKM } from '../library/constants.ts'
 import { encodeWords, mechanism, type Mechanism } from '../library/encode.ts'
 import { derSignature } from '../token/publicKeys.ts'
-import type { Handle, Session } from '../token/session.ts'
-
-/** A session object, and the token as long as the object lives in it. */
-export interface HeldObject {
-  readonly handle: Handle
-  /** In the event loop. @throws KmsError unavailable where the object is lost. */
-  readonly run: <R>(work: (session: Session) => R) => R
-  readonly onThread: <R>(work: (session: Session) => Promise<R>) => Promise<R>
-  readonly destroy: () => void
-}
+import type { HeldObject } from './heldObject.ts'
 
 type Shape<A extends KeyShape['algorithm']> = Extract<KeyShape, { algorithm: A }>
 

@@ -23,10 +23,11 @@ import { keksDestroyed } from '../../software/vaultRoot.ts'
 import { CKA } from '../library/constants.ts'
 import { extractableTemplate, masterTemplate, rsaPrivateTemplate } from '../token/templates.ts'
 import { type Template } from '../library/encode.ts'
+import { heldObject, type HeldObject } from './heldObject.ts'
 import type { HsmKek } from './hsmKek.ts'
 import type { VaultToken } from '../roots/regionToken.ts'
 import { isDecrypting, isSigning, requireSame } from './rightlyWrapped.ts'
-import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, wrongly, type HeldObject } from './tokenKey.ts'
+import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, wrongly } from './tokenKey.ts'
 import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from '../token/tokenMaterial.ts'
 
 interface Parts {
@@ -200,10 +201,9 @@ export class TokenVaultKeys implements VaultKeys {
     const kek = this.#requireKek()
     const blob = Buffer.from(wrapped.blob, 'base64')
     // Its MAC fits: where it does not open all the same, it is the token that fails, and not the blob.
-    const handle = token.run((session, objects) =>
-      session.unwrap(objects.kwp, kek.handle(session, objects), blob, template),
+    return token.run((session, objects) =>
+      heldObject(token, session.unwrap(objects.kwp, kek.handle(session, objects), blob, template)),
     )
-    return heldObject(token, handle)
   }
 
   /** A key of the token's, which is destroyed there: from here on it is its blob. */
@@ -262,20 +262,5 @@ export class TokenVaultKeys implements VaultKeys {
 
   #inShare<T>(work: () => Promise<T>, cost?: number): Promise<T> {
     return this.#parts.share.run(this.#parts.context.vaultId, work, cost)
-  }
-}
-
-function heldObject(token: VaultToken, handle: number): HeldObject {
-  const { life } = token
-  return {
-    handle,
-    run: (work) => token.run(work, life),
-    onThread: (work) => token.onThread(work, life),
-    destroy: () => {
-      if (token.life !== life || !token.isConnected()) return
-      token.run((session) => {
-        session.destroy(handle)
-      }, life)
-    },
   }
 }

@@ -195,6 +195,7 @@ export class Token<T> {
     const now = this.now()
     if (now < this.#notBefore) throw lost(this.label, this.#cause)
     this.#notBefore = now + retrySeconds * 1000
+    this.#seenRestarts = this.#options.module.restarts
     try {
       this.#connection = this.#connect()
       this.#isLost = false
@@ -203,8 +204,6 @@ export class Token<T> {
       this.#isLost = true
       this.#cause = cause
       throw lost(this.label, cause)
-    } finally {
-      this.#seenRestarts = this.#options.module.restarts
     }
     return this.#connection
   }
@@ -215,8 +214,9 @@ export class Token<T> {
    */
   #noticeRestart(): void {
     const { restarts, gate } = this.#options.module
-    if (this.#seenRestarts === restarts) return
+    // Another thread starts it anew between any two steps that are not held in the library, so that a connection knows its own.
     const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
+    if (!isLost && this.#seenRestarts === restarts) return
     if (isLost) this.#forget()
     if (isLost || gate.thread > 0) this.#notBefore = 0
     this.#seenRestarts = restarts
