@@ -67,6 +67,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         ['partition', { isPrivate: true }],
       ] satisfies [string, Partial<VaultContext>][])('refuses the keys under another %s', async (_what, changes) => {
         const wrapped = await hsm.createVaultKeys(aVault())
+        hsm.openVault(aVault(), wrapped) // what is open for its own is not given to another
         expect(() => hsm.openVault(aVault(changes), wrapped)).toThrow(coded('integrityFailure'))
       })
 
@@ -124,7 +125,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         await expect(used).rejects.toEqual(coded('integrityFailure'))
       })
 
-      test('refuses an altered blob, MAC or public key', async () => {
+      test('refuses an altered blob, MAC, public key or format', async () => {
         const { vault, context, wrapped, use } = await aKey(ecdsaShapes.NIST_P256)
         const other = await vault.generate(context)
         await use(() => undefined)
@@ -135,6 +136,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
           { ...wrapped, mac: '' },
           { ...wrapped, publicKey: other.publicKey ?? '' },
           { format: wrapped.format, blob: wrapped.blob, mac: wrapped.mac },
+          { ...wrapped, format: 'vaultspan/key/2' as typeof wrapped.format },
         ]
         for (const each of tampered) {
           await expect(vault.use(context, each, () => 'used')).rejects.toEqual(coded('integrityFailure'))
