@@ -278,6 +278,20 @@ test.each([
   }
 })
 
+test('of a PIN file that others than its owner may use in any way nothing is read', () => {
+  const place = new Place()
+  try {
+    for (const mode of [0o640, 0o620, 0o610, 0o604, 0o602, 0o601]) {
+      chmodSync(place.pinFile, mode)
+      expect(() => pinFrom(place.pinFile)).toThrow('is open to other users; set its mode to 0600')
+    }
+    chmodSync(place.pinFile, 0o400)
+    expect(pinFrom(place.pinFile)).toBe(pins.pin)
+  } finally {
+    execFileSync('rm', ['-r', place.folder])
+  }
+})
+
 test('a PIN file that is a pipe or a directory is told, and not waited for', () => {
   const place = new Place()
   try {

@@ -71,9 +71,10 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         expect(() => hsm.openVault(aVault(changes), wrapped)).toThrow(coded('integrityFailure'))
       })
 
-      test('refuses keys that were altered or exchanged with each other', async () => {
+      test('refuses keys that were altered, exchanged with each other or are of a format that is to come', async () => {
         const wrapped = await hsm.createVaultKeys(aVault())
         const { hsmKek, softwareKek, macKey } = textsOf(wrapped)
+        hsm.openVault(aVault(), wrapped)
         for (const changes of [
           { hsmKek: altered(hsmKek) },
           { softwareKek: altered(softwareKek) },
@@ -82,6 +83,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
           { hsmKek: softwareKek, softwareKek: hsmKek },
           { hsmKek: softwareKek },
           { macKey: hsmKek },
+          { format: 'vaultspan/vault-keys/2' as typeof wrapped.format },
         ]) {
           // Where KEKs are opened when they are needed, it shows then.
           const opened = async () => hsm.openVault(aVault(), { ...wrapped, ...changes }).generate(aMaterial())
@@ -141,6 +143,8 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         for (const each of tampered) {
           await expect(vault.use(context, each, () => 'used')).rejects.toEqual(coded('integrityFailure'))
         }
+        const newer = vault.use(context, tampered.at(-1) ?? wrapped, () => 'used')
+        await expect(newer).rejects.toThrow('this version reads "vaultspan/key/1"')
       })
 
       test('refuses a key of another vault', async () => {
