@@ -92,8 +92,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
       })
 
       test('refuses the keys that another HSM wrapped', async () => {
-        const other = await openHsm()
-        const wrapped = await other.createVaultKeys(aVault())
+        const wrapped = await (await openHsm()).createVaultKeys(aVault())
         expect(() => hsm.openVault(aVault(), wrapped)).toThrow(coded('integrityFailure'))
       })
 
@@ -138,13 +137,12 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
           { ...wrapped, mac: '' },
           { ...wrapped, publicKey: other.publicKey ?? '' },
           { format: wrapped.format, blob: wrapped.blob, mac: wrapped.mac },
-          { ...wrapped, format: 'vaultspan/key/2' as typeof wrapped.format },
         ]
         for (const each of tampered) {
           await expect(vault.use(context, each, () => 'used')).rejects.toEqual(coded('integrityFailure'))
         }
-        const newer = vault.use(context, tampered.at(-1) ?? wrapped, () => 'used')
-        await expect(newer).rejects.toThrow('this version reads "vaultspan/key/1"')
+        const newer = { ...wrapped, format: 'vaultspan/key/2' as typeof wrapped.format }
+        await expect(vault.use(context, newer, () => 'used')).rejects.toThrow('this version reads "vaultspan/key/1"')
       })
 
       test('refuses a key of another vault', async () => {
