@@ -5,7 +5,7 @@ import { NoAnswer, type Client, type Load } from './client.ts'
 import { keysOf } from './ledger.ts'
 import { killed, startedService, startProcessOf, type Service, type Start } from './service.ts'
 import { makeStage, regions, type Stage } from './stage.ts'
-import { pause } from './verify.ts'
+import { eventually, pause } from './verify.ts'
 import { expectAll, expectFromReplica, expectSame } from './expectAll.ts'
 
 export interface CrashOptions {
@@ -117,10 +117,10 @@ async function loadUntilKilled(
 async function finishAll(clients: readonly Client[], load: Load): Promise<void> {
   await Promise.all(
     clients.map(async (client) => {
-      while (client.hasPending) {
+      await eventually(async () => {
         await client.finishPending(load)
-        await pause(1)
-      }
+        return unanswered(client)
+      })
     }),
   )
 }
@@ -130,9 +130,15 @@ async function restoreAll({ restoring }: Stage, load: (answered: () => void) => 
   for (;;) {
     const client = restoring()
     if (client === undefined) return
-    do await client.step(load(() => undefined))
-    while (client.hasPending)
+    await eventually(async () => {
+      await client.step(load(() => undefined))
+      return unanswered(client)
+    })
   }
+}
+
+function unanswered({ name, hasPending, pendingUrl }: Client): string | undefined {
+  return hasPending ? `${name}: ${pendingUrl} is not done, however often it is repeated.` : undefined
 }
 
 async function stopAndCompare({ process }: Service, directory: string, stage: Stage): Promise<number> {

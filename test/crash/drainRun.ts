@@ -35,6 +35,8 @@ export interface DrainMemory {
 }
 
 const clientsAtOnce = 16
+/** Nothing arrives for so long: it never will. */
+const patienceMs = 180_000
 /** A look counts what waits, which takes its time where that is much. */
 const lookMs = (changes: number) => Math.max(250, changes / 50)
 
@@ -56,7 +58,10 @@ export async function drainRun({ changes, directory, base, say }: DrainOptions):
     const samples = [memoryOf(service)]
     const start = performance.now()
     await askFaultServer(directory, 'heal')
-    while (!(await isDrained(service))) {
+    let before: { readonly left: number; readonly at: number } | undefined
+    for (let left = await waiting(service); left > 0; left = await waiting(service)) {
+      if (left !== before?.left) before = { left, at: performance.now() }
+      if (performance.now() > before.at + patienceMs) throw new Error(`${left} changes wait, and none arrives.`)
       await pause(lookMs(changes))
       samples.push(memoryOf(service))
     }
@@ -98,14 +103,15 @@ interface Health {
   readonly queues: { readonly inbox: number; readonly outbox: number; readonly deadLetters: number }
 }
 
-/** Nothing waits, nothing is at risk: each change has its receipt, or has lost its mark to one. */
-async function isDrained({ home, other }: Service): Promise<boolean> {
+/** What waits or is at risk; else each change has its receipt, or has lost its mark to one. */
+async function waiting({ home, other }: Service): Promise<number> {
+  let left = 0
   for (const endpoint of [home, other]) {
     const { links, queues } = (await (await fetch(`${endpoint}/healthz`)).json()) as Health
     if (queues.deadLetters > 0) throw new Error(`${endpoint} has dead letters.`)
-    if (queues.inbox + queues.outbox > 0 || links.some(({ atRisk }) => atRisk > 0)) return false
+    left += links.reduce((sum, { atRisk }) => sum + atRisk, queues.inbox + queues.outbox)
   }
-  return true
+  return left
 }
 
 function summary(samples: readonly (number | undefined)[]): DrainMemory | undefined {

@@ -25,17 +25,12 @@ export interface Start {
  */
 export function startProcessOf({ directory, base, acknowledgement, cut }: Start): StartedProcess {
   const cutOff = cut === undefined ? [] : ['--cut', cut]
-  return startProcess(
-    'local/main.ts',
-    ['--data', directory, '--port', String(base), ...cutOff],
-    {
-      REPLICATION_ACK: acknowledgement,
-      HANDOFF_BUDGET_MS: '60000',
-      PREPARE_KEYS: 'off',
-      LOG_LEVEL: 'warn',
-    },
-    true,
-  )
+  return startProcess('local/main.ts', ['--data', directory, '--port', String(base), ...cutOff], {
+    REPLICATION_ACK: acknowledgement,
+    HANDOFF_BUDGET_MS: '60000',
+    PREPARE_KEYS: 'off',
+    LOG_LEVEL: 'warn',
+  })
 }
 
 export async function startedService(start: Start): Promise<Service> {

@@ -1,9 +1,10 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { defaultSettings } from '../../local/cloudSettings.ts'
 import { startProcesses } from '../../local/processes/startProcesses.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
+import { ranProgram, type Ran } from '../harness/processGroup.ts'
 import { freeBase } from '../local/freePorts.ts'
 import { withDirectory } from '../local/startedService.ts'
 import { drawings, shellBlocks } from './shellBlocks.ts'
@@ -13,12 +14,6 @@ const root = join(import.meta.dirname, '..', '..')
 const hasOci = spawnSync('oci', ['--version']).status === 0
 /** Or speaks of a user whom a block before it has made so. */
 const callsOci = ({ text }: { text: string }) => /\boci (kms|iam)\b|\bpolicy -- explain --user orders\b/.test(text)
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
 
 /** In a directory of its own where `npm start` serves, as README says, on ports that are free. */
 async function inReadersPlace(body: (run: (text: string) => Promise<Ran>, directory: string) => Promise<void>) {
@@ -40,15 +35,11 @@ async function inReadersPlace(body: (run: (text: string) => Promise<Ran>, direct
       OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING: 'True',
     }
     const env = { ...process.env, ...variables, NODE_OPTIONS: '', npm_lifecycle_event: undefined }
-    const run = (text: string) =>
-      new Promise<Ran>((resolve) => {
-        // Those of the two regions, as the documents have them.
-        const here = text.replaceAll(/127\.0\.0\.1:760([01])/g, (_, index) => `127.0.0.1:${port + Number(index)}`)
-        const script = `set -euo pipefail\n${here}`
-        execFile('bash', ['-c', script], { cwd: directory, env }, (error, out, err) => {
-          resolve({ code: error === null ? 0 : Number(error.code ?? 1), out, err })
-        })
-      })
+    const run = (text: string) => {
+      // Those of the two regions, as the documents have them.
+      const here = text.replaceAll(/127\.0\.0\.1:760([01])/g, (_, index) => `127.0.0.1:${port + Number(index)}`)
+      return ranProgram('bash', ['-c', `set -euo pipefail\n${here}`], { cwd: directory, env })
+    }
     try {
       await body(run, directory)
     } finally {

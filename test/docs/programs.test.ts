@@ -1,6 +1,7 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ranProgram } from '../harness/processGroup.ts'
 import { startInMemory, type MemoryCloud } from '../../local/cloud/memory.ts'
 import { defaultSettings } from '../../local/cloudSettings.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
@@ -29,15 +30,12 @@ function programIn(language: string): string {
   return found[0]?.text.replaceAll('http://127.0.0.1:7600', cloud.regions[0]?.endpoint ?? '') ?? ''
 }
 
-function run(program: string, file: string, text: string): Promise<string> {
+async function run(program: string, file: string, text: string): Promise<string> {
   writeFileSync(join(directory, file), text)
   const env = { ...process.env, OCI_CONFIG_FILE: join(cloud.folder, 'oci', 'config'), NODE_OPTIONS: '' }
-  return new Promise((resolve, reject) => {
-    execFile(program, [file], { cwd: directory, env }, (error, out, err) => {
-      if (error === null) resolve(out)
-      else reject(new Error(err, { cause: error }))
-    })
-  })
+  const { code, out, err } = await ranProgram(program, [file], { cwd: directory, env })
+  expect({ code, err }).toEqual({ code: 0, err: expect.any(String) as string })
+  return out
 }
 
 test('that in TypeScript opens what it has encrypted', async () => {

@@ -1,5 +1,6 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
+import { ranProgram } from '../harness/processGroup.ts'
 import { startInMemory, type MemoryCloud } from '../../local/cloud/memory.ts'
 import { defaultSettings } from '../../local/cloudSettings.ts'
 import { jsonLogger } from '../../lib/runtime/jsonLogger.ts'
@@ -39,12 +40,8 @@ withClients.each([
     OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING: 'True',
     NODE_OPTIONS: '',
   }
-  const said = await new Promise<string>((resolve, reject) => {
-    const args = words.map((word) => meant[word] ?? word)
-    execFile(program, args, { cwd: examples, env }, (error, out, err) => {
-      if (error === null) resolve(out)
-      else reject(new Error(`${out}${err}`, { cause: error }))
-    })
-  })
-  expect(said).toMatch(/granted and refused in both regions, as the policies say\n$/)
+  const args = words.map((word) => meant[word] ?? word)
+  const { code, out, err } = await ranProgram(program, args, { cwd: examples, env })
+  expect({ code, err }).toEqual({ code: 0, err: expect.any(String) as string })
+  expect(out).toMatch(/granted and refused in both regions, as the policies say\n$/)
 })

@@ -148,4 +148,4 @@ test('a neighbour who makes many RSA keys does not hold up a hand-off', async ()
     if (writer !== undefined) closeSync(writer)
     rmSync(directory, { recursive: true })
   }
-}, 60_000)
+})

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until } from '../harness/until.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { requireReplicasInTokens } from '../../local/hsm/softwareReplicas.ts'
@@ -164,7 +165,7 @@ describeWithToken('a region in a token beside a simulated one', () => {
       const found = (await eventsOf(eu, 'RefuseVaultTransfer')) as readonly { current: { reason: string } }[]
       return found.filter(({ current }) => current.reason.includes(id))
     }
-    while ((await refusedOf()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(async () => (await refusedOf()).length > 0)
     const part = cloud?.parts.find(({ name }) => name === eu)
     expect((await part?.health())?.links).toMatchObject([{ peer: us, vaults: 1, behind: 1, refused: 1 }])
     await part?.runDue()

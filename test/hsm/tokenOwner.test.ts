@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
+import { until } from '../harness/until.ts'
 import { markOwner, ownerMarks } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/roots/vaultMarker.ts'
@@ -101,7 +101,7 @@ describeWithToken('a token and the data directory that it is of', () => {
     await expect(askService(place.data, 'rotate-root -')).rejects.toThrow(sharing)
     for (const part of place.cloud?.parts ?? []) {
       // It is looked at once a second.
-      for (let tries = 0; tries < 40 && part.hsm.isAnswering(); tries += 1) await setTimeout(50)
+      await until(() => !part.hsm.isAnswering())
       expect(await part.health()).toMatchObject({ status: 'degraded', isHsmAnswering: false })
     }
     await expect(place.opens(made)).rejects.toThrow()

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { answered } from '../harness/until.ts'
 import { home, other, type Machines, type Name } from './machines.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, plaintext, type MadeVault } from './vaultSteps.ts'
@@ -22,18 +23,9 @@ export function kmsOf(machines: Pick<Machines, 'data' | 'port'>): Kms {
   }
 }
 
-/** Asks again until the answer is there; each ask is a call of its own. */
-export async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await ask().catch(() => undefined)
-    if (answer !== undefined) return answer
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 /** Once the replica has the key. */
 export async function opens({ call }: Kms, replica: string, keyId: string, ciphertext: string): Promise<void> {
-  await until(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
+  await answered(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
 }
 
 export interface ReplicatedKey {
@@ -55,7 +47,7 @@ export async function aReplicatedKey(kms: Kms, to: Name = other): Promise<Replic
   const keyId = await createKey(call, vault, tenancyId)
   const vaultUrl = `${endpoint(home)}/20180608/vaults/${vault.id}/actions`
   expect((await call('POST', `${vaultUrl}/createReplica`, { replicaRegion: to })).status).toBe(202)
-  const replica = await until(async () => {
+  const replica = await answered(async () => {
     const [first] = (await call('GET', `${vaultUrl}/listReplicas`)).list
     return first?.['status'] === 'CREATED' ? String(first['cryptoEndpoint']) : undefined
   })

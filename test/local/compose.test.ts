@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { aReplicatedKey, kmsOf, opens } from './apartKms.ts'
 import { composeFile, containerWords, inOrder, type ComposeService } from './composeFile.ts'
+import { until } from '../harness/until.ts'
 import { freeBase } from './freePorts.ts'
 import { address, home, other, resolveMachines, type Name } from './machines.ts'
 import { startProgram, withDirectory, type StartedProcess } from './startedService.ts'
@@ -64,7 +65,7 @@ function environmentOf(directory: string): { PATH: string } {
   return { PATH: `${folder}:${process.env['PATH'] ?? ''}` }
 }
 
-function startContainer(name: string, place: Place, words?: readonly string[], ownGroup = false): StartedProcess {
+function startContainer(name: string, place: Place, words?: readonly string[]): StartedProcess {
   const service = file.services[name]
   if (service === undefined) throw new Error(`There is no service ${name}.`)
   const given = words ?? [...(service.entrypoint ?? containerWords('ENTRYPOINT')), ...service.command]
@@ -73,7 +74,6 @@ function startContainer(name: string, place: Place, words?: readonly string[], o
     program.replace('/usr/local/bin/', join(place.directory, 'bin', '/')),
     rest,
     environmentOf(place.directory),
-    ownGroup,
   )
 }
 
@@ -85,7 +85,7 @@ async function health(name: string, place: Place): Promise<number | string> {
 
 /** On a busy machine a region that is slow to answer is called down for a moment. */
 async function becomes(name: string, place: Place, wanted: number): Promise<void> {
-  while ((await health(name, place)) !== wanted) await new Promise((resolve) => setTimeout(resolve, 50))
+  await until(async () => (await health(name, place)) === wanted)
 }
 
 const once = inOrder(file).filter((name) => file.services[name]?.restart === 'no')
@@ -182,7 +182,7 @@ test.each(once.filter((name) => name.endsWith('-init')))(
       const place = { directory, port: await freeBase() }
       const folder = join(directory, name.split('-')[0] ?? '')
       for (const before of once.slice(0, once.indexOf(name))) expect(await startContainer(before, place).exited).toBe(0)
-      const killed = startContainer(name, place, undefined, true)
+      const killed = startContainer(name, place)
       const seen = { end: false }
       void killed.exited.then(() => (seen.end = true))
       while (!existsSync(join(folder, 'host.db')) && !seen.end) await new Promise((next) => setImmediate(next))

@@ -16,7 +16,7 @@ import { diskCheck, nodeCheck, settingsCheck } from '../../local/doctor/machineC
 import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { startCloud } from '../../local/cloud/startCloud.ts'
 import { takePort } from './freePorts.ts'
-import { eventually } from './pumpHarness.ts'
+import { until } from '../harness/until.ts'
 import { inCloud } from './inCloud.ts'
 import { withSnapshot } from './snapshotHarness.ts'
 import { run } from './startedService.ts'
@@ -37,7 +37,7 @@ test('of a cloud that is well every line is ok, whether it runs or not, and noth
     await inCloud(data, async () => {
       let running: readonly Finding[] = []
       // A region that is slow to answer on a busy machine is told of as one that does not answer.
-      await eventually(async () => {
+      await until(async () => {
         running = await examine(data)
         return level(running, 'fail').length === 0
       })
@@ -51,7 +51,7 @@ test('a region that is cut off is told of, by itself and by its peer', () =>
     const settings = { preparesKeys: false, requiresServicePolicy: false }
     const cloud = await startCloud({ directory: data, port: 0, settings, cut: 'us-phoenix-1' })
     let failed: readonly string[] = []
-    await eventually(async () => {
+    await until(async () => {
       failed = level(await examine(data), 'fail')
       return failed.includes('us-ashburn-1: us-phoenix-1 takes no messages')
     })

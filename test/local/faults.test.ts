@@ -3,7 +3,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
 import { healthy } from './healthy.ts'
-import { eventually } from './pumpHarness.ts'
+import { until } from '../harness/until.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
 
@@ -77,16 +77,16 @@ test('changes made while the replica is cut off are at risk, and arrive after th
     await cloud.faults.cut(phoenix)
     const keyId = await createKey(call, vault, cloud.tenancyId)
     const ciphertext = await encrypt(call, vault.endpoint, keyId)
-    await eventually(async () => (await healthOf(source)).queues.outbox > 0)
+    await until(async () => (await healthOf(source)).queues.outbox > 0)
     expect((await healthOf(source)).links[0]?.atRisk).toBe(1)
     expect(await healthOf(source)).toMatchObject({ status: 'degraded', notAnswering: [phoenix] })
     await cloud.faults.heal()
     expect(await healthy(source)).toMatchObject({ notAnswering: [] })
-    await eventually(async () => (await healthOf(source)).links[0]?.atRisk === 0)
+    await until(async () => (await healthOf(source)).links[0]?.atRisk === 0)
     expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
     // Heads of the audit, which no change of a key is, may wait for a time of their own.
     stoppedAt = undefined
-    await eventually(async () => (await healthOf(source)).queues.outbox === 0)
+    await until(async () => (await healthOf(source)).queues.outbox === 0)
     expect((await healthOf(source)).queues.deadLetters).toBe(0)
   })
 })
@@ -104,7 +104,7 @@ test('whoever asks unsigned learns how many vaults are behind, and not which', (
     expect((await healthOf(source)).links).toMatchObject([{ vaults: 1, behind: 1 }])
     expect(JSON.stringify(await healthOf(source))).not.toContain('ocid1.')
     await cloud.faults.heal()
-    await eventually(async () => (await healthOf(source)).links[0]?.behind === 0)
+    await until(async () => (await healthOf(source)).links[0]?.behind === 0)
   })
 })
 
@@ -122,7 +122,7 @@ test('a region that hangs takes requests and answers none, until it is healed; t
     expect(isAnswered).toBe(false)
     await cloud.faults.heal()
     await expect(asked).rejects.toThrow()
-    await eventually(async () => (await healthOf(source)).links[0]?.atRisk === 0)
+    await until(async () => (await healthOf(source)).links[0]?.atRisk === 0)
     expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
   }))
 
@@ -151,7 +151,7 @@ test('the clock goes on for all regions, and what is due by then is done; who si
     await cloud.faults.advance(8 * 86_400_000)
     expect(cloud.faults.describe()).toBe('the clock is 691200 s ahead')
     for (const endpoint of [vault.endpoint, replica]) {
-      await eventually(async () => (await call('GET', endpoint + path)).body['lifecycleState'] === 'DELETED')
+      await until(async () => (await call('GET', endpoint + path)).body['lifecycleState'] === 'DELETED')
     }
   }))
 
@@ -175,7 +175,7 @@ test('a slow link delays the answer of a change by its delay, and shows in the l
     await createKey(call, vault, cloud.tenancyId)
     expect(performance.now() - sentAt).toBeGreaterThanOrEqual(79)
     // There and back.
-    await eventually(async () => ((await healthOf(source)).links[0]?.lagMs.last ?? 0) >= 159)
+    await until(async () => ((await healthOf(source)).links[0]?.lagMs.last ?? 0) >= 159)
     expect(cloud.faults.describe()).toBe('us-ashburn-1 – us-phoenix-1 takes 80 ms')
   }))
 
@@ -185,7 +185,7 @@ test('a vault can be replicated to a region that is cut off: its endpoint is kno
     await cloud.faults.cut(phoenix)
     const made = replicate(call, source, vault, phoenix)
     const listed = async () => (await call('GET', `${source}/20180608/vaults/${vault.id}/actions/listReplicas`)).list
-    await eventually(async () => (await listed()).length === 1)
+    await until(async () => (await listed()).length === 1)
     const [inWork] = await listed()
     expect(inWork).toMatchObject({ status: 'CREATING', region: phoenix })
     await expect(fetch(`${String(inWork?.['cryptoEndpoint'])}/healthz`)).rejects.toThrow()

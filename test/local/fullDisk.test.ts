@@ -2,7 +2,7 @@ import { startCloud, type Cloud, type CloudOptions } from '../../local/cloud/sta
 import { fillDisk } from '../harness/fullDisk.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
-import { eventually } from './pumpHarness.ts'
+import { until } from '../harness/until.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
 
@@ -84,7 +84,7 @@ test('on a full disk changes are refused with 503, reads and crypto go on in bot
     for (const region of [source, other]) {
       expect((await call('GET', `${region}/20180608/vaults/${vault.id}`)).status).toBe(200)
       // What the audit could not keep is counted.
-      await eventually(async () => (await healthOf(region)).audit.lost > 0)
+      await until(async () => (await healthOf(region)).audit.lost > 0)
       expect(await healthOf(region)).toMatchObject({ status: 'degraded', takesWrites: false })
     }
     makeRoom()
@@ -93,7 +93,7 @@ test('on a full disk changes are refused with 503, reads and crypto go on in bot
     const madeId = String(made.body['id'])
     expect(await decrypt(call, replica, madeId, await encrypt(call, vault.endpoint, madeId))).toBe(plaintext)
     for (const region of [source, other]) {
-      await eventually(async () => (await healthOf(region)).status === 'ok')
+      await until(async () => (await healthOf(region)).status === 'ok')
       expect(await healthOf(region)).toMatchObject({ takesWrites: true })
     }
   }))
@@ -107,8 +107,8 @@ test('what was acknowledged while the replica had no room is in the replica once
     const madeId = String(made.body['id'])
     const ciphertext = await encrypt(call, vault.endpoint, madeId)
     makeRoom()
-    await eventually(async () => (await decrypt(call, replica, madeId, ciphertext)) === plaintext)
-    await eventually(async () => (await healthOf(source)).links[0]?.atRisk === 0)
+    await until(async () => (await decrypt(call, replica, madeId, ciphertext)) === plaintext)
+    await until(async () => (await healthOf(source)).links[0]?.atRisk === 0)
   }))
 
 test('rate limits, which cannot be kept on a full disk, stop neither reads nor crypto', () =>

@@ -1,6 +1,7 @@
 import { RegionMetrics } from '../../local/metrics/regionMetrics.ts'
 import { RequestMetrics } from '../../local/metrics/requestMetrics.ts'
 import type { RegionHealth } from '../../local/region/regionHealth.ts'
+import { answered } from '../harness/until.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { version } from '../../local/version.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
@@ -40,11 +41,10 @@ function valueOf(families: ReadonlyMap<string, Family>, family: string, labels: 
 }
 
 async function scrapedWhen(holds: (families: ReadonlyMap<string, Family>) => boolean) {
-  for (;;) {
+  return answered(async () => {
     const { families } = await scrape()
-    if (holds(families)) return families
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+    return holds(families) ? families : undefined
+  })
 }
 
 test('requests are counted by operation and status, and timed; what has no operation is one series', async () => {

@@ -6,7 +6,7 @@ import { askFaultServer } from '../../local/control/faultServer.ts'
 import { peerSocketPath } from '../../local/processes/peerSocket.ts'
 import { freeBase } from './freePorts.ts'
 import { post, refusedMessages } from './peerMessages.ts'
-import { eventually } from './pumpHarness.ts'
+import { answered, until } from '../harness/until.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { isReady, startProcess, startService, withDirectory, type StartedProcess } from './startedService.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate } from './vaultSteps.ts'
@@ -51,17 +51,6 @@ async function withService(body: (started: Started) => Promise<void>): Promise<v
   })
 }
 
-/** Tries again while nobody answers there. */
-async function answersAgain<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  }
-}
-
 test('a region whose process is killed leaves the other untouched, loses nothing, and comes back where it was', () =>
   withService(async ({ directory, call, tenancyId, home }) => {
     const vault = await createVault(call, home, tenancyId)
@@ -78,14 +67,14 @@ test('a region whose process is killed leaves the other untouched, loses nothing
         if (opened !== undefined) made.push({ keyId: next, ciphertext: opened })
       }
     })()
-    await eventually(() => made.length > 5)
+    await until(() => made.length > 5)
     expect(await askFaultServer(directory, `kill ${ashburn}`)).toMatch(/^ok: /)
     kill.isDone = true
     await load
     for (const each of made) expect(await decrypt(call, replica, each.keyId, each.ciphertext)).toBe(plaintext)
-    await answersAgain(() => fetch(`${home}/healthz`))
+    await answered(() => fetch(`${home}/healthz`))
     for (const each of made) {
-      expect(await answersAgain(() => decrypt(call, vault.endpoint, each.keyId, each.ciphertext))).toBe(plaintext)
+      expect(await answered(() => decrypt(call, vault.endpoint, each.keyId, each.ciphertext))).toBe(plaintext)
     }
   }))
 
@@ -94,7 +83,7 @@ test('a region that is killed again and again is started again each time', () =>
     for (let round = 0; round < 3; round += 1) {
       await askFaultServer(directory, `kill ${phoenix}`)
       expect((await fetch(`${home}/healthz`)).status).toBe(200)
-      await answersAgain(() => fetch(`${other}/healthz`))
+      await answered(() => fetch(`${other}/healthz`))
     }
   }))
 
@@ -105,7 +94,7 @@ test('a vault gets a replica in a region that is down, at a port where it answer
     const replica = await replicate(call, home, vault, phoenix)
     const keyId = await createKey(call, vault, tenancyId)
     const ciphertext = await encrypt(call, vault.endpoint, keyId)
-    expect(await answersAgain(() => decrypt(call, replica, keyId, ciphertext))).toBe(plaintext)
+    expect(await answered(() => decrypt(call, replica, keyId, ciphertext))).toBe(plaintext)
   }))
 
 test('faults reach every process: one refuses, the clock goes on, also in a region that is started again', () =>
@@ -124,7 +113,7 @@ test('faults reach every process: one refuses, the clock goes on, also in a regi
     await askFaultServer(directory, `kill ${ashburn}`)
     expect(await askFaultServer(directory, 'clock +8d')).toBe('ok: the clock is 691200 s ahead')
     for (const endpoint of [vault.endpoint, replica]) {
-      await answersAgain(async () => {
+      await answered(async () => {
         const { body } = await call('GET', endpoint + path)
         if (body['lifecycleState'] !== 'DELETED') throw new Error('not yet')
       })
@@ -138,7 +127,7 @@ test('no process of a region outlives the one that looks after them', () =>
     service.signal('SIGKILL')
     await service.exited
     for (const region of [ashburn, phoenix]) {
-      while (await isServed(directory, region)) await new Promise((resolve) => setTimeout(resolve, 20))
+      await until(async () => !(await isServed(directory, region)))
     }
   }))
 
@@ -150,7 +139,7 @@ test('nor does one whose event loop stands still', () =>
     const service = startProcess('local/main.ts', args, environment)
     await isReady(service)
     process.kill(Number(readFileSync(join(directory, `${phoenix}.pid`), 'utf8')), 'SIGUSR2')
-    while (!existsSync(join(directory, `${phoenix}.still`))) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => existsSync(join(directory, `${phoenix}.still`)))
     service.signal('SIGKILL')
     // Its output ends only when the last process that writes to it has ended.
     await service.exited

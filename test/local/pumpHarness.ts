@@ -14,18 +14,6 @@ export async function withStore(
   }
 }
 
-/** As long as it takes: a busy machine takes its time. Ends, so that a test that fails leaves no loop behind. */
-const patienceMs = 110_000
-
-/** @throws where the condition does not come true before the test's own time is over. */
-export async function eventually(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + patienceMs
-  while (!(await isTrue())) {
-    if (Date.now() > end) throw new Error('It did not come true.')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** Messages that are there, whatever their state. */
 export async function messagesIn({ queues }: SqliteRegionStore, name: QueueName): Promise<number> {
   const { visible, inFlight, delayed } = await queues.counts(name)

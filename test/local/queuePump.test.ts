@@ -1,7 +1,8 @@
 import type { SQSEvent } from 'aws-lambda'
 import { QueuePump, type QueuePumpOptions } from '../../local/pumps/queuePump.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
-import { bodies, eventually, messagesIn, withStore } from './pumpHarness.ts'
+import { until } from '../harness/until.ts'
+import { bodies, messagesIn, withStore } from './pumpHarness.ts'
 
 /** Runs a pump whose function takes each body; what `work` rejects with fails that message alone. */
 async function withPump(
@@ -45,7 +46,7 @@ test('every message reaches the function once and is gone', () =>
     }
     await withPump(store, take, async () => {
       await store.queues.send('inbox', messages(45))
-      await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+      await until(async () => (await messagesIn(store, 'inbox')) === 0)
     })
     expect(taken.toSorted()).toEqual(
       messages(45)
@@ -60,7 +61,7 @@ test('what was sent before the pump started is delivered too', () =>
     await withPump(
       store,
       async () => undefined,
-      () => eventually(async () => (await messagesIn(store, 'inbox')) === 0),
+      () => until(async () => (await messagesIn(store, 'inbox')) === 0),
     )
   }))
 
@@ -70,9 +71,9 @@ test('a message wakes the pump that sleeps: it has no timer while there is none'
       store,
       async () => undefined,
       async (pump) => {
-        await eventually(() => pump.isIdle)
+        await until(() => pump.isIdle)
         await store.queues.send('inbox', messages(1))
-        await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+        await until(async () => (await messagesIn(store, 'inbox')) === 0)
       },
     ),
   ))
@@ -86,7 +87,7 @@ test('a message that fails comes again, the others of its batch do not', () =>
     }
     await withPump(store, work, async () => {
       await store.queues.send('inbox', messages(3))
-      await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+      await until(async () => (await messagesIn(store, 'inbox')) === 0)
     })
     expect(Object.fromEntries(tries)).toEqual({ 'message 0': 1, 'message 1': 3, 'message 2': 1 })
   }))
@@ -103,8 +104,8 @@ test('a message that always fails becomes a dead letter and blocks no other', ()
       work,
       async () => {
         await store.queues.send('inbox', [{ body: 'poison' }, ...messages(25)])
-        await eventually(() => taken.length === 25)
-        await eventually(async () => (await bodies(store, 'inbox')).length === 1)
+        await until(() => taken.length === 25)
+        await until(async () => (await bodies(store, 'inbox')).length === 1)
       },
       { maxReceives: 3 },
     )
@@ -129,7 +130,7 @@ test('a function that throws fails its whole batch, and the pump goes on', () =>
       async () => undefined,
       async (_, errors) => {
         await store.queues.send('inbox', messages(2))
-        await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+        await until(async () => (await messagesIn(store, 'inbox')) === 0)
         expect(errors).toEqual([expect.objectContaining({ message: 'a bug' })])
       },
       { consume },
@@ -157,7 +158,7 @@ test('several batches are worked on at a time, but not more than four', () =>
       async () => undefined,
       async () => {
         await store.queues.send('inbox', messages(100))
-        await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+        await until(async () => (await messagesIn(store, 'inbox')) === 0)
       },
       { consume },
     )
@@ -180,10 +181,10 @@ test('retryNow spares a failed message the rest of its waiting time', () => {
       work,
       async (pump) => {
         await store.queues.send('inbox', messages(1))
-        await eventually(() => failures === 1 && pump.isIdle)
+        await until(() => failures === 1 && pump.isIdle)
         isUp = true
         await pump.retryNow()
-        await eventually(async () => (await messagesIn(store, 'inbox')) === 0)
+        await until(async () => (await messagesIn(store, 'inbox')) === 0)
       },
       { clock },
     )
@@ -202,7 +203,7 @@ test('stopping waits for the batch that is worked on, and takes no further one',
     }
     await withPump(store, work, async (pump) => {
       await store.queues.send('inbox', messages(1))
-      await eventually(() => hasBegun)
+      await until(() => hasBegun)
       await pump.stop()
       expect(taken).toEqual(['message 0'])
       await store.queues.send('inbox', messages(1))

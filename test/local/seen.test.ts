@@ -1,5 +1,6 @@
 import { createPublicKey, randomBytes } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
+import { until } from '../harness/until.ts'
 import { fingerprint } from '../../lib/iam/signature/fingerprint.ts'
 import { appendIdentity } from '../../lib/kms/identity/identityLog.ts'
 import { identitySk } from '../../lib/kms/identity/identityRows.ts'
@@ -60,14 +61,13 @@ async function addUser(group: string, statements: readonly string[]): Promise<Si
 }
 
 async function lineOf(requestId: unknown): Promise<Record<string, unknown>> {
-  for (;;) {
-    const found = lines.filter((line) => line.includes(text(requestId)))
-    if (found.length > 0) {
-      expect(found).toHaveLength(1)
-      return JSON.parse(found[0] ?? '') as Record<string, unknown>
-    }
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  const found = () => lines.filter((line) => line.includes(text(requestId)))
+  await until(
+    () => found().length > 0,
+    () => lines,
+  )
+  expect(found()).toHaveLength(1)
+  return JSON.parse(found()[0] ?? '') as Record<string, unknown>
 }
 
 const plain = 'Authorization failed or requested resource not found.'

@@ -7,6 +7,7 @@ import { HostDirectory } from '../../local/directory/hostDirectory.ts'
 import { InboxGate } from '../../local/processes/inboxGate.ts'
 import { copyDatabases, type CopiedRegion } from '../../local/snapshot/copyDatabases.ts'
 import { takeSnapshot } from '../../local/snapshot/takeSnapshot.ts'
+import { until } from '../harness/until.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { inCloud } from './inCloud.ts'
@@ -19,7 +20,7 @@ const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 
 function serve(data: string, base: number): StartedProcess {
   const environment = { REQUIRE_SERVICE_POLICY: 'off', PREPARE_KEYS: 'off' }
-  return startProcess('local/main.ts', ['start', '--data', data, '--port', String(base)], environment, true)
+  return startProcess('local/main.ts', ['start', '--data', data, '--port', String(base)], environment)
 }
 
 interface Acknowledged {
@@ -48,10 +49,6 @@ function load(data: string, vault: MadeVault, compartmentId: string) {
       await ended
     },
   }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 const endpointsOf = (data: string) =>

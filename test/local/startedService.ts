@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noHurryVariables } from '../harness/noHurry.ts'
+import { endsInTime, patienceMs, saidBy, startGroup, type Ran } from '../harness/processGroup.ts'
 
 /** `node local/main.ts` (or another script) in a process of its own, and what it has said so far. */
 export interface StartedProcess {
@@ -19,54 +19,35 @@ export interface StartedProcess {
 
 const root = join(import.meta.dirname, '..', '..')
 
-export function startProcess(
-  script: string,
-  args: readonly string[],
-  environment: object = {},
-  ownGroup = false,
-): StartedProcess {
-  return startProgram(process.execPath, [join(root, script), ...args], environment, ownGroup)
+export function startProcess(script: string, args: readonly string[], environment: object = {}): StartedProcess {
+  return startProgram(process.execPath, [join(root, script), ...args], environment)
 }
 
-/** `ownGroup`: it leads a process group of its own, which `killAll` needs. */
-export function startProgram(
-  program: string,
-  args: readonly string[],
-  environment: object = {},
-  ownGroup = false,
-): StartedProcess {
+export function startProgram(program: string, args: readonly string[], environment: object = {}): StartedProcess {
   const env = { ...process.env, NODE_OPTIONS: '', ...noHurryVariables, ...environment }
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: root, detached: ownGroup })
-  const said = { out: '', err: '' }
-  child.stdout.setEncoding('utf8').on('data', (part: string) => (said.out += part))
-  child.stderr.setEncoding('utf8').on('data', (part: string) => (said.err += part))
-  const exited = new Promise<number | string>((resolve) => {
-    child.once('close', (code, signal) => {
-      resolve(code ?? signal ?? 'unknown')
-    })
-  })
+  const group = startGroup(program, args, { env, cwd: root })
+  const { child, ended: exited, kill: killAll } = group
+  const said = saidBy(group)
   const hasSaid = (text: string) =>
     new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(killAll, patienceMs)
       const look = () => {
-        if (said.out.includes(text)) resolve()
+        if (!said.out.includes(text)) return
+        clearTimeout(timer)
+        resolve()
       }
       child.stdout.on('data', look)
       look()
       void exited.then((code) => {
-        reject(new Error(`It ended with ${code} before it said "${text}": ${said.err}`))
+        clearTimeout(timer)
+        reject(new Error(`It ended with ${code} before it said "${text}": ${said.out}${said.err}`))
       })
     })
-  const killAll = () => {
-    const { pid } = child
-    if (!ownGroup || pid === undefined) throw new Error('It leads no process group.')
-    try {
-      process.kill(-pid, 'SIGKILL')
-    } catch (cause) {
-      // Nobody of the group is left.
-      if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause
-    }
+  const signal = (name: NodeJS.Signals) => {
+    child.kill(name)
+    endsInTime(group)
   }
-  return { pid: child.pid, said, hasSaid, signal: (name) => child.kill(name), killAll, exited }
+  return { pid: child.pid, said, hasSaid, signal, killAll, exited }
 }
 
 export function startService(
@@ -83,14 +64,16 @@ export async function isReady(service: StartedProcess): Promise<void> {
 }
 
 /** Runs a script to its end. */
-export async function run(
-  script: string,
-  args: readonly string[],
-  environment: object = {},
-): Promise<{ code: number | string; out: string; err: string }> {
-  const { said, exited } = startProcess(script, args, environment)
-  const code = await exited
-  return { code, ...said }
+export async function run(script: string, args: readonly string[], environment: object = {}): Promise<Ran> {
+  const started = startProcess(script, args, environment)
+  endsInTime({
+    ended: started.exited,
+    kill: () => {
+      started.killAll()
+    },
+  })
+  const code = await started.exited
+  return { code, ...started.said }
 }
 
 /** Gives the test a directory of its own, and removes it. */

@@ -7,6 +7,7 @@ import { regionsCheck } from '../../local/doctor/serviceChecks.ts'
 import { Faults, nothingBroken } from '../../local/region/faults.ts'
 import { cloudStatus, type CloudStatus } from '../../local/status/cloudStatus.ts'
 import { areAllServing, statusText } from '../../local/status/statusText.ts'
+import { until } from '../harness/until.ts'
 import { freeBase } from './freePorts.ts'
 import { callerByProfile } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory } from './startedService.ts'
@@ -18,10 +19,13 @@ type Ask = (...flags: string[]) => ReturnType<typeof run>
 
 /** Asks until all of this is said: of a region that is slow to answer on a busy machine it says that it is degraded or down. */
 async function saying(ask: Ask, flags: readonly string[], ...patterns: readonly RegExp[]) {
-  for (;;) {
-    const answer = await ask(...flags)
-    if (patterns.every((pattern) => pattern.test(answer.out))) return answer
+  let answer: Awaited<ReturnType<Ask>> = { code: '', out: '', err: '' }
+  const isSaid = async () => {
+    answer = await ask(...flags)
+    return patterns.every((pattern) => pattern.test(answer.out))
   }
+  await until(isSaid, () => answer)
+  return answer
 }
 
 /** A service with a vault and its replica, and what `status` says of it. */

@@ -4,7 +4,8 @@ import { deadChanges } from '../../lib/replication/deadChanges.ts'
 import { StreamPump, type StreamPumpOptions } from '../../local/pumps/streamPump.ts'
 import { streamedTables, type Item, type TableName } from '../../lib/ports.ts'
 import type { SqliteRegionStore } from '../../lib/store/sqlite/openSqliteRegionStore.ts'
-import { eventually, withStore } from './pumpHarness.ts'
+import { until } from '../harness/until.ts'
+import { withStore } from './pumpHarness.ts'
 
 type Consume = StreamPumpOptions['consume']
 
@@ -62,7 +63,7 @@ test('changes reach the function in the order of their commits, as a DynamoDB st
       await put(store, 'Keys', 'a', { state: 'ENABLED', count: 1 })
       await put(store, 'Keys', 'a', { state: 'DISABLED', count: 2 })
       await store.tables.write([{ op: 'delete', table: 'Keys', pk: 'a', sk: 'row' }])
-      await eventually(() => isDrained(store))
+      await until(() => isDrained(store))
     })
     expect(records.map(({ eventName }) => eventName)).toEqual(['INSERT', 'MODIFY', 'REMOVE'])
     expect(records[1]).toMatchObject({
@@ -84,7 +85,7 @@ test('a number beyond 2^53 that was stored before it was refused is told as it i
       return nothingFailed
     }
     await put(store, 'Keys', 'a', { tags: { ops: { cost: 2 ** 60 } } })
-    await withPump(store, consume, () => eventually(() => isDrained(store)))
+    await withPump(store, consume, () => until(() => isDrained(store)))
     expect(records[0]?.dynamodb?.NewImage).toMatchObject({
       tags: { M: { ops: { M: { cost: { N: String(2 ** 60) } } } } },
     })
@@ -99,7 +100,7 @@ test('a call holds the changes of one table, and at most a hundred', () =>
       return nothingFailed
     }
     for (let index = 0; index < 130; index += 1) await put(store, index % 2 === 0 ? 'Keys' : 'Vaults', `row ${index}`)
-    await withPump(store, consume, () => eventually(() => isDrained(store)))
+    await withPump(store, consume, () => until(() => isDrained(store)))
     expect(calls.flatMap(keysOf)).toHaveLength(130)
     for (const { Records } of calls) {
       expect(Records.length).toBeLessThanOrEqual(100)
@@ -113,7 +114,7 @@ test('tables without a stream do not wake it', () =>
       throw new Error('nothing has changed')
     }
     await withPump(store, consume, async (pump, errors) => {
-      await eventually(() => pump.isIdle)
+      await until(() => pump.isIdle)
       await put(store, 'Audit', 'a')
       expect(pump.isIdle).toBe(true)
       expect(errors).toEqual([])
@@ -129,7 +130,7 @@ test('a batch that fails comes again until it is taken', () =>
       return nothingFailed
     }
     await put(store, 'Keys', 'a')
-    await withPump(store, consume, () => eventually(() => isDrained(store)))
+    await withPump(store, consume, () => until(() => isDrained(store)))
     expect(calls).toBe(4)
     expect(await deadChanges(store.tables, 10)).toEqual([])
   }))
@@ -164,7 +165,7 @@ describe('a change that always fails', () => {
         return result
       }
       for (let index = 0; index < total; index += 1) await put(store, 'Keys', `row ${index}`)
-      await withPump(store, consume, () => eventually(() => isDrained(store)))
+      await withPump(store, consume, () => until(() => isDrained(store)))
       expect(taken.size).toBe(total - 2)
       const dead = await deadChanges(store.tables, 10)
       expect(dead.map(({ change }) => change)).toEqual([
@@ -187,9 +188,9 @@ test('what fails in one table holds up no other table', () =>
     await put(store, 'Keys', 'key')
     await put(store, 'Identity', 'policy')
     await withPump(store, consume, async () => {
-      await eventually(() => taken.includes('policy'))
+      await until(() => taken.includes('policy'))
       fails = false
-      await eventually(() => isDrained(store))
+      await until(() => isDrained(store))
     })
     expect(taken).toEqual(['policy', 'key'])
   }))

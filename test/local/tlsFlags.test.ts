@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { authorityFile, localAuthority } from '../../local/tls/localAuthority.ts'
+import { answered } from '../harness/until.ts'
 import { freeBase, takePort } from './freePorts.ts'
 import { isReady, run, startService, withDirectory } from './startedService.ts'
 
@@ -96,11 +97,7 @@ test('npm start -- --tls serves each region under its names, says whom to trust,
     expect(hosts.out).toContain('OCI_REGION_METADATA=')
     const kill = await run('local/main.ts', ['faults', 'kill', 'us-phoenix-1', '--data', directory])
     expect(kill.code).toBe(0)
-    for (;;) {
-      const again = await health(directory, base + 1, named).catch(() => undefined)
-      if (again !== undefined) break
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    await answered(() => health(directory, base + 1, named))
     service.signal('SIGTERM')
     expect(await service.exited).toBe(0)
   }))

@@ -1,5 +1,6 @@
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
-import { aReplicatedKey, kmsOf, opens, until } from './apartKms.ts'
+import { answered } from '../harness/until.ts'
+import { aReplicatedKey, kmsOf, opens } from './apartKms.ts'
 import {
   address,
   done,
@@ -50,7 +51,7 @@ test('the whole story over mutual TLS: replicate, fail over after kill -9, a par
     expect(await first.exited).toBe('SIGKILL')
     expect(await decrypt(call, replica, keyId, ciphertext)).toBe(plaintext)
     await machines.start(home, '--workers', '2')
-    const after = await until(() => createKey(call, vault, tenancyId))
+    const after = await answered(() => createKey(call, vault, tenancyId))
     const last = await encrypt(call, vault.endpoint, after)
     await opens(kms, replica, after, last)
     expect(second.said.err).not.toContain('A certificate that is trusted for no region')

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { until } from '../harness/until.ts'
 import type { RegionExport } from '../../local/apart/apartRegion.ts'
 import { signStatement } from '../../local/apart/signedStatement.ts'
 import { judgeEnvelope } from '../../local/processes/judgeEnvelope.ts'
@@ -158,7 +159,7 @@ test('a stranger’s certificate, and a trusted region’s with an envelope that
     expect(await knock(...inbox, '[]', pairOf(other))).toContain('503 this certificate is trusted for no region here')
     const told = () => process.said.err.split('A certificate that is trusted for no region was refused').length - 1
     // What the process writes comes by a pipe of its own, later than its answer.
-    while (told() < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until(() => told() >= 2)
     expect(told()).toBe(2)
     // Its own certificate is no other region's.
     expect(await knock(...inbox, '[]', pairOf(home))).toContain('503')

@@ -1,3 +1,4 @@
+import { until } from '../harness/until.ts'
 import type { SignedCaller } from './signedCaller.ts'
 
 /** What tests of the host need of a vault: that it is there, and that a text encrypted in it opens again. */
@@ -66,11 +67,13 @@ export async function replicate(
     replicaRegion,
   })
   if (status !== 200 && status !== 202) throw new Error(`CreateVaultReplica: ${status} ${JSON.stringify(body)}`)
-  for (;;) {
-    const [replica] = await replicas(call, region, id)
-    if (replica?.['status'] === 'CREATED') return String(replica['cryptoEndpoint'])
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  let replica: Record<string, unknown> | undefined
+  const isMade = async () => {
+    ;[replica] = await replicas(call, region, id)
+    return replica?.['status'] === 'CREATED'
   }
+  await until(isMade, () => replica ?? 'no replica')
+  return String(replica?.['cryptoEndpoint'])
 }
 
 /** Deletes the replica, and resolves once it is gone. */
@@ -83,7 +86,7 @@ export async function deleteReplica(
   const path = `${region}/20180608/vaults/${id}/actions/deleteReplica`
   const { status, body } = await call('POST', path, { replicaRegion })
   if (status !== 200 && status !== 202) throw new Error(`DeleteVaultReplica: ${status} ${JSON.stringify(body)}`)
-  while ((await replicas(call, region, id)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await replicas(call, region, id)).length === 0)
 }
 
 export async function replicas(call: SignedCaller, region: string, id: string) {

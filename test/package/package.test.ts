@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { inTime } from '../harness/processGroup.ts'
 import { run, startProgram, withDirectory } from '../local/startedService.ts'
 import { freeBase } from '../local/freePorts.ts'
 
@@ -16,7 +17,7 @@ let tarball = ''
 function npm(cwd: string, ...args: readonly string[]): string {
   const cli = process.env['npm_execpath']
   const [program, first] = cli === undefined ? ['npm', []] : [node, [cli]]
-  return execFileSync(program, [...first, ...args], { cwd, env: environment, encoding: 'utf8' })
+  return execFileSync(program, [...first, ...args], { cwd, env: environment, encoding: 'utf8', ...inTime })
 }
 
 beforeAll(async () => {
@@ -91,7 +92,7 @@ test.each([
   withDirectory(async (directory) => {
     const env = { ...environment, NODE_COMPILE_CACHE: undefined, XDG_CACHE_HOME: directory, ...variables }
     const cli = join(root, '.build', 'package', 'dist', 'cli.js')
-    execFileSync(node, [cli, 'hosts', '--help'], { env, encoding: 'utf8' })
+    execFileSync(node, [cli, 'hosts', '--help'], { env, encoding: 'utf8', ...inTime })
     const cache = join(directory, 'vaultspan')
     expect(existsSync(cache) ? readdirSync(cache).length : 0).toBe(kept)
   }),
@@ -99,14 +100,19 @@ test.each([
 
 test('the example of node:test passes', () =>
   inExample('node-test', (directory) => {
-    const said = execFileSync(node, ['--test'], { cwd: directory, env: environment, encoding: 'utf8' })
+    const said = execFileSync(node, ['--test'], { cwd: directory, env: environment, encoding: 'utf8', ...inTime })
     expect(said).toMatch(/pass 1/)
   }))
 
 test('the example of jest passes from CommonJS', () =>
   inExample('jest-commonjs', (directory) => {
     const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-    const { status, stderr } = spawnSync(node, [jest], { cwd: directory, env: environment, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(node, [jest], {
+      cwd: directory,
+      env: environment,
+      encoding: 'utf8',
+      ...inTime,
+    })
     expect([status, stderr]).toEqual([0, expect.stringContaining('1 passed')])
   }))
 
@@ -123,7 +129,7 @@ test('its types compile without anything else, strictly', () =>
     )
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', 'use.mts']
-    expect(() => execFileSync(node, [tsc, ...flags], { cwd: directory, env: environment })).not.toThrow()
+    expect(() => execFileSync(node, [tsc, ...flags], { cwd: directory, env: environment, ...inTime })).not.toThrow()
   }))
 
 test('two instances run side by side, a clock is moved, and nothing is left of either', () =>
@@ -145,6 +151,7 @@ test('two instances run side by side, a clock is moved, and nothing is left of e
       cwd: directory,
       env: environment,
       encoding: 'utf8',
+      ...inTime,
     })
     expect(JSON.parse(said)).toEqual({ moved: 8, there: [true, true], answers: 200, left: [false, false] })
   }))

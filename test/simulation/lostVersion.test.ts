@@ -19,4 +19,4 @@ test('the lost version is found within 100 schedules once its mend is taken out'
     { env: { ...process.env, SEEDED_FAULT: JSON.stringify(fault) } },
   )
   expect(stdout).toMatch(/^caught by the schedule of seed \d+: .* but of version#/)
-}, 120_000)
+})

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inTime } from '../harness/processGroup.ts'
 import { writeFileDurably } from '../../lib/durableFile.ts'
 import { KmsError } from '../../lib/errors.ts'
 import { Pkcs11Error } from '../../lib/hsm/pkcs11/library/pkcs11Error.ts'
@@ -43,7 +44,7 @@ function callsOf(file: string, options: object): string {
     syncBuiltinESMExports()
     const { writeFileDurably } = await import(${JSON.stringify(join(process.cwd(), 'lib/durableFile.ts'))})
     say(String(writeFileDurably(${JSON.stringify(file)}, 'text', ${JSON.stringify(options)})))`
-  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  return execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', ...inTime })
 }
 
 test('the draft is on the medium before it takes its name, and the name before the answer', () => {

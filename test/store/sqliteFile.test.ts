@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { inTime, startGroup } from '../harness/processGroup.ts'
 import { openingRefusal } from '../../lib/store/sqlite/sqliteDatabase.ts'
 import { openStore, withFile } from './sqliteHarness.ts'
 import { anItem, written } from './tableHarness.ts'
@@ -148,14 +149,13 @@ describe('a queue', () => {
 /** Runs crashWriter.ts on the file, kills it -9 after so many acknowledged calls; returns all that it acknowledged. */
 async function acknowledgedUntilKilled(file: string, calls: number): Promise<readonly string[]> {
   const script = fileURLToPath(new URL('crashWriter.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { child, ended } = startGroup(process.execPath, [script, file], { env: process.env, cwd: process.cwd() })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
     if (output.split('\n').length > calls) child.kill('SIGKILL')
   })
-  await new Promise((resolve) => child.on('close', resolve))
-  expect(child.signalCode).toBe('SIGKILL')
+  expect(await ended).toBe('SIGKILL')
   return output.split('\n').slice(0, -1)
 }
 
@@ -185,9 +185,9 @@ describe('after kill -9', () => {
 
   test('a writer that ends by itself exits cleanly', () => {
     const script = fileURLToPath(new URL('crashWriter.ts', import.meta.url))
-    expect(execFileSync(process.execPath, [script, ':memory:', '10'], { encoding: 'utf8' }).split('\n')).toHaveLength(
-      11,
-    )
+    expect(
+      execFileSync(process.execPath, [script, ':memory:', '10'], { encoding: 'utf8', ...inTime }).split('\n'),
+    ).toHaveLength(11)
   })
 })
 

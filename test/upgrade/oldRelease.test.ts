@@ -1,5 +1,6 @@
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { runDue } from '../../lib/kms/schedule/runDue.ts'
+import { answered } from '../harness/until.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'
 import { readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
@@ -177,16 +178,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
   })
 })
 
-/** Until it holds, as long as that takes within the test's own time; pumps work on their own. */
+/** Until it holds; pumps work on their own. */
 async function waitFor(check: () => Promise<void>): Promise<void> {
-  const end = Date.now() + 110_000
-  for (;;) {
-    try {
-      await check()
-      return
-    } catch (cause) {
-      if (Date.now() > end) throw cause
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
+  await answered(() => check().then(() => true))
 }

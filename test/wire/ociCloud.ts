@@ -8,6 +8,7 @@ import {
 } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
+import { answered } from '../harness/until.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
 import type { CloudSettings } from '../../local/cloudSettings.ts'
@@ -198,14 +199,12 @@ export async function allowReplication(oci: OciCloud): Promise<void> {
 export async function replicate(oci: OciCloud, vaultId: string): Promise<{ management: string; crypto: string }> {
   const vaults = oci.vaults()
   await vaults.createVaultReplica({ vaultId, createVaultReplicaDetails: { replicaRegion: otherRegion } })
-  for (;;) {
+  return answered(async () => {
     const { items } = await vaults.listVaultReplicas({ vaultId })
     const [replica] = items
-    if (replica?.status === models.VaultReplicaSummary.Status.Created) {
-      return { management: replica.managementEndpoint ?? '', crypto: replica.cryptoEndpoint ?? '' }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+    if (replica?.status !== models.VaultReplicaSummary.Status.Created) return undefined
+    return { management: replica.managementEndpoint ?? '', crypto: replica.cryptoEndpoint ?? '' }
+  })
 }
 
 export function base64(text: string | Uint8Array): string {

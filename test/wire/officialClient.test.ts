@@ -1,7 +1,7 @@
 import { models as identityModels } from 'oci-identity'
 import { models, requests } from 'oci-keymanagement'
 import { operations } from '../../lib/http/operations.ts'
-import { eventually } from '../local/pumpHarness.ts'
+import { until } from '../harness/until.ts'
 import { identityLife } from './identityLife.ts'
 import { restOfALife } from './remainingCalls.ts'
 import { sessionLife } from './sessionLife.ts'
@@ -283,7 +283,7 @@ test('the audit has an event of every operation, and of both ends of the replica
   }
   let events = await everywhere()
   // The first listing's own event stands a moment after its answer.
-  await eventually(async () => missing((events = await everywhere())).length === 0).catch(() => undefined)
+  await until(async () => missing((events = await everywhere())).length === 0).catch(() => undefined)
   expect(missing(events)).toEqual([])
   const types = events.map(({ eventType }) => eventType)
   for (const operation of ['CreateVaultReplica', 'DeleteVaultReplica']) {

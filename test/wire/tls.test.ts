@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { connect as connectTcp } from 'node:net'
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { models } from 'oci-keymanagement'
+import { until } from '../harness/until.ts'
 import { resolveToLoopback } from '../../local/resolveToLoopback.ts'
 import { authorityFile, localAuthority } from '../../local/tls/localAuthority.ts'
 import type { CertificateFiles } from '../../local/tls/certificateFiles.ts'
@@ -122,10 +123,7 @@ test('a certificate whose files change is shown to whoever connects next', async
   rmSync(files.certFile)
   await authority()
   let shown = before
-  while (shown === before) {
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    shown = await handshake(ca)
-  }
+  await until(async () => (shown = await handshake(ca)) !== before)
   expect(shown).toMatch(/^[0-9A-F:]+$/)
   expect(await opened(vault.cryptoEndpoint, await encrypted())).toBe(plaintext)
 })

@@ -6,7 +6,7 @@ import { applyFunction } from '../../../handlers/replicate/apply.ts'
 import { fanOutFunction } from '../../../handlers/replicate/fanOut.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
 import { newOcid, realm } from '../../../lib/ocid.ts'
-import type { TableName } from '../../../lib/ports.ts'
+import type { Clock, TableName } from '../../../lib/ports.ts'
 import { AuditChain } from '../../../lib/kms/auditChain/auditChain.ts'
 import { chainedTables } from '../../../lib/kms/auditChain/chainedTables.ts'
 import type { RuntimeSettings } from '../../../lib/runtime/composeRegion.ts'
@@ -37,21 +37,25 @@ export interface AwsCloud extends StoryCloud {
 }
 
 /** The two regions of test/harness/twoRegions.ts on DynamoDB tables, their streams and SQS queues. */
-export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = {}): Promise<AwsCloud> {
+export async function awsRegions(
+  aws: Aws,
+  settings: Partial<RuntimeSettings> = {},
+  clock: Clock = Date.now,
+): Promise<AwsCloud> {
   const nameOf = (table: TableName): string => `${aws.run}-${table}`
   // What fails or must wait comes again after a second.
   const made = await RunQueues.create(aws, [regionA, regionB], 1)
   const open = async (region: string): Promise<AwsRegion> => {
     const client = aws.dynamo(region)
     await createTables(client, nameOf)
-    const stored = new DynamoTables({ client, tableName: nameOf, clock: Date.now, newId: randomUUID, ...systemBackOff })
+    const stored = new DynamoTables({ client, tableName: nameOf, clock, newId: randomUUID, ...systemBackOff })
     const hsm = openSoftwareHsm({ region, realm })
     const log = jsonLogger(() => undefined, 'silent')
     const chain = new AuditChain({
       region,
       tables: stored,
       hsm: () => hsm,
-      clock: Date.now,
+      clock,
       random: randomBytes,
       log,
     })
@@ -62,7 +66,7 @@ export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = 
       tables,
       queues,
       hsm,
-      clock: Date.now,
+      clock,
       log,
       settings,
     })
@@ -90,7 +94,7 @@ export async function awsRegions(aws: Aws, settings: Partial<RuntimeSettings> = 
     b,
     tenancyId,
     call: (region, method, target, body, options = {}) =>
-      signedCall(region, keyId, Date.now(), method, target, body, options),
+      signedCall(region, keyId, clock(), method, target, body, options),
     settle,
     streamRecords: () => streamRecords,
     close: async () => {

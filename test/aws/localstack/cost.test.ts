@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { costedOperations } from '../../../bench/costedOperations.ts'
 import { regionA, regionB } from '../../harness/twoRegions.ts'
 import { documentedCosts } from '../harness/documentedCosts.ts'
@@ -14,33 +13,30 @@ const allowance: Readonly<Record<string, number>> = { writeUnits: 1.4 }
 
 type Counts = Consumed & { readonly streamRecords: number }
 
-/** The first event of a minute also marks the minute in the audit. */
-async function earlyInTheMinute(): Promise<void> {
-  const second = new Date().getSeconds()
-  if (second > 45) await setTimeout((61 - second) * 1000)
-}
-
 await onLocalStack('what operations cost', (aws) => {
   test('docs/cost.md says what DynamoDB and SQS count themselves', async () => {
     const documented = await documentedCosts()
     const total = nothing()
     // Warm caches stay warm here, however slow the emulator is; so the policy for replicas would not be seen in time.
-    const cloud = await awsRegions(aws, { keyCacheMs: 600_000, requiresServicePolicy: false })
+    const settings = { keyCacheMs: 600_000, requiresServicePolicy: false }
+    // The first event of a minute also marks the minute in the audit: none begins while an operation is counted.
+    let stoppedAt: number | undefined
+    const cloud = await awsRegions(aws, settings, () => stoppedAt ?? Date.now())
     for (const region of [regionA, regionB]) {
       countConsumed(aws.dynamo(region), total)
       countMessages(aws.sqs(region), total)
     }
-    const now = (): Counts => ({ ...total, streamRecords: cloud.streamRecords() })
+    const counts = (): Counts => ({ ...total, streamRecords: cloud.streamRecords() })
     const { warmUp, runs } = await costedOperations(cloud, async () => undefined)
     for (const [operation, run] of runs) {
       await quiet(cloud)
-      await earlyInTheMinute()
+      stoppedAt = Date.now()
       await warmUp()
       await quiet(cloud)
-      const before = now()
+      const before = counts()
       await run()
       await quiet(cloud)
-      const after = now()
+      const after = counts()
       const said = documented.get(operation)
       const isReplicated = /replica/i.test(operation)
       const counted = (names: readonly (keyof Counts)[]) =>

@@ -12,6 +12,7 @@ import { OpenSessions } from '../../../lib/hsm/pkcs11/library/openSessions.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import type { CopiedTokenHsm } from '../../../lib/hsm/pkcs11/roots/pkcs11HsmOptions.ts'
 import { Pkcs11Module, type SharedLibrary } from '../../../lib/hsm/pkcs11/library/pkcs11Module.ts'
+import { until } from '../../harness/until.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from '../contract/fixtures.ts'
 import { troubled } from './slowToken.ts'
 
@@ -134,18 +135,23 @@ async function inMain(): Promise<void> {
     return { worker, ended }
   }
   const roundsOf = () => Atomics.load(counts, good)
+  /** What has been got through so far, should it hang: `run` ends it then and shows what it has said. */
+  const passed = (what: string) => {
+    console.log(`${what}; ${[...counts].join(' ')}`)
+  }
+  const goesOn = (isTrue: () => boolean) => until(isTrue, () => [...counts], 2)
   const more = async (rounds = 20) => {
-    for (const until = roundsOf() + rounds; roundsOf() < until;) {
-      await setTimeout(2)
+    const enough = roundsOf() + rounds
+    await goesOn(() => {
       hsm.isAnswering()
-    }
+      return roundsOf() >= enough
+    })
   }
   const threads = await Promise.all([1, 2, 3].map(started))
   await more()
   equal(Atomics.load(counts, logins), 1)
-  const startsAnew = async () => {
-    while (!module.restart()) await setTimeout(2)
-  }
+  const startsAnew = () => goesOn(() => module.restart())
+  passed('logged in once')
   for (let time = 0; time < 20; time += 1) {
     await startsAnew()
     await more(3)
@@ -153,22 +159,24 @@ async function inMain(): Promise<void> {
       if (!isKmsError(cause, 'unavailable')) throw cause
     })
   }
+  passed('started anew')
   // Its place goes away and comes back; where each token is named with its place it does not.
   const places = module.vendor.labelsByArguments ? 0 : 3
   for (let time = 0; time < places; time += 1) {
     renameSync(tokens, `${tokens}.away`)
     try {
-      while (!isStartedAnew(module)) await setTimeout(2)
+      await goesOn(() => isStartedAnew(module))
       const before = Atomics.load(counts, refused)
-      while (Atomics.load(counts, refused) < before + 20) {
+      await goesOn(() => {
         equal(hsm.isAnswering(), false)
-        await setTimeout(2)
-      }
+        return Atomics.load(counts, refused) >= before + 20
+      })
     } finally {
       renameSync(`${tokens}.away`, tokens)
     }
     await more(10)
   }
+  passed('its place was away')
   for (let time = 0; time < 6; time += 1) {
     const at = time % threads.length
     await threads[at]?.worker.terminate()
@@ -178,18 +186,20 @@ async function inMain(): Promise<void> {
     await startsAnew()
     await more(3)
   }
+  passed('threads were ended')
   // A wrong PIN, and nobody is logged in: one of all threads tries it, once.
   Atomics.store(counts, isOver, 2)
   await startsAnew()
   const before = Atomics.load(counts, refused)
-  while (Atomics.load(counts, refused) < before + 200) {
+  await goesOn(() => {
     hsm.isAnswering()
-    await setTimeout(10)
-  }
+    return Atomics.load(counts, refused) >= before + 200
+  })
   equal(Atomics.load(counts, wrongLogins), 1)
   Atomics.store(counts, isOver, 0)
   await more()
   Atomics.store(counts, isOver, 1)
+  passed('the PIN was wrong')
   await Promise.all(threads.map(({ ended }) => ended))
   console.log(`good ${roundsOf()}, refused ${Atomics.load(counts, refused)}, started anew ${module.restarts}`)
 }

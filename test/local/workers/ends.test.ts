@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../../local/control/faultServer.ts'
+import { answered, until } from '../../harness/until.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { sharesPorts } from '../../../local/workers/sharedPort.ts'
 import { isReady, startService } from '../startedService.ts'
@@ -42,6 +42,13 @@ test('a worker that dies leaves the others to answer, is started again, and take
     const { url, signed } = await prepared(cloud)
     const connections = await connectionsByWorker(cloud.home, url, signed)
     const acknowledged: string[] = []
+    const haveMore = async () => {
+      const more = acknowledged.length + 200
+      await until(
+        () => acknowledged.length >= more,
+        () => acknowledged.length,
+      )
+    }
     let isOver = false
     const load = connections.map(async ({ connection, worker }) => {
       try {
@@ -56,15 +63,15 @@ test('a worker that dies leaves the others to answer, is started again, and take
         return worker
       }
     })
-    for (let more = acknowledged.length + 200; acknowledged.length < more;) await setTimeout(5)
+    await haveMore()
     expect(await askFaultServer(cloud.directory, `kill ${region} 1`)).toMatch(/^ok: /)
-    for (let more = acknowledged.length + 200; acknowledged.length < more;) await setTimeout(5)
+    await haveMore()
     isOver = true
     const cutOff = (await Promise.all(load)).filter((worker) => worker !== undefined)
     expect(cutOff.length).toBeGreaterThan(0)
     expect(new Set(cutOff)).toEqual(new Set([1]))
     for (const { connection } of connections) connection.close()
-    while ((await restartsOf(cloud.home, 1)) < 1) await setTimeout(5)
+    await until(async () => (await restartsOf(cloud.home, 1)) > 0)
     const again = await connectionsByWorker(cloud.home, url, signed)
     for (const { connection } of again) connection.close()
     cloud.service.signal('SIGTERM')
@@ -83,7 +90,7 @@ test('a worker that is started again knows what was changed before', () =>
     const disabled = await cloud.call('POST', `${vault.endpoint}/20180608/keys/${keyId}/actions/disable`)
     expect(disabled.status).toBe(200)
     for (const worker of [0, 1, 2]) await askFaultServer(cloud.directory, `kill ${region} ${worker}`)
-    for (const worker of [0, 1, 2]) while ((await restartsOf(cloud.home, worker)) < 1) await setTimeout(5)
+    for (const worker of [0, 1, 2]) await until(async () => (await restartsOf(cloud.home, worker)) > 0)
     for (const { connection } of await connectionsByWorker(cloud.home, url, signed)) {
       expect((await connection.post(url, signed)).status).toBe(409)
       connection.close()
@@ -110,18 +117,13 @@ test('a crypto call whose audit is required is answered by a worker once its eve
  * counts within a second is asked again with the next question, and one that ends takes the question along.
  */
 async function encryptsCounted(home: string, least: number): Promise<number> {
-  for (;;) {
-    try {
-      const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
-      const found = families
-        .get('vaultspan_requests')
-        ?.samples.find(({ labels }) => labels['operation'] === 'Encrypt' && labels['status'] === '200')
-      if ((found?.value ?? 0) >= least) return found?.value ?? 0
-    } catch {
-      // Asked again.
-    }
-    await setTimeout(5)
-  }
+  return answered(async () => {
+    const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
+    const found = families
+      .get('vaultspan_requests')
+      ?.samples.find(({ labels }) => labels['operation'] === 'Encrypt' && labels['status'] === '200')
+    return (found?.value ?? 0) >= least ? (found?.value ?? 0) : undefined
+  })
 }
 
 /** As /healthz has it; 0 where a worker that ends takes the question along. */
@@ -140,7 +142,7 @@ test.each(['kill', 'hang'])(
         const before = connections.length
         expect(await encryptsCounted(home, before)).toBe(before)
         expect(await askFaultServer(directory, `${how} ${region} 1`)).toMatch(/^ok: worker 1 of us-ashburn-1 /)
-        while ((await restartsOf(home, 1)) < 1) await setTimeout(5)
+        await until(async () => (await restartsOf(home, 1)) > 0)
         // Of what was counted nothing is lost; who answers for it is gone.
         expect(await encryptsCounted(home, 0)).toBe(before)
         for (const { connection } of connections) connection.close()
@@ -150,8 +152,11 @@ test.each(['kill', 'hang'])(
         expect(await encryptsCounted(home, all)).toBe(all)
         for (const { connection } of again) connection.close()
         // What the process writes comes by a pipe of its own, later than its answer.
-        while (how === 'hang' && !cloud.service.said.err.includes('A worker stands still; it is ended.'))
-          await setTimeout(5)
+        if (how === 'hang')
+          await until(
+            () => cloud.service.said.err.includes('A worker stands still; it is ended.'),
+            () => cloud.service.said,
+          )
       },
       // No more than it takes: a worker that only waits for a core is not to be ended for it.
       how === 'hang' ? { WORKER_PATIENCE_MS: '3000' } : {},
@@ -186,12 +191,17 @@ test('a worker that does not come back from a call into a library has its proces
             connection.close()
           }
         }
-        while (!cloud.service.said.err.includes('The process of a region ended; it is started again.'))
-          await setTimeout(20)
+        await until(
+          () => cloud.service.said.err.includes('The process of a region ended; it is started again.'),
+          () => cloud.service.said,
+        )
         expect(cloud.service.said.err).toContain('does not come back from a call into the HSM’s library')
         // A vault's port is listened at again before the region's own.
         const isUp = async () => (await fetch(`${cloud.home}/healthz`).catch(() => undefined))?.ok === true
-        while (!(await isUp()) || (await answer()) !== 200) await setTimeout(20)
+        await until(
+          async () => (await isUp()) && (await answer()) === 200,
+          () => cloud.service.said,
+        )
         // All of them are there.
         for (const { connection } of await connectionsByWorker(cloud.home, url, signed)) connection.close()
       },

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { until } from '../../harness/until.ts'
 import type { Signed } from '../signedCaller.ts'
 
 export interface Answer {
@@ -54,7 +55,8 @@ export async function connectionsByWorker(
   const reached = new Map<number, number>()
   let before = await answeredBy(region)
   const isEnough = () => before.length > 0 && before.every((_, worker) => (reached.get(worker) ?? 0) >= 2)
-  while (!isEnough()) {
+  const reach = async () => {
+    if (isEnough()) return true
     const connection = new HeldConnection()
     await connection.post(url, signed)
     const after = await answeredBy(region)
@@ -62,7 +64,9 @@ export async function connectionsByWorker(
     connections.push({ connection, worker })
     reached.set(worker, (reached.get(worker) ?? 0) + 1)
     before = after
+    return isEnough()
   }
+  await until(reach, () => Object.fromEntries(reached), 0)
   return connections
 }
 

@@ -1,4 +1,5 @@
 import { askFaultServer } from '../../../local/control/faultServer.ts'
+import { until } from '../../harness/until.ts'
 import type { SignedCaller } from '../signedCaller.ts'
 import { createKey, createVault, deleteReplica, plaintext, replicas, replicate, type MadeVault } from '../vaultSteps.ts'
 import { connectionsToAll, type HeldConnection } from './heldConnections.ts'
@@ -72,8 +73,7 @@ async function ok(call: SignedCaller, url: string, body?: Record<string, unknown
 }
 
 async function become(call: SignedCaller, url: string, state: string): Promise<void> {
-  while ((await ok(call, url, undefined, 'GET')).body['lifecycleState'] !== state)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await ok(call, url, undefined, 'GET')).body['lifecycleState'] === state)
 }
 
 function place(objectName: string) {
@@ -104,7 +104,7 @@ const deletedAndRestored: Step = async (life, { call, home, tenancyId, directory
   await ok(call, restore, place('vault'))
   await become(call, url, 'ACTIVE')
   // What is left of the replica that went with the vault goes first.
-  while ((await replicas(call, home, vault.id)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(async () => (await replicas(call, home, vault.id)).length === 0)
   await replicate(call, home, vault, other)
 }
 

@@ -1,3 +1,4 @@
+import { answered, until } from '../../harness/until.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { createKey, createVault, plaintext } from '../vaultSteps.ts'
 import { connectionsByWorker } from './heldConnections.ts'
@@ -35,27 +36,23 @@ test('/metrics adds up what all workers have counted, and each writes its refusa
 
 /** Encrypts by their status once /metrics has `all`: a worker that has not told its counts in time is asked again. */
 async function counted(home: string, all: number): Promise<{ encrypts: unknown; threads: number | undefined }> {
-  for (;;) {
+  return answered(async () => {
     const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
     const samples = families.get('vaultspan_requests')?.samples ?? []
     const found = samples.filter((each) => each.labels['operation'] === 'Encrypt')
-    if (found.reduce((sum, { value }) => sum + value, 0) >= all) {
-      const encrypts: unknown = Object.fromEntries(found.map(({ labels, value }) => [labels['status'], value]))
-      return { encrypts, threads: families.get('vaultspan_workers')?.samples[0]?.value }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+    if (found.reduce((sum, { value }) => sum + value, 0) < all) return undefined
+    const encrypts: unknown = Object.fromEntries(found.map(({ labels, value }) => [labels['status'], value]))
+    return { encrypts, threads: families.get('vaultspan_workers')?.samples[0]?.value }
+  })
 }
 
 /** The one line of each: a worker's pass through the region's own thread, a moment after the answer. */
 async function linesWith(ids: readonly string[], written: () => string): Promise<readonly string[]> {
-  for (;;) {
+  const found = () => {
     const lines = written().split('\n').slice(0, -1)
-    const found = ids.map((id) => lines.filter((line) => line.includes(id)))
-    if (found.every((each) => each.length > 0)) {
-      expect(found.map((each) => each.length)).toEqual(ids.map(() => 1))
-      return found.flat()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    return ids.map((id) => lines.filter((line) => line.includes(id)))
   }
+  await until(() => found().every((each) => each.length > 0), written)
+  expect(found().map((each) => each.length)).toEqual(ids.map(() => 1))
+  return found().flat()
 }

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../../local/control/faultServer.ts'
+import { answered, until } from '../../harness/until.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { describeWithToken, softHsmPath } from '../../hsm/tokens/softHsm.ts'
 import { run } from '../startedService.ts'
@@ -73,19 +73,8 @@ function tokenPlace(directory: string): string {
   return join(tokens, name)
 }
 
-/** Asked again where a worker that ends takes the question along. */
-async function asked<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch {
-      await setTimeout(5)
-    }
-  }
-}
-
 async function healthOf(home: string): Promise<Record<string, unknown>> {
-  return asked(async () => (await (await fetch(`${home}/healthz`)).json()) as Record<string, unknown>)
+  return answered(async () => (await (await fetch(`${home}/healthz`)).json()) as Record<string, unknown>)
 }
 
 async function isToldOfChanges(cloud: StartedCloud): Promise<void> {
@@ -151,7 +140,7 @@ async function isToldOfADeletedVault(cloud: StartedCloud): Promise<void> {
   expect((await call('POST', `${path}/actions/scheduleDeletion`, { timeOfDeletion })).status).toBe(200)
   expect(statuses(await everywhere())).toEqual(new Set([409]))
   expect(await askFaultServer(directory, 'clock +8d')).toMatch(/^ok: /)
-  while ((await call('GET', path)).body['lifecycleState'] !== 'DELETED') await setTimeout(20)
+  await until(async () => (await call('GET', path)).body['lifecycleState'] === 'DELETED')
   expect([...statuses(await everywhere())].every((status) => status === 404 || status === 409)).toBe(true)
 }
 
@@ -159,19 +148,25 @@ async function isToldOfADeletedVault(cloud: StartedCloud): Promise<void> {
 async function saysWhatItsWorkersMiss({ home, directory }: StartedCloud): Promise<void> {
   const file = join(directory, 'regions', `${region}.db.away`)
   const own = `vaultspan ${region}`
-  const told = async () => {
-    const { status, isHsmAnswering, awayTokens } = await healthOf(home)
-    return JSON.stringify({ status, isHsmAnswering, awayTokens })
-  }
+  let told = ''
+  const isTold = (expected: object) =>
+    until(
+      async () => {
+        const { status, isHsmAnswering, awayTokens } = await healthOf(home)
+        told = JSON.stringify({ status, isHsmAnswering, awayTokens })
+        return told === JSON.stringify(expected)
+      },
+      () => told,
+    )
   for (const [away, expected] of [
     [[`${own} #1`], { status: 'degraded', isHsmAnswering: true, awayTokens: [`${own} #1`] }],
     [[own], { status: 'degraded', isHsmAnswering: false }],
   ] as const) {
     writeFileSync(file, JSON.stringify(away))
-    while ((await told()) !== JSON.stringify(expected)) await setTimeout(20)
+    await isTold(expected)
   }
   rmSync(file)
-  while ((await told()) !== JSON.stringify({ status: 'ok', isHsmAnswering: true })) await setTimeout(20)
+  await isTold({ status: 'ok', isHsmAnswering: true })
 }
 
 async function bearsATokenAway(cloud: StartedCloud): Promise<void> {
@@ -180,7 +175,7 @@ async function bearsATokenAway(cloud: StartedCloud): Promise<void> {
   const keyId = await createKey(call, vault, tenancyId)
   const url = `${vault.endpoint}/20180608/encrypt`
   const signed = sign('POST', url, { keyId, plaintext })
-  const connections = await asked(() => connectionsByWorker(home, url, signed))
+  const connections = await answered(() => connectionsByWorker(home, url, signed))
   closing.push(...connections.map(({ connection }) => connection))
   const stays = connections.filter(({ worker }) => worker !== 0)
   let isOver = false
@@ -204,23 +199,28 @@ async function bearsATokenAway(cloud: StartedCloud): Promise<void> {
     return status === 503 ? retryAfter : undefined
   }
   const refusals: unknown[] = []
-  while ((await isAnswering()) === true || refusals.length === 0) {
-    const after = await refused()
-    if (after !== undefined) refusals.push(after)
-  }
+  await until(
+    async () => {
+      const after = await refused()
+      if (after !== undefined) refusals.push(after)
+      return refusals.length > 0 && (await isAnswering()) !== true
+    },
+    () => refusals,
+    0,
+  )
   expect(new Set(refusals)).toEqual(new Set(['1']))
-  const metrics = readOpenMetrics(await asked(async () => (await fetch(`${home}/metrics`)).text()))
+  const metrics = readOpenMetrics(await answered(async () => (await fetch(`${home}/metrics`)).text()))
   expect(metrics.get('vaultspan_hsm_answering')?.samples.map(({ value }) => value)).toEqual([0])
   renameSync(`${directory}/away`, place)
-  while ((await isAnswering()) !== true) await setTimeout(20)
+  await until(async () => (await isAnswering()) === true)
   isOver = true
   expect((await load).flat().filter((status) => status !== 200 && status !== 503)).toEqual([])
   for (const { connection } of stays) {
-    while ((await connection.post(url, signed)).status !== 200) await setTimeout(20)
+    await until(async () => (await connection.post(url, signed)).status === 200)
   }
   // Nothing was started again but the one that was killed.
-  expect((await asked(() => workersOf(home))).map(({ restarts }) => restarts)).toEqual([1, 0, 0])
-  for (const { connection } of await asked(() => connectionsByWorker(home, url, signed))) {
+  expect((await answered(() => workersOf(home))).map(({ restarts }) => restarts)).toEqual([1, 0, 0])
+  for (const { connection } of await answered(() => connectionsByWorker(home, url, signed))) {
     closing.push(connection)
     expect((await connection.post(url, signed)).status).toBe(200)
   }
@@ -238,8 +238,8 @@ async function bearsAKill(cloud: StartedCloud): Promise<void> {
     ...{ keyId: made.body['id'], signingAlgorithm: 'ECDSA_SHA_256', message: plaintext },
   })
   for (const killed of [0, 1, 2, 0]) {
-    const connections = await asked(() => connectionsByWorker(home, url, signed))
-    const former = (await asked(() => workersOf(home)))[killed]?.restarts ?? 0
+    const connections = await answered(() => connectionsByWorker(home, url, signed))
+    const former = (await answered(() => workersOf(home)))[killed]?.restarts ?? 0
     let isOver = false
     const load = connections.map(async ({ connection, worker }) => {
       try {
@@ -251,7 +251,7 @@ async function bearsAKill(cloud: StartedCloud): Promise<void> {
       }
     })
     expect(await askFaultServer(directory, `kill ${region} ${killed}`)).toMatch(/^ok: /)
-    while (((await asked(() => workersOf(home)))[killed]?.restarts ?? 0) === former) await setTimeout(5)
+    await until(async () => ((await answered(() => workersOf(home)))[killed]?.restarts ?? 0) > former)
     isOver = true
     const cutOff = (await Promise.all(load)).filter((worker) => worker !== undefined)
     expect(new Set(cutOff)).toEqual(new Set([killed]))

@@ -55,13 +55,12 @@ export class TokenVaults {
     })
   }
 
-  /** Where the keys of a row are; of one whose KEKs were destroyed the region has what is left. @throws KmsError integrityFailure */
+  /** Where the keys of a row are. @throws KmsError integrityFailure */
   keeperOf(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeeper {
     if (wrapped.format !== partitionFormat) {
       requireFormat('A row of wrapped vault keys', wrapped, regionFormat)
       return this.#parts.keeper
     }
-    if (areDestroyed(wrapped)) return this.#parts.keeper
     const own = this.#parts.partitions.of(context)
     if (own === undefined) throw notOurs(context)
     return own
@@ -98,7 +97,7 @@ export class TokenVaults {
 
   #openNew(context: VaultContext, wrapped: WrappedVaultKeys, id: string): TokenVaultKeys {
     const { hsmKek, softwareKek } = wrapped
-    const isDestroyed = areDestroyed(wrapped)
+    const isDestroyed = hsmKek === null && softwareKek === null
     const known = this.#open.get(id)
     const keys = this.#keysOf(context, wrapped, id, isDestroyed)
     this.#open.set(id, { hsmKek, softwareKek, keys })
@@ -107,7 +106,7 @@ export class TokenVaults {
   }
 
   #keysOf(context: VaultContext, wrapped: WrappedVaultKeys, id: string, isDestroyed: boolean): TokenVaultKeys {
-    const keeper = this.keeperOf(context, wrapped)
+    const keeper = isDestroyed ? this.#parts.keeper : this.keeperOf(context, wrapped)
     const macKey = keeper.heldKey(context, 'macKey', wrapped.macKey)
     const keys = isDestroyed
       ? { macKey }
@@ -125,10 +124,6 @@ export class TokenVaults {
     const { options, share } = this.#parts
     return new SoftwareVaultKeys(context, keys, this.#handles, id, options.generateRsa, share)
   }
-}
-
-function areDestroyed({ hsmKek, softwareKek }: WrappedVaultKeys): boolean {
-  return hsmKek === null && softwareKek === null
 }
 
 function idOf({ realm, tenancyId, vaultId, isPrivate }: VaultContext, { format, macKey }: WrappedVaultKeys): string {
