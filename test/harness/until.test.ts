@@ -1,4 +1,4 @@
-import { answered, until } from './until.ts'
+import { answered, until, whenThere } from './until.ts'
 
 const own = performance.now.bind(performance)
 let atMs = 0
@@ -21,7 +21,8 @@ test('what does not come true says where it stands, and only then', async () => 
 
 test('what fails or finds nothing is asked again, and the last failure is told', async () => {
   const answers = [undefined, 'found']
-  expect(await answered(async () => answers.shift() ?? Promise.reject(new Error('nobody')), 0)).toBe('found')
+  expect(await whenThere(async () => answers.shift(), 0)).toBe('found')
+  await answered(async () => undefined, 0)
   atMs = 0
   const failing = () => {
     atMs += 200_000

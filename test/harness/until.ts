@@ -23,18 +23,27 @@ export async function until(
   }
 }
 
-/** Asks again while that throws or finds nothing: nobody may answer there yet. @throws as `until`, with what was thrown last. */
-export async function answered<T>(ask: () => Promise<T | undefined>, everyMs = 10): Promise<T> {
-  const found: { answers: T[]; why?: string } = { answers: [] }
+/** Asks again while that throws: nobody may answer there yet. @throws as `until`, with what was thrown last. */
+export async function answered<T>(ask: () => Promise<T>, everyMs = 10): Promise<T> {
+  const answers: T[] = []
+  let why: string | undefined
   const isAnswered = async () => {
     try {
-      const answer = await ask()
-      if (answer !== undefined) found.answers.push(answer)
+      answers.push(await ask())
     } catch (cause) {
-      found.why = String(cause)
+      why = String(cause)
     }
-    return found.answers.length > 0
+    return answers.length > 0
   }
-  await until(isAnswered, () => found.why, everyMs)
-  return found.answers[0] as T
+  await until(isAnswered, () => why, everyMs)
+  return answers[0] as T
+}
+
+/** As `answered`, of what may not be there yet. */
+export function whenThere<T>(ask: () => Promise<T | undefined>, everyMs = 10): Promise<T> {
+  return answered(async () => {
+    const answer = await ask()
+    if (answer === undefined) throw new Error('It is not there.')
+    return answer
+  }, everyMs)
 }

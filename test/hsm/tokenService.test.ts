@@ -3,7 +3,7 @@ import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answered } from '../harness/until.ts'
+import { whenThere } from '../harness/until.ts'
 import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerOf, signing, type SignedCaller } from '../local/signedCaller.ts'
@@ -54,7 +54,7 @@ describeWithToken('a cloud whose token fails', () => {
     const slot = softHsm().slotOf(tokenLabel({ label }, 'eu-test-1')) ?? -1
     /** What comes of it when the token fails. Signing the audit's head, every ten seconds, may meet the failure first. */
     const failing = <T>(ask: () => Promise<T>, isMet: (answer: T) => boolean): Promise<T> => {
-      return answered(async () => {
+      return whenThere(async () => {
         softHsm().call('C_CloseAllSessions', slot)
         const answer = await ask()
         return isMet(answer) ? answer : undefined

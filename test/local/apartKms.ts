@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { answered } from '../harness/until.ts'
+import { whenThere } from '../harness/until.ts'
 import { home, other, type Machines, type Name } from './machines.ts'
 import { callerByProfile, type SignedCaller } from './signedCaller.ts'
 import { createKey, createVault, decrypt, plaintext, type MadeVault } from './vaultSteps.ts'
@@ -25,7 +25,7 @@ export function kmsOf(machines: Pick<Machines, 'data' | 'port'>): Kms {
 
 /** Once the replica has the key. */
 export async function opens({ call }: Kms, replica: string, keyId: string, ciphertext: string): Promise<void> {
-  await answered(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
+  await whenThere(async () => ((await decrypt(call, replica, keyId, ciphertext)) === plaintext ? true : undefined))
 }
 
 export interface ReplicatedKey {
@@ -47,7 +47,7 @@ export async function aReplicatedKey(kms: Kms, to: Name = other): Promise<Replic
   const keyId = await createKey(call, vault, tenancyId)
   const vaultUrl = `${endpoint(home)}/20180608/vaults/${vault.id}/actions`
   expect((await call('POST', `${vaultUrl}/createReplica`, { replicaRegion: to })).status).toBe(202)
-  const replica = await answered(async () => {
+  const replica = await whenThere(async () => {
     const [first] = (await call('GET', `${vaultUrl}/listReplicas`)).list
     return first?.['status'] === 'CREATED' ? String(first['cryptoEndpoint']) : undefined
   })

@@ -1,7 +1,7 @@
 import { RegionMetrics } from '../../local/metrics/regionMetrics.ts'
 import { RequestMetrics } from '../../local/metrics/requestMetrics.ts'
 import type { RegionHealth } from '../../local/region/regionHealth.ts'
-import { answered } from '../harness/until.ts'
+import { whenThere } from '../harness/until.ts'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { version } from '../../local/version.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
@@ -41,7 +41,7 @@ function valueOf(families: ReadonlyMap<string, Family>, family: string, labels: 
 }
 
 async function scrapedWhen(holds: (families: ReadonlyMap<string, Family>) => boolean) {
-  return answered(async () => {
+  return whenThere(async () => {
     const { families } = await scrape()
     return holds(families) ? families : undefined
   })

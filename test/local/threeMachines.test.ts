@@ -1,4 +1,4 @@
-import { answered } from '../harness/until.ts'
+import { whenThere } from '../harness/until.ts'
 import { aReplicatedKey, kmsOf, opens, type Kms } from './apartKms.ts'
 import {
   address,
@@ -75,7 +75,7 @@ test('a third region joins while the two run, takes a replica, is killed, cut of
     await join(machines)
     const newcomer = await machines.start(third)
     // The administrator's key came by the identity log.
-    await answered(async () =>
+    await whenThere(async () =>
       (await call('GET', `${kms.endpoint(third)}/20180608/vaults?compartmentId=${tenancyId}`)).status === 200
         ? true
         : undefined,
@@ -122,8 +122,8 @@ test('each region says of itself and its peers how they stand, and doctor finds 
       run('local/main.ts', [...words, '--data', machines.data(name)])
     for (const name of [home, other]) {
       // Of a region that is slow to answer on a busy machine they say otherwise for a moment.
-      await answered(async () => (await ask(name, 'status')).out.includes(`${name}  ok`) || undefined)
-      const doctor = await answered(async () => {
+      await whenThere(async () => (await ask(name, 'status')).out.includes(`${name}  ok`) || undefined)
+      const doctor = await whenThere(async () => {
         const answer = await ask(name, 'doctor')
         return answer.code === 0 ? answer : undefined
       })
@@ -138,6 +138,6 @@ test('each region says of itself and its peers how they stand, and doctor finds 
     const cut = await ask(home, 'faults', 'cut', other)
     expect(cut.out).toBe(`${other} is cut off\n`)
     for (const command of ['status', 'doctor'])
-      await answered(async () => (await ask(home, command)).out.includes(`${other} takes no messages`) || undefined)
+      await whenThere(async () => (await ask(home, command)).out.includes(`${other} takes no messages`) || undefined)
     await ask(home, 'faults', 'heal')
   }))

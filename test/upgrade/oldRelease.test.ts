@@ -90,7 +90,7 @@ describe.each(releases)('the data of %s under this version', (version) => {
   })
 
   test('a change that waited for the replica arrives', async () => {
-    await waitFor(async () => {
+    await answered(async () => {
       expect(await decrypt(replica, vaults.second, story.atRiskCiphertext)).toBe(plaintext)
     })
   })
@@ -99,14 +99,14 @@ describe.each(releases)('the data of %s under this version', (version) => {
     for (const { to, queue, body } of story.messages)
       await cloud.parts.find(({ name }) => name === to)?.store.queues.send(queue, [{ body }])
     for (const step of ['linkRequest', 'linkOffer', 'linkBundle', 'linkAccepted'] as const)
-      await waitFor(async () => {
+      await answered(async () => {
         expect([step, await replicasOf(vaults[step])]).toEqual([step, ['CREATED']])
       })
     for (const step of ['purge', 'purged'] as const)
-      await waitFor(async () => {
+      await answered(async () => {
         expect([step, await replicasOf(vaults[step])]).toEqual([step, []])
       })
-    await waitFor(async () => {
+    await answered(async () => {
       const { status, body } = await inRegion(source, 'GET', `/20160918/compartments/${story.compartmentId}`)
       expect({ status, state: body['lifecycleState'] }).toEqual({ status: 200, state: 'DELETED' })
     })
@@ -170,15 +170,10 @@ describe.each(releases)('the data of %s under this version', (version) => {
     for (const { runtime } of cloud.parts) await runDue(runtime)
     await cloud.idle()
     for (const index of [source, replica])
-      await waitFor(async () => {
+      await answered(async () => {
         expect((await inVault(index, vaults.main, 'GET', `/keys/${keys.doomed}`)).body['lifecycleState']).toBe(
           'DELETED',
         )
       })
   })
 })
-
-/** Until it holds; pumps work on their own. */
-async function waitFor(check: () => Promise<void>): Promise<void> {
-  await answered(() => check().then(() => true))
-}

@@ -8,7 +8,7 @@ import {
 } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
-import { answered } from '../harness/until.ts'
+import { whenThere } from '../harness/until.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
 import type { CloudSettings } from '../../local/cloudSettings.ts'
@@ -199,7 +199,7 @@ export async function allowReplication(oci: OciCloud): Promise<void> {
 export async function replicate(oci: OciCloud, vaultId: string): Promise<{ management: string; crypto: string }> {
   const vaults = oci.vaults()
   await vaults.createVaultReplica({ vaultId, createVaultReplicaDetails: { replicaRegion: otherRegion } })
-  return answered(async () => {
+  return whenThere(async () => {
     const { items } = await vaults.listVaultReplicas({ vaultId })
     const [replica] = items
     if (replica?.status !== models.VaultReplicaSummary.Status.Created) return undefined

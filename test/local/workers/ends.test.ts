@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { askFaultServer } from '../../../local/control/faultServer.ts'
-import { answered, until } from '../../harness/until.ts'
+import { until, whenThere } from '../../harness/until.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { sharesPorts } from '../../../local/workers/sharedPort.ts'
 import { isReady, startService } from '../startedService.ts'
@@ -117,7 +117,7 @@ test('a crypto call whose audit is required is answered by a worker once its eve
  * counts within a second is asked again with the next question, and one that ends takes the question along.
  */
 async function encryptsCounted(home: string, least: number): Promise<number> {
-  return answered(async () => {
+  return whenThere(async () => {
     const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
     const found = families
       .get('vaultspan_requests')

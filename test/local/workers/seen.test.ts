@@ -1,4 +1,4 @@
-import { answered, until } from '../../harness/until.ts'
+import { until, whenThere } from '../../harness/until.ts'
 import { readOpenMetrics } from '../../harness/openMetrics.ts'
 import { createKey, createVault, plaintext } from '../vaultSteps.ts'
 import { connectionsByWorker } from './heldConnections.ts'
@@ -36,7 +36,7 @@ test('/metrics adds up what all workers have counted, and each writes its refusa
 
 /** Encrypts by their status once /metrics has `all`: a worker that has not told its counts in time is asked again. */
 async function counted(home: string, all: number): Promise<{ encrypts: unknown; threads: number | undefined }> {
-  return answered(async () => {
+  return whenThere(async () => {
     const families = readOpenMetrics(await (await fetch(`${home}/metrics`)).text())
     const samples = families.get('vaultspan_requests')?.samples ?? []
     const found = samples.filter((each) => each.labels['operation'] === 'Encrypt')
