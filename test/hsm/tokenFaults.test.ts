@@ -222,6 +222,48 @@ test('whoever finds every session busy waits for one, in turn', async () => {
   expect(opened).toBe(16)
 })
 
+test('where all is lost a session that nobody uses is closed at once', async () => {
+  const closed: string[] = []
+  const pool = new SessionPool(() => ({ close: () => closed.push('closed') }) as unknown as Session)
+  await pool.use(() => Promise.resolve())
+  expect(closed).toEqual([])
+  pool.close(new Error('All is lost.'))
+  expect(closed).toEqual(['closed'])
+})
+
+// After so many steps one of those who wait has been given a session and does not have it yet.
+test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+  'where all is lost a session in use is closed once it is back, and nobody begins any more, after %d steps',
+  async (steps) => {
+    const closed: number[] = []
+    let opened = 0
+    const open = () => {
+      const handle = ++opened
+      return { handle, close: () => closed.push(handle) } as unknown as Session
+    }
+    const pool = new SessionPool(open)
+    const ends: (() => void)[] = []
+    const use = () =>
+      pool.use(async () => {
+        await new Promise<void>((resolve) => ends.push(resolve))
+      })
+    const all = Array.from({ length: 18 }, use)
+    ends[2]?.()
+    for (let step = 0; step < steps; step += 1) await Promise.resolve()
+    const begun = ends.length
+    const cause = new Error('All is lost.')
+    pool.close(cause)
+    const ended = Promise.allSettled([...all, use()])
+    expect(closed).toEqual([])
+    for (const end of ends) end()
+    const refused = (await ended).flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []))
+    expect(refused).toEqual(Array.from({ length: 19 - begun }, () => cause))
+    expect(ends).toHaveLength(begun)
+    expect(closed.toSorted((one, other) => one - other)).toEqual(Array.from({ length: 16 }, (_, index) => index + 1))
+    expect(opened).toBe(16)
+  },
+)
+
 test('whoever has waited five seconds for a session that stays busy is refused, and nobody waits for them', async () => {
   const timers: { readonly ms: number | undefined; readonly end: () => void }[] = []
   const own = globalThis.setTimeout

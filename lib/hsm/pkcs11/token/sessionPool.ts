@@ -8,13 +8,19 @@ const defaultMaxWaitMs = 5_000
 /** How long a library that has no session left is not asked for another. */
 const fullMs = 30_000
 
+interface Waiting {
+  readonly take: (session: Session) => void
+  readonly refuse: (cause: Error) => void
+}
+
 /** Sessions for work off the event loop, one operation each. They are opened as they are needed and kept. */
 export class SessionPool {
   readonly #open: () => Session
   readonly #maxWaitMs: number
-  readonly #all: Session[] = []
+  #opened = 0
   readonly #free: Session[] = []
-  readonly #waiting: ((session: Session) => void)[] = []
+  readonly #waiting: Waiting[] = []
+  #closedBy: Error | undefined
   readonly #now: () => number
   #fullUntil = -Infinity
 
@@ -29,30 +35,48 @@ export class SessionPool {
   }
 
   async use<R>(work: (session: Session) => Promise<R>): Promise<R> {
+    this.#requireOpen()
     const session = this.#free.pop() ?? this.#another() ?? (await this.#next())
     try {
+      // All may have been lost while it waited, and the handles with which it has come.
+      this.#requireOpen()
       return await work(session)
     } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free.push(session)
-      else next(session)
+      this.#giveBack(session)
     }
   }
 
-  close(): void {
-    for (const session of this.#all) session.close()
+  /**
+   * Whoever waits is refused with `cause`, and whoever comes. A session in use is closed as it comes back: a library may not
+   * bear it in the middle of a call.
+   */
+  close(cause: Error): void {
+    this.#closedBy = cause
+    for (const session of this.#free.splice(0)) session.close()
+    for (const { refuse } of this.#waiting.splice(0)) refuse(cause)
+  }
+
+  #requireOpen(): void {
+    if (this.#closedBy !== undefined) throw this.#closedBy
+  }
+
+  #giveBack(session: Session): void {
+    const next = this.#waiting.shift()
+    if (this.#closedBy !== undefined) session.close()
+    else if (next === undefined) this.#free.push(session)
+    else next.take(session)
   }
 
   #another(): Session | undefined {
-    if (this.#all.length >= maxSessions || this.#now() < this.#fullUntil) return undefined
+    if (this.#opened >= maxSessions || this.#now() < this.#fullUntil) return undefined
     try {
       const session = this.#open()
-      this.#all.push(session)
+      this.#opened += 1
       return session
     } catch (cause) {
       if (!isPkcs11Error(cause, CKR.SESSION_COUNT)) throw cause
       // The library has fewer than we would take: nothing is lost by it, and those that we have go round.
-      if (this.#all.length === 0) throw allBusy(cause)
+      if (this.#opened === 0) throw allBusy(cause)
       this.#fullUntil = this.#now() + fullMs
       return undefined
     }
@@ -60,15 +84,21 @@ export class SessionPool {
 
   #next(): Promise<Session> {
     return new Promise((resolve, reject) => {
-      const take = (session: Session) => {
-        clearTimeout(timer)
-        resolve(session)
-      }
-      this.#waiting.push(take)
       const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(take), 1)
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         reject(allBusy())
       }, this.#maxWaitMs)
+      const waiting: Waiting = {
+        take: (session) => {
+          clearTimeout(timer)
+          resolve(session)
+        },
+        refuse: (cause) => {
+          clearTimeout(timer)
+          reject(cause)
+        },
+      }
+      this.#waiting.push(waiting)
     })
   }
 }

@@ -1,10 +1,9 @@
-import { hash } from 'node:crypto'
 import { isKmsError } from '../../../errors.ts'
 import { UserError } from '../../../userError.ts'
-import { CKR, CKU } from '../library/constants.ts'
 import { LoopGuard, TooSlow } from './loopGuard.ts'
-import { isLoss, isPkcs11Error } from '../library/pkcs11Error.ts'
-import { failing, halfMade, lost, pinRefusals, pinRefused, retrySeconds } from './lostToken.ts'
+import { isLoss } from '../library/pkcs11Error.ts'
+import { Login } from './login.ts'
+import { failing, lost, retrySeconds } from './lostToken.ts'
 import type { TokenInfo } from '../library/pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -34,10 +33,10 @@ export class Token<T> {
   #noRestartBefore = 0
   #seenRestarts = 0
   readonly #loop: LoopGuard
+  readonly #login: Login
   #isLost = false
   /** Why, also for those that come before the next attempt. */
   #cause: unknown
-  #refusedPin: string | undefined
 
   /**
    * `find` looks up the token's own objects after each login. @throws UserError where one is not there. `trial`: one call
@@ -51,6 +50,7 @@ export class Token<T> {
     this.label = options.label
     this.#options = options
     this.#find = find
+    this.#login = new Login(options)
     this.#loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
   }
 
@@ -153,7 +153,7 @@ export class Token<T> {
     return this.#inSlot((slot) => {
       const session = Session.open(this.#options.module, slot)
       try {
-        this.#login(session)
+        this.#login.logIn(session)
         return work(session)
       } catch (cause) {
         throw isLoss(cause) ? lost(this.label, cause) : failing(this.label, cause)
@@ -227,7 +227,7 @@ export class Token<T> {
     return this.#inSlot((slot) => {
       const session = Session.open(module, slot)
       try {
-        this.#login(session)
+        this.#login.logIn(session)
         const objects = this.#find(session)
         const pool = new SessionPool(() => Session.open(module, slot), this.#options)
         return { restarts: module.restarts, session, pool, objects }
@@ -257,26 +257,6 @@ export class Token<T> {
     throw new UserError(`No token in ${module.path} has the label ${label}. ${remedy()}`)
   }
 
-  #login(session: Session): void {
-    this.#options.module.gate.whileLoggingIn(() => {
-      // The login is the process's: another thread of it may have logged in.
-      if (session.isUsers()) return
-      const pin = this.#options.pin()
-      const digest = hash('sha256', pin)
-      const { refusedPins } = this.#options
-      if (digest === this.#refusedPin || refusedPins?.isKnown(this.label) === true) throw pinRefused(this.label)
-      try {
-        session.login(CKU.USER, pin)
-      } catch (cause) {
-        if (isPkcs11Error(cause, CKR.USER_ALREADY_LOGGED_IN)) return
-        if (!isPkcs11Error(cause, ...pinRefusals)) throw halfMade(this.label, cause) ?? cause
-        this.#refusedPin = digest
-        refusedPins?.note(this.label)
-        throw pinRefused(this.label, cause)
-      }
-    })
-  }
-
   #after(connection: Connection<T>, cause: unknown): unknown {
     if (cause instanceof TooSlow) return this.#loop.tooSlow()
     if (!isLoss(cause)) return failing(this.label, cause)
@@ -294,6 +274,6 @@ export class Token<T> {
     this.#life = ++lives
     if (former?.restarts !== this.#options.module.restarts) return
     former.session.close()
-    former.pool.close()
+    former.pool.close(lost(this.label))
   }
 }
