@@ -1,4 +1,5 @@
 import { CKU } from '../../lib/hsm/pkcs11/library/constants.ts'
+import { Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { putRecoveryKey } from '../../lib/hsm/pkcs11/roots/recoverable.ts'
 import { Session } from '../../lib/hsm/pkcs11/token/session.ts'
@@ -31,6 +32,9 @@ describeWithToken('a pool’s token that is not of the cloud’s custodians', ()
     await ofOthers(1)
     initPartition({ module: softHsm(), label: token(2), ...pins })
     await place.start()
+    const { hsm } = place.cloud?.parts[0] ?? {}
+    // Before anybody asks for one.
+    expect(hsm instanceof Pkcs11Hsm && hsm.partitionCounts()).toMatchObject({ free: 0 })
     await expect(place.makes('VIRTUAL_PRIVATE')).rejects.toThrow('LimitExceeded')
     const { regions } = JSON.parse(await askService(place.data, 'state')) as CloudStatus
     // No token is counted: neither is free.

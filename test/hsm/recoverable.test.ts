@@ -169,4 +169,17 @@ describeWithToken('a token with the custodians’ key', () => {
     expect(hsm.rotation.isRotating()).toBe(true)
     await hsm.rotation.end()
   })
+
+  test('where it is gone when a private vault goes, the token is spent: roots that were made there would have no copy', async () => {
+    const vault = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.gone' })
+    const own = partitionLabel(label, 3)
+    initPartition({ module: softHsm(), recoveryKey, ...pins, label: own })
+    const { free, taken, spent } = hsm.partitionCounts()
+    await hsm.createVaultKeys(vault)
+    partitionToken({ module: softHsm(), label: own, pin: () => pins.pin }).bare((there) => {
+      for (const key of there.find(labelled(CKO.PUBLIC_KEY, 'vaultspan recovery'))) there.remove(key)
+    })
+    hsm.releasePartition(vault, 'neverWas')
+    expect(hsm.partitionCounts()).toEqual({ free: free - 1, taken, spent: spent + 1 })
+  })
 })

@@ -1,9 +1,11 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../harness/until.ts'
-import { markOwner, ownerMarks } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
+import { markOwner, ownerMarks, ownerPathIn } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
+import { createMark } from '../../lib/hsm/pkcs11/roots/regionObjects.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
-import { markIn } from '../../lib/hsm/pkcs11/roots/vaultMarker.ts'
+import { markAs, markIn } from '../../lib/hsm/pkcs11/roots/vaultMarker.ts'
+import { realm } from '../../lib/ocid.ts'
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 import { auditAtRest } from '../../local/region/chainedAtRest.ts'
 import { operatorEvents } from '../local/operatorEvents.ts'
@@ -203,12 +205,55 @@ describeWithToken('a token and the data directory that it is of', () => {
     },
   )
 
+  test('where one of the pool names a vault no new cloud begins either', async () => {
+    initTokens(place.tokens(1))
+    token(`${place.label} ${us} #1`).bare((session) => {
+      markAs(session, 'a vault of somebody’s')
+    })
+    await expect(place.start()).rejects.toThrow(`${us} #1 has the keys of a private vault, and there is no state`)
+  })
+
   test('a first start that failed leaves them to the next one', async () => {
     initTokens(place.tokens(0))
     place.wasStarted(eu)
     rmSync(join(place.data, 'hsm', `${eu}.json`))
     await place.start()
     await place.makes('DEFAULT')
+  })
+
+  test('one that is emptied stays its directory’s, and none that another has taken is emptied', async () => {
+    initTokens(place.tokens(2))
+    await place.start()
+    const vaults = [await place.makes('VIRTUAL_PRIVATE'), await place.makes('VIRTUAL_PRIVATE')]
+    const { hsm } = place.cloud?.parts.find(({ name }) => name === eu) ?? {}
+    const release = (number: number) => {
+      const { id: vaultId = '' } = vaults[number - 1]?.vault ?? {}
+      const tenancyId = place.cloud?.tenancyId ?? ''
+      hsm?.releasePartition({ realm, tenancyId, vaultId, isPrivate: true }, 'isDeleted')
+      return token(`${place.label} ${eu} #${number}`)
+    }
+    const objects = release(1).bare((session) => [markIn(session), ownerPathIn(session)])
+    expect(objects).toEqual([undefined, realpathSync(place.data)])
+    const taker = tokenOwner(other())
+    const taken = token(`${place.label} ${eu} #2`)
+    taken.bare((session) => {
+      if (taker !== undefined) markOwner(session, taker)
+    })
+    expect(() => release(2)).toThrow(sharing)
+    expect(taken.bare(markIn)).toContain(vaults[1]?.vault.id)
+  })
+
+  test('one whose mark is damaged is nobody’s until it is taken', async () => {
+    initTokens(place.tokens(0))
+    await place.start()
+    await place.stop()
+    token(`${place.label} ${eu}`).bare((session) => {
+      for (const mark of ownerMarks(session)) session.remove(mark)
+      createMark(session, 'vaultspan owner', '{}')
+    })
+    await expect(place.start()).rejects.toThrow('that its mark, which is damaged, does not name')
+    await take(place.data)
+    await place.start()
   })
 
   test('a region is migrated into its own only', async () => {

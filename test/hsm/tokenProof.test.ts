@@ -122,6 +122,28 @@ describeWithToken('a token', () => {
     }
   })
 
+  test('of a private vault is asked whenever the region’s health is, but not beside a region’s that is away, nor when that is closed', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.unused' })
+    await hsm.createVaultKeys(own)
+    let asked = 0
+    trouble.delay = (name) => {
+      if (name === 'C_UnwrapKey') asked += 1
+      return undefined
+    }
+    const ask = async () => {
+      now += 1_000
+      hsm.awayPartitions()
+      await hsm.proveTokens()
+      return asked
+    }
+    expect([await ask(), await ask()]).toEqual([1, 2])
+    trouble.code = (name) => (name === 'C_Sign' ? CKR.DEVICE_ERROR : undefined)
+    expect(hsm.isAnswering()).toBe(false)
+    delete trouble.code
+    now += 500
+    expect(await ask()).toBe(2)
+  })
+
   test('makes one MAC a second for whoever asks whether it answers, and is asked again at once when it was lost', () => {
     let macs = 0
     trouble.code = (name) => {

@@ -20,7 +20,7 @@ export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
   const between: Partial<Pkcs11Module> = {
     now: () => trouble.now ?? module.now(),
     openSession: (slot, flags) => {
-      const code = trouble.code?.('C_OpenSession', [])
+      const code = trouble.code?.('C_OpenSession', [slot])
       if (code !== undefined) throw new Pkcs11Error('C_OpenSession', code)
       return module.openSession(slot, flags)
     },

@@ -1,7 +1,7 @@
 import { KmsError } from '../../../errors.ts'
 import { UserError } from '../../../userError.ts'
 import { CKR } from '../library/constants.ts'
-import { isPkcs11Error, WrongAnswer } from '../library/pkcs11Error.ts'
+import { isLoss, isPkcs11Error, WrongAnswer } from '../library/pkcs11Error.ts'
 
 export const retrySeconds = 1
 
@@ -19,12 +19,17 @@ export function lost(label: string, cause?: unknown): KmsError {
  * It answers, and not with what was asked for. Nobody else's bytes are at work where this is thrown: they are no key that is
  * damaged, nor a request that is wrong, whatever the code says.
  */
-export function failing(label: string, cause: unknown): unknown {
+function failing(label: string, cause: unknown): unknown {
   if (!isPkcs11Error(cause) && !(cause instanceof WrongAnswer)) return cause
   return new KmsError('unavailable', `The HSM fails (token ${label}): ${cause.message} Try again.`, {
     retryAfter: retrySeconds,
     cause,
   })
+}
+
+/** Whatever the library said of the call: as `lost` or as `failing`. */
+export function asFailure(label: string, cause: unknown): unknown {
+  return isLoss(cause) ? lost(label, cause) : failing(label, cause)
 }
 
 /** Cut off between C_InitToken and C_InitPIN: no PIN was refused, and nothing is in it. Undefined: `cause` says something else. */

@@ -3,7 +3,7 @@ import { UserError } from '../../../userError.ts'
 import { LoopGuard, TooSlow } from './loopGuard.ts'
 import { isLoss } from '../library/pkcs11Error.ts'
 import { Login } from './login.ts'
-import { failing, lost, retrySeconds } from './lostToken.ts'
+import { asFailure, lost, retrySeconds } from './lostToken.ts'
 import type { TokenInfo } from '../library/pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -151,14 +151,16 @@ export class Token<T> {
   /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
   bare<R>(work: (session: Session) => R): R {
     return this.#inSlot((slot) => {
-      const session = Session.open(this.#options.module, slot)
       try {
-        this.#login.logIn(session)
-        return work(session)
+        const session = Session.open(this.#options.module, slot)
+        try {
+          this.#login.logIn(session)
+          return work(session)
+        } finally {
+          session.close()
+        }
       } catch (cause) {
-        throw isLoss(cause) ? lost(this.label, cause) : failing(this.label, cause)
-      } finally {
-        session.close()
+        throw asFailure(this.label, cause)
       }
     })
   }
@@ -200,12 +202,12 @@ export class Token<T> {
       this.#connection = this.#connect()
       this.#isLost = false
       this.#cause = undefined
+      return this.#connection
     } catch (cause) {
       this.#isLost = true
       this.#cause = cause
       throw lost(this.label, cause)
     }
-    return this.#connection
   }
 
   /**
@@ -246,8 +248,8 @@ export class Token<T> {
         const slot = module.slotOf(label)
         return slot === undefined ? undefined : { answer: work(slot) }
       })
-    const now = this.now()
     module.requireUp()
+    const now = this.now()
     let done = inIt()
     if (done === undefined && now >= this.#noRestartBefore && module.restart()) {
       this.#noRestartBefore = now + restartSeconds * 1000
@@ -259,13 +261,12 @@ export class Token<T> {
 
   #after(connection: Connection<T>, cause: unknown): unknown {
     if (cause instanceof TooSlow) return this.#loop.tooSlow()
-    if (!isLoss(cause)) return failing(this.label, cause)
-    if (this.#connection === connection) {
+    if (isLoss(cause) && this.#connection === connection) {
       this.#forget()
       this.#isLost = true
       this.#cause = cause
     }
-    return lost(this.label, cause)
+    return asFailure(this.label, cause)
   }
 
   #forget(): void {

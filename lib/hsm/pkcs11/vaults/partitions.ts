@@ -1,4 +1,3 @@
-import { isKmsError } from '../../../errors.ts'
 import type { AttestedToken } from '../../formats/attestation.ts'
 import { isSameContext } from '../../formats/sameContext.ts'
 import type { VaultContext } from '../../hsm.ts'
@@ -15,6 +14,8 @@ import { destroyVaultObjects, createRoots } from '../roots/regionObjects.ts'
 import { partitionToken, type VaultToken } from '../roots/regionToken.ts'
 import type { Session } from '../token/session.ts'
 import type { TokenOptions } from '../roots/tokenOptions.ts'
+import { asFailure } from '../token/lostToken.ts'
+import { firstFree, ifItAnswers } from './firstFree.ts'
 import { poolIsEmpty } from './poolIsEmpty.ts'
 import { isAnswering } from '../keys/tokenProof.ts'
 import { TokenWatch } from '../keys/tokenWatch.ts'
@@ -88,7 +89,7 @@ export class Partitions {
   take(vault: VaultContext): VaultKeeper {
     const own = this.of(vault)
     if (own !== undefined) return own
-    const label = this.#labels().find((each) => this.#isFree(each))
+    const label = firstFree(this.#labels(), this.#isFree.bind(this))
     if (label === undefined) throw poolIsEmpty(partitionLabel(this.#region.label, 1))
     const { realm, tenancyId, vaultId } = vault
     this.#store.setPartition(label, { phase: 'taken', vault: { realm, tenancyId, vaultId } })
@@ -113,9 +114,11 @@ export class Partitions {
   /** At the start: what a crash left half done is finished, and what hsm init has made anew is free. */
   settle(): void {
     for (const [label, { phase }] of Object.entries(this.#store.partitions)) {
-      if (phase === 'emptying' || phase === 'ending') this.#finishIfThere(label)
-      else if (phase === 'spent' && this.#labels().includes(label) && this.#isFree(label))
-        this.#store.setPartition(label, undefined)
+      ifItAnswers(() => {
+        if (phase === 'emptying' || phase === 'ending') this.#finish(label)
+        else if (phase === 'spent' && this.#labels().includes(label) && this.#isFree(label))
+          this.#store.setPartition(label, undefined)
+      })
     }
     const free = this.#labels().filter((label) => this.#store.partitions[label] === undefined)
     this.#custody.look(free, { ...this.#region, restartSeconds })
@@ -227,18 +230,9 @@ export class Partitions {
       this.#shut(label)
       return false
     } catch (cause) {
-      if (!(cause instanceof UserError)) throw cause
       this.#shut(label)
-      return false
-    }
-  }
-
-  /** One that is away now is finished at a later start: the region does not wait for it. */
-  #finishIfThere(label: string): void {
-    try {
-      this.#finish(label)
-    } catch (cause) {
-      if (!(cause instanceof UserError) && !isKmsError(cause, 'unavailable')) throw cause
+      if (cause instanceof UserError) return false
+      throw asFailure(label, cause)
     }
   }
 
