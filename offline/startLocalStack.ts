@@ -16,7 +16,8 @@ export interface Emulator {
 /** The last version that wants no token. */
 const image = 'localstack/localstack:4.14.0'
 const services = 'dynamodb,dynamodbstreams,sqs,cloudformation,kms,sts,s3'
-const readyWithinMs = 90_000
+/** A busy machine takes its time. */
+const readyWithinMs = 300_000
 
 /**
  * The emulator at AWS_ENDPOINT_URL; else LocalStack in Docker, where an engine runs (and has the image, or `mayPull`); else
@@ -52,7 +53,7 @@ async function startContainer(environment: NodeJS.ProcessEnv): Promise<Emulator>
     ['run', '--rm', '--init', '-p', `127.0.0.1:${port}:4566`, ...settings, image],
     { env: environment },
   )
-  return answering(program, `127.0.0.1:${port}`, `LocalStack in Docker (${image})`, 10 * readyWithinMs)
+  return answering(program, `127.0.0.1:${port}`, `LocalStack in Docker (${image})`, 3 * readyWithinMs)
 }
 
 async function startOnHost(directory: string, environment: NodeJS.ProcessEnv): Promise<Emulator> {

@@ -27,6 +27,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, PurgeQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { until } from '../../harness/until.ts'
 
 const prefix = 'vaultspan-local'
 const day = 86_400_000
@@ -113,12 +114,13 @@ export class AwsSide {
   /** Waits until another region knows of a later mark than this. */
   async peerKnows(region: string, mark: number): Promise<void> {
     const others = ['us-east-1', 'us-west-2'].filter((each) => each !== region)
-    for (let tries = 0; tries < 100; tries += 1) {
-      for (const each of others)
-        if (Number((await this.#row(each, 'peerMark', region))?.['revision']?.N ?? 0) > mark) return
-      await new Promise((done) => setTimeout(done, 300))
+    let known: readonly number[] = []
+    const isKnown = async () => {
+      const rows = await Promise.all(others.map((each) => this.#row(each, 'peerMark', region)))
+      known = rows.map((row) => Number(row?.['revision']?.N ?? 0))
+      return known.some((each) => each > mark)
     }
-    throw new Error(`No peer knows of a later mark of ${region} than ${mark}.`)
+    await until(isKnown, () => ({ region, known, mark }), 300)
   }
 
   /** Whether a region's tables were found put back. */
@@ -170,7 +172,7 @@ export class AwsSide {
       // What the stream adds to what was handed off comes a moment later.
       let [before, count] = [0, await waiting()]
       for (let tries = 0; count === 0 || count !== before; tries += 1) {
-        if (tries === 30) throw new Error(`The inbox is not at rest: ${before} messages, then ${count}.`)
+        if (tries === 150) throw new Error(`The inbox is not at rest: ${before} messages, then ${count}.`)
         await new Promise((done) => setTimeout(done, 2000))
         before = count
         count = await waiting()

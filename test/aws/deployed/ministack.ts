@@ -3,6 +3,7 @@ import { openSync } from 'node:fs'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { until } from '../../harness/until.ts'
 import { freePort } from '../../../offline/freePort.ts'
 
 /** AWS on this machine: MiniStack, with functions run by this very Node. */
@@ -53,10 +54,12 @@ export async function startMiniStack(program: string): Promise<MiniStack> {
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
   }
-  for (let tries = 0; tries < 300 && child.exitCode === null; tries += 1) {
-    if (await answers(endpoint)) return { endpoint, environment, logFile, stop }
-    await new Promise((done) => setTimeout(done, 100))
-  }
+  await until(
+    async () => child.exitCode !== null || (await answers(endpoint)),
+    () => logFile,
+    100,
+  )
+  if (child.exitCode === null) return { endpoint, environment, logFile, stop }
   await stop()
   throw new Error(`MiniStack (${program}) did not start.`)
 }

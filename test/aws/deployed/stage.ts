@@ -2,6 +2,7 @@ import { AuditClient } from 'oci-audit'
 import { OciError } from 'oci-common'
 import { IdentityClient } from 'oci-identity'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient, models } from 'oci-keymanagement'
+import { until as isTrue } from '../../harness/until.ts'
 import { domain, home, openDeployment, other, requireDone, type Deployment, type Tenancy } from './deployment.ts'
 import type { Front } from './front.ts'
 
@@ -169,15 +170,9 @@ export async function taken(call: Promise<unknown>, ...statuses: readonly number
   }
 }
 
-const mostMs = 150_000
-
-/** Waits for an effect, wherever it is to be seen. @throws where it has not come after a time that is below the test's own. */
+/** Waits for an effect, wherever it is to be seen: a question here is a call of a function. */
 export async function until(isDone: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + mostMs
-  while (!(await isDone())) {
-    if (Date.now() > end) throw new Error(`It has not come to be in ${mostMs / 1000} s: ${isDone.toString()}`)
-    await new Promise((done) => setTimeout(done, 300))
-  }
+  await isTrue(isDone, () => isDone.toString(), 300)
 }
 
 function auth({ provider }: Tenancy) {
