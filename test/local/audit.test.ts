@@ -6,7 +6,7 @@ import { exportAudit } from '../../local/audit/exportAudit.ts'
 import { verifyAudit } from '../../local/audit/verifyAudit.ts'
 import { startCloud } from '../../local/cloud/startCloud.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { restoreRelease } from '../upgrade/release.ts'
+import { ownAddress, restoreRelease } from '../upgrade/release.ts'
 import { callerOf } from './signedCaller.ts'
 import { inCloud } from './inCloud.ts'
 import { run } from './startedService.ts'
@@ -14,9 +14,6 @@ import { createKey, createVault, encrypt } from './vaultSteps.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
 const now = Date.now()
-
-/** Vaults of a release keep its ports, at which another suite may have them listen. */
-const ownAddress = process.platform === 'linux' ? { host: '127.0.0.13' } : {}
 
 let folder = ''
 let data = ''

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReadyFile } from '../../local/cloud/readyFile.ts'
 import { callerByProfile } from './signedCaller.ts'
@@ -44,20 +44,33 @@ test('--memory serves on free ports, takes commands, and leaves nothing but the 
   }))
 
 test('--port 0 in a directory: regions get free ports at each start, vaults keep theirs', () =>
-  withDirectory(async (directory) => {
-    const [data, file] = [join(directory, 'data'), join(directory, 'ready.json')]
-    const [first, before] = await started(file, '--data', data)
-    const call = callerByProfile(data)
-    const vault = await createVault(call, before.regions[0]?.endpoint ?? '', before.tenancyId)
-    const keyId = await createKey(call, vault, before.tenancyId)
-    const ciphertext = await encrypt(call, vault.endpoint, keyId)
-    await end(first)
-    const [second, after] = await started(file, '--data', data)
-    expect(after).toMatchObject({ tenancyId: before.tenancyId, data })
-    expect(JSON.parse(readFileSync(join(data, 'endpoints.json'), 'utf8'))).toMatchObject({ regions: after.regions })
-    expect(await decrypt(call, vault.endpoint, keyId, ciphertext)).toBe(plaintext)
-    await end(second)
+  withDirectory(async (parent) => {
+    for (let time = 1; ; time += 1) {
+      try {
+        await startedTwice(join(parent, String(time)))
+        return
+      } catch (cause) {
+        // Anybody is given the vault's port while nobody listens there.
+        if (!/Port \d+ of a vault in \S+ is taken/.test(String(cause))) throw cause
+      }
+    }
   }))
+
+async function startedTwice(directory: string): Promise<void> {
+  mkdirSync(directory)
+  const [data, file] = [join(directory, 'data'), join(directory, 'ready.json')]
+  const [first, before] = await started(file, '--data', data)
+  const call = callerByProfile(data)
+  const vault = await createVault(call, before.regions[0]?.endpoint ?? '', before.tenancyId)
+  const keyId = await createKey(call, vault, before.tenancyId)
+  const ciphertext = await encrypt(call, vault.endpoint, keyId)
+  await end(first)
+  const [second, after] = await started(file, '--data', data)
+  expect(after).toMatchObject({ tenancyId: before.tenancyId, data })
+  expect(JSON.parse(readFileSync(join(data, 'endpoints.json'), 'utf8'))).toMatchObject({ regions: after.regions })
+  expect(await decrypt(call, vault.endpoint, keyId, ciphertext)).toBe(plaintext)
+  await end(second)
+}
 
 test.each([
   [

@@ -3,7 +3,7 @@ import { SimpleAuthenticationDetailsProvider } from 'oci-common'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
 import { storedRows } from '../replication/sameRows.ts'
-import { restoreData, type RestoredData } from './release.ts'
+import { ownAddress, restoreData, type RestoredData } from './release.ts'
 
 interface Story {
   readonly vaultId: string
@@ -17,7 +17,7 @@ let data: RestoredData
 let cloud: Cloud
 beforeAll(async () => {
   data = restoreData(`${fixture}/data`)
-  cloud = await startCloud({ directory: data.directory, port: 0, settings: { preparesKeys: false } })
+  cloud = await startCloud({ directory: data.directory, port: 0, settings: { preparesKeys: false, ...ownAddress } })
 })
 afterAll(async () => {
   await cloud.close()

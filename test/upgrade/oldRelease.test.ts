@@ -3,7 +3,7 @@ import { runDue } from '../../lib/kms/schedule/runDue.ts'
 import { answered } from '../harness/until.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { callerByProfile, type Answered, type SignedCaller } from '../local/signedCaller.ts'
-import { readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
+import { ownAddress, readStory, releases, restoreRelease, type KeptCiphertext } from './release.ts'
 
 const day = 86_400_000
 
@@ -19,7 +19,13 @@ describe.each(releases)('the data of %s under this version', (version) => {
 
   beforeAll(async () => {
     restored = restoreRelease(version)
-    cloud = await startCloud({ directory: restored.directory, port: 0, clock, generateRsa: knownRsaPair })
+    cloud = await startCloud({
+      directory: restored.directory,
+      port: 0,
+      clock,
+      generateRsa: knownRsaPair,
+      settings: ownAddress,
+    })
     call = callerByProfile(restored.directory, clock)
     await cloud.idle()
   })

@@ -71,6 +71,13 @@ export function releaseText(version: string): string {
   return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8')).join('\n')
 }
 
+/**
+ * Vaults keep their ports, which are any in what a release has left: on Linux each process listens there at an address of
+ * its own, where nobody else has taken them.
+ */
+export const ownAddress =
+  process.platform === 'linux' ? { host: `127.1.${(process.pid >> 8) % 256}.${(process.pid % 255) + 1}` } : {}
+
 /** A release's data directory as that release left it, in a place of its own. */
 export function restoreRelease(version: string): RestoredData {
   return restoreData(join(releasesDirectory, version, 'data'))
