@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import type { VaultKeys, WrappedKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
 import { putUlong } from '../../lib/hsm/pkcs11/library/encode.ts'
@@ -6,7 +6,7 @@ import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/library/functi
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { wrapMaterial } from '../../lib/hsm/formats/wrappingScheme.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
-import { aMaterial, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
+import { aMaterial, aVault, ecdsaShapes, realm, tenancyId } from './contract/fixtures.ts'
 import { troubled, type Trouble } from './tokens/slowToken.ts'
 import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
@@ -33,6 +33,7 @@ describeWithToken('a token that answers what cannot be', () => {
     const token = { module: troubled(softHsm(), trouble), label: newToken(1), pin: () => pins.pin, now: () => now }
     hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token, generateRsa: knownRsaPair })
     unopened = await hsm.createVaultKeys(another)
+    hsm.createTenancyRoot(tenancyId)
     vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))
     for (const each of [aes, ec, rsa]) made.set(each, await vault.generate(each))
     made.set(wrapping, await vault.generateWrappingKey(wrapping))
@@ -64,6 +65,8 @@ describeWithToken('a token that answers what cannot be', () => {
   const attempts = {
     encrypts: () => vault.use(aes, keyOf(aes), (key) => key.encrypt('AES_256_GCM', message, {})),
     signs: () => vault.use(ec, keyOf(ec), (key) => key.sign('ECDSA_SHA_256', 'RAW', message)),
+    signsADigest: () =>
+      vault.use(ec, keyOf(ec), (key) => key.sign('ECDSA_SHA_256', 'DIGEST', hash('sha256', message, 'buffer'))),
     signsByRsa: () => vault.use(rsa, keyOf(rsa), (key) => key.sign('SHA_256_RSA_PKCS1_V1_5', 'RAW', message)),
     decryptsByRsa: () => vault.use(rsa, keyOf(rsa), (key) => key.decrypt('RSA_OAEP_SHA_256', sealed, {})),
     imports: () =>
@@ -75,6 +78,7 @@ describeWithToken('a token that answers what cannot be', () => {
     makesVault: () => hsm.createVaultKeys(aVault()),
     opensVault: async () => hsm.openVault(another, unopened),
     signsForRegion: () => hsm.sign(message),
+    signsATenancy: async () => hsm.issueStatement(tenancyId, 'eu-test-2', hsm.identityPublicKey),
   } as const
 
   /** As after a loss of all sessions: what was open is opened again. */
@@ -138,7 +142,12 @@ describeWithToken('a token that answers what cannot be', () => {
     ['C_Sign', 'five bytes', 'signs', ofLength(5)],
     ['C_Sign', 'five bytes', 'signsForRegion', ofLength(5)],
     ['C_Sign', 'a flipped bit', 'signsByRsa', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'signs', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'signsADigest', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'signsForRegion', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'signsATenancy', flipped(3)],
     ['C_Sign', 'a flipped bit', 'makesEc', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'makesRsa', flipped(3)],
     ['C_Decrypt', 'a flipped bit', 'decryptsByRsa', flipped(3)],
     ['C_Decrypt', 'a flipped bit', 'imports', flipped(3)],
     ['C_Decrypt', 'more than the modulus has', 'decryptsByRsa', ofLength(300)],

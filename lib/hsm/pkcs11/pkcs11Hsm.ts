@@ -1,4 +1,4 @@
-import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
+import { createPublicKey, randomBytes, randomUUID, type KeyObject } from 'node:crypto'
 import type { AttestedToken } from '../formats/attestation.ts'
 import { chooseWrap, requireBundle, requireOffer, requireThat, signBundle, signOffer } from '../formats/transfer.ts'
 import type {
@@ -30,14 +30,14 @@ import type { CopiedTokenHsm, Pkcs11HsmOptions } from './roots/pkcs11HsmOptions.
 import { requireOwnTokens } from './ceremony/ownTokens.ts'
 import { KnownRoots } from './roots/knownRoots.ts'
 import { openTokenState } from './roots/openTokenState.ts'
-import { derSignature, ecPublicKey } from './token/publicKeys.ts'
+import { ecPublicKey } from './token/publicKeys.ts'
 import { hasPartition, Partitions, type PartitionCounts } from './vaults/partitions.ts'
 import { regionToken, type RegionToken, type VaultTokenObjects } from './roots/regionToken.ts'
 import { TokenRotation } from './vaults/rotation.ts'
 import type { TokenOptions } from './roots/tokenOptions.ts'
 import { tokenRoots } from './keys/tokenRoots.ts'
 import type { TokenState } from './roots/tokenState.ts'
-import { ecdsa, requireWhole } from './keys/tokenKey.ts'
+import { signAsRegion } from './keys/signAsRegion.ts'
 import { isAnswering } from './keys/tokenProof.ts'
 import { VaultKeeper } from './keys/vaultKeeper.ts'
 import { TokenVaults } from './vaults/tokenVaults.ts'
@@ -49,6 +49,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
   readonly region: string
   readonly name: string
   readonly identityPublicKey: string
+  readonly #identityKey: KeyObject
   readonly #token: RegionToken
   readonly #keeper: VaultKeeper
   readonly #partitions: Partitions
@@ -81,6 +82,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     this.#token = token
     this.name = copy?.of.name ?? `PKCS#11 token ${token.label} (${token.model()})`
     this.identityPublicKey = identityPublicKey
+    this.#identityKey = createPublicKey(identityPublicKey)
     this.#keeper = keeper
     this.#partitions = new Partitions(tokenOptions, keeper, state, copy !== undefined)
     this.#vaults = new TokenVaults({ keeper, partitions: this.#partitions, options, share: generationShare })
@@ -227,11 +229,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     return restoreInToken(keepers, { backup, from, saved, to })
   }
 
-  async sign(bytes: Uint8Array): Promise<Buffer> {
-    const digest = hash('sha384', bytes, 'buffer')
-    return this.#token.onThread(async (session, { identity }) =>
-      derSignature(requireWhole(await session.signOnThread(ecdsa, identity, digest), 96)),
-    )
+  sign(bytes: Uint8Array): Promise<Buffer> {
+    return signAsRegion(this.#token, this.#identityKey, bytes)
   }
 
   async createTransportKey(context: TransferContext): Promise<TransportKey> {

@@ -17,7 +17,7 @@ export interface RootKeys {
   /** A new one: what the tenancy's state keeps of it, and its public half. */
   create(tenancyId: string): { readonly rootKey: string; readonly publicKey: KeyObject }
   /** ECDSA P-384 with SHA-384, DER. */
-  sign(rootKey: string, bytes: Uint8Array): Buffer
+  sign(rootKey: string, publicKey: KeyObject, bytes: Uint8Array): Buffer
 }
 
 /** Roots as PKCS#8 PEM, in the state itself. */
@@ -26,7 +26,7 @@ const softwareRoots: RootKeys = {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
     return { rootKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), publicKey }
   },
-  sign: (rootKey, bytes) => sign('sha384', bytes, { key: createPrivateKey(rootKey), dsaEncoding: 'der' }),
+  sign: (rootKey, _publicKey, bytes) => sign('sha384', bytes, { key: createPrivateKey(rootKey), dsaEncoding: 'der' }),
 }
 
 /** Where the tenancies are kept. */
@@ -105,7 +105,7 @@ export class TenancyRoots {
     const { region, publicKey: identity } = this.#owner
     this.#keep(tenancyId, publicKey, {
       trustRoot: publicKeyPem(publicKey),
-      statement: this.#signed(rootKey, tenancyId, region, identity),
+      statement: this.#signed({ rootKey, publicKey }, tenancyId, region, identity),
       rootKey,
     })
     return publicKeyPem(publicKey)
@@ -113,10 +113,12 @@ export class TenancyRoots {
 
   issue(tenancyId: string, region: string, pem: string): RegionStatement {
     const rootKey = this.#tenancy(tenancyId)?.rootKey
-    if (rootKey === undefined) throw refused(`the root of tenancy ${tenancyId} is not in this region`)
+    const root = this.#trustRoots.get(tenancyId)
+    if (rootKey === undefined || root === undefined)
+      throw refused(`the root of tenancy ${tenancyId} is not in this region`)
     const publicKey = p384PublicKey(pem)
     if (publicKey === undefined) throw refused(`the identity of region ${region} is no P-384 public key`)
-    return this.#signed(rootKey, tenancyId, region, publicKeyPem(publicKey))
+    return this.#signed({ rootKey, publicKey: root }, tenancyId, region, publicKeyPem(publicKey))
   }
 
   async accept(trustRootPem: string, statement: RegionStatement): Promise<void> {
@@ -137,10 +139,10 @@ export class TenancyRoots {
     return statement.realm === realm && statement.region === region && statement.publicKey === publicKey
   }
 
-  #signed(rootKey: string, tenancyId: string, region: string, publicKey: string): RegionStatement {
+  #signed(root: ReturnType<RootKeys['create']>, tenancyId: string, region: string, publicKey: string): RegionStatement {
     const { realm } = this.#owner
     const unsigned = { format: 'vaultspan/region-statement/1', realm, tenancyId, region, publicKey } as const
-    const signature = this.#roots.sign(rootKey, unsignedBytes(unsigned))
+    const signature = this.#roots.sign(root.rootKey, root.publicKey, unsignedBytes(unsigned))
     return { ...unsigned, signature: signature.toString('base64') }
   }
 

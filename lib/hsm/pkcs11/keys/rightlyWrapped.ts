@@ -32,11 +32,11 @@ const ecdsaOf = {
   NIST_P521: 'ECDSA_SHA_512',
 } as const satisfies Record<CurveId, string>
 
-/** Whether what it signs verifies by its public key. It is destroyed. */
-export async function isSigning(key: SoftwareKey, shape: KeyShape): Promise<boolean> {
+/** What it signs is verified by its public key there. It is destroyed. @throws KmsError unavailable */
+export async function requireSigning(key: SoftwareKey, shape: KeyShape): Promise<void> {
   const algorithm = shape.algorithm === 'ECDSA' ? ecdsaOf[shape.curveId] : 'SHA_256_RSA_PKCS1_V1_5'
   try {
-    return await key.verify(algorithm, 'RAW', probe, await key.sign(algorithm, 'RAW', probe))
+    await key.sign(algorithm, 'RAW', probe)
   } finally {
     key.destroy()
   }

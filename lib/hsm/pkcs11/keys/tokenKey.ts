@@ -56,7 +56,7 @@ export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareK
       requireWhole(signature, modulusLength(publicKey))
       // One that went wrong in half of it gives the key away (Boneh, DeMillo and Lipton), and to look costs little.
       if (isRsaSignature(publicKey, row, messageType, message, signature)) return signature
-      throw wrongly('made no valid signature')
+      throw wrongly(signedWrongly)
     },
     async verify(algorithm, messageType, message, signature) {
       const row = requireRsaSigning(algorithm)
@@ -127,8 +127,10 @@ export function ecdsaTokenKey({ curveId }: Shape<'ECDSA'>, publicKeyPem: string,
       const row = requireEcdsaSigning(algorithm, curveId)
       requireDigestLength(row.hash, messageType, message)
       const digest = digestOf(row.hash, messageType, message)
-      const signature = await object.onThread((session) => session.signOnThread(ecdsa, object.handle, digest))
-      return derSignature(requireWhole(signature, 2 * curves[curveId].coordinate))
+      const raw = await object.onThread((session) => session.signOnThread(ecdsa, object.handle, digest))
+      const signature = derSignature(requireWhole(raw, 2 * curves[curveId].coordinate))
+      if (await isEcdsaSignature(publicKey, row, messageType, message, signature)) return signature
+      throw wrongly(signedWrongly)
     },
     async verify(algorithm, messageType, message, signature) {
       const row = requireEcdsaSigning(algorithm, curveId)
@@ -144,6 +146,8 @@ export function requireWhole(signature: Buffer, length: number): Buffer {
   if (signature.length === length) return signature
   throw wrongly('made no whole signature')
 }
+
+export const signedWrongly = 'made no valid signature'
 
 /** What it said it had done, and had not. */
 export function wrongly(did: string): KmsError {

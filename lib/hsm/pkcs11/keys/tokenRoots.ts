@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto'
+import { hash, verify } from 'node:crypto'
 import { CKO } from '../library/constants.ts'
 import { derSignature, ecPublicKey } from '../token/publicKeys.ts'
 import { createSigner, findOne, labelled } from '../roots/regionObjects.ts'
 import type { RegionToken } from '../roots/regionToken.ts'
-import { ecdsa, requireWhole } from './tokenKey.ts'
+import { ecdsa, requireWhole, signedWrongly, wrongly } from './tokenKey.ts'
 import type { RootKeys } from '../../software/tenancyRoots.ts'
 
 /** The roots of the tenancies whose home is this region, in its token; the state keeps their labels. */
@@ -18,15 +18,13 @@ export function tokenRoots(token: RegionToken): RootKeys {
       })
       return { rootKey, publicKey }
     },
-    sign: (rootKey, bytes) =>
-      derSignature(
-        token.run((session) =>
-          requireWhole(
-            session.sign(ecdsa, findOne(session, CKO.PRIVATE_KEY, rootKey), hash('sha384', bytes, 'buffer')),
-            96,
-          ),
-        ),
-      ),
+    sign: (rootKey, publicKey, bytes) => {
+      const digest = hash('sha384', bytes, 'buffer')
+      const raw = token.run((session) => session.sign(ecdsa, findOne(session, CKO.PRIVATE_KEY, rootKey), digest))
+      const signature = derSignature(requireWhole(raw, 96))
+      if (verify('sha384', bytes, publicKey, signature)) return signature
+      throw wrongly(signedWrongly)
+    },
   }
 }
 

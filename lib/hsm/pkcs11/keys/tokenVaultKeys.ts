@@ -26,7 +26,7 @@ import { type Template } from '../library/encode.ts'
 import { heldObject, type HeldObject } from './heldObject.ts'
 import type { HsmKek } from './hsmKek.ts'
 import type { VaultToken } from '../roots/regionToken.ts'
-import { isDecrypting, isSigning, requireSame } from './rightlyWrapped.ts'
+import { isDecrypting, requireSigning, requireSame } from './rightlyWrapped.ts'
 import { aesTokenKey, ecdsaTokenKey, rsaTokenDecrypt, rsaTokenKey, wrongly } from './tokenKey.ts'
 import { generateAes, generateEcPair, generateRsaPair, intoToken, type MadeKey } from '../token/tokenMaterial.ts'
 
@@ -247,12 +247,12 @@ export class TokenVaultKeys implements VaultKeys {
    * compared when it was wrapped.
    */
   async #proven(context: BlobContext, wrapped: WrappedKey): Promise<WrappedKey> {
-    if (wrapped.publicKey === undefined) return wrapped
-    const isRight = await ('shape' in context
-      ? isSigning(this.#open(context, wrapped), context.shape)
-      : isDecrypting(this.#unwrap(context, wrapped, wrappingKeyTemplate), wrapped.publicKey))
-    if (isRight) return wrapped
-    throw wrongly('wrapped another key than it has made')
+    const { publicKey } = wrapped
+    if (publicKey === undefined) return wrapped
+    if ('shape' in context) await requireSigning(this.#open(context, wrapped), context.shape)
+    else if (!(await isDecrypting(this.#unwrap(context, wrapped, wrappingKeyTemplate), publicKey)))
+      throw wrongly('wrapped another key than it has made')
+    return wrapped
   }
 
   #requireKek(): HsmKek {
