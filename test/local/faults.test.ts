@@ -5,6 +5,7 @@ import { noHurry } from '../harness/noHurry.ts'
 import { healthy } from './healthy.ts'
 import { until } from '../harness/until.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
+import { suiteBase } from './suiteBase.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext, replicate, type MadeVault } from './vaultSteps.ts'
 
 const [ashburn, phoenix] = ['us-ashburn-1', 'us-phoenix-1'] as const
@@ -24,7 +25,7 @@ async function withStory(
 ): Promise<void> {
   const cloud = await startCloud({
     directory: ':memory:',
-    port: 0,
+    port: await suiteBase(),
     generateRsa: knownRsaPair,
     clock,
     settings: { requiresServicePolicy: false, ...noHurry, ...settings },

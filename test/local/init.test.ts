@@ -8,8 +8,10 @@ import { startVaultspan } from '../../local/vaultspan.ts'
 import type { VaultspanInit } from '../../local/vaultspanTypes.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { noHurry } from '../harness/noHurry.ts'
+import { freeBase } from './freePorts.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
 import { isReady, run, startProcess, withDirectory } from './startedService.ts'
+import { suiteBase } from './suiteBase.ts'
 import { decrypt, encrypt, plaintext } from './vaultSteps.ts'
 
 const phoenix = 'us-phoenix-1'
@@ -45,7 +47,7 @@ async function startWith(
   const done: Applied[] = []
   const cloud = await startCloud({
     directory,
-    port: 0,
+    port: await suiteBase(),
     generateRsa: knownRsaPair,
     settings: { preparesKeys: false, ...noHurry },
     begin: async (begun) => done.push(await applyInit(begun, parseInit(init))),
@@ -184,7 +186,7 @@ test('start --init says what it made, keeps it in a file and in the ready file, 
       string,
     ]
     writeFileSync(file, JSON.stringify({ vaults: [{ name: 'v', keys: [{ name: 'k' }] }] }))
-    const flags = ['start', '--port', '0', '--data', data, '--init', file, '--ready-file', ready]
+    const flags = ['start', '--port', String(await freeBase()), '--data', data, '--init', file, '--ready-file', ready]
     for (const says of ['made 2 of what', 'was applied before; nothing is changed']) {
       const service = startProcess('local/main.ts', flags)
       await isReady(service)

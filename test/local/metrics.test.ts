@@ -7,6 +7,7 @@ import { version } from '../../local/version.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { readOpenMetrics, type Family } from '../harness/openMetrics.ts'
 import { callerOf, type SignedCaller } from './signedCaller.ts'
+import { suiteBase } from './suiteBase.ts'
 
 /** GET /metrics: OpenMetrics, a region each, and nothing by which a stranger learns a name or what refused a call. */
 
@@ -16,7 +17,7 @@ let call: SignedCaller
 beforeAll(async () => {
   cloud = await startCloud({
     directory: ':memory:',
-    port: 0,
+    port: await suiteBase(),
     generateRsa: knownRsaPair,
     settings: { requiresServicePolicy: false },
   })
