@@ -38,7 +38,7 @@ import type { TokenOptions } from './roots/tokenOptions.ts'
 import { tokenRoots } from './keys/tokenRoots.ts'
 import type { TokenState } from './roots/tokenState.ts'
 import { signAsRegion } from './keys/signAsRegion.ts'
-import { isAnswering } from './keys/tokenProof.ts'
+import { isAnswering, lookFor } from './keys/tokenProof.ts'
 import { VaultKeeper } from './keys/vaultKeeper.ts'
 import { TokenVaults } from './vaults/tokenVaults.ts'
 import { selfTestOfToken } from './token/selfTestOfToken.ts'
@@ -203,7 +203,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   /** Of tokens that are away in a copy: they are looked for again. */
   lookAgain(labels: readonly string[]): void {
-    if (labels.includes(this.#token.label)) isAnswering(this.#token)
+    if (labels.includes(this.#token.label)) lookFor(this.#token)
     this.#partitions.lookAgain(labels)
   }
 

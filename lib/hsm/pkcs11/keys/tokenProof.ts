@@ -71,6 +71,12 @@ export function isAnswering(token: VaultToken): boolean {
   return answers(token) || answers(token)
 }
 
+/** One that another thread does not reach: this one may be well by a session of before, and the library show it no more. */
+export function lookFor(token: VaultToken): void {
+  token.showOthers()
+  isAnswering(token)
+}
+
 function answers(token: VaultToken): boolean {
   try {
     const isLooked = token.run((session, objects) => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { KmsError } from '../../../errors.ts'
 
 /** Words that all threads of a process have of one library. */
@@ -5,7 +6,9 @@ const restarting = 0
 const restarted = 1
 const down = 2
 const loggingIn = 3
-const firstThread = 4
+/** Which token a thread does not see, of the library as it was started last; 0: none. */
+const missed = 4
+const firstThread = 5
 const maxThreads = 257
 
 /** How long a thread waits that comes while the library is started anew; that itself waits for others so long, and gives up. */
@@ -102,7 +105,18 @@ export class LibraryGate {
 
   /** Whatever was opened before is void from here on. Inside `alone`. */
   countRestart(): void {
+    Atomics.store(this.words, missed, 0)
     Atomics.add(this.words, restarted, 1)
+  }
+
+  /** A token that this thread does not see while it is in the library. One that does not start it anew has no other way to have that done. */
+  miss(label: string): void {
+    Atomics.store(this.words, missed, markOf(label))
+  }
+
+  /** By any thread, and the library was not started anew since. */
+  isMissed(label: string): boolean {
+    return Atomics.load(this.words, missed) === markOf(label)
   }
 
   /** One thread at a time: of a PIN that is refused the others learn before they would try it. */
@@ -168,6 +182,11 @@ export class LibraryGate {
     }
     return true
   }
+}
+
+/** Never 0. */
+function markOf(label: string): number {
+  return hash('sha256', label, 'buffer').readInt32LE() | 1
 }
 
 function newWords(): GateWords {

@@ -8,6 +8,7 @@ import type { TokenInfo } from '../library/pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
 import type { TokenOptions } from '../roots/tokenOptions.ts'
+import { TokenSlot } from './tokenSlot.ts'
 
 interface Connection<T> {
   /** Of the module, when this was opened. */
@@ -30,10 +31,10 @@ export class Token<T> {
   readonly #find: (session: Session) => T
   #connection: Connection<T> | undefined
   #notBefore = 0
-  #noRestartBefore = 0
   #seenRestarts = 0
   readonly #loop: LoopGuard
   readonly #login: Login
+  readonly #slot: TokenSlot
   #isLost = false
   /** Why, also for those that come before the next attempt. */
   #cause: unknown
@@ -51,6 +52,7 @@ export class Token<T> {
     this.#options = options
     this.#find = find
     this.#login = new Login(options)
+    this.#slot = new TokenSlot(options)
     this.#loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
   }
 
@@ -97,7 +99,7 @@ export class Token<T> {
   }
 
   info(): TokenInfo {
-    return this.#inSlot((slot) => this.#options.module.tokenInfo(slot))
+    return this.#slot.use((slot) => this.#options.module.tokenInfo(slot))
   }
 
   /** Milliseconds. */
@@ -108,6 +110,11 @@ export class Token<T> {
   /** What a person is to put right before it connects; undefined: nothing that is known. */
   whyAway(): string | undefined {
     return this.#isLost && this.#cause instanceof UserError ? this.#cause.message : undefined
+  }
+
+  /** Another thread does not see it, and this one alone starts the library anew. */
+  showOthers(): void {
+    this.#slot.showOthers()
   }
 
   isConnected(): boolean {
@@ -150,7 +157,7 @@ export class Token<T> {
 
   /** In a session of its own, whatever is in the token or is not. @throws KmsError unavailable where the token is lost. */
   bare<R>(work: (session: Session) => R): R {
-    return this.#inSlot((slot) => {
+    return this.#slot.use((slot) => {
       try {
         const session = Session.open(this.#options.module, slot)
         try {
@@ -226,7 +233,7 @@ export class Token<T> {
 
   #connect(): Connection<T> {
     const { module } = this.#options
-    return this.#inSlot((slot) => {
+    return this.#slot.use((slot) => {
       const session = Session.open(module, slot)
       try {
         this.#login.logIn(session)
@@ -238,25 +245,6 @@ export class Token<T> {
         throw cause
       }
     })
-  }
-
-  /** Where it is not seen the library is started anew, which costs every other token its sessions: not for each attempt. */
-  #inSlot<R>(work: (slot: number) => R): R {
-    const { module, label, restartSeconds = 0, remedy = () => 'Make it with hsm init.' } = this.#options
-    const inIt = () =>
-      module.gate.hold(() => {
-        const slot = module.slotOf(label)
-        return slot === undefined ? undefined : { answer: work(slot) }
-      })
-    module.requireUp()
-    const now = this.now()
-    let done = inIt()
-    if (done === undefined && now >= this.#noRestartBefore && module.restart()) {
-      this.#noRestartBefore = now + restartSeconds * 1000
-      done = inIt()
-    }
-    if (done !== undefined) return done.answer
-    throw new UserError(`No token in ${module.path} has the label ${label}. ${remedy()}`)
   }
 
   #after(connection: Connection<T>, cause: unknown): unknown {

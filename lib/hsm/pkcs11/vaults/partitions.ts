@@ -17,7 +17,7 @@ import type { TokenOptions } from '../roots/tokenOptions.ts'
 import { asFailure } from '../token/lostToken.ts'
 import { firstFree, ifItAnswers } from './firstFree.ts'
 import { poolIsEmpty } from './poolIsEmpty.ts'
-import { isAnswering } from '../keys/tokenProof.ts'
+import { isAnswering, lookFor } from '../keys/tokenProof.ts'
 import { TokenWatch } from '../keys/tokenWatch.ts'
 import { VaultKeeper } from '../keys/vaultKeeper.ts'
 import { markFor, requireMarkerOf } from '../roots/vaultMarker.ts'
@@ -165,7 +165,7 @@ export class Partitions {
   }
 
   lookAgain(labels: readonly string[]): void {
-    for (const label of labels) if (this.#vaultOf(label) !== undefined) isAnswering(this.#opened(label).token)
+    for (const label of labels) if (this.#vaultOf(label) !== undefined) lookFor(this.#opened(label).token)
   }
 
   /** In a copy: what is open of this token is of what stood about it before. */
