@@ -10,7 +10,7 @@ const starting = `
   const { startGroup } = await import(${module})
   const { child, ended } = startGroup('sh', ['-c', 'sleep 1000 & echo up; wait'], { env: process.env, cwd: '.' })
   child.stdout.once('data', () => console.log(child.pid))
-  await ended`
+  setInterval(() => undefined, 1000)`
 const forking = `
   const { fork } = await import('node:child_process')
   fork('-', [], { execArgv: ['--input-type=module', '-e', ${JSON.stringify(starting)}] })`

@@ -22,10 +22,13 @@ export const inTime = { timeout: patienceMs, killSignal: 'SIGKILL' } as const
 
 const running = new Map<ProcessGroup, string>()
 
-/** Looks once a second whether the group ($1) and those for whom it runs (the others) are there; without one of those it ends. */
+/**
+ * Looks once a second whether the group ($1) is there, its test's process and the command that has started that (the others);
+ * without one of those the group ends, and the test's process with it.
+ */
 const watch = `group=$1; shift
 while kill -0 -$group; do
-  for each in "$@"; do kill -0 $each || kill -9 -$group; done
+  for each in "$@"; do kill -0 $each || kill -9 -$group $1; done
   sleep 1
 done 2>/dev/null`
 
