@@ -286,7 +286,7 @@ describeWithToken('a private vault’s token', () => {
     expect(backup.wrapped.format).toBe('vaultspan/vault-keys/1+token')
     const wrapped = await hsm.createVaultKeys(first)
     const saved = hsm.backUpVaultKeys(backup, { context: first, wrapped })
-    const restored = hsm.restoreVaultKeys(backup, first, saved, second)
+    const restored = await hsm.restoreVaultKeys(backup, first, saved, second)
     expect(restored.format).toBe('vaultspan/vault-keys/1+partition')
     expect(hsm.partitionCounts()).toEqual({ free: 0, taken: 2, spent: 0 })
     const mac = hsm.openVault(first, wrapped).rowMac('row')
@@ -294,7 +294,7 @@ describeWithToken('a private vault’s token', () => {
     // What is no backup takes none.
     hsm.releasePartition(second, 'neverWas')
     const other = { ...backup, wrapped: await hsm.createVaultKeys(backup.context) }
-    expect(() => hsm.restoreVaultKeys(other, first, saved, second)).toThrow(coded('integrityFailure'))
+    await expect(hsm.restoreVaultKeys(other, first, saved, second)).rejects.toThrow(coded('integrityFailure'))
     expect(hsm.partitionCounts()).toEqual({ free: 1, taken: 1, spent: 0 })
   })
 })

@@ -61,8 +61,7 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   /** @throws UserError where the token is not there, refuses the PIN or was not made by hsm init. */
   constructor(options: Pkcs11HsmOptions) {
-    const { region, realm, file, generationShare = keyGenerationShare } = options
-    const { copy, onChange } = options
+    const { region, realm, file, generationShare = keyGenerationShare, copy, onChange } = options
     // Which roots are whose is known before any is looked for.
     const known =
       options.token.known ?? (copy === undefined ? KnownRoots.in(file) : new KnownRoots(copy.of.state.rootChecks))
@@ -148,13 +147,15 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
 
   async selfTest(): Promise<HsmCapabilities> {
     const { shapes } = await runSelfTest()
-    await selfTestOfToken(this)
+    await this.#options.token.module.turn.unhurried(() => selfTestOfToken(this))
     return { name: this.name, isSimulated: false, shapes }
   }
 
   async createVaultKeys(context: VaultContext): Promise<WrappedVaultKeys> {
-    const keeper = this.#newKeeper(context)
-    return keeper.wrapped(context, keeper.token.run(newKekBlob), () => randomBytes(VAULT_KEY_LENGTH))
+    return this.#token.loop.asRequest(() => {
+      const keeper = this.#newKeeper(context)
+      return keeper.wrapped(context, keeper.token.run(newKekBlob), () => randomBytes(VAULT_KEY_LENGTH))
+    })
   }
 
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
@@ -216,17 +217,18 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
       backup: this.#vaults.keeperOf(backup.context, backup.wrapped),
       vault: this.#vaults.keeperOf(vault.context, vault.wrapped),
     }
-    return backUpInToken(keepers, backup, vault)
+    this.#token.loop.requireTurn()
+    return this.#token.loop.inTurn(() => backUpInToken(keepers, backup, vault))
   }
 
-  restoreVaultKeys(
+  async restoreVaultKeys(
     backup: VaultKeysOf,
     from: VaultContext,
     saved: VaultKeysBackup,
     to: VaultContext,
-  ): WrappedVaultKeys {
+  ): Promise<WrappedVaultKeys> {
     const keepers = { backup: this.#vaults.keeperOf(backup.context, backup.wrapped), to: () => this.#newKeeper(to) }
-    return restoreInToken(keepers, { backup, from, saved, to })
+    return this.#token.loop.asRequest(() => restoreInToken(keepers, { backup, from, saved, to }))
   }
 
   sign(bytes: Uint8Array): Promise<Buffer> {
@@ -239,14 +241,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     const { blob, publicKey, wraps } = await this.#share.run(context.vaultId, () =>
       keeper.token.onThread((session, objects) => wrappedTransportPair(session, objects, this.#options.generateRsa)),
     )
-    const fields = {
-      context,
-      transportKeyId: randomUUID(),
-      challenge: randomBytes(32).toString('base64'),
-      publicKey,
-      wraps,
-      keeper: 'token',
-    } as const
+    const challenge = randomBytes(32).toString('base64')
+    const fields = { context, transportKeyId: randomUUID(), challenge, publicKey, wraps, keeper: 'token' } as const
     const offer = await signOffer(this, fields)
     return { offer, privateKey: keeper.boundTransportKey(offer, blob) }
   }
@@ -260,7 +256,8 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     requireKeeper(offer, this.#options)
     createPublicKey(offer.publicKey)
     const keeper = this.#vaults.keeperOf(context, wrapped)
-    const bundled = keeper.token.run((session, objects) => {
+    keeper.token.loop.requireTurn()
+    const bundled = keeper.token.runInTurn((session, objects) => {
       const wrap = chooseWrap(offer, objects.wraps)
       const recipient = offer.publicKey
       return { wrap, of: exportInToken(session, objects, keeper, { context, wrapped, recipient, wrap }) }
@@ -274,12 +271,13 @@ export class Pkcs11Hsm extends TenancyHsm implements ProvisionedHsm {
     { offer, privateKey }: TransportKey,
   ): Promise<WrappedVaultKeys> {
     const wrap = await requireBundle(this, context, bundle, offer)
-    const keeper = this.#newKeeper(context)
-    const transportKey = keeper.transportKey(offer, privateKey)
-    requireThat(transportKey !== undefined, 'the transport key was not made by this HSM for this offer')
-    return keeper.token.run((session, objects) =>
-      importInToken(session, objects, keeper, { context, bundle, transportKey, wrap }),
-    )
+    return this.#token.loop.asRequest(() => {
+      const keeper = this.#newKeeper(context)
+      const transportKey = keeper.transportKey(offer, privateKey)
+      requireThat(transportKey !== undefined, 'the transport key was not made by this HSM for this offer')
+      const taken = { context, bundle, transportKey, wrap }
+      return keeper.token.run((session, objects) => importInToken(session, objects, keeper, taken))
+    })
   }
 
   /** By which OAEP a wrapped key opens inside the token. */

@@ -1,5 +1,6 @@
 import { CKR } from '../../../lib/hsm/pkcs11/library/constants.ts'
 import type { Argument, FunctionName } from '../../../lib/hsm/pkcs11/library/functionList.ts'
+import { LoopTurn } from '../../../lib/hsm/pkcs11/library/loopTurn.ts'
 import type { Pkcs11Module } from '../../../lib/hsm/pkcs11/library/pkcs11Module.ts'
 import { Pkcs11Error } from '../../../lib/hsm/pkcs11/library/pkcs11Error.ts'
 
@@ -13,12 +14,19 @@ export interface Trouble {
   readonly delay?: (name: FunctionName) => Promise<void> | undefined
   /** Milliseconds: the time by which calls are judged to be slow. Undefined: the machine's. */
   readonly now?: number
+  /** Told what to call when a turn of the event loop is over. Undefined: it turns by itself. */
+  readonly whenTurned?: (over: () => void) => void
 }
 
 /** The library with latency and errors in between, both to be changed at any time. */
 export function troubled(module: Pkcs11Module, trouble: Trouble): Pkcs11Module {
+  const now = () => trouble.now ?? module.now()
   const between: Partial<Pkcs11Module> = {
-    now: () => trouble.now ?? module.now(),
+    now,
+    turn: new LoopTurn(now, (over) => {
+      const { whenTurned = setImmediate } = trouble
+      whenTurned(over)
+    }),
     openSession: (slot, flags) => {
       const code = trouble.code?.('C_OpenSession', [slot])
       if (code !== undefined) throw new Pkcs11Error('C_OpenSession', code)

@@ -19,7 +19,7 @@ export function heldObject(token: VaultToken, handle: Handle): HeldObject {
   const { life } = token
   return {
     handle,
-    run: (work) => token.run(work, life),
+    run: (work) => token.runInTurn(work, life),
     onThread: (work) => token.onThread(work, life),
     destroy: () => {
       letGo(token, handle, life)
@@ -31,7 +31,7 @@ export function heldObject(token: VaultToken, handle: Handle): HeldObject {
 export function letGo(token: VaultToken, handle: Handle, life: number): void {
   if (token.life !== life || !token.isConnected()) return
   try {
-    token.run((session) => {
+    token.runInTurn((session) => {
       session.destroy(handle)
     }, life)
   } catch (cause) {

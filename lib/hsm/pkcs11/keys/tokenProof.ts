@@ -79,7 +79,9 @@ export function lookFor(token: VaultToken): void {
 
 function answers(token: VaultToken): boolean {
   try {
-    const isLooked = token.run((session, objects) => {
+    // Where others have spent this turn of the event loop their requests are refused, and it is not made longer.
+    token.loop.requireTurn()
+    const isLooked = token.runInTurn((session, objects) => {
       const [{ life }, last, now] = [token, lastProofs.get(token), token.now()]
       if (last?.life === life && Math.abs(now - last.at) < proofEveryMs) {
         session.attributes(objects.roots[0].macRoot, CKA.LABEL)

@@ -84,7 +84,8 @@ export class TokenVaultKeys implements VaultKeys {
     this.#requireKek()
     const { shape } = context
     if (shape.algorithm === 'AES') {
-      return token.run((session) => this.#wrapMade(context, { handle: generateAes(session, shape.length) }))
+      token.loop.requireTurn()
+      return token.runInTurn((session) => this.#wrapMade(context, { handle: generateAes(session, shape.length) }))
     }
     if (shape.algorithm === 'RSA' && generateRsa !== undefined) {
       return this.#proven(context, this.#wrapHeld(context, await generateRsa(shape.length * 8)))
@@ -123,7 +124,8 @@ export class TokenVaultKeys implements VaultKeys {
   ): Promise<WrappedKey> {
     requireMaterialId(context.materialId)
     requireImportable(context.shape, scheme)
-    const { held } = this.#parts
+    const { held, token } = this.#parts
+    token.loop.requireTurn()
     const object = this.#unwrap({ keyId, materialId }, wrapped, wrappingKeyTemplate)
     let secret: Buffer | undefined
     try {
@@ -145,7 +147,7 @@ export class TokenVaultKeys implements VaultKeys {
     const { held, handles, token } = this.#parts
     if (context.protectionMode === 'SOFTWARE') return held.use(context, wrapped, work)
     // A handle of a former life of the token is not found, and goes in its turn.
-    return handles.use(this.#lifeId(context, wrapped, token.life), () => this.#open(context, wrapped), work)
+    return handles.use(this.#lifeId(context, wrapped, token.life), () => this.#openInTurn(context, wrapped), work)
   }
 
   dropHandle(context: MaterialContext, wrapped: WrappedKey): void {
@@ -186,6 +188,12 @@ export class TokenVaultKeys implements VaultKeys {
     return this.#parts.held.handleId(context, wrapped)
   }
 
+  /** @throws KmsError unavailable where this turn of the event loop is spent. */
+  #openInTurn(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
+    this.#parts.token.loop.requireTurn()
+    return this.#open(context, wrapped)
+  }
+
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
     const { shape, materialId } = context
     const object = this.#unwrap(context, wrapped, masterTemplate(shape))
@@ -201,7 +209,7 @@ export class TokenVaultKeys implements VaultKeys {
     const kek = this.#requireKek()
     const blob = Buffer.from(wrapped.blob, 'base64')
     // Its MAC fits: where it does not open all the same, it is the token that fails, and not the blob.
-    return token.run((session, objects) =>
+    return token.runInTurn((session, objects) =>
       heldObject(token, session.unwrap(objects.kwp, kek.handle(session, objects), blob, template)),
     )
   }
@@ -209,7 +217,7 @@ export class TokenVaultKeys implements VaultKeys {
   /** A key of the token's, which is destroyed there: from here on it is its blob. */
   #wrapMade(context: BlobContext, { handle, publicKey }: MadeKey): WrappedKey {
     const kek = this.#requireKek()
-    const blob = this.#parts.token.run((session, objects) => {
+    const blob = this.#parts.token.runInTurn((session, objects) => {
       try {
         const under = kek.handle(session, objects)
         const wrapped = session.wrap(objects.kwp, under, handle)
@@ -230,7 +238,8 @@ export class TokenVaultKeys implements VaultKeys {
     this.#requireKek()
     const shape = 'shape' in context ? context.shape : ({ algorithm: 'RSA', length: WRAPPING_KEY_LENGTH } as const)
     try {
-      return this.#parts.token.run((session, { kwp }) => {
+      this.#parts.token.loop.requireTurn()
+      return this.#parts.token.runInTurn((session, { kwp }) => {
         const handle = intoToken(session, kwp, secret, extractableTemplate(shape))
         return this.#wrapMade(context, {
           handle,

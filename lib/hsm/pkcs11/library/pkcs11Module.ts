@@ -3,6 +3,7 @@ import { CKF, CKR } from './constants.ts'
 import { callNow, functionsOf, memoryOf, type Argument, type Callable, type FunctionName } from './functionList.ts'
 import { forgetErrors } from './forgetErrors.ts'
 import { LibraryGate, type GateWords } from './libraryGate.ts'
+import { LoopTurn } from './loopTurn.ts'
 import { OpenSessions, sessionWords, type SessionWords } from './openSessions.ts'
 import { Pkcs11Error } from './pkcs11Error.ts'
 import { slowWords, type SlowWords } from './sharedSlowness.ts'
@@ -35,6 +36,8 @@ export class Pkcs11Module {
   readonly path: string
   readonly gate: LibraryGate
   readonly slow: SlowWords
+  /** Of this thread. */
+  readonly turn = new LoopTurn(() => this.now())
   readonly #sessions: OpenSessions | undefined
   #vendor: Vendor | undefined
   readonly #initArguments: string | undefined

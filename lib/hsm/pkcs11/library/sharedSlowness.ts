@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 
 /** How many tokens may have been slow in the life of a process; what more are is known to each thread by itself. */
 const maxTokens = 256
-/** Of each: a mark of its label; the second in which its last slow work was over, the next one if in the middle; until which it rests. */
-const fields = 3
-const [lastSlow, restUntil] = [1, 2]
+/** Of each: a mark of its label; the second in which its last slow work was over, the next one if in the middle; until which it rests; milliseconds below which one call is fast again. */
+const fields = 4
+const [lastSlow, restUntil, fastMs] = [1, 2, 3]
 
 export type SlowWords = Int32Array
 
@@ -39,11 +39,17 @@ export class SharedSlowness {
     return this.#at(restUntil)
   }
 
+  /** Undefined where there is no room for it. */
+  get fastMs(): number | undefined {
+    return this.#word(fastMs) || undefined
+  }
+
   noteSlow(now: number): void {
     this.#set(lastSlow, Math.ceil(now / sharedMs))
   }
 
-  noteRest(until: number): void {
+  noteRest(until: number, fast: number): void {
+    this.#set(fastMs, Math.ceil(fast))
     this.#set(restUntil, Math.floor(until / sharedMs))
   }
 
@@ -54,14 +60,18 @@ export class SharedSlowness {
   }
 
   #at(field: number): number {
-    const place = this.#found()
-    const second = place < 0 ? 0 : Atomics.load(this.#words, place + field)
+    const second = this.#word(field)
     return second === 0 ? -Infinity : second * sharedMs
   }
 
-  #set(field: number, second: number): void {
+  #word(field: number): number {
+    const place = this.#found()
+    return place < 0 ? 0 : Atomics.load(this.#words, place + field)
+  }
+
+  #set(field: number, word: number): void {
     const place = this.#found(true)
-    if (place >= 0) Atomics.store(this.#words, place + field, second)
+    if (place >= 0) Atomics.store(this.#words, place + field, word)
   }
 
   /** Where the token stands. Whoever is the first to note something of it takes the first free place. */

@@ -9,7 +9,6 @@ import {
   type Mechanism,
   type Template,
 } from '../library/encode.ts'
-import { requireInTime } from './loopGuard.ts'
 import { Pkcs11Error, requireFit, wrongLength } from '../library/pkcs11Error.ts'
 import type { Vendor } from '../library/vendors.ts'
 import type { Argument, FunctionName } from '../library/functionList.ts'
@@ -37,8 +36,6 @@ const BLOCK = 16
 export class Session {
   readonly #module: Pkcs11Module
   readonly handle: number
-  /** Until when work of several calls is to be over, as its module counts time. */
-  until = Infinity
   /** For what comes back in the event loop, where nothing runs between a call and the copy of its answer. */
   readonly #room = Buffer.alloc(ROOM)
   readonly #word = ulong(0)
@@ -141,6 +138,7 @@ export class Session {
 
   /** Whatever the token says to it: what cannot be destroyed is gone with its session. */
   destroy(object: Handle): void {
+    this.#module.turn.nextCall()
     this.#module.code('C_DestroyObject', this.handle, object)
   }
 
@@ -183,6 +181,7 @@ export class Session {
   unwrap(how: Mechanism, unwrappingKey: Handle, wrapped: Buffer, template: Template): Handle {
     const place = this.#word
     const args = this.#unwrapArguments(how, unwrappingKey, wrapped, template, place)
+    this.#module.turn.nextCall()
     required('C_UnwrapKey', this.#module.code('C_UnwrapKey', ...args))
     return readUlong(place)
   }
@@ -222,7 +221,7 @@ export class Session {
     this.#blocks.set(blocks)
     try {
       for (const { block, mac } of this.#places) {
-        requireInTime(module.now(), this.until)
+        module.turn.nextCall(true)
         required('C_SignInit', module.code('C_SignInit', this.handle, how, key))
         putUlong(word, BLOCK)
         required('C_Sign', module.code('C_Sign', this.handle, block, BLOCK, mac, word))
@@ -266,6 +265,7 @@ export class Session {
   }
 
   #call(name: FunctionName, ...args: readonly Argument[]): void {
+    this.#module.turn.nextCall()
     required(name, this.#module.code(name, this.handle, ...args))
   }
 }

@@ -1,6 +1,7 @@
 import { isKmsError } from '../../../errors.ts'
 import { UserError } from '../../../userError.ts'
-import { LoopGuard, TooSlow } from './loopGuard.ts'
+import { LoopGuard } from './loopGuard.ts'
+import { TooSlow } from '../library/loopTurn.ts'
 import { isLoss } from '../library/pkcs11Error.ts'
 import { Login } from './login.ts'
 import { asFailure, lost, retrySeconds } from './lostToken.ts'
@@ -32,17 +33,14 @@ export class Token<T> {
   #connection: Connection<T> | undefined
   #notBefore = 0
   #seenRestarts = 0
-  readonly #loop: LoopGuard
+  readonly loop: LoopGuard
   readonly #login: Login
   readonly #slot: TokenSlot
   #isLost = false
   /** Why, also for those that come before the next attempt. */
   #cause: unknown
 
-  /**
-   * `find` looks up the token's own objects after each login. @throws UserError where one is not there. `trial`: one call
-   * off the event loop, by which it is found whether the token is fast again.
-   */
+  /** `find` looks up its own objects after each login. @throws UserError where one is not there. `trial`: one call off the event loop. */
   constructor(
     options: TokenOptions,
     find: (session: Session) => T,
@@ -53,12 +51,12 @@ export class Token<T> {
     this.#find = find
     this.#login = new Login(options)
     this.#slot = new TokenSlot(options)
-    this.#loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
+    this.loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
   }
 
   /** The last attempt to connect failed, it was lost since, or it is too slow to be asked now. */
   get isAway(): boolean {
-    return this.#isLost || this.#loop.isResting()
+    return this.#isLost || this.loop.isResting()
   }
 
   /**
@@ -67,6 +65,11 @@ export class Token<T> {
    */
   run<R>(work: (session: Session, objects: T) => R, life?: number): R {
     return this.#held(life, (connection) => work(connection.session, connection.objects))
+  }
+
+  /** As `run`, for a request. */
+  runInTurn<R>(work: (session: Session, objects: T) => R, life?: number): R {
+    return this.loop.inTurn(() => this.run(work, life))
   }
 
   /** Off the event loop, in a session of its own. @throws KmsError unavailable where the token is lost or all sessions are busy. */
@@ -179,18 +182,15 @@ export class Token<T> {
   /** Nobody starts the library anew meanwhile: what is connected stays so. */
   #held<R>(life: number | undefined, work: (connection: Connection<T>) => R): R {
     const { module } = this.#options
-    this.#loop.requireRested()
+    this.loop.requireRested()
     for (;;) {
       const connection = this.#connected(life)
       const done = module.gate.hold(() => {
         if (connection.restarts !== module.restarts) return undefined
-        const until = (connection.session.until = this.#loop.begin())
         try {
-          return { answer: work(connection) }
+          return { answer: this.loop.piece(() => work(connection)) }
         } catch (cause) {
           throw this.#after(connection, cause)
-        } finally {
-          this.#loop.end(until)
         }
       })
       if (done !== undefined) return done.answer
@@ -248,7 +248,7 @@ export class Token<T> {
   }
 
   #after(connection: Connection<T>, cause: unknown): unknown {
-    if (cause instanceof TooSlow) return this.#loop.tooSlow()
+    if (cause instanceof TooSlow) return this.loop.tooSlow()
     if (isLoss(cause) && this.#connection === connection) {
       this.#forget()
       this.#isLost = true

@@ -99,14 +99,16 @@ export class TokenVaults {
     const { hsmKek, softwareKek } = wrapped
     const isDestroyed = hsmKek === null && softwareKek === null
     const known = this.#open.get(id)
-    const keys = this.#keysOf(context, wrapped, id, isDestroyed)
+    const keeper = isDestroyed ? this.#parts.keeper : this.keeperOf(context, wrapped)
+    keeper.token.loop.requireTurn()
+    const keys = keeper.token.loop.inTurn(() => this.#keysOf(keeper, context, wrapped, id))
     this.#open.set(id, { hsmKek, softwareKek, keys })
     if (isDestroyed) for (const each of [known?.keys, keys]) each?.destroyKeks()
     return keys
   }
 
-  #keysOf(context: VaultContext, wrapped: WrappedVaultKeys, id: string, isDestroyed: boolean): TokenVaultKeys {
-    const keeper = isDestroyed ? this.#parts.keeper : this.keeperOf(context, wrapped)
+  #keysOf(keeper: VaultKeeper, context: VaultContext, wrapped: WrappedVaultKeys, id: string): TokenVaultKeys {
+    const isDestroyed = wrapped.hsmKek === null && wrapped.softwareKek === null
     const macKey = keeper.heldKey(context, 'macKey', wrapped.macKey)
     const keys = isDestroyed
       ? { macKey }
