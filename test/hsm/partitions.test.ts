@@ -182,7 +182,7 @@ describeWithToken('a private vault’s token', () => {
       restarted().releasePartition({ ...first, ...other }, 'isDeleted')
     expect(hsm.takenPartitions()).toEqual([first])
     await hsm.createVaultKeys(first)
-    expect(hsm.partitionCounts()).toEqual({ free: 1, taken: 1, spent: 0 })
+    expect([hsm.partitionCounts(), objectsIn(1)]).toEqual([{ free: 1, taken: 1, spent: 0 }, 3])
   })
 
   test.each([

@@ -109,6 +109,15 @@ describeWithToken.each([
     }
   }
 
+  /** As an older version wrote the state: without what tells roots apart. */
+  function rewriteAsOlder(): void {
+    const { rootChecks: _, mac: __, ...older } = JSON.parse(readFileSync(file(), 'utf8')) as Record<string, Json>
+    const token = regionToken({ module: softHsm(), label, pin: () => pins.pin })
+    const mac = macRootOf(token, 1).tag(Buffer.from(`state/v1\0${canonicalJson(older)}`))
+    token.close()
+    writeFileSync(file(), JSON.stringify({ ...older, mac: mac.toString('base64') }))
+  }
+
   test('are no rotation under way, at a start or for a session that was lost: nothing goes under them, and the roots stay', async () => {
     for (const [context, again] of [
       [aVault(), () => softHsm().restart()],
@@ -157,12 +166,7 @@ describeWithToken.each([
   test('are taken by no state of an older version either, and what a crash left before the state knew it is not', async () => {
     const { wrapped, opens } = await aVaultThere(aVault())
     hsm.close()
-    // As it wrote it: without what tells roots apart.
-    const { rootChecks: _, mac: __, ...older } = JSON.parse(readFileSync(file(), 'utf8')) as Record<string, Json>
-    const token = regionToken({ module: softHsm(), label, pin: () => pins.pin })
-    const mac = macRootOf(token, 1).tag(Buffer.from(`state/v1\0${canonicalJson(older)}`))
-    token.close()
-    writeFileSync(file(), JSON.stringify({ ...older, mac: mac.toString('base64') }))
+    rewriteAsOlder()
     plant(label, 2)
     hsm = open()
     expect(hsm.rotation.isRotating()).toBe(false)
@@ -173,6 +177,32 @@ describeWithToken.each([
     restart()
     expect(hsm.rotation.isRotating()).toBe(false)
     expect(hsm.rotation.rewrapVaultKeys(aVault(), wrapped)).toBeUndefined()
+  })
+
+  test('are none before the first start either', async () => {
+    hsm.close()
+    rmSync(file())
+    plant(label, 2)
+    hsm = open()
+    expect(hsm.rotation.isRotating()).toBe(false)
+    const { wrapped, opens } = await aVaultThere(aVault())
+    expect([...strangers(label)].sort()).toEqual([...planted(2)].sort())
+    restart()
+    expect(await opens(wrapped)).toEqual(message)
+  })
+
+  test('of a private vault’s token, of which an older state knows nothing, are told apart, or that token serves nobody', async () => {
+    const { wrapped, opens } = await aVaultThere(own)
+    hsm.close()
+    rewriteAsOlder()
+    plant(partitionLabel(label, 1), 2)
+    hsm = open()
+    if (bits === undefined) {
+      expect(await opens(wrapped)).toEqual(message)
+      return
+    }
+    await expect(opens(wrapped)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(hsm.whyAway(partitionLabel(label, 1))).toContain('has roots of 2 generations, and no rotation is under way')
   })
 
   test('do not make hsm init begin again in a token that is whole', () => {

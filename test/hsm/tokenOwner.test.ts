@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../harness/until.ts'
 import { markOwner, ownerMarks, ownerPathIn } from '../../lib/hsm/pkcs11/roots/ownerMark.ts'
@@ -228,8 +238,7 @@ describeWithToken('a token and the data directory that it is of', () => {
     const { hsm } = place.cloud?.parts.find(({ name }) => name === eu) ?? {}
     const release = (number: number) => {
       const { id: vaultId = '' } = vaults[number - 1]?.vault ?? {}
-      const tenancyId = place.cloud?.tenancyId ?? ''
-      hsm?.releasePartition({ realm, tenancyId, vaultId, isPrivate: true }, 'isDeleted')
+      hsm?.releasePartition({ realm, tenancyId: place.cloud?.tenancyId ?? '', vaultId, isPrivate: true }, 'isDeleted')
       return token(`${place.label} ${eu} #${number}`)
     }
     const objects = release(1).bare((session) => [markIn(session), ownerPathIn(session)])
@@ -253,7 +262,6 @@ describeWithToken('a token and the data directory that it is of', () => {
     })
     await expect(place.start()).rejects.toThrow('that its mark, which is damaged, does not name')
     await take(place.data)
-    await place.start()
   })
 
   test('a region is migrated into its own only', async () => {
@@ -271,6 +279,12 @@ describeWithToken('a token and the data directory that it is of', () => {
   test('a cloud in memory takes nobody’s', async () => {
     initTokens(place.tokens(0))
     await at(':memory:', () => expect(place.start()).rejects.toThrow('a cloud in memory takes others'))
+  })
+
+  test('by whatever link the directory is named, it is the same one', () => {
+    mkdirSync(place.data)
+    symlinkSync(place.data, other())
+    expect(tokenOwner(other())?.path).toBe(realpathSync(place.data))
   })
 
   test('those that lie in the directory are its own, wherever it goes', () => {

@@ -1,6 +1,6 @@
 import { KmsError } from '../../../lib/errors.ts'
 import { KmsHsm } from '../../../lib/aws/kms/kmsHsm.ts'
-import { fromKms, underKms } from '../../../lib/aws/kms/wrappedKeks.ts'
+import { fromKms, rewrapped, underKms } from '../../../lib/aws/kms/wrappedKeks.ts'
 import type { VaultContext, VaultKeys, WrappedKey, WrappedVaultKeys } from '../../../lib/hsm/hsm.ts'
 import { MemoryState, newState } from '../../../lib/hsm/software/hsmState.ts'
 import { openSoftwareHsm } from '../../../lib/hsm/software/softwareHsm.ts'
@@ -117,10 +117,10 @@ test.each([
     anInstance(keys),
     aVault({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.other' }),
   )
-  const used = async () =>
-    anInstance(keys)
-      .openVault(aVault(), change(wrapped, other))
-      .use(material, key, () => 'used')
+  const hsm = anInstance(keys)
+  // Nor where the vault is open by its own.
+  await hsm.openVault(aVault(), wrapped).use(material, key, () => 'used')
+  const used = async () => hsm.openVault(aVault(), change(wrapped, other)).use(material, key, () => 'used')
   await expect(used()).rejects.toEqual(coded('integrityFailure'))
 })
 
@@ -194,6 +194,16 @@ describe('what is under a data key', () => {
       await expect(fromKms(ports, aVault(), exchanged)).rejects.toMatchObject({ message: otherwise })
   })
 
+  test('is refused where its row has a format that is to come, and wrapped anew only where a data key wraps it', async () => {
+    const { ports } = careless()
+    const plain = await root().createVaultKeys(aVault())
+    const wrapped = await underKms(ports, aVault(), plain)
+    const format = 'vaultspan/vault-keys/2+kms' as WrappedVaultKeys['format']
+    for (const work of [underKms, rewrapped, fromKms])
+      await expect(work(ports, aVault(), { ...wrapped, format })).rejects.toThrow('this version reads')
+    expect(await rewrapped(ports, aVault(), plain)).toBe(plain)
+  })
+
   test('leaves no data key in the process, wrapped, opened or refused', async () => {
     const { given, ports } = careless()
     const wrapped = await underKms(ports, aVault(), await root().createVaultKeys(aVault()))
@@ -218,6 +228,9 @@ test('KEKs that are destroyed while they are being opened are not used, and no d
     macKey: wrapped.macKey,
   })
   await expect(use).rejects.toThrow('were destroyed')
+  keys.calls.length = 0
+  await expect(vault.generate(material)).rejects.toThrow('were destroyed')
+  expect(keys.calls).toEqual([])
   expect(await hsm.underKms(aVault(), left)).toEqual(left)
 })
 

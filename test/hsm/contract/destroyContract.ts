@@ -113,5 +113,10 @@ export function destroyContract(openHsm: () => Promise<Hsm> | Hsm): void {
     vault.dropHandle(context, key)
     const opened = await vault.use(context, key, (held) => held.decrypt('AES_256_GCM', ciphertext, {}))
     expect(opened).toEqual(message)
+    const held = () => vault.use(context, key, (each) => each)
+    const before = await held()
+    expect(await held()).toBe(before)
+    vault.dropHandle(context, key)
+    expect(await held()).not.toBe(before)
   })
 }
