@@ -1,22 +1,36 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { writeFileDurably } from '../../lib/durableFile.ts'
+import { UserError } from '../../lib/userError.ts'
 import { makeFolder } from '../makeFolder.ts'
 
 /**
  * SoftHSM finds its tokens by a configuration file. Where nobody names one, a cloud's tokens lie beside its data, so that
  * neither root nor a group of the system is needed, and a copy of the directory has them. Before the library is loaded.
+ * @throws UserError where they lay there and do not any more
  */
 export function useOwnTokens(module: string, data: string, { isNew = false } = {}): void {
   if (!areBesideData(module)) return
   const tokens = tokensBeside(data)
   if (isNew) makeFolder(tokens)
-  if (!existsSync(tokens)) return
+  if (!existsSync(tokens)) {
+    requireNoneLost(data)
+    return
+  }
   // Looked at each time: the directory may have been moved or restored elsewhere.
   const file = confOf(data)
   const text = `directories.tokendir = ${tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileDurably(file, text, { mode: 0o600 })
   process.env['SOFTHSM2_CONF'] = file
+}
+
+/** The library would look where other people's tokens are, of the same names perhaps, and the PIN be tried on them. */
+function requireNoneLost(data: string): void {
+  const [tokens, file] = [tokensBeside(data), confOf(data)]
+  if (!existsSync(file)) return
+  throw new UserError(
+    `The tokens are missing: they lay in ${tokens} (${file} says so), and that is not there. Put it back from a copy of this directory; where it is lost, hsm restore brings them back with the custodians' shares, and before the first start hsm init makes others. Where they are elsewhere now, SOFTHSM2_CONF names the file of SoftHSM's that says so. Nothing was looked for in another place.`,
+  )
 }
 
 /** They would lie beside the data, and nothing lies there: the library would look elsewhere. */
