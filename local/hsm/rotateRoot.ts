@@ -9,9 +9,10 @@ import { transportPk } from '../../lib/kms/vaults/partition.ts'
 import { keysStored } from '../../lib/kms/vaults/storingKeys.ts'
 import type { Item, TableName, Tables, Write } from '../../lib/ports.ts'
 import type { JsonObject } from '../../lib/canonicalJson.ts'
-import { UserError } from '../../lib/userError.ts'
+import { messageOf, UserError } from '../../lib/userError.ts'
 import type { Region } from '../region/region.ts'
 import { chosenRegions } from '../names/chosenRegions.ts'
+import { personsLine } from '../personsLine.ts'
 import { typed } from '../typed.ts'
 import { recoveryFile } from './recoveryFile.ts'
 
@@ -172,22 +173,40 @@ const kinds: readonly Kind[] = [
   { table: 'Replication', pk: transportPk(''), sk: undefined, rewrap: rewrapTransport },
 ]
 
-/** Answers `rotate-root REGION`; `-` stands for all. @throws where there is no such one. */
+/**
+ * Answers `rotate-root REGION`; `-` stands for all. @throws where there is no such one, or a region has no new root: that says
+ * what was done in the others, too.
+ */
 export async function rotateRootCommand(
   regions: readonly { readonly name: string; readonly rotateRoot: () => Promise<number> }[],
   [, region = '-']: readonly string[],
   data: string | undefined,
 ): Promise<string> {
   const chosen = chosenRegions(regions, region)
-  const rotated = await Promise.all(
-    chosen.map(async (each) => `${each.name}: a new root, ${await each.rotateRoot()} wrapped anew under it`),
-  )
-  return [...rotated, ...backupsNext(data, chosen)].join('; ')
+  const rotated: string[] = []
+  const failed: string[] = []
+  const done: { readonly name: string }[] = []
+  const ended = await Promise.allSettled(chosen.map((each) => each.rotateRoot()))
+  for (const [at, { name }] of chosen.entries()) {
+    const end = ended[at]
+    if (end?.status === 'rejected') failed.push(`${name}: ${whyNot(end.reason)}`)
+    else if (end !== undefined) {
+      done.push({ name })
+      rotated.push(`${name}: a new root, ${end.value} wrapped anew under it`)
+    }
+  }
+  const told = [...rotated, ...failed, ...backupsNext(data, done)].join('; ')
+  if (failed.length > 0) throw new UserError(told)
+  return told
+}
+
+function whyNot(cause: unknown): string {
+  return (personsLine(cause) ?? messageOf(cause)).replace(/\.$/, '')
 }
 
 /** The custodians' older backups have the former roots, and are refused from now on. */
 function backupsNext(data: string | undefined, regions: readonly { readonly name: string }[]): readonly string[] {
-  if (data === undefined || !existsSync(recoveryFile(data))) return []
+  if (data === undefined || regions.length === 0 || !existsSync(recoveryFile(data))) return []
   const commands = regions.map(({ name }) => typed('hsm', 'backup', 'FILE', '--data', data, '--region', name))
   return ['the custodians’ older backups no longer restore, take new ones now:', ...commands]
 }

@@ -10,6 +10,7 @@ import type { CloudStatus } from '../../local/status/cloudStatus.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { rotateRoot } from '../../local/hsm/rotateRoot.ts'
+import { messageOf } from '../../lib/userError.ts'
 import { operatorEvents } from '../local/operatorEvents.ts'
 import { eu, labelsOf, name, Place } from './tokens/custodiansPlace.ts'
 import { describeWithToken, pins, softHsm } from './tokens/softHsm.ts'
@@ -159,6 +160,10 @@ describeWithToken('a backup that the region would not start from', () => {
     await expect(askService(place.data, `rotate-root ${eu}`)).rejects.toThrow(
       `while a private vault's token is away: ${token} (of ${own.vault.id})`,
     )
+    // Of the other, which has one, it is said, and that its backups are due.
+    const told = await askService(place.data, 'rotate-root -').then(String, messageOf)
+    expect(told).toMatch(/^us-test-1: a new root, \d+ wrapped anew under it; eu-test-1: No new root is made while a /)
+    expect(told).toMatch(/Nothing was changed; the custodians’ older [^;]*;[^;]* --region us-test-1$/)
     const hsm = () => place.cloud?.parts[0]?.hsm
     expect(hsm()?.rotation.isRotating()).toBe(false)
     await place.stop()
