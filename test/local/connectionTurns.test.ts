@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, Socket } from 'node:net'
-import { setImmediate as turn, setTimeout } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { maxWaiting } from '../../local/gateway/connectionTurns.ts'
 import { UnreadAnswers } from '../../local/gateway/unreadAnswers.ts'
 import { HttpGateway } from '../../local/gateway/httpGateway.ts'
 import type { HttpEvent } from '../../lib/http/wireRequest.ts'
+import { until } from '../harness/until.ts'
 
 /** What a function does with each path: nothing until it is told to answer. */
 const begun: { readonly path: string; readonly answer: () => void }[] = []
@@ -27,7 +28,6 @@ const serve = ({ rawPath }: HttpEvent) => {
   })
 }
 
-let isOver = false
 let gateway: HttpGateway
 let port: number
 const sockets: Socket[] = []
@@ -36,7 +36,6 @@ beforeEach(async () => {
   begun.length = 0
   turnsSeen.length = 0
   isQuick = false
-  isOver = false
   gateway = new HttpGateway({
     functions: { vault: serve, keys: serve, crypto: serve, identity: serve, audit: serve },
     health: async () => ({}),
@@ -47,7 +46,6 @@ beforeEach(async () => {
   port = await gateway.listen(0, '127.0.0.1')
 })
 afterEach(async () => {
-  isOver = true
   for (const socket of sockets.splice(0)) socket.destroy()
   await gateway.close()
 })
@@ -63,11 +61,6 @@ async function pipelined(...paths: readonly string[]): Promise<{ socket: Socket;
   await once(socket, 'connect')
   socket.write(paths.map(get).join(''))
   return { socket, text: () => text }
-}
-
-/** A test that has failed by then waits no more. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds() && !isOver) await turn()
 }
 
 const paths = () => begun.map(({ path }) => path)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { SimpleAuthenticationDetailsProvider } from 'oci-common'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
 import { startCloud, type Cloud } from '../../local/cloud/startCloud.ts'
+import { until } from '../harness/until.ts'
 import { storedRows } from '../replication/sameRows.ts'
 import { ownAddress, restoreData, type RestoredData } from './release.ts'
 
@@ -59,8 +60,12 @@ test('versions that an earlier release lost in the replica are found by reconcil
   const [source = '', replica = ''] = cloud.regions.map(({ endpoint }) => endpoint)
   const there = (await at(KmsVaultClient, replica).getVault({ vaultId: story.vaultId })).vault
   const crypto = at(KmsCryptoClient, there.cryptoEndpoint)
-  // Reconciliation runs at every start; the test's own time-out is the only bound.
-  while ((await lost(crypto)).length > 0) await cloud.idle()
+  // Reconciliation runs at every start.
+  let left: readonly string[] = []
+  await until(
+    async () => (left = await lost(crypto)).length === 0,
+    () => left,
+  )
   await cloud.idle()
   expect(await storedRows(b, story.vaultId)).toEqual(await storedRows(a, story.vaultId))
   const here = (await at(KmsVaultClient, source).getVault({ vaultId: story.vaultId })).vault
