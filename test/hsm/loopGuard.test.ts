@@ -144,7 +144,7 @@ describe('the guards of event loops', () => {
     ['of 30 ms', 30, 35, 1_050],
     ['of 5 ms', 5, 201, 1_005],
     ['of 9 s', 9_000, 2, 18_000],
-    ['of 0.9 ms, which is a fast token’s under load,', 0.9, 10_000, 9_000],
+    ['of 1.9 ms, which is a fast token’s under load,', 1.9, 10_000, 19_000],
   ])('give a turn a second and the longest call: by calls %s', (_what, ms, calls, held) => {
     const turn = newTurn()
     const one = guard('one', turn)

@@ -242,7 +242,7 @@ describeWithToken('a token whose calls stand in the event loop for long', () => 
 
   test.each([
     ['fast, under load', 0.3, 1_000, 0],
-    ['as fast as a machine lets it be that has too much to do', 1, 300, 0],
+    ['as fast as a machine lets it be that has too much to do', 1.5, 300, 0],
     ['fast, and the machine pauses', 0, 12, 5_000],
   ])('refuses nothing where it is %s', async (_what, ms, count, pause) => {
     neverTried()

@@ -1,5 +1,6 @@
 import { publicEncrypt } from 'node:crypto'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { aMaterial, aTransfer, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
 import { troubled, type Trouble } from './tokens/slowToken.ts'
@@ -130,6 +131,20 @@ describeWithToken('a turn of the event loop that calls into a token have spent',
     await expect(ask('encrypt')).rejects.toEqual(refused)
     turned()
     await asking
+  })
+
+  test('to connect anew does not count into it', async () => {
+    trouble.code = (name) => (name === 'C_SignInit' ? CKR.SESSION_HANDLE_INVALID : undefined)
+    await expect(ask('encrypt')).rejects.toEqual(refused)
+    let calls = 0
+    trouble.code = (name) => {
+      if (name !== 'C_OpenSession' && name !== 'C_FindObjects') return undefined
+      calls += 1
+      trouble.now = at += 2_000
+      return undefined
+    }
+    await ask('encrypt')
+    expect(calls).toBeGreaterThan(2)
   })
 
   test('each call counts: a token whose calls take 24 ms is none that is to rest', async () => {

@@ -1,7 +1,7 @@
 /** Milliseconds of one turn of an event loop: whoever asks for anything else waits that long. */
 export const turnMs = 1_000
 /** Of a call, on average: a turn that took long by calls that take less took it by their number, which is load. */
-const loadMsACall = 1
+const loadMsACall = 2
 const slowMsACall = 25
 
 /** What the turn has taken is too much already: the work was given up between two calls. */
@@ -81,6 +81,20 @@ export class LoopTurn {
     } finally {
       this.#add(token)
       this.#token = outer
+    }
+  }
+
+  /** Within what is counted: it is no fault of a token that to connect, or to start the library anew, takes long. */
+  uncounted<R>(work: () => R): R {
+    const token = this.#token
+    if (token === undefined) return work()
+    this.#add(token)
+    this.#token = undefined
+    try {
+      return work()
+    } finally {
+      this.#last = this.#now()
+      this.#token = token
     }
   }
 

@@ -206,7 +206,7 @@ export class Token<T> {
     this.#notBefore = now + retrySeconds * 1000
     this.#seenRestarts = this.#options.module.restarts
     try {
-      this.#connection = this.#connect()
+      this.#connection = this.#options.module.turn.uncounted(() => this.#connect())
       this.#isLost = false
       this.#cause = undefined
       return this.#connection
