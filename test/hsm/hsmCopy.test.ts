@@ -43,6 +43,19 @@ test('opens what the HSM has made, until the HSM has destroyed the vault’s key
   expect(await copy.openVault(context, wrapped).use(material, key, () => 'used')).toBe('used')
 })
 
+test('lets go of a key of which the HSM has let go', async () => {
+  const { hsm, copy, follow } = copied()
+  const wrapped = await hsm.createVaultKeys(context)
+  const vault = hsm.openVault(context, wrapped)
+  const key = await vault.generate(material)
+  const opened = () => copy.openVault(context, wrapped).use(material, key, (held) => held)
+  const before = await opened()
+  expect(await opened()).toBe(before)
+  vault.dropHandle(material, key)
+  follow()
+  expect(await opened()).not.toBe(before)
+})
+
 test('knows a tenancy that the HSM was told of later, how far its identity went, and not its root’s private key', () => {
   const { hsm, copy, changes, follow } = copied()
   const { tenancyId } = context

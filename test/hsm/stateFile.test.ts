@@ -1,4 +1,15 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSoftwareHsm, type SoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
@@ -46,10 +57,27 @@ test('the file is for its owner only, alone in a directory for its owner only', 
   expect(readdirSync(join(directory, 'hsm'))).toEqual(['eu-test-1.json'])
 })
 
-test('a file that others may read is refused', () => {
+test.each([0o640, 0o620, 0o610, 0o604, 0o602, 0o601])('a file that others may use is refused: %i', (mode) => {
   open()
-  chmodSync(file, 0o640)
+  chmodSync(file, mode)
   expect(() => open()).toThrow('open to other users')
+})
+
+test('what could not be written is not taken for begun', async () => {
+  const hsm = open()
+  const keys = await hsm.createVaultKeys(aVault())
+  rmSync(join(directory, 'hsm'), { recursive: true })
+  await expect(hsm.rotation.begin()).rejects.toThrow('ENOENT')
+  expect(hsm.rotation.isRotating()).toBe(false)
+  hsm.openVault(aVault(), keys)
+})
+
+test('whatever has its name meanwhile is not written over', () => {
+  mkdirSync(join(directory, 'hsm'))
+  // What is there is not seen before.
+  symlinkSync(join(directory, 'nowhere'), file)
+  expect(() => open()).toThrow('ENOENT')
+  expect(lstatSync(file).isSymbolicLink()).toBe(true)
 })
 
 test('a file of a newer format is refused by name', () => {

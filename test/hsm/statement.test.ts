@@ -4,6 +4,7 @@ import type { RegionStatement } from '../../lib/hsm/hsm.ts'
 import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import type { ProvisionedHsm } from '../../lib/hsm/provisionedHsm.ts'
 import { openSoftwareHsm } from '../../lib/hsm/software/softwareHsm.ts'
+import { TenancyRoots } from '../../lib/hsm/software/tenancyRoots.ts'
 import { openBackend, pairings, twoRegions } from './contract/backends.ts'
 import { altered, coded, realm, tenancyId } from './contract/fixtures.ts'
 
@@ -52,6 +53,14 @@ describe.each(pairings)('with a %s as home and a %s away', (source, destination)
     const stranger = openBackend(destination, 'ap-test-1')
     expect(() => stranger.statement(tenancyId)).toThrow(coded('integrityFailure'))
     expect(await stranger.isSignedBy(home.statement(tenancyId), bytes, await home.sign(bytes))).toBe(false)
+    // A name that every object knows.
+    expect(() => stranger.statement('constructor')).toThrow(coded('integrityFailure'))
+  })
+
+  test('how far a tenancy’s identity went never goes back', () => {
+    expect(home.identityHead(tenancyId)).toBe(0)
+    for (const seq of [7, 5]) home.advanceIdentityHead(tenancyId, seq)
+    expect(home.identityHead(tenancyId)).toBe(7)
   })
 
   test('creating a tenancy root twice gives the same root', () => {
@@ -114,6 +123,15 @@ describe.each(pairings)('with a %s as home and a %s away', (source, destination)
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
     expect(() => home.issueStatement(tenancyId, 'ap-test-1', pem)).toThrow(coded('integrityFailure'))
   })
+})
+
+test('a root that could not be kept is believed by nobody', () => {
+  const setTenancy = () => {
+    throw new Error('the disk is full')
+  }
+  const roots = new TenancyRoots({ realm, region: 'eu-test-1', publicKey: 'any' }, { tenancies: {}, setTenancy })
+  expect(() => roots.create(tenancyId)).toThrow('the disk is full')
+  expect(roots.trustRoot(tenancyId)).toBeUndefined()
 })
 
 test.each([

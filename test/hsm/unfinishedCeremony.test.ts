@@ -1,14 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inTime } from '../harness/processGroup.ts'
 import { initialize, initPartition, initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
@@ -16,7 +7,6 @@ import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { refusedPins } from '../../local/hsm/refusedPins.ts'
-import { pinFrom } from '../../local/hsm/pin.ts'
 import { holdCeremony } from '../../local/hsm/ceremony.ts'
 import { recoveryOf } from '../../local/hsm/recoveryFile.ts'
 import { noteCeremony } from '../../local/hsm/unfinishedCeremonies.ts'
@@ -259,35 +249,5 @@ test.each([
     expect([...shareFiles, transcript].filter((file) => existsSync(file))).toEqual([])
   } finally {
     await place.gone()
-  }
-})
-
-test.each([
-  ['bytes that are no text', Buffer.from([0x61, 0xff, 0xfe, 0x62]), 'no text in UTF-8.*openssl rand -hex 16'],
-  ['a byte order mark', '\uFEFFthe PIN\n', 'begins or ends with a byte order mark'],
-  ['a blank before it', ' the PIN\n', 'begins or ends with a blank'],
-  ['a blank after it', 'the PIN \n', 'begins or ends with a blank'],
-  ['nothing', '\n', 'is empty'],
-])('of a PIN file with %s nothing is tried', (_what, content, says) => {
-  const place = new Place()
-  try {
-    writeFileSync(place.pinFile, content)
-    expect(() => pinFrom(place.pinFile)).toThrow(new RegExp(says))
-    writeFileSync(place.pinFile, 'the PIN\r\nmore')
-    expect(pinFrom(place.pinFile)).toBe('the PIN')
-  } finally {
-    execFileSync('rm', ['-r', place.folder])
-  }
-})
-
-test('a PIN file that is a pipe or a directory is told, and not waited for', () => {
-  const place = new Place()
-  try {
-    const pipe = join(place.folder, 'pipe')
-    execFileSync('mkfifo', [pipe])
-    chmodSync(pipe, 0o600)
-    for (const each of [pipe, place.folder]) expect(() => pinFrom(each)).toThrow('is no file')
-  } finally {
-    execFileSync('rm', ['-r', place.folder])
   }
 })

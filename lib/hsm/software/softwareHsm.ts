@@ -138,8 +138,8 @@ export class SoftwareHsm extends TenancyHsm implements ProvisionedHsm {
 
   openVault(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeys {
     const { realm, tenancyId, vaultId, isPrivate } = context
-    const { hsmKek, softwareKek, macKey } = wrapped
-    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, macKey])
+    const { format, hsmKek, softwareKek, macKey } = wrapped
+    const id = JSON.stringify([realm, tenancyId, vaultId, isPrivate, format, macKey])
     const known = this.#vaults.get(id)
     if (known?.hsmKek === hsmKek && known.softwareKek === softwareKek) return known.keys
     this.#beforeOpening?.()

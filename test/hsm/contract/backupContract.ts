@@ -47,7 +47,7 @@ export function backupContract(open: () => Promise<Hsm> | Hsm, isPrivate: boolea
       await expect(async () => restored.use(to, wrapped, () => undefined)).rejects.toMatchObject(refused)
     })
 
-    test('opens with no other backup keys, for no other tenancy, kind or vault', async () => {
+    test('opens with no other backup keys, for no other realm, tenancy, kind or vault', async () => {
       const [backup, other, vault] = await Promise.all([of(context('b')), of(context('b')), of(context('v'))])
       const saved = await hsm.backUpVaultKeys(backup, vault)
       const restore = (by: VaultKeysOf, from: VaultContext, to: VaultContext) => () =>
@@ -61,6 +61,15 @@ export function backupContract(open: () => Promise<Hsm> | Hsm, isPrivate: boolea
       expect(await refusal(() => hsm.backUpVaultKeys(backup, { ...vault, context: context('w') }))).toMatchObject(
         refused,
       )
+      expect(await refusal(restore(backup, vault.context, context('v', { realm: 'oc2' })))).toMatchObject(refused)
+      const [ofOther, otherKind] = [await of(context('b', { tenancyId: 'u' })), context('v', { isPrivate: !isPrivate })]
+      expect(await refusal(() => hsm.backUpVaultKeys(ofOther, vault))).toMatchObject(refused)
+      expect(await refusal(restore(backup, otherKind, otherKind))).toMatchObject(refused)
+      const newer = { ...saved, format: 'vaultspan/vault-keys-backup/2' as typeof saved.format }
+      expect(await refusal(() => hsm.restoreVaultKeys(backup, vault.context, newer, vault.context))).toMatchObject({
+        ...refused,
+        message: expect.stringContaining('this version reads "vaultspan/vault-keys-backup/1"') as string,
+      })
       for (const name of ['hsmKek', 'softwareKek', 'macKey'] as const) {
         const swapped = { ...saved, [name]: name === 'macKey' ? saved.hsmKek : saved.macKey }
         expect(await refusal(() => hsm.restoreVaultKeys(backup, vault.context, swapped, vault.context))).toMatchObject(

@@ -85,7 +85,7 @@ export function destroyContract(openHsm: () => Promise<Hsm> | Hsm): void {
       expect(await other.vault.use(other.context, other.key, () => 'used')).toBe('used')
     })
 
-    test('is refused with one KEK gone, in another context, or from another HSM', async () => {
+    test('is refused with one KEK gone, in another context, of a format that is to come, or from another HSM', async () => {
       const { wrapped } = await aUsedVault()
       for (const half of [
         { ...wrapped, hsmKek: null },
@@ -98,6 +98,10 @@ export function destroyContract(openHsm: () => Promise<Hsm> | Hsm): void {
       expect(() => hsm.withoutKeks(aVault(), foreign)).toThrow(coded('integrityFailure'))
       const tampered = { ...wrapped, macKey: altered(wrapped.macKey) }
       expect(() => hsm.withoutKeks(aVault(), tampered)).toThrow(coded('integrityFailure'))
+      const newer = { ...hsm.withoutKeks(aVault(), wrapped), format: 'vaultspan/vault-keys/2' as typeof wrapped.format }
+      expect(() => hsm.openVault(aVault(), newer)).toThrow(
+        'has the format "vaultspan/vault-keys/2"; this version reads',
+      )
     })
   })
 

@@ -67,12 +67,14 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         ['partition', { isPrivate: true }],
       ] satisfies [string, Partial<VaultContext>][])('refuses the keys under another %s', async (_what, changes) => {
         const wrapped = await hsm.createVaultKeys(aVault())
+        hsm.openVault(aVault(), wrapped) // what is open for its own is not given to another
         expect(() => hsm.openVault(aVault(changes), wrapped)).toThrow(coded('integrityFailure'))
       })
 
-      test('refuses keys that were altered or exchanged with each other', async () => {
+      test('refuses keys that were altered, exchanged with each other or are of a format that is to come', async () => {
         const wrapped = await hsm.createVaultKeys(aVault())
         const { hsmKek, softwareKek, macKey } = textsOf(wrapped)
+        hsm.openVault(aVault(), wrapped)
         for (const changes of [
           { hsmKek: altered(hsmKek) },
           { softwareKek: altered(softwareKek) },
@@ -81,6 +83,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
           { hsmKek: softwareKek, softwareKek: hsmKek },
           { hsmKek: softwareKek },
           { macKey: hsmKek },
+          { format: 'vaultspan/vault-keys/2' as typeof wrapped.format },
         ]) {
           // Where KEKs are opened when they are needed, it shows then.
           const opened = async () => hsm.openVault(aVault(), { ...wrapped, ...changes }).generate(aMaterial())
@@ -89,8 +92,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
       })
 
       test('refuses the keys that another HSM wrapped', async () => {
-        const other = await openHsm()
-        const wrapped = await other.createVaultKeys(aVault())
+        const wrapped = await (await openHsm()).createVaultKeys(aVault())
         expect(() => hsm.openVault(aVault(), wrapped)).toThrow(coded('integrityFailure'))
       })
 
@@ -124,7 +126,7 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         await expect(used).rejects.toEqual(coded('integrityFailure'))
       })
 
-      test('refuses an altered blob, MAC or public key', async () => {
+      test('refuses an altered blob, MAC, public key or format', async () => {
         const { vault, context, wrapped, use } = await aKey(ecdsaShapes.NIST_P256)
         const other = await vault.generate(context)
         await use(() => undefined)
@@ -139,6 +141,8 @@ export function hsmContract(name: string, openHsm: () => Promise<Hsm> | Hsm, kee
         for (const each of tampered) {
           await expect(vault.use(context, each, () => 'used')).rejects.toEqual(coded('integrityFailure'))
         }
+        const newer = { ...wrapped, format: 'vaultspan/key/2' as typeof wrapped.format }
+        await expect(vault.use(context, newer, () => 'used')).rejects.toThrow('this version reads "vaultspan/key/1"')
       })
 
       test('refuses a key of another vault', async () => {

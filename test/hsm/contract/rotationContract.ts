@@ -60,7 +60,7 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
     )
 
     test.each(Object.entries(contexts))(
-      'wraps each key of %s anew that is under the former root, also where the others are not',
+      'wraps each key of %s anew that is under the former root, also where the others are not, and lets go of what was open',
       async (_kind, context) => {
         const former = await hsm.createVaultKeys(context)
         const mac = hsm.openVault(context, former).rowMac('row')
@@ -70,10 +70,11 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
         const moved = names.map((name) => hsm.rotation.rewrapVaultKeys(context, { ...next, [name]: former[name] }))
         await hsm.rotation.end()
         for (const each of moved) expect(each && hsm.openVault(context, each).isRowMac('row', mac)).toBe(true)
+        expect(() => hsm.openVault(context, former)).toThrow(coded('integrityFailure'))
       },
     )
 
-    test('makes what is new under the new root, and is refused for a row of another vault', async () => {
+    test('makes what is new under the new root, and is refused for a row of another vault, or of a format that is to come', async () => {
       const context = aVault()
       const former = await hsm.createVaultKeys(context)
       await hsm.rotation.begin()
@@ -82,6 +83,9 @@ export function rotationContract(open: () => ProvisionedHsm, reopened: (hsm: Pro
       expect(() => hsm.rotation.rewrapVaultKeys(aVault({ vaultId: 'other' }), former)).toThrow(
         coded('integrityFailure'),
       )
+      const format = 'vaultspan/vault-keys/2' as typeof former.format
+      for (const row of [former, { ...former, hsmKek: null, softwareKek: null }])
+        expect(() => hsm.rotation.rewrapVaultKeys(context, { ...row, format })).toThrow('this version reads')
     })
 
     test('takes a transport key along, which then opens its bundle', async () => {

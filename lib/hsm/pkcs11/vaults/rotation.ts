@@ -91,7 +91,7 @@ export class TokenRotation implements RootRotation {
   }
 
   rewrapVaultKeys(context: VaultContext, wrapped: WrappedVaultKeys): WrappedVaultKeys | undefined {
-    const keeper = wrapped.hsmKek === null ? this.#of.keeper : this.#of.keeperOf(context, wrapped)
+    const keeper = this.#of.keeperOf(context, wrapped)
     if (keeper.isUnderNewest(context, wrapped)) return undefined
     // The vault's MAC key is under the region's former root: its partition was away at the beginning, or a crash came before it.
     if (keeper !== this.#of.keeper && keeper.generations().length === 1) this.#newRootsAtOnce(keeper)

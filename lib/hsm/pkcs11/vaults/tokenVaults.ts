@@ -55,12 +55,13 @@ export class TokenVaults {
     })
   }
 
-  /** Where the keys of a row are. @throws KmsError integrityFailure */
+  /** Where the keys of a row are; of one whose KEKs were destroyed the region has what is left. @throws KmsError integrityFailure */
   keeperOf(context: VaultContext, wrapped: WrappedVaultKeys): VaultKeeper {
     if (wrapped.format !== partitionFormat) {
       requireFormat('A row of wrapped vault keys', wrapped, regionFormat)
       return this.#parts.keeper
     }
+    if (areDestroyed(wrapped)) return this.#parts.keeper
     const own = this.#parts.partitions.of(context)
     if (own === undefined) throw notOurs(context)
     return own
@@ -97,9 +98,9 @@ export class TokenVaults {
 
   #openNew(context: VaultContext, wrapped: WrappedVaultKeys, id: string): TokenVaultKeys {
     const { hsmKek, softwareKek } = wrapped
-    const isDestroyed = hsmKek === null && softwareKek === null
+    const isDestroyed = areDestroyed(wrapped)
     const known = this.#open.get(id)
-    const keeper = isDestroyed ? this.#parts.keeper : this.keeperOf(context, wrapped)
+    const keeper = this.keeperOf(context, wrapped)
     keeper.token.loop.requireTurn()
     const keys = keeper.token.loop.inTurn(() => this.#keysOf(keeper, context, wrapped, id))
     this.#open.set(id, { hsmKek, softwareKek, keys })
@@ -108,7 +109,7 @@ export class TokenVaults {
   }
 
   #keysOf(keeper: VaultKeeper, context: VaultContext, wrapped: WrappedVaultKeys, id: string): TokenVaultKeys {
-    const isDestroyed = wrapped.hsmKek === null && wrapped.softwareKek === null
+    const isDestroyed = areDestroyed(wrapped)
     const macKey = keeper.heldKey(context, 'macKey', wrapped.macKey)
     const keys = isDestroyed
       ? { macKey }
@@ -126,6 +127,10 @@ export class TokenVaults {
     const { options, share } = this.#parts
     return new SoftwareVaultKeys(context, keys, this.#handles, id, options.generateRsa, share)
   }
+}
+
+function areDestroyed({ hsmKek, softwareKek }: WrappedVaultKeys): boolean {
+  return hsmKek === null && softwareKek === null
 }
 
 function idOf({ realm, tenancyId, vaultId, isPrivate }: VaultContext, { format, macKey }: WrappedVaultKeys): string {
