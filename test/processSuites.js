@@ -11,7 +11,7 @@ export const processSuites = [
   '/test/local/workers/',
   '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|lostMachine|memory|processes|putBack|redrive)\\.',
   '/test/local/(apartPutBack|apartTokens|badInput|badStart|commands|compose|threeMachines|tour)\\.',
-  '/test/local/(regionProcess|service|snapshot|status|tlsFlags|tokensMissing|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
+  '/test/local/(regionProcess|regionThreads|service|snapshot|status|tlsFlags|tokensMissing|twoMachines|twoMachinesRefused|watchedCertificate)\\.',
   '/test/model/',
   '/test/hsm/(rowsAway|tokenOwner)\\.',
   '/test/package/',

@@ -10,6 +10,7 @@ import { initText, readInit, refusalOf, writeMade } from '../init/initOfStart.ts
 import { readAdvertised } from '../names/nameFlags.ts'
 import { startInMemory } from './memory.ts'
 import { processLogger } from '../processLogger.ts'
+import { regionEnvironment } from '../processes/regionThreads.ts'
 import { startProcesses } from '../processes/startProcesses.ts'
 import { awaitReadyFile, writeReadyFile } from './readyFile.ts'
 import { stopOnSignal } from './stopOnSignal.ts'
@@ -32,6 +33,8 @@ export async function serve({
   init: initFile,
   ...more
 }: StartFlags): Promise<void> {
+  // Before the pool of threads is used for the first time.
+  if (isInMemory) Object.assign(process.env, regionEnvironment(process.env))
   const level = logLevels.find((each) => each === (process.env['LOG_LEVEL'] ?? 'warn'))
   if (level === undefined) throw new UserError(`LOG_LEVEL takes ${logLevels.join(', ')}.`)
   const log = processLogger(level)

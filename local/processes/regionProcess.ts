@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/ports.ts'
 import { besides } from '../besides.ts'
 import type { RegionHost } from '../region/regionHost.ts'
 import type { CloudServices, Opening, RegionCommands } from './protocol.ts'
+import { regionEnvironment } from './regionThreads.ts'
 
 const main = besides('regionMain', import.meta.url)
 const restarts = { firstMs: 100, maxMs: 5_000 } as const
@@ -46,7 +47,11 @@ export class RegionProcess {
 
   start(): void {
     const { name, services } = this.#options
-    const child = fork(main, [name], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = fork(main, [name], {
+      env: regionEnvironment(process.env),
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child = child
     const rpc = createBirpc<RegionCommands, CloudServices>(services, {
       post: (message: Serializable) => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { KmsError } from '../../errors.ts'
 import type { KeyShape } from '../hsm.ts'
 
@@ -110,8 +111,11 @@ export function makingCost({ algorithm, length }: KeyShape): number {
 /** Threads of the pool that node:crypto works in. */
 const poolSize = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 
-/** Of this process, whose regions have one pool together: half of it, so that signatures always find a thread. */
-const atOnce = Math.max(1, Math.floor(poolSize / 2))
+/** Of this process, whose regions have one pool together: half of it, so that signatures always find a thread, and half of the cores. */
+export function makersAtOnce(threads: number, cores: number): number {
+  return Math.max(1, Math.floor(Math.min(threads, Math.max(4, cores)) / 2))
+}
+const atOnce = makersAtOnce(poolSize, availableParallelism())
 /** Of RSA-4096: two to five seconds each, where clients give up after 60. */
 const maxTurns = 4
 export const keyGenerationShare = new PoolShare({

@@ -8,7 +8,9 @@ const down = 2
 const loggingIn = 3
 /** Which token a thread does not see, of the library as it was started last; 0: none. */
 const missed = 4
-const firstThread = 5
+/** The highest number of a thread that there was. */
+const lastThread = 5
+const firstThread = 6
 const maxThreads = 257
 
 /** How long a thread waits that comes while the library is started anew; that itself waits for others so long, and gives up. */
@@ -48,6 +50,16 @@ export class LibraryGate {
 
   set isUp(isUp: boolean) {
     Atomics.store(this.words, down, isUp ? 0 : 1)
+  }
+
+  /** How many use the library, or have used it. */
+  get threads(): number {
+    return Atomics.load(this.words, lastThread) + 1
+  }
+
+  /** In thread 0: another is given the library. */
+  admit(thread: number): void {
+    Atomics.store(this.words, lastThread, Math.max(Atomics.load(this.words, lastThread), thread))
   }
 
   get isInside(): boolean {

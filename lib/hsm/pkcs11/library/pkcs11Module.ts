@@ -104,6 +104,7 @@ export class Pkcs11Module {
 
   /** For another thread of this process, by its number from 1. */
   forThread(thread: number): SharedLibrary {
+    this.gate.admit(thread)
     return { gate: this.gate.words, thread, sessions: sessionWords(), slow: this.slow }
   }
 

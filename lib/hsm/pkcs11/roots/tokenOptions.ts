@@ -1,6 +1,7 @@
 import type { KnownRoots } from './knownRoots.ts'
 import type { TokenOwner } from './ownerMark.ts'
 import type { Pkcs11Module } from '../library/pkcs11Module.ts'
+import type { After } from '../token/workUnderWay.ts'
 
 /** Refusals that outlive the process. */
 export interface RefusedPins {
@@ -26,6 +27,8 @@ export interface TokenOptions {
   readonly now?: () => number
   /** How long an operation waits for a free session. Default: 5 s. */
   readonly maxWaitMs?: number
+  /** By which it is found that a call does not come back. Default: the machine's timers. */
+  readonly after?: After
   /** Seconds from one start of the library for this token's sake to the next. Default 0: with each attempt. */
   readonly restartSeconds?: number
 }

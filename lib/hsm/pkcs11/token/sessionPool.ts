@@ -3,7 +3,10 @@ import { CKR } from '../library/constants.ts'
 import { isPkcs11Error } from '../library/pkcs11Error.ts'
 import type { Session } from './session.ts'
 
+/** Of one token, for all threads of a process: of the threads that its calls take others find some left (regionThreads.ts). */
 const maxSessions = 16
+/** Of each thread, however many there are: one that is slow does not stop the next. */
+const fewestSessions = 2
 const defaultMaxWaitMs = 5_000
 /** How long a library that has no session left is not asked for another. */
 const fullMs = 30_000
@@ -13,10 +16,22 @@ interface Waiting {
   readonly refuse: (cause: Error) => void
 }
 
+export interface SessionPoolOptions {
+  /** How long whoever finds all of them busy waits for one. */
+  readonly maxWaitMs?: number
+  readonly now?: () => number
+  /** How many threads use the token, each by a pool of its own. */
+  readonly threads?: () => number
+  /** What this thread has under way in the token, also by a connection of before. */
+  readonly underWay?: () => number
+}
+
 /** Sessions for work off the event loop, one operation each. They are opened as they are needed and kept. */
 export class SessionPool {
   readonly #open: () => Session
   readonly #maxWaitMs: number
+  readonly #threads: () => number
+  readonly #underWay: () => number
   #opened = 0
   readonly #free: Session[] = []
   readonly #waiting: Waiting[] = []
@@ -24,14 +39,13 @@ export class SessionPool {
   readonly #now: () => number
   #fullUntil = -Infinity
 
-  /** `maxWaitMs`: how long whoever finds all of them busy waits for one. */
-  constructor(
-    open: () => Session,
-    { maxWaitMs = defaultMaxWaitMs, now = Date.now }: { readonly maxWaitMs?: number; readonly now?: () => number } = {},
-  ) {
+  constructor(open: () => Session, options: SessionPoolOptions = {}) {
+    const { maxWaitMs = defaultMaxWaitMs, now = Date.now, threads = () => 1, underWay = () => 0 } = options
     this.#open = open
     this.#now = now
     this.#maxWaitMs = maxWaitMs
+    this.#threads = threads
+    this.#underWay = underWay
   }
 
   async use<R>(work: (session: Session) => Promise<R>): Promise<R> {
@@ -68,7 +82,8 @@ export class SessionPool {
   }
 
   #another(): Session | undefined {
-    if (this.#opened >= maxSessions || this.#now() < this.#fullUntil) return undefined
+    const most = Math.max(fewestSessions, Math.floor(maxSessions / this.#threads()))
+    if (Math.max(this.#opened, this.#underWay()) >= most || this.#now() < this.#fullUntil) return undefined
     try {
       const session = this.#open()
       this.#opened += 1

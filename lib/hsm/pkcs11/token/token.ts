@@ -10,6 +10,7 @@ import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
 import type { TokenOptions } from '../roots/tokenOptions.ts'
 import { TokenSlot } from './tokenSlot.ts'
+import { WorkUnderWay } from './workUnderWay.ts'
 
 interface Connection<T> {
   /** Of the module, when this was opened. */
@@ -36,6 +37,7 @@ export class Token<T> {
   readonly loop: LoopGuard
   readonly #login: Login
   readonly #slot: TokenSlot
+  readonly #underWay: WorkUnderWay
   #isLost = false
   /** Why, also for those that come before the next attempt. */
   #cause: unknown
@@ -51,12 +53,16 @@ export class Token<T> {
     this.#find = find
     this.#login = new Login(options)
     this.#slot = new TokenSlot(options)
+    const onBack = () => {
+      this.#forget()
+    }
+    this.#underWay = new WorkUnderWay(options.label, onBack, options.after)
     this.loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
   }
 
-  /** The last attempt to connect failed, it was lost since, or it is too slow to be asked now. */
+  /** The last attempt to connect failed, it was lost since, a call does not come back, or it is too slow to be asked now. */
   get isAway(): boolean {
-    return this.#isLost || this.loop.isResting()
+    return this.#isLost || this.#underWay.isLate || this.loop.isResting()
   }
 
   /**
@@ -73,7 +79,13 @@ export class Token<T> {
   }
 
   /** Off the event loop, in a session of its own. @throws KmsError unavailable where the token is lost or all sessions are busy. */
-  async onThread<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
+  onThread<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
+    return this.#underWay.bounded((timed) =>
+      this.#offLoop((session, objects) => timed(() => work(session, objects)), life),
+    )
+  }
+
+  async #offLoop<R>(work: (session: Session, objects: T) => Promise<R>, life?: number): Promise<R> {
     const { module } = this.#options
     for (;;) {
       const connection = this.#connected(life)
@@ -182,6 +194,7 @@ export class Token<T> {
   /** Nobody starts the library anew meanwhile: what is connected stays so. */
   #held<R>(life: number | undefined, work: (connection: Connection<T>) => R): R {
     const { module } = this.#options
+    this.#underWay.requireNoneLate()
     this.loop.requireRested()
     for (;;) {
       const connection = this.#connected(life)
@@ -238,7 +251,11 @@ export class Token<T> {
       try {
         this.#login.logIn(session)
         const objects = this.#find(session)
-        const pool = new SessionPool(() => Session.open(module, slot), this.#options)
+        const pool = new SessionPool(() => Session.open(module, slot), {
+          ...this.#options,
+          threads: () => module.gate.threads,
+          underWay: () => this.#underWay.count,
+        })
         return { restarts: module.restarts, session, pool, objects }
       } catch (cause) {
         session.close()
