@@ -97,7 +97,7 @@ describe('the guards of event loops', () => {
     const turn = newTurn()
     const [one, other] = [guard('one', turn), guard('other', turn)]
     const both = () => {
-      one.inTurn(work(turn, 3, 300))
+      one.inTurn(work(turn, 4, 600))
       // Within another's work, as the region's token is asked for a private vault.
       one.inTurn(() => {
         other.piece(work(turn, 2, 250))
@@ -155,6 +155,26 @@ describe('the guards of event loops', () => {
       made += 1
     }
     expect([made, Math.round(now - began)]).toEqual([calls, held])
+  })
+
+  test('do not count what is not to be counted in the middle of it, and what comes before it and after it', () => {
+    const turn = newTurn()
+    const one = guard('one', turn)
+    const connecting = (calls: number) => {
+      one.inTurn(() => {
+        work(turn, calls, 300)()
+        turn.uncounted(() => (now += 9_000))
+        work(turn, 2, 300)()
+      })
+    }
+    for (let count = 0; count < 3; count++) {
+      connecting(1)
+      expect(isRefused(one)).toBe(false)
+      turned()
+    }
+    expect(one.isResting()).toBe(false)
+    connecting(3)
+    expect(isRefused(one)).toBe(true)
   })
 
   test('do not rest a token for turns of less than a second', () => {
