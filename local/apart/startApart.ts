@@ -47,10 +47,17 @@ export function startApart(options: ApartOptions): Promise<ProcessCloud> {
     try {
       return await start(options, directory, started)
     } catch (cause) {
-      for (const process of started) await process.end()
+      for (const process of started) await ended(process)
       throw cause
     }
   })
+}
+
+/** First it takes no requests and works no messages any more: what it works would find its store closed. */
+async function ended(process: RegionProcess): Promise<void> {
+  process.ending()
+  await process.commands.stop().catch(() => undefined)
+  await process.end()
 }
 
 async function start(options: ApartOptions, directory: HostDirectory, started: RegionProcess[]): Promise<ProcessCloud> {
@@ -190,9 +197,7 @@ async function start(options: ApartOptions, directory: HostDirectory, started: R
     settings,
     close: async () => {
       await closeCommands?.()
-      process.ending()
-      await process.commands.stop().catch(() => undefined)
-      await process.end()
+      await ended(process)
       directory.close()
     },
   }

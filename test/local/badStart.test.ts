@@ -5,11 +5,13 @@ import { freeBase } from './freePorts.ts'
 import { address, home, introduce, other, withMachines } from './machines.ts'
 import { run, withDirectory } from './startedService.ts'
 
-const preload = pathToFileURL(join(import.meta.dirname, 'atStart.mjs')).href
+const preloads = ['atStart.mjs', 'heldReceive.mjs'].map(
+  (file) => `--import=${pathToFileURL(join(import.meta.dirname, file)).href}`,
+)
 
 /** Runs to its end, which comes only when no process is left that writes to its output. */
 function startWhere(what: string, ...args: readonly string[]) {
-  return run('local/main.ts', args, { NODE_OPTIONS: `--import=${preload}`, AT_START: what, LOG_LEVEL: 'error' })
+  return run('local/main.ts', args, { NODE_OPTIONS: preloads.join(' '), AT_START: what, LOG_LEVEL: 'error' })
 }
 
 /** One line, exit code 1, and nothing said as if it ran. */
