@@ -1,10 +1,11 @@
 import { isKmsError } from '../../../errors.ts'
 import { UserError } from '../../../userError.ts'
+import { Attempts } from './attempts.ts'
 import { LoopGuard } from './loopGuard.ts'
 import { TooSlow } from '../library/loopTurn.ts'
 import { isLoss } from '../library/pkcs11Error.ts'
 import { Login } from './login.ts'
-import { asFailure, lost, retrySeconds } from './lostToken.ts'
+import { asFailure, lost } from './lostToken.ts'
 import type { TokenInfo } from '../library/pkcs11Module.ts'
 import { Session } from './session.ts'
 import { SessionPool } from './sessionPool.ts'
@@ -32,12 +33,12 @@ export class Token<T> {
   readonly #options: TokenOptions
   readonly #find: (session: Session) => T
   #connection: Connection<T> | undefined
-  #notBefore = 0
   #seenRestarts = 0
   readonly loop: LoopGuard
   readonly #login: Login
   readonly #slot: TokenSlot
   readonly #underWay: WorkUnderWay
+  readonly #attempts: Attempts
   #isLost = false
   /** Why, also for those that come before the next attempt. */
   #cause: unknown
@@ -58,6 +59,7 @@ export class Token<T> {
     }
     this.#underWay = new WorkUnderWay(options.label, onBack, options.after)
     this.loop = new LoopGuard(options.label, options.module, () => this.onThread(trial))
+    this.#attempts = new Attempts(options, this.loop, this.#underWay)
   }
 
   /** The last attempt to connect failed, it was lost since, a call does not come back, or it is too slow to be asked now. */
@@ -214,12 +216,10 @@ export class Token<T> {
     this.#noticeRestart()
     if (life !== undefined && life !== this.#life) throw lost(this.label)
     if (this.#connection !== undefined) return this.#connection
-    const now = this.now()
-    if (now < this.#notBefore) throw lost(this.label, this.#cause)
-    this.#notBefore = now + retrySeconds * 1000
+    if (!this.#attempts.isDue()) throw lost(this.label, this.#cause)
     this.#seenRestarts = this.#options.module.restarts
     try {
-      this.#connection = this.#options.module.turn.uncounted(() => this.#connect())
+      this.#connection = this.#attempts.make(() => this.#connect())
       this.#isLost = false
       this.#cause = undefined
       return this.#connection
@@ -240,7 +240,7 @@ export class Token<T> {
     const isLost = this.#connection !== undefined && this.#connection.restarts !== restarts
     if (!isLost && this.#seenRestarts === restarts) return
     if (isLost) this.#forget()
-    if (isLost || gate.thread > 0) this.#notBefore = 0
+    if (isLost || gate.thread > 0) this.#attempts.mayBeAtOnce()
     this.#seenRestarts = restarts
   }
 
