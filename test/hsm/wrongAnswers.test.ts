@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import type { VaultKeys, WrappedKey, WrappedVaultKeys } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
-import { putUlong } from '../../lib/hsm/pkcs11/library/encode.ts'
+import { putUlong, readUlong } from '../../lib/hsm/pkcs11/library/encode.ts'
 import type { Argument, FunctionName } from '../../lib/hsm/pkcs11/library/functionList.ts'
 import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { wrapMaterial } from '../../lib/hsm/formats/wrappingScheme.ts'
@@ -169,6 +169,51 @@ describeWithToken('a token that answers what cannot be', () => {
       await expect(what === 'opensAgain' ? sinceDropped() : attempts[what]()).rejects.toEqual(unavailable)
     },
   )
+
+  test('lets go of a vault’s KEK for which it has given another key’s number', async () => {
+    let number = -1
+    const opensAnother = () => hsm.openVault(another, unopened).generate(aes)
+    const third = aVault({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.third' })
+    const wrapped = await hsm.createVaultKeys(third)
+    const opensThird = () => hsm.openVault(third, wrapped).generate(aes)
+    await attempts.signs()
+    dropAll()
+    await attempts.signs().catch(() => undefined)
+    now += 1_000
+    trouble.wrong = (called, args) => {
+      const place = args.at(-1)
+      if (called === 'C_UnwrapKey' && Buffer.isBuffer(place)) number = readUlong(place)
+    }
+    await attempts.signs()
+    const wrongly = (given: number) => {
+      let left = 1
+      trouble.wrong = (called, args) => {
+        const place = args.at(-1)
+        if (called === 'C_UnwrapKey' && Buffer.isBuffer(place) && left-- > 0) putUlong(place, given)
+      }
+    }
+    delete trouble.wrong
+    let root = -1
+    trouble.code = (called, [, , key]) => {
+      if (called === 'C_SignInit') root = Number(key)
+      return undefined
+    }
+    expect(hsm.isAnswering()).toBe(true)
+    delete trouble.code
+    // What is in the token for good is not destroyed with it.
+    for (const [given, opens] of [
+      [root, opensThird],
+      [number, opensAnother],
+    ] as const) {
+      wrongly(given)
+      await expect(opens()).rejects.toEqual(unavailable)
+      delete trouble.wrong
+      await opens()
+      now += 1_000
+      // Whose number it was opens anew, too.
+      await attempts.signs().catch(() => undefined)
+    }
+  })
 
   const sinceDropped = async () => {
     await attempts.encrypts().catch(() => undefined)

@@ -2,7 +2,7 @@ import { VAULT_KEY_LENGTH } from '../../software/vaultRoot.ts'
 import { CKA, CKM, CKR } from '../library/constants.ts'
 import { mechanism, type Template } from '../library/encode.ts'
 import { aesTemplate } from '../token/templates.ts'
-import { isLoss, isPkcs11Error, type Pkcs11Error } from '../library/pkcs11Error.ts'
+import { isLoss, isPkcs11Error, WrongAnswer, type Pkcs11Error } from '../library/pkcs11Error.ts'
 import { rootsOf, type VaultToken, type VaultTokenObjects } from '../roots/regionToken.ts'
 import type { Handle, Session } from '../token/session.ts'
 import { letGo } from './heldObject.ts'
@@ -54,13 +54,25 @@ export class HsmKek {
     this.#blob = blob
   }
 
-  /** For material: to wrap what is made, to unwrap what is used. */
-  handle(session: Session, objects: VaultTokenObjects): Handle {
+  /**
+   * For material: to wrap what is made, to unwrap what is used. Where that fails the next one opens it anew: the token may have
+   * given another key's number for it.
+   */
+  use<T>(session: Session, objects: VaultTokenObjects, work: (kek: Handle) => T): T {
     if (this.#handle === undefined || this.#life !== this.#token.life) {
       this.#handle = this.open(session, objects, [CKA.WRAP, CKA.UNWRAP], false)
       this.#life = this.#token.life
     }
-    return this.#handle
+    const handle = this.#handle
+    try {
+      return work(handle)
+    } catch (cause) {
+      if (isPkcs11Error(cause) || cause instanceof WrongAnswer) {
+        this.#handle = undefined
+        destroyIfOfSession(session, handle)
+      }
+      throw cause
+    }
   }
 
   /** For one call: to be wrapped for another region or a backup, or to derive. */
@@ -94,6 +106,15 @@ export class HsmKek {
       this.#blob,
       aesTemplate(uses, { isExtractable }),
     )
+  }
+}
+
+/** Of a number that may be any key's: what stays in the token, as a root does, is left. */
+function destroyIfOfSession(session: Session, handle: Handle): void {
+  try {
+    if (session.attributes(handle, CKA.TOKEN)[0]?.[0] === 0) session.destroy(handle)
+  } catch (cause) {
+    if (!isPkcs11Error(cause)) throw cause
   }
 }
 

@@ -210,7 +210,7 @@ export class TokenVaultKeys implements VaultKeys {
     const blob = Buffer.from(wrapped.blob, 'base64')
     // Its MAC fits: where it does not open all the same, it is the token that fails, and not the blob.
     return token.runInTurn((session, objects) =>
-      heldObject(token, session.unwrap(objects.kwp, kek.handle(session, objects), blob, template)),
+      kek.use(session, objects, (under) => heldObject(token, session.unwrap(objects.kwp, under, blob, template))),
     )
   }
 
@@ -219,13 +219,14 @@ export class TokenVaultKeys implements VaultKeys {
     const kek = this.#requireKek()
     const blob = this.#parts.token.runInTurn((session, objects) => {
       try {
-        const under = kek.handle(session, objects)
-        const wrapped = session.wrap(objects.kwp, under, handle)
-        if ('shape' in context && context.shape.algorithm === 'AES') {
-          const template = masterTemplate(context.shape)
-          requireSame(session, handle, () => session.unwrap(objects.kwp, under, wrapped, template))
-        }
-        return wrapped
+        return kek.use(session, objects, (under) => {
+          const wrapped = session.wrap(objects.kwp, under, handle)
+          if ('shape' in context && context.shape.algorithm === 'AES') {
+            const template = masterTemplate(context.shape)
+            requireSame(session, handle, () => session.unwrap(objects.kwp, under, wrapped, template))
+          }
+          return wrapped
+        })
       } finally {
         session.destroy(handle)
       }

@@ -116,7 +116,10 @@ export class TokenVaults {
       : { macKey, softwareKek: keeper.heldKey(context, 'softwareKek', wrapped.softwareKek) }
     const kek = isDestroyed ? undefined : keeper.kek(context, wrapped.hsmKek)
     // Opened once at once, so that a row that is not ours is refused here.
-    if (kek !== undefined) keeper.token.run((session, objects) => kek.handle(session, objects))
+    if (kek !== undefined)
+      keeper.token.run((session, objects) => {
+        kek.use(session, objects, () => undefined)
+      })
     const { options, share } = this.#parts
     const held = this.#held(context, keys, id)
     const [{ token }, handles, { generateRsa }] = [keeper, this.#handles, options]
