@@ -1,3 +1,4 @@
+import { isKmsError } from '../../lib/errors.ts'
 import type { VaultKeys, WrappedKey } from '../../lib/hsm/hsm.ts'
 import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/vaults/partitions.ts'
@@ -11,11 +12,23 @@ import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 const message = Buffer.from('through all of it')
 const unavailable = expect.objectContaining({ name: 'KmsError', code: 'unavailable', retryAfter: 1 }) as Error
 
+/** False: the HSM does not answer. Whatever else it is is thrown. */
+function isOpened(opens: () => unknown): boolean {
+  try {
+    opens()
+    return true
+  } catch (cause) {
+    if (isKmsError(cause, 'unavailable')) return false
+    throw cause
+  }
+}
+
 /** Whether it answers is asked by what a request needs: a MAC, and to open what its root has wrapped. */
 describeWithToken('a token', () => {
   const trouble: {
     code?: (name: FunctionName, args: readonly Argument[]) => number | undefined
     delay?: (name: FunctionName) => Promise<void> | undefined
+    wrong?: (name: FunctionName, args: readonly Argument[]) => void
   } = {}
   const aes = aMaterial()
   const ec = aMaterial({ shape: ecdsaShapes.NIST_P256, materialId: 'ab'.repeat(16) })
@@ -31,6 +44,7 @@ describeWithToken('a token', () => {
   beforeEach(async () => {
     delete trouble.code
     delete trouble.delay
+    delete trouble.wrong
     label = newToken(1)
     const token = {
       module: troubled(softHsm(), trouble),
@@ -55,6 +69,41 @@ describeWithToken('a token', () => {
       now += 1_000
       expect(hsm.isAnswering()).toBe(false)
     }
+  })
+
+  test('that makes another MAC than its root does not answer, and is told by that and not by a damaged vault', async () => {
+    const own = aVault({ isPrivate: true, vaultId: 'ocid1.vault.oc1.eu-test-1.v.wrong' })
+    await hsm.createVaultKeys(own)
+    const other = aVault({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.other' })
+    const wrapped = await hsm.createVaultKeys(other)
+    trouble.wrong = (name, args) => {
+      const mac = args[3]
+      if (name === 'C_Sign' && Buffer.isBuffer(mac)) mac[0] = (mac[0] ?? 0) ^ 1
+    }
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(false)
+    expect(await hsm.proveTokens()).toEqual([partitionLabel(label, 1)])
+    expect(() => hsm.openVault(other, wrapped)).toThrow(unavailable)
+    // From whichever of the opening's MACs on it is wrong.
+    let [opened, refused] = [0, 0]
+    for (let right = 1; right < 25; right += 1) {
+      delete trouble.wrong
+      const each = aVault({ vaultId: `ocid1.vault.oc1.eu-test-1.v.n${right}` })
+      const keys = await hsm.createVaultKeys(each)
+      let made = 0
+      trouble.wrong = (name, args) => {
+        const mac = args[3]
+        if (name === 'C_Sign' && Buffer.isBuffer(mac) && ++made > right) mac[0] = (mac[0] ?? 0) ^ 1
+      }
+      if (isOpened(() => hsm.openVault(each, keys))) opened += 1
+      else refused += 1
+    }
+    expect(Math.min(opened, refused)).toBeGreaterThan(1)
+    delete trouble.wrong
+    now += 1_000
+    expect(hsm.isAnswering()).toBe(true)
+    expect(await hsm.proveTokens()).toEqual([])
+    hsm.openVault(other, wrapped)
   })
 
   test('that makes MACs and does not unwrap does not answer, however often it connects anew, and one failure is none', async () => {

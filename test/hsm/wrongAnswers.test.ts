@@ -139,6 +139,8 @@ describeWithToken('a token that answers what cannot be', () => {
     ['C_Sign', 'a MAC of five bytes', 'encrypts', ofLength(5)],
     ['C_Sign', 'more than there can be', 'encrypts', ofLength(1_000_000)],
     ['C_Sign', 'a MAC of five bytes', 'makesVault', ofLength(5)],
+    ['C_Sign', 'a flipped bit', 'makesVault', flipped(3)],
+    ['C_Sign', 'a flipped bit', 'opensVault', flipped(3)],
     ['C_Sign', 'five bytes', 'signs', ofLength(5)],
     ['C_Sign', 'five bytes', 'signsForRegion', ofLength(5)],
     ['C_Sign', 'a flipped bit', 'signsByRsa', flipped(3)],

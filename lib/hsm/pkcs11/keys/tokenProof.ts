@@ -2,13 +2,13 @@ import { isKmsError } from '../../../errors.ts'
 import { CKA, CKM } from '../library/constants.ts'
 import { mechanism } from '../library/encode.ts'
 import { newKekBlob } from './hsmKek.ts'
-import { isPkcs11Error } from '../library/pkcs11Error.ts'
+import { isPkcs11Error, WrongAnswer } from '../library/pkcs11Error.ts'
+import { checked, isMacOfCheck } from '../roots/findRoots.ts'
 import { isStillOwn, type VaultToken, type VaultTokenObjects } from '../roots/regionToken.ts'
 import type { Session } from '../token/session.ts'
 import { aesTemplate } from '../token/templates.ts'
 
 const cmac = mechanism(CKM.AES_CMAC)
-const probe = Buffer.from('vaultspan/is the token answering')
 const kekTemplate = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: false })
 
 /** Of each token: a KEK of no vault, under the root of that generation. It opens as vaults' KEKs do, and is no secret of anybody's. */
@@ -30,7 +30,7 @@ function knownBlob(token: VaultToken, session: Session, objects: VaultTokenObjec
 }
 
 /**
- * What every request needs: a MAC, and to open what the root has wrapped. A library may list the objects of a token that was
+ * What every request needs: a MAC, the very one that the root makes, and to open what the root has wrapped. A library may list the objects of a token that was
  * taken away, and a token may do the one and not the other. In the event loop. @throws Pkcs11Error, KmsError unavailable
  */
 export function requireProof(token: VaultToken): void {
@@ -41,18 +41,31 @@ export function requireProof(token: VaultToken): void {
 
 function prove(token: VaultToken, session: Session, objects: VaultTokenObjects): void {
   const { kwp, roots } = objects
-  const [{ macRoot, wrappingRoot }] = roots
-  session.sign(cmac, macRoot, probe)
+  const [{ wrappingRoot }] = roots
+  requireRightMac(session, objects)
   const blob = knownBlob(token, session, objects)
   if (blob !== undefined) session.destroy(session.unwrap(kwp, wrappingRoot, blob, kekTemplate))
+}
+
+function requireRightMac(session: Session, { roots: [{ macRoot, check }] }: VaultTokenObjects): void {
+  requireMacOf(check, session.sign(cmac, macRoot, checked))
+}
+
+function requireMacOf(check: string, mac: Buffer): void {
+  if (!isMacOfCheck(check, mac)) throw new WrongAnswer('The token makes another MAC than its root does.')
+}
+
+/** Of MACs that are to be relied on, or that fitted nothing. @throws KmsError unavailable where the token makes wrong ones. */
+export function requireRightMacs(token: VaultToken): void {
+  token.run(requireRightMac)
 }
 
 /** As `requireProof`, off the event loop. */
 export function requireProofOnThread(token: VaultToken): Promise<void> {
   return token.onThread(async (session, objects) => {
     const { kwp, roots } = objects
-    const [{ macRoot, wrappingRoot }] = roots
-    await session.signOnThread(cmac, macRoot, probe)
+    const [{ macRoot, wrappingRoot, check }] = roots
+    requireMacOf(check, await session.signOnThread(cmac, macRoot, checked))
     const blob = knownBlob(token, session, objects)
     if (blob !== undefined) session.destroy(await session.unwrapOnThread(kwp, wrappingRoot, blob, kekTemplate))
   })

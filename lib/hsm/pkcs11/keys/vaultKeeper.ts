@@ -5,6 +5,7 @@ import { unsignedBytes } from '../../formats/statement.ts'
 import type { TransportOffer, VaultContext, WrappedVaultKeys } from '../../hsm.ts'
 import { keksDestroyed, notOurs, VAULT_KEY_LENGTH, VaultRoot } from '../../software/vaultRoot.ts'
 import { HsmKek } from './hsmKek.ts'
+import { requireRightMacs } from './tokenProof.ts'
 import { macRootOf, type VaultToken } from '../roots/regionToken.ts'
 import { vaultText } from '../roots/vaultText.ts'
 
@@ -45,15 +46,26 @@ export class VaultKeeper {
     const bound = this.#bound('vault-keys/hsmKek', vaultText(context), hsmKek)
     const of = (name: HeldName) => this.#keeperOf(name).#newest().wrapVaultKey(context, name, take(name))
     const format = this.#region === undefined ? regionFormat : partitionFormat
-    return { format, hsmKek: bound, softwareKek: of('softwareKek'), macKey: of('macKey') }
+    const wrapped = { format, hsmKek: bound, softwareKek: of('softwareKek'), macKey: of('macKey') } as const
+    this.requireRight()
+    return wrapped
   }
 
   /** @throws KmsError integrityFailure where it was not made here for this vault, or destroyed. */
   kek(context: VaultContext, hsmKek: string | null): HsmKek {
     if (hsmKek === null) throw keksDestroyed(context)
     const found = this.#opened('vault-keys/hsmKek', vaultText(context), hsmKek)
-    if (found === undefined) throw notOurs(context)
+    if (found === undefined) {
+      // No row is called another's because the token fails.
+      this.requireRight()
+      throw notOurs(context)
+    }
     return new HsmKek(this.token, found.blob, found.generation)
+  }
+
+  /** Nobody relies on what a token has bound that makes wrong MACs: it would never open. @throws KmsError unavailable */
+  requireRight(): void {
+    for (const { token } of new Set([this, this.#keeperOf('macKey')])) requireRightMacs(token)
   }
 
   /** A key that the process holds. @throws KmsError integrityFailure as `kek` does. */
@@ -64,6 +76,9 @@ export class VaultKeeper {
       const key = ifOurs(() => keeper.#held(generation).openVaultKey(context, name, wrapped))
       if (key !== undefined) return key
     }
+    const key = ifOurs(() => keeper.#held(newest).openVaultKey(context, name, wrapped))
+    if (key !== undefined) return key
+    this.requireRight()
     return keeper.#held(newest).openVaultKey(context, name, wrapped)
   }
 
@@ -96,7 +111,9 @@ export class VaultKeeper {
 
   /** Bound to its whole offer, so that a stored offer cannot be changed under it. */
   boundTransportKey(offer: TransportOffer, blob: Buffer): string {
-    return this.#bound('transport', unsignedBytes(offer).toString(), blob)
+    const bound = this.#bound('transport', unsignedBytes(offer).toString(), blob)
+    this.requireRight()
+    return bound
   }
 
   transportKey(offer: TransportOffer, text: string): RootBlob | undefined {

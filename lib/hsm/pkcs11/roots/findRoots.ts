@@ -123,7 +123,8 @@ export function rootCheck(session: Session, kwp: Mechanism, { wrappingRoot, macR
   return `${wrappingCheck(session, kwp, wrappingRoot)}.${macCheck(session, macRoot)}`
 }
 
-const checked = Buffer.from('vaultspan/which root is this/1')
+/** What every root's check is made of. */
+export const checked = Buffer.from('vaultspan/which root is this/1')
 /** Wrapped by a root, which does nothing else, to tell it from others: no secret. */
 const checkedKey: Template = [...readableAes, [CKA.VALUE, hash('sha256', checked, 'buffer')]]
 const cmac = mechanism(CKM.AES_CMAC)
@@ -140,6 +141,11 @@ function wrappingCheck(session: Session, kwp: Mechanism, root: Handle): string {
 /** INVARIANT: begins with a letter, while what keys are derived from begins with a counter (kdf.ts), and is no text of VaultKeeper's. */
 function macCheck(session: Session, root: Handle): string {
   return session.sign(cmac, root, checked).toString('base64')
+}
+
+/** Whether it is what the MAC root of this check makes of `checked`. */
+export function isMacOfCheck(check: string, mac: Buffer): boolean {
+  return check.split('.')[1] === mac.toString('base64')
 }
 
 /** An object that is only called a root may not even do what roots do. */

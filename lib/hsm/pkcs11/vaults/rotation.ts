@@ -96,12 +96,14 @@ export class TokenRotation implements RootRotation {
     // The vault's MAC key is under the region's former root: its partition was away at the beginning, or a crash came before it.
     if (keeper !== this.#of.keeper && keeper.generations().length === 1) this.#newRootsAtOnce(keeper)
     const { format, hsmKek, softwareKek, macKey } = wrapped
-    return {
+    const rewrapped = {
       format,
       hsmKek: hsmKek === null ? null : rewrappedKek(keeper, context, hsmKek),
       softwareKek: softwareKek === null ? null : keeper.rewrapHeld(context, 'softwareKek', softwareKek),
       macKey: keeper.rewrapHeld(context, 'macKey', macKey),
-    }
+    } as const
+    keeper.requireRight()
+    return rewrapped
   }
 
   rewrapTransportKey({ offer, privateKey }: TransportKey): TransportKey | undefined {
