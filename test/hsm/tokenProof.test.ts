@@ -106,6 +106,23 @@ describeWithToken('a token', () => {
     hsm.openVault(other, wrapped)
   })
 
+  test('that makes other MACs encrypts nothing from the next second on, and no ciphertext is said not to open', async () => {
+    const ciphertext = await encrypt()
+    const decrypt = () => vault.use(aes, aesKey, (key) => key.decrypt('AES_256_GCM', ciphertext, {}))
+    trouble.wrong = (name, args) => {
+      const mac = args[3]
+      if (name === 'C_Sign' && Buffer.isBuffer(mac)) mac[0] = (mac[0] ?? 0) ^ 1
+    }
+    await expect(decrypt()).rejects.toEqual(unavailable)
+    now += 1_000
+    for (const each of [encrypt, encrypt, decrypt]) await expect(each()).rejects.toEqual(unavailable)
+    delete trouble.wrong
+    await encrypt()
+    expect(await decrypt()).toEqual(message)
+    ciphertext[60] = (ciphertext[60] ?? 0) ^ 1
+    await expect(decrypt()).rejects.toMatchObject({ code: 'invalidParameter' })
+  })
+
   test('that makes MACs and does not unwrap does not answer, however often it connects anew, and one failure is none', async () => {
     expect(hsm.isAnswering()).toBe(true)
     trouble.code = (name) => (name === 'C_UnwrapKey' ? CKR.DEVICE_ERROR : undefined)

@@ -1,5 +1,5 @@
 import { constants, createPublicKey, hash, publicEncrypt, type KeyObject } from 'node:crypto'
-import { KmsError, rsaDoesNotOpen } from '../../../errors.ts'
+import { isKmsError, KmsError, rsaDoesNotOpen } from '../../../errors.ts'
 import {
   curves,
   digestLengths,
@@ -20,16 +20,39 @@ import { masterKeyAs, requireNoAssociatedData, type SoftwareKey } from '../../so
 import { CKG, CKM } from '../library/constants.ts'
 import { encodeWords, mechanism, type Mechanism } from '../library/encode.ts'
 import { derSignature } from '../token/publicKeys.ts'
+import type { VaultToken } from '../roots/regionToken.ts'
 import type { HeldObject } from './heldObject.ts'
+import { requireRightMacs, requireRightMacsLately } from './tokenProof.ts'
 
 type Shape<A extends KeyShape['algorithm']> = Extract<KeyShape, { algorithm: A }>
 
 const cmac = mechanism(CKM.AES_CMAC)
 
 /** The message's key is derived in the token; with it, for this message, the process encrypts. */
-export function aesTokenKey({ length }: Shape<'AES'>, materialId: string, object: HeldObject): SoftwareKey {
-  const derive = (messages: Buffer) => object.run((session) => session.signBlocks(cmac, object.handle, messages))
-  return masterKeyAs({ length, materialId, derive }, object.destroy)
+export function aesTokenKey(
+  { length }: Shape<'AES'>,
+  materialId: string,
+  object: HeldObject,
+  token: VaultToken,
+): SoftwareKey {
+  const derive = (messages: Buffer) => {
+    const blocks = object.run((session) => session.signBlocks(cmac, object.handle, messages))
+    requireRightMacsLately(token)
+    return blocks
+  }
+  const key = masterKeyAs({ length, materialId, derive }, object.destroy)
+  return {
+    ...key,
+    decrypt: (...args) => {
+      try {
+        return key.decrypt(...args)
+      } catch (cause) {
+        // No ciphertext is called altered because the token fails.
+        if (isKmsError(cause, 'invalidParameter')) requireRightMacs(token)
+        throw cause
+      }
+    },
+  }
 }
 
 export function rsaTokenKey(publicKeyPem: string, object: HeldObject): SoftwareKey {

@@ -197,7 +197,7 @@ export class TokenVaultKeys implements VaultKeys {
   #open(context: MaterialContext, wrapped: WrappedKey): SoftwareKey {
     const { shape, materialId } = context
     const object = this.#unwrap(context, wrapped, masterTemplate(shape))
-    if (shape.algorithm === 'AES') return aesTokenKey(shape, materialId, object)
+    if (shape.algorithm === 'AES') return aesTokenKey(shape, materialId, object, this.#parts.token)
     const publicKey = wrapped.publicKey ?? ''
     return shape.algorithm === 'RSA' ? rsaTokenKey(publicKey, object) : ecdsaTokenKey(shape, publicKey, object)
   }
