@@ -7,7 +7,7 @@ export const processSuites = [
   '/test/crash/',
   '/test/docs/commands\\.',
   '/test/docs/(programs|users)\\.',
-  '/test/hsm/(custodians|endedCeremony|lostTokens|initAtOnce|kryopticHsm|nssHsm|poolOfOthers|restoreCutOff|restoreFollows|threads|unfinishedCeremony)\\.',
+  '/test/hsm/(custodians|cutOffTokens|endedCeremony|lostTokens|initAtOnce|kryopticHsm|nssHsm|poolOfOthers|restoreCutOff|restoreFollows|threads|unfinishedCeremony)\\.',
   '/test/local/workers/',
   '/test/local/(damagedDirectory|doctor|faultsCli|forgedPorts|hsm|init|lostAdministration|lostMachine|memory|processes|putBack|redrive)\\.',
   '/test/local/(apartPutBack|apartTokens|badInput|badStart|commands|compose|threeMachines|tour)\\.',

@@ -26,7 +26,7 @@ import { requireNeverMade, wasMade } from './lostTokens.ts'
 import { keptState, takenTokens } from './keptState.ts'
 import { recoveryFile, recoveryOf } from './recoveryFile.ts'
 import { forgetRefusedPins, tryingOnce } from './refusedPins.ts'
-import { useOwnTokens } from './softHsmConfig.ts'
+import { ownTokensFolder, softHsmCommand, useOwnTokens } from './softHsmConfig.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { tokenLabel } from './tokenSettings.ts'
 import { requireLabelledOnce } from './twiceLabelled.ts'
@@ -38,6 +38,7 @@ import {
 } from './unfinishedCeremonies.ts'
 
 import { requireNoneCutOff } from './unfinishedRestores.ts'
+import { forgetToken, noteToken, unfinishedTokens } from './unfinishedTokens.ts'
 
 export interface NewTokens {
   readonly data: string
@@ -89,6 +90,7 @@ export function requireFreeLabels(tokens: NewTokens): void {
 
 function requireFree(tokens: NewTokens): void {
   const { data, label, regions } = tokens
+  const begun = unfinishedTokens(data)
   for (const region of regions) requireNoneCutOff(data, region)
   const module = moduleFor(tokens)
   const labels = module.labels()
@@ -98,13 +100,18 @@ function requireFree(tokens: NewTokens): void {
     requireLabelledOnce(module, name)
     if (!labels.includes(name)) requireNeverMade(data, region, name)
     const own = labels.filter((each) => each === name || each.startsWith(partitionLabel(name, 0).slice(0, -1)))
-    for (const each of own)
+    const taken = takenIn(data, region)
+    for (const each of own) {
+      const isTaken = each === name ? wasMade(data, region) : taken.includes(each)
       requireReplaceable({
         module,
         label: each,
         pin: tokens.pin,
-        unfinished: each === name && wasMade(data, region) ? [] : unfinished,
+        unfinished: each === name && isTaken ? [] : unfinished,
+        isUnfinished: begun.includes(each),
+        isTaken,
       })
+    }
   }
 }
 
@@ -188,6 +195,7 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     for (const each of [name, ...poolLabels({ module, label: name })])
       requireInitiable({ module, label: each, pin, owner })
   }
+  const begun = unfinishedTokens(data)
   const [first] = regions
   if (first !== undefined) requirePins({ module, label: tokenLabel({ label }, first), soPin, pin })
   for (const region of regions) {
@@ -205,8 +213,23 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
   }
   const lines = regions.flatMap((region) => {
     const name = tokenLabel({ label }, region)
-    const common = { module, soPin, pin, unfinished, owner, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
+    const shared = { module, soPin, pin, unfinished, owner, folder: ownTokensFolder(data) }
+    const common = { ...shared, ...(recoveryKey === undefined ? {} : { recoveryKey }) }
     const taken = takenIn(data, region)
+    const of = (each: string, isTaken: boolean) => ({
+      ...common,
+      label: each,
+      isTaken,
+      isUnfinished: begun.includes(each),
+      begin: () => {
+        noteToken(data, each)
+      },
+      deleteCommand: softHsmCommand('--delete-token', '--token', each),
+    })
+    const ended = (each: string, done: keyof typeof says) => {
+      forgetToken(data, each)
+      return said(done)
+    }
     // A new one of the name would stand in the way of what was in it.
     const isAway = (each: string) => module.slotOf(each) === undefined || isHalfMade(module, each)
     const named = poolLabels({ module, label: name }).filter((each) => namesVault({ module, label: each, pin }))
@@ -216,17 +239,17 @@ function initAll(tokens: NewTokens, newKey: string | undefined): readonly string
     const wanted = Array.from({ length: privateVaults }, (_, index) => partitionLabel(name, index + 1))
     // However many are wanted: none stays that was made for others.
     const others = poolLabels({ module, label: name }).filter(
-      (each) =>
-        !wanted.includes(each) && !taken.includes(each) && isToBeMadeAnew({ ...common, label: each, isTaken: false }),
+      (each) => !wanted.includes(each) && !taken.includes(each) && isToBeMadeAnew(of(each, false)),
     )
     const pool = [...wanted, ...others.toSorted(byNumber)]
-    const own = () => initToken({ ...common, label: name, unfinished: wasMade(data, region) ? [] : unfinished })
+    const isStarted = wasMade(data, region)
+    const own = () => initToken({ ...of(name, isStarted), unfinished: isStarted ? [] : unfinished })
     return [
-      `  ${name}  ${isMigrating(region) ? (cutOffMigration(data, region) ?? '') : said(own())}`,
+      `  ${name}  ${isMigrating(region) ? (cutOffMigration(data, region) ?? '') : ended(name, own())}`,
       ...pool.map((each) =>
         lost.includes(each)
           ? notMade(tokens, each)
-          : `  ${each}  ${said(initPartition({ ...common, label: each, isTaken: taken.includes(each) }))}`,
+          : `  ${each}  ${ended(each, initPartition(of(each, taken.includes(each))))}`,
       ),
     ]
   })

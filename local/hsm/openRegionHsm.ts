@@ -15,6 +15,7 @@ import { hasToken, tokenLabel, type TokenSettings } from './tokenSettings.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { requireFinished, tidyCeremonies } from './unfinishedCeremonies.ts'
 import { requireNoneCutOff } from './unfinishedRestores.ts'
+import { requireMade } from './unfinishedTokens.ts'
 
 interface RegionHsmParts {
   readonly region: string
@@ -63,6 +64,7 @@ export function openRegionHsm({
     ...(refusals === undefined ? {} : { refusedPins: refusedPins(pinFile, refusals) }),
   }
   if (data !== undefined) requireNoneCutOff(data, region)
+  if (data !== undefined) requireMade(data, label)
   if (data !== undefined) requireFinished(data, region, token)
   if (data !== undefined && !isLookedAt) tidyCeremonies(data)
   if (file === undefined) requireNobodysTokens(token)

@@ -26,12 +26,13 @@ import { requireOwn } from './pin.ts'
 import type { auditAtRest } from '../region/chainedAtRest.ts'
 import type { requireOpened } from '../region/requireOpened.ts'
 import { recoveryCopyIn, recoveryFile, recoveryOf } from './recoveryFile.ts'
-import { softHsmCommand, useOwnTokens } from './softHsmConfig.ts'
+import { ownTokensFolder, softHsmCommand, useOwnTokens } from './softHsmConfig.ts'
 import { forgetRefusedPins, tryingOnce } from './refusedPins.ts'
 import { textOf } from '../textOf.ts'
 import { tokenOwner } from './tokenOwner.ts'
 import { requireLabelledOnce } from './twiceLabelled.ts'
 import { typed } from '../typed.ts'
+import { forgetToken } from './unfinishedTokens.ts'
 import { forgetRestore, noteRestore } from './unfinishedRestores.ts'
 
 export interface Restored {
@@ -123,9 +124,12 @@ async function restore(
     try {
       for (const copies of tokens) {
         const common = { module, label: copies.label, soPin, pin, recoveryKey: recovery.publicKey, owner }
-        const token = { ...common, deleteCommand: softHsmCommand('--delete-token', '--token', copies.label) }
+        const deleteCommand = softHsmCommand('--delete-token', '--token', copies.label)
+        const token = { ...common, deleteCommand, folder: ownTokensFolder(data) }
         const done = restoreToken(token, copies, recoveryKey, { mayHaveMore })
         isBegun ||= done === 'made'
+        // Of an init that was cut off before.
+        forgetToken(data, copies.label)
         lines.push(`  ${copies.label}  ${done === 'made' ? 'made, with its keys' : 'was there with these keys'}`)
       }
     } catch (cause) {

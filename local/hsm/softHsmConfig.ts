@@ -43,6 +43,11 @@ export function areTokensWithin(data: string): boolean {
   return process.env['SOFTHSM2_CONF'] === confOf(data)
 }
 
+/** Where they lie then, and nobody else's do; undefined: elsewhere. After useOwnTokens. */
+export function ownTokensFolder(data: string): string | undefined {
+  return areTokensWithin(data) ? tokensBeside(data) : undefined
+}
+
 /** What finds the tokens that this process finds, in whatever shell. */
 export function softHsmCommand(...words: readonly string[]): string {
   const file = process.env['SOFTHSM2_CONF']

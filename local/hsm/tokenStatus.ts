@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { isEmpty } from '../../lib/hsm/pkcs11/ceremony/requireTokensFor.ts'
 import { partitionLabel } from '../../lib/hsm/pkcs11/vaults/partitions.ts'
 import { KnownRoots } from '../../lib/hsm/pkcs11/roots/knownRoots.ts'
-import { openPkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
+import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts'
 import { realm } from '../../lib/ocid.ts'
 import { messageOf, UserError } from '../../lib/userError.ts'
 import { Pkcs11Module } from '../../lib/hsm/pkcs11/library/pkcs11Module.ts'
-import { requireOwnTokens } from '../../lib/hsm/pkcs11/ceremony/ownTokens.ts'
+import { poolLabels, requireOwnTokens } from '../../lib/hsm/pkcs11/ceremony/ownTokens.ts'
+import { isPoolTokenProven } from '../../lib/hsm/pkcs11/keys/provenToken.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { markIn } from '../../lib/hsm/pkcs11/roots/vaultMarker.ts'
 import { weaknessesOf } from '../../lib/hsm/pkcs11/library/vendors.ts'
@@ -25,6 +26,7 @@ import { tokenLabel, type TokenSettings } from './tokenSettings.ts'
 import { twiceLabelled } from './twiceLabelled.ts'
 import { requireFinished } from './unfinishedCeremonies.ts'
 import { cutOffRestore } from './unfinishedRestores.ts'
+import { cutOffToken, requireMade } from './unfinishedTokens.ts'
 
 export interface TokenStatus {
   /** For each region's token. */
@@ -79,9 +81,11 @@ export async function tokenStatus(
     const refusals = join(data, 'hsm', `${region}${refusedPinsSuffix}`)
     for (const line of twiceLabelled(module, label)) sayUnfit(`  ${region}  ${line}`)
     const known = existsSync(join(data, 'hsm')) ? { refusedPins: refusedPins(tokens.pinFile, refusals) } : {}
+    let opened: Pkcs11Hsm | undefined
     try {
       const restore = cutOffRestore(data, region)
       if (restore !== undefined) throw new UserError(restore)
+      requireMade(data, label)
       // Without its file: it is looked at, nothing is kept.
       const hsm = openPkcs11Hsm({
         region,
@@ -95,6 +99,7 @@ export async function tokenStatus(
           ...known,
         },
       })
+      opened = hsm
       if (isKnown(recovery, region, hsm.identityPublicKey) === false) {
         sayUnfit(
           `  ${region}  is not the region that the ceremony of the custodians made: no backup of it can be restored`,
@@ -109,19 +114,30 @@ export async function tokenStatus(
       const { name } = await hsm.selfTest()
       lines.push(`  ${region}  ${name}: self test passed; OAEP in the token: ${hsm.wraps.join(', ') || 'none'}`)
       const namesVault = (each: string) =>
+        hasPin(module, each) &&
         partitionToken({ module, label: each, pin: () => pin }).bare((session) => markIn(session) !== undefined)
       // Of a damaged recovery.json it was said above, once.
       const troubles = custodyTroubles(data, region, { module, label, pin: () => pin })
       custody.push(
         ...troubles.flatMap((each) => (each.kind === 'recoveryIsDamaged' ? [] : [{ region, trouble: each }])),
       )
+      const unproven = poolLabels({ module, label }).flatMap((each) => {
+        if (phasesIn(join(data, 'hsm', `${region}.json`))[each] !== undefined || namesVault(each)) return []
+        const isProven = isPoolTokenProven({ module, label: each, pin: () => pin })
+        const says = isProven === true ? cutOffToken(data, each) : isBroken(each)
+        return says === undefined ? [] : [{ each, says }]
+      })
+      for (const { says } of unproven) sayUnfit(`  ${region}  ${says}`)
       const { free, taken, spent, away } = poolOf(
         module.labels(),
         label,
         join(data, 'hsm', `${region}.json`),
         namesVault,
         (each) => isEmpty({ module, label: each, pin: () => pin }),
-        troubles.flatMap(({ kind, token = '' }) => (isGivenToNoVault(kind) ? [token] : [])),
+        [
+          ...unproven.map(({ each }) => each),
+          ...troubles.flatMap(({ kind, token = '' }) => (isGivenToNoVault(kind) ? [token] : [])),
+        ],
       )
       lines.push(
         `  ${region}  tokens for private vaults: ${free} free, ${taken} taken, ${spent} spent${spent > 0 ? ' (hsm init makes spent ones anew)' : ''}${free === 0 && taken + spent > 0 ? '; another private vault is refused until there are more (hsm init --private)' : ''}`,
@@ -132,14 +148,24 @@ export async function tokenStatus(
         )
       }
       if (hsm.rotation.isRotating()) lines.push(`  ${region}  a rotation of its root is under way`)
-      hsm.close()
     } catch (cause) {
       sayUnfit(`  ${region}  ${messageOf(cause)}`)
       if (messageOf(cause).includes('refuses the PIN')) refusing = region
+    } finally {
+      opened?.close()
     }
   }
   lines.push(`  state of the regions: ${join(data, 'hsm')}`)
   return { lines, isFit: unfit.length === 0, unfit, custody }
+}
+
+function hasPin(module: Pkcs11Module, label: string): boolean {
+  const slot = module.slotOf(label)
+  return slot !== undefined && (!module.vendor.hasOfficer || module.tokenInfo(slot).hasUserPin)
+}
+
+function isBroken(label: string): string {
+  return `The token ${label} is half made, or fails: it is given to no vault. hsm init makes it anew where it was cut off there, and says what helps where not.`
 }
 
 /** Undefined: there are no custodians. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
 import { holdDirectory } from '../../local/directory/heldDirectory.ts'
 import { initSimulatedCustodians, initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'

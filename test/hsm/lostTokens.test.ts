@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'

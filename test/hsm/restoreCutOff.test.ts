@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize, initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
+import { initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { eu, name, Place } from './tokens/custodiansPlace.ts'

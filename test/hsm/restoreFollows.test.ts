@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { initialize } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
 import { askService } from '../../local/control/askService.ts'
 import { CKA, CKO } from '../../lib/hsm/pkcs11/library/constants.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'

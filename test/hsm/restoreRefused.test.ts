@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { initialize, initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
+import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
+import { initToken } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { destroyRoots } from '../../lib/hsm/pkcs11/roots/regionObjects.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'

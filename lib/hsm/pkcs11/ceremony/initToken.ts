@@ -1,33 +1,16 @@
 import { UserError } from '../../../userError.ts'
-import { markOwner, requireOwner, type TokenOwner } from '../roots/ownerMark.ts'
+import { markOwner, requireOwner } from '../roots/ownerMark.ts'
 import { publicKeyPem } from '../../primitives/p384.ts'
-import { CKA, CKO, CKR, CKU } from '../library/constants.ts'
-import { isPkcs11Error } from '../library/pkcs11Error.ts'
-import { refusedOf, requirePinLengths, userPinRefused } from './requirePins.ts'
+import { CKA, CKO, CKU } from '../library/constants.ts'
+import { isProven } from '../keys/provenToken.ts'
+import { tenancyRootLabel } from '../keys/tokenRoots.ts'
+import { deleteByLabel, initialize, withUser, type NewToken } from './initialize.ts'
+import { labelOf } from '../roots/findRoots.ts'
 import type { Pkcs11Module } from '../library/pkcs11Module.ts'
 import { createRegionObjects, createRoots, hasRegionObjects, hasRoots } from '../roots/regionObjects.ts'
 import { hasLostRecoveryKey, putRecoveryKey, recoveryKeyIn, recoveryPemIn } from '../roots/recoverable.ts'
 import { Session } from '../token/session.ts'
 import { markIn } from '../roots/vaultMarker.ts'
-
-export interface NewToken {
-  readonly module: Pkcs11Module
-  readonly label: string
-  /** The security officer's: makes the token and sets the user's PIN, and can use no key. */
-  readonly soPin: string
-  /** The service's. */
-  readonly pin: string
-  /** PEM of the custodians' key; absent: there are none. */
-  readonly recoveryKey?: string
-  /** PEM of keys of ceremonies that did not end: a token under one of them is made anew. */
-  readonly unfinished?: readonly string[]
-  /** Of a pool's: whether the region's state says that a vault has it. False: one of other custodians is made anew. */
-  readonly isTaken?: boolean
-  /** What deletes a token of SoftHSM with this label, in whatever shell. */
-  readonly deleteCommand?: string
-  /** Whose it is to be, and must be where it is there; undefined: it lies in the data directory itself. */
-  readonly owner?: TokenOwner | undefined
-}
 
 /**
  * Makes a region's token in a slot that holds an uninitialized one, and its roots there. Where a token of this label is
@@ -36,22 +19,31 @@ export interface NewToken {
 export function initToken(token: NewToken): 'made' | 'completed' | 'replaced' | 'there already' {
   const { module, label, pin } = token
   const known = module.slotOf(label)
-  if (known !== undefined) putBackRecoveryKey(token, known)
-  if (known !== undefined && isLeftBehind(token, known)) {
+  const isCutOff = known !== undefined && isUnfinishedIn(token, known)
+  if (known !== undefined && !isCutOff) putBackRecoveryKey(token, known)
+  if (known !== undefined && (isCutOff || isLeftBehind(token, known))) {
     withUser(module, initialize(token, known), pin, (session) => {
-      markAsOwn(session, token)
-      createRegionObjects(session)
+      makeRegion(session, token)
     })
     return 'replaced'
   }
   const slot = known ?? initialize(token)
   return withUser(module, slot, pin, (session) => {
     requireSameRecoveryKey(session, token)
-    if (known !== undefined && hasRegionObjects(session)) return 'there already'
-    markAsOwn(session, token)
-    createRegionObjects(session)
+    if (known !== undefined && hasRegionObjects(session)) {
+      // What a region was started with is found by what it is, whatever else is there.
+      if (token.isTaken === false && !isProven(session, 'region')) throw isBroken(token)
+      return 'there already'
+    }
+    makeRegion(session, token)
     return known === undefined ? 'made' : 'completed'
   })
+}
+
+function makeRegion(session: Session, token: NewToken): void {
+  markAsOwn(session, token)
+  createRegionObjects(session)
+  if (!isProven(session, 'region')) throw isBroken(token)
 }
 
 /**
@@ -65,13 +57,14 @@ export function initPartition(token: NewToken): 'made' | 'made anew' | 'replaced
       `${module.vendor.name} keeps no data objects, by which a private vault's token names its vault: make none (--private 0).`,
     )
   const known = module.slotOf(label)
-  if (known !== undefined) putBackRecoveryKey(token, known)
+  if (known !== undefined && !isUnfinishedIn(token, known)) putBackRecoveryKey(token, known)
   const isLeft = known !== undefined && isNobodys(token, known)
   if (known !== undefined && !isLeft && hasRootsOfItsOwn(token, known)) return 'there already'
   const slot = initialize(token, known)
   withUser(module, slot, pin, (session) => {
     markAsOwn(session, token)
     createRoots(session)
+    if (!isProven(session, 'vault')) throw isBroken(token)
   })
   if (isLeft) return 'replaced'
   return known === undefined ? 'made' : 'made anew'
@@ -86,7 +79,7 @@ export function isToBeMadeAnew(token: Found & Pick<NewToken, 'recoveryKey' | 'is
 /** Left by an init that broke off, or made for others than the cloud's custodians: in neither there is anything of a vault. */
 function isNobodys(token: Found & Pick<NewToken, 'recoveryKey' | 'isTaken'>, slot: number): boolean {
   const { module, pin, recoveryKey, isTaken } = token
-  if (isLeftBehind(token, slot)) return true
+  if (isUnfinishedIn(token, slot) || isLeftBehind(token, slot)) return true
   if (recoveryKey === undefined || isTaken !== false || !module.vendor.keepsData) return false
   return withUser(
     module,
@@ -158,16 +151,46 @@ function hasRootsOfItsOwn(token: NewToken, slot: number): boolean {
   return withUser(token.module, slot, token.pin, (session) => {
     if (!hasRoots(session)) return false
     requireSameRecoveryKey(session, token)
+    if (token.isTaken === false && markOf(session) === undefined && !isProven(session, 'vault')) throw isBroken(token)
     return true
   })
 }
 
-type Found = Pick<NewToken, 'module' | 'label' | 'pin' | 'unfinished'>
+/** Of a version that did not note what it made, or by a token that fails. */
+function isBroken({ label, deleteCommand }: NewToken): UserError {
+  return new UserError(
+    `What the token ${label} has as its keys does nothing: an hsm init was cut off while it made them, or the token fails. Where no cloud and no vault has it, delete it by its vendor's program (SoftHSM: ${deleteCommand ?? deleteByLabel(label)}), and run hsm init again.`,
+  )
+}
+
+/**
+ * Whether it is to be made anew whatever is in it, since whoever began it did not end. INVARIANT: not where a tenancy, a vault or
+ * another program has anything in it, nor where nobody can look.
+ */
+export function isUnfinishedIn({ module, pin, isUnfinished, isTaken }: Found, slot: number): boolean {
+  if (isUnfinished !== true || isTaken === true || !module.vendor.hasOfficer) return false
+  if (!module.tokenInfo(slot).hasUserPin) return true
+  return withUser(module, slot, pin, (session) => markOf(session) === undefined && !hasMore(session))
+}
+
+function markOf(session: Session): string | undefined {
+  return session.vendor.keepsData ? markIn(session) : undefined
+}
+
+/** A tenancy's root, or another program's key. */
+function hasMore(session: Session): boolean {
+  const keys = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((each) => session.find([[CKA.CLASS, each]], 256))
+  const labels = keys.map((key) => labelOf(session, key)).filter((label) => label !== '')
+  return labels.some((label) => label.startsWith(tenancyRootLabel('')) || !label.startsWith('vaultspan '))
+}
+
+type Found = Pick<NewToken, 'module' | 'label' | 'pin' | 'unfinished' | 'isUnfinished' | 'isTaken'>
 
 /** That a ceremony may make this token, which is there, anew. @throws UserError */
 export function requireReplaceable(token: Found): void {
   const slot = token.module.slotOf(token.label)
-  if (slot !== undefined && !isLeftBehind({ ...token, recoveryKey: '' }, slot)) throw madeWithoutThem(token.label)
+  if (slot === undefined || isUnfinishedIn(token, slot)) return
+  if (!isLeftBehind({ ...token, recoveryKey: '' }, slot)) throw madeWithoutThem(token.label)
 }
 
 /**
@@ -203,69 +226,4 @@ function madeWithoutThem(label: string): UserError {
   return new UserError(
     `The token ${label} is there already, and was made without these custodians, who are chosen when tokens are made. Take new tokens, by another PKCS11_LABEL and in a --data of their own; or delete it by its vendor's program, where no vault has it.`,
   )
-}
-
-export function withUser<R>(module: Pkcs11Module, slot: number, pin: string, work: (session: Session) => R): R {
-  const session = Session.open(module, slot)
-  try {
-    try {
-      session.login(CKU.USER, pin)
-    } catch (cause) {
-      throw userPinRefused(module.tokenInfo(slot).label, cause)
-    }
-    return work(session)
-  } finally {
-    session.close()
-  }
-}
-
-/** In an empty slot, or over the token of this one. @throws UserError */
-export function initialize({ module, label, soPin, pin, recoveryKey }: NewToken, over?: number): number {
-  const { vendor } = module
-  if (recoveryKey !== undefined && !(vendor.keepsData && vendor.marksTrusted))
-    throw new UserError(
-      `${vendor.name} ${vendor.keepsData ? "marks no key as trusted, as the custodians' must be" : 'keeps no data objects, in which the copies for custodians are'}: it takes none.`,
-    )
-  const empty = over ?? module.emptySlot(label)
-  if (empty === undefined)
-    throw new UserError(
-      `${module.path} has no slot with an empty token for ${label}${vendor.labelsByArguments ? '; name one of this label in PKCS11_INIT_ARGUMENTS' : ''}.`,
-    )
-  const name = Buffer.alloc(32, ' ')
-  if (name.write(label) < Buffer.byteLength(label))
-    throw new UserError(`A token's label has at most 32 bytes: ${label}`)
-  requirePinLengths({ module, label, soPin, pin }, empty)
-  const [officer, user] = [Buffer.from(soPin), Buffer.from(pin)]
-  const init = (slot: number) => {
-    module.call('C_InitToken', slot, officer, officer.length, name)
-  }
-  try {
-    try {
-      const former = over === undefined ? '' : module.tokenInfo(over).label
-      try {
-        init(empty)
-      } catch (cause) {
-        // SoftHSM stumbles, once, over an object that whoever was killed had half written, and removes it only with the next start.
-        if (over === undefined || !isPkcs11Error(cause, CKR.DEVICE_ERROR) || !module.restart()) throw cause
-        init(module.slotOf(former) ?? over)
-      }
-    } catch (cause) {
-      throw refusedOf(label, 'the security officer’s PIN', cause)
-    }
-    // The slot may have another number from now on.
-    const slot = module.slotOf(label) ?? empty
-    const session = Session.open(module, slot)
-    try {
-      session.login(CKU.SO, vendor.hasOfficer ? soPin : '')
-      module.call('C_InitPIN', session.handle, user, user.length)
-      if (recoveryKey !== undefined) putRecoveryKey(session, recoveryKey)
-      module.call('C_Logout', session.handle)
-    } finally {
-      session.close()
-    }
-    return slot
-  } finally {
-    officer.fill(0)
-    user.fill(0)
-  }
 }

@@ -4,7 +4,8 @@ import { UserError } from '../../../userError.ts'
 import { publicKeyPem } from '../../primitives/p384.ts'
 import { findAbilities } from '../token/abilities.ts'
 import { CKA, CKO } from '../library/constants.ts'
-import { initialize, withUser, type NewToken } from './initToken.ts'
+import { deleteByLabel, initialize, withUser, type NewToken } from './initialize.ts'
+import { isKeyProven } from '../keys/provenToken.ts'
 import { markOwner } from '../roots/ownerMark.ts'
 import { ecPublicKey } from '../token/publicKeys.ts'
 import { copyOf, keepFromCopy, recoveryPemIn } from '../roots/recoverable.ts'
@@ -103,6 +104,8 @@ export function restoreToken(
     if (copies.vault !== undefined) markAs(session, copies.vault)
     for (const key of rootsLast(copies)) restoreKey(session, privateKey, key)
     session.destroy(privateKey)
+    if (!areProven(session, copies))
+      throw new UserError(`What the token ${label} was given does nothing: the token fails. Try again.`)
   })
   return 'made'
 }
@@ -121,20 +124,27 @@ function rootsLast({ keys }: TokenCopies): TokenCopies['keys'] {
   ]
 }
 
-/** All of it, from these very copies; false where only some is, so that nothing is lost with it. @throws UserError */
+/** A kill may have left one of them half written. */
+function areProven(session: Session, { keys }: TokenCopies): boolean {
+  return keys.every(({ label, publicKey }) => isKeyProven(session, label, publicKey))
+}
+
+/** All of it, from these very copies; false where only some is, or does nothing, so that nothing is lost with it. @throws UserError */
 function holds(
   { module, label, pin, deleteCommand }: NewToken,
   slot: number,
-  { keys }: TokenCopies,
+  copies: TokenCopies,
   mayHaveMore: boolean,
 ): boolean {
+  const { keys } = copies
   return withUser(module, slot, pin, (session) => {
     const there = [CKO.SECRET_KEY, CKO.PRIVATE_KEY].flatMap((objectClass) => staying(session, objectClass))
     const isOurs = (label: string) => keys.some((key) => key.label === label && copyOf(session, label) === key.copy)
     const hasAll = keys.every((key) => there.includes(key.label) && isOurs(key.label))
-    if (there.every(isOurs) || (mayHaveMore && hasAll)) return hasAll
+    if (there.every(isOurs)) return hasAll && areProven(session, copies)
+    if (mayHaveMore && hasAll) return true
     throw new UserError(
-      `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: ${deleteCommand ?? `softhsm2-util --delete-token --token "${label}"`}), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
+      `The token ${label} is there, with other keys than the backup's, and is left as it is. Restore where no token has this label: in another place of tokens, or after that one was deleted by its vendor's program (SoftHSM: ${deleteCommand ?? deleteByLabel(label)}), which is right only where nobody needs it: where a start or hsm init made it since the loss, and no vault has it (hsm status).`,
     )
   })
 }

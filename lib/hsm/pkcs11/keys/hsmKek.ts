@@ -1,8 +1,9 @@
 import { VAULT_KEY_LENGTH } from '../../software/vaultRoot.ts'
 import { CKA, CKM, CKR } from '../library/constants.ts'
-import { mechanism, type Template } from '../library/encode.ts'
+import { mechanism, type Mechanism, type Template } from '../library/encode.ts'
 import { aesTemplate } from '../token/templates.ts'
 import { isLoss, isPkcs11Error, WrongAnswer, type Pkcs11Error } from '../library/pkcs11Error.ts'
+import type { RootPair } from '../roots/findRoots.ts'
 import { rootsOf, type VaultToken, type VaultTokenObjects } from '../roots/regionToken.ts'
 import type { Handle, Session } from '../token/session.ts'
 import { letGo } from './heldObject.ts'
@@ -12,8 +13,14 @@ const newKek: Template = [
   [CKA.VALUE_LEN, VAULT_KEY_LENGTH],
 ]
 
+/** What a KEK is wrapped with: the newest root. */
+export interface Wrapping {
+  readonly kwp: Mechanism
+  readonly roots: readonly [Pick<RootPair, 'wrappingRoot'>, ...(readonly unknown[])]
+}
+
 /** A new vault's KEK, under the root. */
-export function newKekBlob(session: Session, objects: VaultTokenObjects): Buffer {
+export function newKekBlob(session: Session, objects: Wrapping): Buffer {
   const kek = session.generateKey(mechanism(CKM.AES_KEY_GEN), newKek)
   try {
     return wrapKek(session, objects, kek)
@@ -26,7 +33,7 @@ export function newKekBlob(session: Session, objects: VaultTokenObjects): Buffer
  * A KEK that may leave this token, under its newest root. It is opened again and tried on itself before anybody relies on the
  * blob: what does not open took every key of its vault with it.
  */
-export function wrapKek(session: Session, { kwp, roots: [{ wrappingRoot }] }: VaultTokenObjects, kek: Handle): Buffer {
+export function wrapKek(session: Session, { kwp, roots: [{ wrappingRoot }] }: Wrapping, kek: Handle): Buffer {
   const blob = session.wrap(kwp, wrappingRoot, kek)
   const template = aesTemplate([CKA.WRAP, CKA.UNWRAP], { isExtractable: false })
   const again = session.unwrap(kwp, wrappingRoot, blob, template)

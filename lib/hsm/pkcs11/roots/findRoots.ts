@@ -170,7 +170,7 @@ export function isMadeHere(session: Session, key: Handle): boolean {
 }
 
 /** Empty where it has none, which some libraries answer with an error: others may keep objects in our token. */
-function labelOf(session: Session, object: Handle): string {
+export function labelOf(session: Session, object: Handle): string {
   try {
     return String(session.attributes(object, CKA.LABEL)[0])
   } catch (cause) {

@@ -1,7 +1,7 @@
 import type { Hsm } from '../../hsm.ts'
 
 /** One key of each kind made, wrapped, opened and used in the token. @throws Error naming what failed. */
-export async function selfTestOfToken(hsm: Pick<Hsm, 'createVaultKeys' | 'openVault'>): Promise<void> {
+export async function selfTestOfToken(hsm: Pick<Hsm, 'createVaultKeys' | 'openVault' | 'sign'>): Promise<void> {
   const context = { realm: 'self-test', tenancyId: 'self-test', vaultId: 'self-test', isPrivate: false }
   const vault = hsm.openVault(context, await hsm.createVaultKeys(context))
   const material = {
@@ -21,4 +21,6 @@ export async function selfTestOfToken(hsm: Pick<Hsm, 'createVaultKeys' | 'openVa
     key.verify('ECDSA_SHA_256', 'RAW', message, await key.sign('ECDSA_SHA_256', 'RAW', message)),
   )
   if (!isSigned) throw new Error('The HSM’s self test failed: the token’s ECDSA gave a wrong answer.')
+  // It is verified there.
+  await hsm.sign(message)
 }

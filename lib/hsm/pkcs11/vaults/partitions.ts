@@ -17,6 +17,7 @@ import type { TokenOptions } from '../roots/tokenOptions.ts'
 import { asFailure } from '../token/lostToken.ts'
 import { firstFree, ifItAnswers } from './firstFree.ts'
 import { poolIsEmpty } from './poolIsEmpty.ts'
+import { isProven } from '../keys/provenToken.ts'
 import { isAnswering, lookFor } from '../keys/tokenProof.ts'
 import { TokenWatch } from '../keys/tokenWatch.ts'
 import { VaultKeeper } from '../keys/vaultKeeper.ts'
@@ -219,21 +220,22 @@ export class Partitions {
     return this.#seen
   }
 
-  /** A spent one that has roots and names no vault was made anew by hsm init: in what was only emptied there is nothing. */
+  /** A spent one that has roots and names no vault was made anew by hsm init. */
   #isFree(label: string): boolean {
     const phase = this.#store.partitions[label]?.phase
     if (phase !== undefined && phase !== 'spent') return false
     const { token } = this.#opened(label)
     try {
       token.open()
-      if (this.#custody.isOurs(token)) return true
-      this.#shut(label)
-      return false
+      if (token.bare((session) => isProven(session, 'vault')) && this.#custody.isOurs(token)) return true
     } catch (cause) {
-      this.#shut(label)
-      if (cause instanceof UserError) return false
-      throw asFailure(label, cause)
+      if (!(cause instanceof UserError)) {
+        this.#shut(label)
+        throw asFailure(label, cause)
+      }
     }
+    this.#shut(label)
+    return false
   }
 
   #finish(label: string): void {

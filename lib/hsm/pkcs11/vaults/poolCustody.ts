@@ -1,12 +1,13 @@
 import { isKmsError } from '../../../errors.ts'
 import { UserError } from '../../../userError.ts'
+import { isProven } from '../keys/provenToken.ts'
 import { recoveryPemIn } from '../roots/recoverable.ts'
 import { partitionToken, type VaultToken } from '../roots/regionToken.ts'
 import type { TokenOptions } from '../roots/tokenOptions.ts'
 
 /**
- * Which tokens of a pool are not of the custodians for whom the region's was made, as those that a ceremony left which did not end:
- * they are given to no vault, whose keys would have no copy, so that no backup of the region could be made.
+ * Which tokens of a pool are not of the custodians for whom the region's was made, as those that a ceremony left which did not end,
+ * or are half made: they are given to no vault, whose keys would have no copy, so that no backup of the region could be made.
  */
 export class PoolCustody {
   readonly #region: VaultToken
@@ -31,10 +32,13 @@ export class PoolCustody {
   /** Those that no vault has, by their labels. */
   look(labels: readonly string[], options: TokenOptions): void {
     const custodians = this.#custodians()
-    if (custodians === undefined) return
     for (const label of labels) {
       try {
-        if (partitionToken({ ...options, label }).bare(recoveryPemIn) !== custodians) this.#foreign.add(label)
+        const isFit = partitionToken({ ...options, label }).bare(
+          (session) =>
+            isProven(session, 'vault') && (custodians === undefined || recoveryPemIn(session) === custodians),
+        )
+        if (!isFit) this.#foreign.add(label)
       } catch (cause) {
         if (cause instanceof UserError) this.#foreign.add(label)
         else if (!isKmsError(cause, 'unavailable')) throw cause
