@@ -13,20 +13,22 @@ describe('the threads of a region’s process for what is not done in an event l
   const before = { ...process.env }
 
   afterEach(() => {
-    for (const name of ['NODE_OPTIONS', 'UV_THREADPOOL_SIZE'] as const) {
+    for (const name of ['NODE_OPTIONS', 'UV_THREADPOOL_SIZE', 'HSM'] as const) {
       if (before[name] === undefined) Reflect.deleteProperty(process.env, name)
       else process.env[name] = before[name]
     }
   })
 
   test.each([
-    ['128', undefined],
-    ['9', '9'],
-  ])('are %s where UV_THREADPOOL_SIZE is %s', (expected, set) =>
+    ['128', undefined, 'pkcs11'],
+    ['9', '9', 'pkcs11'],
+    ['undefined', undefined, 'simulated'],
+  ])('are %s where UV_THREADPOOL_SIZE is %s and HSM is %s', (expected, set, hsm) =>
     withDirectory(async (directory) => {
       const file = join(directory, 'threads')
       const write = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(file)}, ${threads})`
       process.env['NODE_OPTIONS'] = telling(write)
+      process.env['HSM'] = hsm
       if (set !== undefined) process.env['UV_THREADPOOL_SIZE'] = set
       const notAsked = () => Promise.reject(new Error('not asked'))
       const region = new RegionProcess({
@@ -48,6 +50,7 @@ describe('the threads of a region’s process for what is not done in an event l
     const options = telling(`process.on('exit', () => console.log(${threads}))`)
     const ended = await run('local/main.ts', ['start', '--memory', '--init', 'there is none.json'], {
       NODE_OPTIONS: options,
+      HSM: 'pkcs11',
     })
     expect(ended).toMatchObject({ code: 1, out: '128\n' })
   })
