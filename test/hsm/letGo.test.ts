@@ -7,7 +7,7 @@ import { troubled, type Trouble } from './tokens/slowToken.ts'
 describeWithToken('a key that is let go of', () => {
   test('fails nobody while its token is not asked', async () => {
     const trouble: { -readonly [name in keyof Trouble]: Trouble[name] } = { now: 1_000_000 }
-    const token = { module: troubled(softHsm(), trouble), label: newToken(), pin: () => pins.pin }
+    const token = { module: troubled(softHsm(), trouble), label: newToken(), pin: () => pins.pin, now: () => 0 }
     const hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token })
     const aes = aMaterial()
     const vault = hsm.openVault(aVault(), await hsm.createVaultKeys(aVault()))

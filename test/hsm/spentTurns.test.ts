@@ -38,7 +38,7 @@ describeWithToken('a turn of the event loop that calls into a token have spent',
     turns.length = 0
     trouble.now = at += 100_000
     trouble.whenTurned = (over) => turns.push(over)
-    const token = { module: troubled(softHsm(), trouble), label: newToken(), pin: () => pins.pin }
+    const token = { module: troubled(softHsm(), trouble), label: newToken(), pin: () => pins.pin, now: () => 0 }
     hsm = openPkcs11Hsm({ realm, region: 'eu-test-1', token, generateRsa: knownRsaPair })
     const [vault, second] = [aVault(), aVault({ vaultId: 'ocid1.vault.oc1.eu-test-1.v.two' })]
     const [wrapped, ofSecond] = [await hsm.createVaultKeys(vault), await hsm.createVaultKeys(second)]
