@@ -46,8 +46,9 @@ export async function isEcdsaSignature(
 const overDigest = { prehash: false, format: 'der', lowS: false } as const
 
 /**
- * Node 24 has no ECDSA over a given digest, so this one case runs in JavaScript: 2 to 15 ms, not constant time to the
- * standard of OpenSSL, in the software backend only. Imported at first use, because loading it takes 50 ms.
+ * Node 24 has no ECDSA over a given digest, so this one case runs in JavaScript: 2 to 15 ms. Only the software backend signs so,
+ * which is not constant time to the standard of OpenSSL; what a token has signed is verified so. Imported at first use, because
+ * loading it takes 50 ms.
  */
 async function nobleCurve(curveId: CurveId) {
   return (await import('@noble/curves/nist.js'))[curves[curveId].noble]
