@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
 import { initPartition } from '../../lib/hsm/pkcs11/ceremony/initToken.ts'
 import { CKR } from '../../lib/hsm/pkcs11/library/constants.ts'
@@ -100,6 +101,31 @@ describeWithToken('a pool of which tokens fail', () => {
     await hsm.createVaultKeys(vault('first'))
     await expect(hsm.createVaultKeys(vault('second'))).rejects.toEqual(coded('limitExceeded'))
     expect(hsm.partitionCounts()).toEqual({ free: 0, taken: 1, spent: 0 })
+  })
+
+  test('takes none for one that lacks something, or is broken, because a session was lost while it was looked at', () => {
+    let [lost, refused] = [0, 0]
+    for (let nth = 1; nth < 80; nth += 1) {
+      let calls = 0
+      trouble.code = (name) => {
+        if ((name !== 'C_UnwrapKey' && name !== 'C_Sign') || ++calls !== nth) return undefined
+        lost += 1
+        return CKR.SESSION_HANDLE_INVALID
+      }
+      hsm.close()
+      try {
+        hsm = open()
+      } catch (cause) {
+        expect(inspect(cause)).toContain('CKR_SESSION_HANDLE_INVALID')
+        refused += 1
+        delete trouble.code
+        hsm = open()
+      }
+      delete trouble.code
+      expect([nth, hsm.partitionCounts().free]).toEqual([nth, 2])
+      if (lost < nth) break
+    }
+    expect([lost < 79, refused > 3, lost - refused > 3]).toEqual([true, true, true])
   })
 
   test('starts where a spent token is gone, and counts it no more', async () => {

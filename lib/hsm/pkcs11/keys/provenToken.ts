@@ -4,7 +4,7 @@ import { UserError } from '../../../userError.ts'
 import { publicKeyPem } from '../../primitives/p384.ts'
 import { CKM, CKO } from '../library/constants.ts'
 import { mechanism } from '../library/encode.ts'
-import { isPkcs11Error, WrongAnswer } from '../library/pkcs11Error.ts'
+import { isGone, isPkcs11Error, WrongAnswer } from '../library/pkcs11Error.ts'
 import { findVaultObjects, rootLabels } from '../roots/findRoots.ts'
 import { findOne, identityLabel } from '../roots/regionObjects.ts'
 import { partitionToken } from '../roots/regionToken.ts'
@@ -65,6 +65,7 @@ function isDone(work: () => boolean): boolean {
   try {
     return work()
   } catch (cause) {
+    if (isGone(cause)) throw cause
     if (cause instanceof UserError || cause instanceof WrongAnswer || isPkcs11Error(cause)) return false
     throw cause
   }

@@ -60,6 +60,20 @@ const losses: readonly number[] = [
   CKR.CRYPTOKI_NOT_INITIALIZED,
 ]
 
+/** Of these there is no other reading: no mechanism and no bytes are at fault. */
+const gone: readonly number[] = [
+  CKR.DEVICE_REMOVED,
+  CKR.SESSION_CLOSED,
+  CKR.SESSION_HANDLE_INVALID,
+  CKR.TOKEN_NOT_PRESENT,
+  CKR.USER_NOT_LOGGED_IN,
+  CKR.CRYPTOKI_NOT_INITIALIZED,
+]
+
+export function isGone(error: unknown): boolean {
+  return isPkcs11Error(error, ...gone)
+}
+
 /** Mean anything: also that bytes do not open, which is no loss where a caller's bytes were at work. */
 const generalOnes: readonly number[] = [CKR.GENERAL_ERROR, CKR.FUNCTION_FAILED]
 

@@ -8,7 +8,7 @@ import { keysOf } from '../../../keysOf.ts'
 import { UserError } from '../../../userError.ts'
 import { CKA, CKG, CKM } from '../library/constants.ts'
 import { encodeWords, mechanism, type Mechanism } from '../library/encode.ts'
-import { Pkcs11Error } from '../library/pkcs11Error.ts'
+import { isGone, isPkcs11Error } from '../library/pkcs11Error.ts'
 import { aesObject, readableAes, rsaPrivateTemplate } from './templates.ts'
 import { intoToken } from './tokenMaterial.ts'
 import type { Session } from './session.ts'
@@ -28,7 +28,7 @@ export function oaepMechanism(wrap: OaepWrap): Mechanism {
   return mechanism(CKM.RSA_PKCS_OAEP, encodeWords(hash, mask, CKZ_DATA_SPECIFIED, 0, 0))
 }
 
-/** Once for each connection. @throws UserError where the token lacks what everything stands on. */
+/** Once for each connection. @throws UserError where the token lacks what everything stands on, Pkcs11Error where it is lost meanwhile. */
 export function findAbilities(session: Session): Abilities {
   const kwp = [CKM.AES_KEY_WRAP_KWP, CKM.AES_KEY_WRAP_PAD]
     .map((type) => mechanism(type))
@@ -78,7 +78,8 @@ function isDone(work: () => boolean): boolean {
   try {
     return work()
   } catch (cause) {
-    if (cause instanceof Pkcs11Error) return false
+    // What a session that was lost meanwhile does not do, the token may.
+    if (isPkcs11Error(cause) && !isGone(cause)) return false
     throw cause
   }
 }
