@@ -1,13 +1,4 @@
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { askService } from '../../local/control/askService.ts'
@@ -20,6 +11,7 @@ import { suiteBase } from '../local/suiteBase.ts'
 import { callerOf, type SignedCaller } from '../local/signedCaller.ts'
 import { createKey, createVault, decrypt, encrypt, plaintext } from '../local/vaultSteps.ts'
 import { name } from './tokens/custodiansPlace.ts'
+import { placesOf } from './tokens/placesOf.ts'
 import { describeWithToken, pins, softHsm, softHsmPath } from './tokens/softHsm.ts'
 
 describeWithToken('a token that is away', () => {
@@ -48,12 +40,7 @@ describeWithToken('a token that is away', () => {
     call = callerOf(cloud)
   }
   const home = () => cloud.regions[0]?.endpoint ?? ''
-  const directoryOf = (tokenLabel: string) =>
-    readdirSync(tokens).find((each) => {
-      const file = join(tokens, each, 'token.object')
-      // A label has 32 characters, blanks behind.
-      return existsSync(file) && readFileSync(file, 'latin1').includes(tokenLabel.padEnd(32))
-    }) ?? ''
+  const directoryOf = (tokenLabel: string) => placesOf(tokenLabel, tokens)[0] ?? ''
   const takeAway = (tokenLabel: string) => {
     away = directoryOf(tokenLabel)
     renameSync(join(tokens, away), join(folder, away))

@@ -14,6 +14,7 @@ import { initTokens } from '../../local/hsm/initTokens.ts'
 import { noteToken, unfinishedTokens } from '../../local/hsm/unfinishedTokens.ts'
 import { knownRsaPair } from '../harness/knownRsaPair.ts'
 import { eu, name, Place } from './tokens/custodiansPlace.ts'
+import { placesOf, tokensFolder } from './tokens/placesOf.ts'
 import { troubled } from './tokens/slowToken.ts'
 import { describeWithToken, pins, softHsm, tokenHsm } from './tokens/softHsm.ts'
 import { inToken, spoilIdentity, spoilRoot } from './tokens/spoiledObject.ts'
@@ -213,8 +214,7 @@ describeWithToken('a token that was cut off while it was made', () => {
   })
 
   test('one that takes no officer’s PIN is removed where it lies in the data directory, and named where not', () => {
-    const conf = readFileSync(process.env['SOFTHSM2_CONF'] ?? '', 'utf8')
-    const folder = /tokendir = (.*)/.exec(conf)?.[1] ?? ''
+    const folder = tokensFolder()
     withoutPin(label(), 'another officer’s')
     const token = { module: softHsm(), label: label(), ...pins }
     expect(() => initToken({ ...token, deleteCommand: 'delete it' })).toThrow(
@@ -229,12 +229,11 @@ describeWithToken('a token that was cut off while it was made', () => {
   })
 
   test('one that takes no officer’s PIN gives way to another', () => {
-    const conf = readFileSync(process.env['SOFTHSM2_CONF'] ?? '', 'utf8')
-    const folder = /tokendir = (.*)/.exec(conf)?.[1] ?? ''
+    const folder = tokensFolder()
     withoutPin(label(), 'another officer’s')
-    const before = readdirSync(folder).length
+    const [former = ''] = placesOf(label())
     expect(initToken({ module: softHsm(), label: label(), ...pins, folder })).toBe('replaced')
-    expect(readdirSync(folder)).toHaveLength(before)
+    expect(placesOf(label())).toEqual([expect.not.stringContaining(former)])
     expect(() => initToken({ module: softHsm(), label: label(), ...pins, soPin: 'another', folder })).not.toThrow()
   })
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initialize } from '../../lib/hsm/pkcs11/ceremony/initialize.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
@@ -6,6 +6,7 @@ import { initTokensWithCustodians } from '../../local/hsm/initCustodians.ts'
 import { initTokens } from '../../local/hsm/initTokens.ts'
 import { tokenStatus } from '../../local/hsm/tokenStatus.ts'
 import { eu, labelsOf, name, Place, regions, us } from './tokens/custodiansPlace.ts'
+import { placesOf, tokensFolder } from './tokens/placesOf.ts'
 import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 describeWithToken('after tokens were lost', () => {
@@ -106,12 +107,9 @@ describeWithToken('after tokens were lost', () => {
 
   test('a token in which a kill has left an object half written is made anew all the same', () => {
     const label = newToken()
-    const place = /tokendir *= *(.*)/.exec(readFileSync(process.env['SOFTHSM2_CONF'] ?? '', 'utf8'))?.[1] ?? ''
-    const folder = readdirSync(place)
-      .map((each) => join(place, each))
-      .find((each) => readFileSync(join(each, 'token.object'), 'latin1').includes(label))
-    const locks = readdirSync(folder ?? '').filter((each) => each.endsWith('.lock') && each !== 'token.lock')
-    rmSync(join(folder ?? '', locks[0] ?? ''))
+    const folder = join(tokensFolder(), placesOf(label)[0] ?? '')
+    const locks = readdirSync(folder).filter((each) => each.endsWith('.lock') && each !== 'token.lock')
+    rmSync(join(folder, locks[0] ?? ''))
     const module = softHsm()
     initialize({ module, label, ...pins }, module.slotOf(label))
     expect(module.labels().filter((each) => each === label)).toHaveLength(1)

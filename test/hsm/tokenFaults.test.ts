@@ -1,14 +1,5 @@
 import { execFile } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,6 +11,7 @@ import { openPkcs11Hsm, type Pkcs11Hsm } from '../../lib/hsm/pkcs11/pkcs11Hsm.ts
 import { SessionPool } from '../../lib/hsm/pkcs11/token/sessionPool.ts'
 import type { Session } from '../../lib/hsm/pkcs11/token/session.ts'
 import { aMaterial, aVault, ecdsaShapes, realm } from './contract/fixtures.ts'
+import { placesOf } from './tokens/placesOf.ts'
 import { describeWithToken, newToken, pins, softHsm } from './tokens/softHsm.ts'
 
 const run = promisify(execFile)
@@ -106,10 +98,7 @@ describeWithToken('a token that fails', () => {
 
   test('that was taken away is looked for once a second, and works when it is back', async () => {
     const tokens = join(dirname(process.env['SOFTHSM2_CONF'] ?? ''), 'tokens')
-    const directory = readdirSync(tokens).find((name) => {
-      const file = join(tokens, name, 'token.object')
-      return existsSync(file) && readFileSync(file, 'latin1').includes(label)
-    })
+    const [directory] = placesOf(label, tokens)
     if (directory === undefined) throw new Error('The token has no directory.')
     const [place, away] = [join(tokens, directory), join(dirname(tokens), directory)]
     killSessions()
