@@ -1,15 +1,13 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { writeFileDurably } from '../../lib/durableFile.ts'
 import { recoveryKeyIn } from '../../lib/hsm/pkcs11/roots/recoverable.ts'
 import { partitionToken } from '../../lib/hsm/pkcs11/roots/regionToken.ts'
 import type { TokenOptions } from '../../lib/hsm/pkcs11/roots/tokenOptions.ts'
 import { publicKeyPem } from '../../lib/hsm/primitives/p384.ts'
 import { parseJson } from '../../lib/parseJson.ts'
 import { UserError } from '../../lib/userError.ts'
-import { makeFolder } from '../makeFolder.ts'
-import { notedIn } from './notedIn.ts'
+import { note, notedIn } from './notedIn.ts'
 import { recoveryOf } from './recoveryFile.ts'
 
 /**
@@ -104,13 +102,8 @@ export function forgetCeremony(data: string, ended: string): void {
 }
 
 function put(data: string, ceremonies: readonly UnfinishedCeremony[]): void {
-  const file = fileIn(data)
-  if (ceremonies.length === 0) {
-    rmSync(file, { force: true })
-    return
-  }
-  makeFolder(dirname(file))
-  writeFileDurably(file, JSON.stringify({ format: schema.entries.format.literal, ceremonies }), { mode: 0o600 })
+  const isEmpty = ceremonies.length === 0
+  note(fileIn(data), isEmpty ? undefined : { format: schema.entries.format.literal, ceremonies })
 }
 
 /** A region is not begun in a token that nobody could ever bring back. @throws UserError */

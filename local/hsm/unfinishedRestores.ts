@@ -1,10 +1,7 @@
-import { rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import * as v from 'valibot'
-import { writeFileDurably } from '../../lib/durableFile.ts'
 import { UserError } from '../../lib/userError.ts'
-import { makeFolder } from '../makeFolder.ts'
-import { notedIn } from './notedIn.ts'
+import { note, notedIn } from './notedIn.ts'
 
 /**
  * Restores of a region's tokens that began and did not end. Each stands here, durably, before its first token is made: what such a
@@ -40,13 +37,8 @@ export function forgetRestore(data: string, region: string): void {
 }
 
 function put(data: string, restores: Restores): void {
-  const file = fileIn(data)
-  if (Object.keys(restores).length === 0) {
-    rmSync(file, { force: true })
-    return
-  }
-  makeFolder(dirname(file))
-  writeFileDurably(file, JSON.stringify({ format: schema.entries.format.literal, restores }), { mode: 0o600 })
+  const isEmpty = Object.keys(restores).length === 0
+  note(fileIn(data), isEmpty ? undefined : { format: schema.entries.format.literal, restores })
 }
 
 /** What whoever would use the region's tokens is told; undefined where no restore of it was cut off. @throws UserError */

@@ -1,10 +1,7 @@
-import { rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import * as v from 'valibot'
-import { writeFileDurably } from '../../lib/durableFile.ts'
 import { UserError } from '../../lib/userError.ts'
-import { makeFolder } from '../makeFolder.ts'
-import { notedIn } from './notedIn.ts'
+import { note, notedIn } from './notedIn.ts'
 
 /**
  * Tokens that a command is making. Each stands here, durably, from before C_InitToken until it has been proven, so that whatever a
@@ -40,13 +37,8 @@ export function forgetToken(data: string, label: string): void {
 }
 
 function put(data: string, tokens: readonly string[]): void {
-  const file = fileIn(data)
-  if (tokens.length === 0) {
-    rmSync(file, { force: true })
-    return
-  }
-  makeFolder(dirname(file))
-  writeFileDurably(file, JSON.stringify({ format: schema.entries.format.literal, tokens }), { mode: 0o600 })
+  const isEmpty = tokens.length === 0
+  note(fileIn(data), isEmpty ? undefined : { format: schema.entries.format.literal, tokens })
 }
 
 /** What whoever would use such a token is told; undefined where it is none. @throws UserError */
