@@ -115,6 +115,12 @@ describeWithToken('a token', () => {
     }
     await expect(decrypt()).rejects.toEqual(unavailable)
     now += 1_000
+    let macs = 0
+    trouble.code = (name) => void (macs += name === 'C_Sign' ? 1 : 0)
+    await expect(encrypt()).rejects.toEqual(unavailable)
+    // The one that is looked at: no message's key is derived, which would be left behind.
+    expect(macs).toBe(1)
+    delete trouble.code
     for (const each of [encrypt, encrypt, decrypt]) await expect(each()).rejects.toEqual(unavailable)
     delete trouble.wrong
     await encrypt()

@@ -36,9 +36,9 @@ export function aesTokenKey(
   token: VaultToken,
 ): SoftwareKey {
   const derive = (messages: Buffer) => {
-    const blocks = object.run((session) => session.signBlocks(cmac, object.handle, messages))
+    // First, so that no key is left behind where it fails.
     requireRightMacsLately(token)
-    return blocks
+    return object.run((session) => session.signBlocks(cmac, object.handle, messages))
   }
   const key = masterKeyAs({ length, materialId, derive }, object.destroy)
   return {
