@@ -100,6 +100,8 @@ test('on a full disk changes are refused with 503, reads and crypto go on in bot
 
 test('what was acknowledged while the replica had no room is in the replica once it has', () =>
   withStory({}, async ({ cloud, call, source, vault, replica, newKey }) => {
+    // Nothing of what the story has made.
+    await until(async () => (await healthOf(source)).links[0]?.atRisk === 0)
     const makeRoom = fillDisks(cloud, phoenix)
     const made = await newKey()
     expect(made).toMatchObject({ status: 200 })
